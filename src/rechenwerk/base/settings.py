@@ -1,0 +1,82 @@
+"""The settings table: every knob of the installation, its environment variable, default and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from rechenwerk.base.errors import SetupError
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row: environment variable, field of `Settings`, meaning."""
+
+    env: str
+    field: str
+    meaning: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Values of all settings; times in seconds, sizes in bytes."""
+
+    database_url: str = ""
+    max_body: int = 20_000_000
+    max_header: int = 32_768
+    header_timeout: float = 10.0
+    body_timeout: float = 60.0
+    idle_timeout: float = 75.0
+    write_timeout: float = 60.0
+    connect_timeout: float = 5.0
+    first_byte_timeout: float = 120.0
+    between_bytes_timeout: float = 60.0
+    total_timeout: float = 600.0
+    drain_timeout: float = 30.0
+    grace: float = 30.0
+    silence: float = 5.0
+    max_connections: int = 10_000
+
+
+TABLE = (
+    Setting("RECHENWERK_DATABASE_URL", "database_url", "PostgreSQL to use; empty: the embedded one"),
+    Setting("RECHENWERK_MAX_BODY", "max_body", "largest request body"),
+    Setting("RECHENWERK_MAX_HEADER", "max_header", "largest request head"),
+    Setting("RECHENWERK_HEADER_TIMEOUT", "header_timeout", "a request's head must be complete by then"),
+    Setting("RECHENWERK_BODY_TIMEOUT", "body_timeout", "a request's body must be complete by then"),
+    Setting("RECHENWERK_IDLE_TIMEOUT", "idle_timeout", "an idle client connection is closed after"),
+    Setting("RECHENWERK_WRITE_TIMEOUT", "write_timeout", "a client that reads nothing is dropped after"),
+    Setting("RECHENWERK_CONNECT_TIMEOUT", "connect_timeout", "longest time to connect to a provider"),
+    Setting(
+        "RECHENWERK_FIRST_BYTE_TIMEOUT", "first_byte_timeout", "longest wait for a provider's first byte"
+    ),
+    Setting("RECHENWERK_BETWEEN_BYTES_TIMEOUT", "between_bytes_timeout", "longest silence inside an answer"),
+    Setting("RECHENWERK_TOTAL_TIMEOUT", "total_timeout", "longest duration of one call"),
+    Setting(
+        "RECHENWERK_DRAIN_TIMEOUT", "drain_timeout", "an answer that nobody reads is read on for its usage"
+    ),
+    Setting("RECHENWERK_GRACE", "grace", "running calls may end within this time after SIGTERM"),
+    Setting("RECHENWERK_SILENCE", "silence", "a gateway process without a heartbeat for so long is dead"),
+    Setting("RECHENWERK_MAX_CONNECTIONS", "max_connections", "client connections of one gateway process"),
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read every setting that the environment names.
+
+    Raises:
+        SetupError: a value does not fit; names the variable.
+    """
+    values: dict[str, object] = {}
+    for row in TABLE:
+        text = environment.get(row.env)
+        if text is None or text == "":
+            continue
+        kind = type(getattr(Settings(), row.field))
+        try:
+            value = kind(text)
+        except ValueError:
+            raise SetupError(f"{row.env}={text!r} is not a number ({row.meaning})") from None
+        if kind is not str and not 0 < value < 1e12:
+            raise SetupError(f"{row.env}={text!r} must be above zero ({row.meaning})")
+        values[row.field] = value
+    return msgspec.structs.replace(Settings(), **values)

@@ -1,0 +1,1 @@
+"""The data plane: one road for every call."""

@@ -1,0 +1,1 @@
+"""Double entry: accounts, prices, guards, postings; pure. Declares the Book it needs."""

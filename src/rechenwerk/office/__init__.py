@@ -1,0 +1,1 @@
+"""The control plane: keys, projects, budgets, books and configuration as a JSON API."""

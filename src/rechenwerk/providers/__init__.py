@@ -1,0 +1,1 @@
+"""Provider registry, one transport, the embedded model."""

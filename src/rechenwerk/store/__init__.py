@@ -1,0 +1,1 @@
+"""PostgreSQL behind the protocols that the pure rooms declare; migrations."""
