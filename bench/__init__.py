@@ -1,0 +1,1 @@
+"""The measured promises: one harness per promise, one line per metric in results.jsonl."""

@@ -12,7 +12,6 @@ from rechenwerk.base.errors import RechenwerkError
 EPOCH_MS = 1_735_689_600_000
 MAX_PROCESSES = 1024
 _SEQUENCE = 4096
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _PREFIX = "call_"
 
 
@@ -49,8 +48,8 @@ class CallIds:
 
 
 def encode_call(call_id: int) -> str:
-    """The id as people and headers see it: ``call_`` and 13 characters."""
-    return _PREFIX + "".join(_ALPHABET[call_id >> shift & 31] for shift in range(60, -1, -5))
+    """The id as people and headers see it: ``call_`` and 16 hexadecimal digits."""
+    return f"{_PREFIX}{call_id:016x}"
 
 
 def decode_call(text: str) -> int:
@@ -60,9 +59,6 @@ def decode_call(text: str) -> int:
         RechenwerkError: not a call id.
     """
     digits = text.removeprefix(_PREFIX)
-    if len(digits) != 13 or any(d not in _ALPHABET for d in digits):
+    if len(digits) != 16 or any(digit not in "0123456789abcdef" for digit in digits):
         raise RechenwerkError(f"{text!r} is not a call id; it looks like {encode_call(1 << 60)}")
-    value = 0
-    for digit in digits:
-        value = value << 5 | _ALPHABET.index(digit)
-    return value
+    return int(digits, 16)

@@ -14,20 +14,26 @@ class ProviderKind(msgspec.Struct, frozen=True):
     Attributes:
         tokenize: path below the server's root of a llama.cpp-shaped tokenizer, if there is one.
         usage_of_first_choice: reports usage of the first choice only when ``n`` is above 1.
+        cap_field: the field that caps the output of a chat (OpenAI renamed it, others did not follow).
+        own: a child of this installation, which knows its address.
     """
 
     tokenize: str | None = None
     usage_of_first_choice: bool = False
+    cap_field: str = "max_tokens"
+    own: bool = False
 
 
 KINDS: Mapping[str, ProviderKind] = MappingProxyType(
     {
-        "openai": ProviderKind(),
+        "openai": ProviderKind(cap_field="max_completion_tokens"),
+        "openai-compatible": ProviderKind(),
         "llama.cpp": ProviderKind(tokenize="/tokenize", usage_of_first_choice=True),
-        "embedded": ProviderKind(tokenize="/tokenize", usage_of_first_choice=True),
+        "embedded": ProviderKind(tokenize="/tokenize", usage_of_first_choice=True, own=True),
+        "embedded-embeddings": ProviderKind(tokenize="/tokenize", own=True),
     }
 )
-"""Kind -> row. ``embedded`` is llama.cpp and the static embedder in a child process of this installation."""
+"""Kind -> row. The embedded ones are llama.cpp and the static embedder in a child of this installation."""
 
 ENDPOINTS = ("chat", "completions", "embeddings")
 """What a deployment can serve."""

@@ -94,7 +94,6 @@ create table idempotent (
     project_id bigint not null,
     key text not null,
     request_hash bytea not null,
-    process_id bigint not null,
     status integer,
     content_type text,
     body bytea,

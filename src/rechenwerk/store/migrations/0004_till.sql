@@ -53,7 +53,8 @@ begin
         from unnest(h_ids, h_organisations, h_projects, h_keys, h_deployments, h_contracts, h_endpoints,
             h_models, h_streamed, h_amounts, h_bounds, h_slices, h_started, h_expires)
             as h(id, organisation, project, key, deployment, contract, endpoint, model, streamed, amount,
-                 bound, slices, started, expires);
+                 bound, slices, started, expires)
+        on conflict (id) do nothing; -- written before, and the acknowledgement was lost
 end $$;
 
 -- Books holds that nobody will settle any more at what they held: on the unresolved accounts, with the

@@ -1,0 +1,107 @@
+"""What was promised, beside what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich.table import Table
+
+from bench.results import Metric, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A bound on one metric; `plus` names a metric of the same bench that widens the bound."""
+
+    text: str
+    bench: str
+    metric: str
+    sense: Literal["<=", ">=", "="]
+    bound: float
+    plus: str = ""
+
+    def kept(self, value: float, bound: float) -> bool:
+        if self.sense == "<=":
+            return value <= bound
+        return value >= bound if self.sense == ">=" else value == bound
+
+
+COUNTED = "calls booked beside the provider's count"
+TOKENS = "tokens booked beside the provider's count"
+PROMISES = (
+    Promise("gateway CPU per call, 32 connections", "unary", "gateway CPU per call", "<=", 65),
+    Promise("calls per second on one core", "unary", "calls per second", ">=", 12_000),
+    Promise("calls per second over LiteLLM", "unary", "calls per second over litellm", ">=", 100),
+    Promise("calls per second over nginx", "unary", "calls per second over nginx", ">=", 0.2),
+    Promise("books = provider, calls", "unary", COUNTED, "=", 0),
+    Promise("books = provider, tokens", "unary", TOKENS, "=", 0),
+    Promise(
+        "added p50, instant provider", "latency", "added p50, provider instant", "<=", 0.4, "one commit p50"
+    ),
+    Promise(
+        "added p99, instant provider", "latency", "added p99, provider instant", "<=", 3, "one commit p99"
+    ),
+    Promise("added p50, provider of 20 ms", "latency", "added p50, provider 20 ms", "<=", 0.4),
+    Promise("added p99, provider of 20 ms", "latency", "added p99, provider 20 ms", "<=", 3),
+    Promise("gateway CPU per streamed event", "stream", "gateway CPU per event, begun together", "<=", 25),
+    Promise("books = provider, streamed tokens", "stream", TOKENS, "=", 0),
+    Promise("memory with 2,000 open streams", "held", "gateway memory with 2,000 open streams", "<=", 300),
+    Promise("streams finished correctly", "held", "streams finished correctly", "=", 2000),
+    Promise("books = provider, held streams", "held", TOKENS, "=", 0),
+    Promise("memory of an idle gateway", "memory", "idle gateway process", "<=", 120),
+    Promise("start to ready without the model", "start", "start to ready", "<=", 3),
+)
+
+
+def shown(value: float) -> str:
+    """A figure for people: three significant digits, thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{rounded(float(f'{value:.3g}')):g}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    return shown(value) if unit == "1" else f"{shown(value)} {unit}"
+
+
+def judged(promise: Promise, found: Mapping[tuple[str, str], Metric]) -> tuple[str, str, str]:
+    """Target, measured and verdict of one promise."""
+    metric = found.get((promise.bench, promise.metric))
+    unit = metric.unit if metric else ""
+    widening = found.get((promise.bench, promise.plus))
+    bound = promise.bound + (widening.value if widening else 0)
+    target = f"{promise.sense} {with_unit(bound, unit)}".strip()
+    if widening:
+        target += f" ({shown(promise.bound)} + commit {shown(widening.value)})"
+    if metric is None:
+        return target, "not measured", "[yellow]?[/]"
+    low, high = metric.spread
+    measured = with_unit(metric.value, unit)
+    if low != high:
+        measured += f"  ({shown(low)} - {shown(high)})"
+    return target, measured, "[green]yes[/]" if promise.kept(metric.value, bound) else "[red]NO[/]"
+
+
+def promised(metrics: Sequence[Metric], benches: Sequence[str]) -> Table:
+    """The promises of the benches that were run."""
+    found = {(metric.bench, metric.name): metric for metric in metrics}
+    table = Table(title="what was promised", title_justify="left")
+    for column in ("promise", "target", "measured (lowest - highest)", "met?"):
+        table.add_column(column)
+    for promise in PROMISES:
+        if promise.bench in benches:
+            table.add_row(promise.text, *judged(promise, found))
+    return table
+
+
+def everything(metrics: Sequence[Metric]) -> Table:
+    """Every metric with its peers."""
+    table = Table(title="everything measured", title_justify="left")
+    for column in ("bench", "metric", "measured", "peers"):
+        table.add_column(column)
+    for metric in metrics:
+        peers = ", ".join(f"{peer} {shown(value)}" for peer, value in metric.peers.items())
+        table.add_row(metric.bench, metric.name, with_unit(metric.value, metric.unit), peers)
+    return table

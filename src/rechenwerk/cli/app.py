@@ -1,0 +1,86 @@
+"""The command line: what `rechenwerk` and ``python -m rechenwerk`` run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+import rechenwerk
+from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.books import add_books
+from rechenwerk.cli.chat import add_chat
+from rechenwerk.cli.configuration import add_configuration
+from rechenwerk.cli.remote import Remote
+from rechenwerk.cli.service import add_service
+from rechenwerk.cli.tenants import add_tenants
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rechenwerk {rechenwerk.__version__}")
+        raise typer.Exit
+
+
+def _start(
+    context: typer.Context,
+    url: Annotated[
+        str, typer.Option(envvar="RECHENWERK_URL", help="Address of the endpoint.")
+    ] = "http://127.0.0.1:8080",
+    office_url: Annotated[
+        str, typer.Option(envvar="RECHENWERK_OFFICE_URL", help="Address of the office.")
+    ] = "http://127.0.0.1:8081",
+    key: Annotated[
+        str, typer.Option(envvar="RECHENWERK_KEY", help="The key to use; better in the environment.")
+    ] = "",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Rechenwerk: a self-hosted AI cloud whose books balance."""
+    del version
+    context.obj = Remote(url=url, office_url=office_url, key=key.strip())
+
+
+def build(width: int | None = None) -> typer.Typer:
+    """All commands.
+
+    Args:
+        width: of the help texts; None: as wide as the terminal, 100 at most.
+    """
+    context_settings: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    if width is not None:
+        context_settings["terminal_width"] = width
+    app = typer.Typer(
+        name="rechenwerk",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=context_settings,
+    )
+    app.callback()(_start)
+    add_service(app)
+    add_tenants(app)
+    add_books(app)
+    add_configuration(app)
+    add_chat(app)
+    return app
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status.
+
+    Args:
+        arguments: without the program's name; None: those of this process.
+    """
+    try:
+        build()(args=None if arguments is None else list(arguments), prog_name="rechenwerk")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except RechenwerkError as error:
+        sys.stderr.write(f"rechenwerk: {error}\n")
+        return 1
+    return 0

@@ -1,0 +1,126 @@
+"""Commands: books balance, journal, verify, call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.text import Text
+
+from rechenwerk.cli.remote import Remote, remote
+from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
+
+
+def balance(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Every account with its sums; the total balance is zero."""
+    found = remote(context).ask("GET", "/books/balance", organisation=organisation)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("account", "project", "contract", "debit", "credit", "balance")
+    rows = [
+        (one["kind"], one["project"], one["contract"], one["debit"], one["credit"], one["balance"])
+        for one in (*found["accounts"], found["total"])
+    ]
+    title = f"Balance of {found['organisation']} in {found['currency']}"
+    table(title, columns, rows, right=("debit", "credit", "balance"))
+
+
+def journal(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="How many calls, 1 to 1000.")] = 20,
+    before: Annotated[str | None, typer.Option(help="Only calls older than this call id.")] = None,
+    call: Annotated[str | None, typer.Option(help="Only this call id.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only calls of this project.")] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Booked calls with their transfers, newest first."""
+    found = remote(context).ask(
+        "GET",
+        "/books/journal",
+        limit=limit,
+        before=before,
+        call=call,
+        project=project,
+        organisation=organisation,
+    )
+    if as_json:
+        print_json(found)
+        return
+    rows: list[tuple[object, ...]] = []
+    for one in found["calls"]:
+        head = (one["id"], moment(one["started_at"]), one["model"], one["outcome"])
+        for transfer in one["transfers"] or [{"debit": "", "credit": "", "amount": ""}]:
+            rows.append((*head, transfer["debit"], transfer["credit"], transfer["amount"]))
+            head = ("", "", "", "")
+    columns = ("call", "time (UTC)", "model", "outcome", "debit", "credit", "amount")
+    table(f"Journal of {found['organisation']} in {found['currency']}", columns, rows, right=("amount",))
+    if found["next"]:
+        console().print(f"older calls: rechenwerk books journal --before {found['next']}", markup=False)
+
+
+def verify(
+    context: typer.Context,
+    organisation: Organisation = None,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Every organisation; needs the scope operator.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compute the books again from their parts; ends with 1 if anything does not agree."""
+    there = remote(context)
+    if everyone:
+        names = [one["name"] for one in there.ask("GET", "/organisations")["organisations"]]
+        found = [_verified(there, name) for name in names]
+        answer: Any = {"ok": all(one["ok"] for one in found), "organisations": found}
+    else:
+        answer = _verified(there, organisation)
+        found = [answer]
+    if as_json:
+        print_json(answer)
+    else:
+        for one in found:
+            rows = [(_mark(check["ok"]), check["name"], check["detail"]) for check in one["checks"]]
+            table(f"Books of {one['organisation']}", ("", "check", "detail"), rows)
+    if not answer["ok"]:
+        raise typer.Exit(1)
+
+
+def _verified(there: Remote, organisation: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = there.ask("GET", "/books/verify", organisation=organisation)
+    return found
+
+
+def _mark(ok: bool) -> Text:
+    return Text("ok", style="green") if ok else Text("WRONG", style="bold red")
+
+
+def show_call(
+    context: typer.Context,
+    call_id: Annotated[str, typer.Argument(help="Such as call_…, from the journal or an answer's header.")],
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """One call: usage, what the provider reported, the decision, transfers."""
+    path = f"/books/calls/{quote(call_id, safe='')}"
+    found = remote(context).ask("GET", path, organisation=organisation)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(name, value) for name, value in found.items() if name not in ("transfers", "usage")]
+    rows += [(f"usage: {bucket}", count) for bucket, count in found["usage"].items() if count]
+    table(f"Call {found['id']}", ("field", "value"), rows)
+    moved = [(one["debit"], one["credit"], one["amount"]) for one in found["transfers"]]
+    table(f"Transfers in {found['currency']}", ("debit", "credit", "amount"), moved, right=("amount",))
+
+
+def add_books(app: typer.Typer) -> None:
+    """Join the commands of this page."""
+    books = typer.Typer(help="What was booked, and the proof that it is right.", no_args_is_help=True)
+    books.command("balance")(balance)
+    books.command("journal")(journal)
+    books.command("verify")(verify)
+    books.command("call")(show_call)
+    app.add_typer(books, name="books")

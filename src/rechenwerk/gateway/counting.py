@@ -1,0 +1,77 @@
+"""Counting tokens that nobody reported."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from rechenwerk.base.errors import ProviderError
+from rechenwerk.base.usage import Usage
+from rechenwerk.gateway.upstreams import Upstream
+from rechenwerk.ledger.ports import UsageSource
+from rechenwerk.providers.transport import Collect
+
+_BYTES_PER_TOKEN = 4
+"""A common rule of thumb for English; German takes more tokens, so estimates are marked as such."""
+
+
+class _Tokens(msgspec.Struct):
+    tokens: list[Any]
+
+
+_tokens = msgspec.json.Decoder(_Tokens)
+
+
+def prompt_text(body: bytes) -> str:
+    """All text that a request puts before the model."""
+    request: dict[str, Any] = msgspec.json.decode(body)
+    return "\n".join(_strings(request.get("messages", request.get("prompt", request.get("input")))))
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for part in value for text in _strings(part)]
+    if isinstance(value, dict):
+        return [text for name in ("content", "text") for text in _strings(value.get(name))]
+    return []
+
+
+def estimate(prompt: str, texts: list[str], events: int) -> Usage:
+    """Usage by rule of thumb: a quarter of the bytes, and never less than one token per event."""
+    produced = sum(len(text.encode()) for text in texts)
+    return Usage(
+        input=-(-len(prompt.encode()) // _BYTES_PER_TOKEN),
+        output=max(events, -(-produced // _BYTES_PER_TOKEN)),
+    )
+
+
+async def count(upstream: Upstream, body: bytes, texts: list[str], events: int) -> tuple[Usage, UsageSource]:
+    """Count a call's tokens with the provider's own tokenizer, or estimate where there is none.
+
+    Args:
+        upstream: who served the call.
+        body: of the request.
+        texts: what each choice of the answer said.
+        events: events of a stream that carried text; 0 for a whole answer.
+    """
+    prompt = prompt_text(body)
+    if upstream.kind.tokenize is None:
+        return estimate(prompt, texts, events), "estimated"
+    try:
+        numbers = await asyncio.gather(*[_count(upstream, text) for text in (prompt, *texts)])
+    except (ProviderError, msgspec.MsgspecError):
+        return estimate(prompt, texts, events), "estimated"
+    return Usage(input=numbers[0], output=sum(numbers[1:])), "counted"
+
+
+async def _count(upstream: Upstream, text: str) -> int:
+    if not text:
+        return 0
+    sink = Collect(asyncio.get_running_loop())
+    await upstream.pool.send(upstream.tokenize_request(msgspec.json.encode({"content": text})), sink)
+    answer = await sink.done
+    return len(_tokens.decode(answer.body).tokens)

@@ -1,0 +1,465 @@
+"""The road of a call, the same for every endpoint: key, peek, plan, hold, provider, relay, post."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from rechenwerk.base.clock import Clock
+from rechenwerk.base.errors import (
+    BrokenError,
+    ConnectError,
+    ProviderError,
+    RechenwerkError,
+    Refusal,
+    bad_request,
+    unavailable,
+)
+from rechenwerk.base.ids import CallIds
+from rechenwerk.base.settings import Settings
+from rechenwerk.gateway.call import Call, Exit
+from rechenwerk.gateway.counting import count
+from rechenwerk.gateway.leases import Leases
+from rechenwerk.gateway.limits import limit_headers, refuse_guard
+from rechenwerk.gateway.ports import Source, Stored
+from rechenwerk.gateway.relay import Relay
+from rechenwerk.gateway.server import JSON, HttpRequest
+from rechenwerk.gateway.tenants import Plan, Tenant, Tenants
+from rechenwerk.gateway.till import Till
+from rechenwerk.gateway.upstreams import Upstreams
+from rechenwerk.ledger.guards import Guard, Unit, draw, undo
+from rechenwerk.ledger.ports import Hold
+from rechenwerk.providers.transport import Answer, Collect
+from rechenwerk.wire.openai import (
+    Endpoint,
+    Request,
+    Splice,
+    answer_texts,
+    answers,
+    asks_usage,
+    error_event,
+    read_answer,
+    read_error,
+    read_request,
+    splice,
+)
+
+_log = logging.getLogger("rechenwerk.road")
+_TEMPLATE_TOKENS = 256
+"""What a provider's chat template may add to a prompt, beyond the bytes of the body."""
+_EXPIRY_MARGIN = 120
+_EVENTS = b"text/event-stream; charset=utf-8"
+_MOST = (1 << 63) - 1
+_BOOKS_DOWN = unavailable(
+    "The books cannot be written right now, so nothing is served; try again soon.", "books_unavailable"
+)
+
+
+class Road:
+    """Serves calls. Everything it needs is handed in; it holds no money itself.
+
+    Args:
+        tenants: keys, offers, plans.
+        leases: budgets and limits.
+        till: holds and posts.
+        exits: the one exit of every call.
+        upstreams: providers.
+        source: stored answers of calls with an Idempotency-Key.
+        ids: call ids.
+        clock: time.
+        settings: timeouts.
+        refused: told about every refusal, for the metrics.
+    """
+
+    def __init__(
+        self,
+        tenants: Tenants,
+        leases: Leases,
+        till: Till,
+        exits: Exit,
+        upstreams: Upstreams,
+        source: Source,
+        ids: CallIds,
+        clock: Clock,
+        settings: Settings,
+        refused: Callable[[str | None], None],
+    ) -> None:
+        self._tenants = tenants
+        self._leases = leases
+        self._till = till
+        self._exit = exits
+        self._upstreams = upstreams
+        self._source = source
+        self._ids = ids
+        self._clock = clock
+        self._settings = settings
+        self._refused = refused
+        self._expires = int(settings.total_timeout + settings.drain_timeout) + _EXPIRY_MARGIN
+        self._relays: set[Relay] = set()
+
+    async def serve(self, http: HttpRequest, tenant: Tenant, endpoint: Endpoint) -> None:
+        """Serve one call of an authenticated client."""
+        call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint)
+        name = http.headers.get(b"idempotency-key")
+        if name is not None:
+            stored = await self._claim(http, call, name)
+            if stored is not None:
+                return
+        refusal = await self._prepare(call, http.body)
+        if refusal is None and call.request.stream:
+            await self._stream(http, call)
+        elif refusal is None:
+            await self._unary(http, call)
+        else:
+            await self._answer(http, call, refusal)
+
+    def cancel_all(self) -> None:
+        """Hang up on all providers that still stream: the process is about to end."""
+        for relay in list(self._relays):
+            relay.cancel()
+
+    # -- stops 2 to 4: peek, plan, hold -----------------------------------------------------------
+
+    async def _prepare(self, call: Call, body: bytes) -> Refusal | None:
+        """Everything before the call leaves; a refusal costs nothing."""
+        request = read_request(body)
+        if isinstance(request, Refusal):
+            return request
+        call.request = request
+        plan = self._tenants.plan(call.tenant.row.organisation, request.model, call.endpoint)
+        if not isinstance(plan, Plan):
+            return _no_plan(plan is not None, request.model, call.endpoint)
+        if request.stream and call.endpoint == "embeddings":
+            return bad_request("Embeddings cannot be streamed; leave stream out.", "stream")
+        upstream = self._upstreams.get(plan.deployment.provider.id)
+        if upstream is None:
+            return unavailable(
+                f"The provider of {request.model!r} is not running; ask your operator.",
+                "provider_unavailable",
+            )
+        if self._till.failing:
+            return _BOOKS_DOWN
+        call.plan = plan
+        call.upstream = upstream
+        row = call.tenant.row
+        try:
+            call.accounts = await self._till.accounts(row.organisation, row.project, plan.deployment.contract)
+            return await self._hold(call, request, body)
+        except OSError as error:
+            _log.warning("the books cannot be reached: %s", error)
+            return _BOOKS_DOWN
+
+    async def _hold(self, call: Call, request: Request, body: bytes) -> Refusal | None:
+        """Draw on budgets and limits, and enqueue the hold; it becomes durable while the provider thinks."""
+        plan = call.plan
+        deployment = plan.deployment
+        chosen = request.max_completion_tokens or request.max_tokens
+        cap = 0 if call.endpoint == "embeddings" else (chosen or deployment.max_output_tokens)
+        output = cap * (answers(request) if call.endpoint != "embeddings" else 1)
+        bound = len(body) + _TEMPLATE_TOKENS
+        if call.endpoint == "chat" and bound > deployment.context_tokens:
+            bound = deployment.context_tokens
+        amount = plan.offer.price.highest(bound, output)
+        cost_bound = deployment.cost.highest(bound, output)
+        if amount > _MOST or cost_bound > _MOST:
+            return bad_request(
+                "This call could cost more than can be held; ask for fewer tokens.", "max_tokens"
+            )
+        needs: dict[Unit, int] = {
+            "money": amount,
+            "tokens": len(body) // 4 + output,
+            "requests": 1,
+            "calls": 1,
+        }
+        guards = call.tenant.guards
+        now = self._clock.now()
+        draws = draw(guards, needs, now)
+        if draws is None:
+            taken = await self._leases.take(guards, needs)
+            if isinstance(taken, Guard):
+                return refuse_guard(taken, needs, self._clock.now(), self._tenants.currency)
+            draws = taken
+        call.draws = draws
+        row = call.tenant.row
+        slices = [window.slice_id for window, _ in draws if window.guard.unit == "money"]
+        call.hold = Hold(
+            call.id,
+            row.organisation,
+            row.project,
+            row.id,
+            deployment.id,
+            deployment.contract,
+            call.endpoint,
+            plan.offer.model,
+            bool(request.stream),
+            amount,
+            cost_bound,
+            "{" + ",".join(map(str, slices)) + "}",
+            int(now * 1e6),
+            self._expires,
+        )
+        call.durable = self._till.hold(call.hold)
+        kind = call.upstream.kind
+        call.body = splice(
+            body,
+            request,
+            Splice(
+                deployment.upstream,
+                kind.cap_field if call.endpoint == "chat" else "max_tokens",
+                0 if chosen else cap,
+                bool(request.stream),
+            ),
+        )
+        return None
+
+    async def _held(self, call: Call) -> Refusal | None:
+        """Wait until the hold is durable; the refusal if the books did not take it."""
+        if not call.durable.done():
+            await asyncio.wait([call.durable])
+        error = self._till.refused(call.id)
+        if error is None:
+            return None
+        undo(call.draws)
+        call.settled = True
+        _log.error("call %s was served by a provider but its hold was refused: %s", call.name, error)
+        return unavailable("The books refused this call; tell your operator its id.", "books_refused", 500)
+
+    # -- stops 5 to 7, whole answers --------------------------------------------------------------
+
+    async def _unary(self, http: HttpRequest, call: Call) -> None:
+        sink = Collect(asyncio.get_running_loop())
+        try:
+            await call.upstream.pool.send(
+                call.upstream.request(call.endpoint, call.name.encode(), call.body), sink
+            )
+            answer = await sink.done
+        except ProviderError as error:
+            await self._answer(http, call, await self._provider_failed(call, error))
+            return
+        call.first_at = self._clock.monotonic()
+        refusal = await self._held(call)
+        if refusal is None:
+            refusal = await self._settle_answer(call, answer)
+        if refusal is not None:
+            await self._answer(http, call, refusal)
+            return
+        http.connection.respond(200, JSON + self._headers(call), answer.body)
+        await self._keep(http, call, 200, "application/json", answer.body)
+
+    async def _settle_answer(self, call: Call, answer: Answer) -> Refusal | None:
+        """Book a whole answer; a refusal when it is none that the client can use."""
+        reported = read_answer(answer.body)
+        if answer.status >= 300:
+            refusal = _provider_refused(answer)
+            if isinstance(reported, (str, type(None))):
+                self._exit.void(call, f"the provider answered {answer.status}", refusal.status)
+            else:
+                self._exit.failed(call, reported, f"the provider answered {answer.status}", refusal.status)
+            return refusal
+        if reported == "garbage":
+            reason = "the provider's answer is not JSON"
+            self._exit.unresolved(call, reason, 502)
+            return _bad_gateway(reason)
+        first_only = call.upstream.kind.usage_of_first_choice and answers(call.request) > 1
+        if reported is not None and not first_only:
+            self._exit.posted(call, reported, 200)
+            return None
+        usage, source = await count(call.upstream, call.body, answer_texts(answer.body), 0)
+        if reported is not None:  # its prompt tokens are right, only the choices after the first are missing
+            usage = msgspec.structs.replace(reported.usage, output=usage.output, reasoning=0)
+        reason = "usage of the first choice only" if reported else "the provider reported no usage"
+        self._exit.counted(call, usage, source, reason, 200)
+        return None
+
+    async def _provider_failed(self, call: Call, error: ProviderError) -> Refusal:
+        """No answer came: void when nothing had left, else the hold stands on the unresolved account."""
+        refusal = await self._held(call)
+        if refusal is not None:
+            return refusal
+        _log.warning("call %s: %s", call.name, error)
+        if isinstance(error, ConnectError):
+            self._exit.void(call, str(error), 503)
+            return unavailable(
+                "The provider cannot be reached; try again, or ask your operator.", "provider_unavailable"
+            )
+        self._exit.unresolved(call, str(error), 502)
+        return _bad_gateway(str(error))
+
+    # -- stops 5 to 7, streams --------------------------------------------------------------------
+
+    async def _stream(self, http: HttpRequest, call: Call) -> None:
+        relay = Relay(
+            http.connection,
+            wants_usage=asks_usage(call.request),
+            drain=self._settings.drain_timeout,
+            record=b"idempotency-key" in http.headers,
+        )
+        self._relays.add(relay)
+        try:
+            relay.attach(
+                await call.upstream.pool.send(
+                    call.upstream.request(call.endpoint, call.name.encode(), call.body), relay
+                )
+            )
+            streaming = await relay.begun
+            refusal = await self._held(call)
+            if refusal is None and not streaming:
+                await relay.finished
+                refusal = await self._settle_answer(call, relay.answer)
+                if refusal is None:  # a provider that does not stream: its whole answer is still an answer
+                    http.connection.respond(200, JSON + self._headers(call), relay.answer.body)
+                    return
+        except ProviderError as error:
+            refusal = await self._provider_failed(call, error)
+        finally:
+            self._relays.discard(relay)
+        if refusal is not None:
+            relay.cancel()
+            await self._answer(http, call, refusal)
+            return
+        self._relays.add(relay)
+        relay.release(b"content-type: %s\r\ncache-control: no-cache\r\n" % _EVENTS + self._headers(call))
+        try:
+            whole = await self._end_stream(http, call, relay)
+        finally:
+            self._relays.discard(relay)
+        if whole and relay.record is not None:
+            await self._keep(http, call, 200, _EVENTS.decode(), bytes(relay.record))
+        else:
+            await self._release(http, call)
+
+    async def _end_stream(self, http: HttpRequest, call: Call, relay: Relay) -> bool:
+        """Book a stream that came to its end, good or bad; True when the client could have all of it."""
+        error = await relay.finished
+        call.first_at = relay.first_at
+        whole = error is None and relay.done
+        if not whole and error is None and relay.usage is None:
+            error = BrokenError("the provider ended the stream without its last event")
+        if error is not None and not relay.client_gone:
+            # An error after the first byte can only be an event; the client's SDK raises it.
+            http.connection.send(error_event(_bad_gateway(str(error))))
+        http.connection.end()
+        if relay.usage is not None and not relay.failed:
+            self._exit.posted(call, relay.usage, 200)
+            return whole
+        if relay.usage is not None:
+            self._exit.failed(call, relay.usage, "the provider ended the stream with an error", 200)
+            return False
+        text = relay.text.decode("utf-8", "replace")
+        usage, source = await count(call.upstream, call.body, [text], relay.events)
+        if whole and not relay.failed:
+            self._exit.counted(call, usage, source, "the provider reported no usage", 200)
+        else:
+            reason = str(error) if error else "the provider ended the stream with an error"
+            self._exit.unresolved(call, reason, 200, usage, source)
+        return whole and not relay.failed
+
+    # -- answers ----------------------------------------------------------------------------------
+
+    def _headers(self, call: Call) -> bytes:
+        return b"x-request-id: %s\r\n%s" % (
+            call.name.encode(),
+            limit_headers(call.tenant, self._clock.now()),
+        )
+
+    def _refuse(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
+        self._refused(refusal.code)
+        http.connection.refuse(refusal, self._headers(call))
+
+    async def _answer(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
+        self._refuse(http, call, refusal)
+        await self._release(http, call)
+
+    # -- Idempotency-Key --------------------------------------------------------------------------
+
+    async def _claim(self, http: HttpRequest, call: Call, name: bytes) -> Stored | None:
+        """Answer a repeated call from what is stored; None when this call is the first."""
+        digest = hashlib.sha256(call.endpoint.encode() + b"\0" + http.body).digest()
+        try:
+            stored = await self._source.claim(call.tenant.row, name.decode("latin-1"), digest)
+        except (OSError, RechenwerkError):
+            self._refuse(http, call, _BOOKS_DOWN)
+            return Stored("running")
+        if stored.state == "mine":
+            return None
+        if stored.state == "done":
+            headers = b"content-type: %s\r\nidempotent-replayed: true\r\n" % stored.content_type.encode()
+            http.connection.respond(stored.status, headers + self._headers(call), stored.body)
+        elif stored.state == "running":
+            self._refuse(
+                http,
+                call,
+                bad_request(
+                    "A call with this Idempotency-Key is still running; wait for it.",
+                    code="idempotency_in_progress",
+                    status=409,
+                ),
+            )
+        else:
+            self._refuse(
+                http,
+                call,
+                bad_request(
+                    "This Idempotency-Key was used with another body; use a new key.",
+                    code="idempotency_key_reused",
+                    status=422,
+                ),
+            )
+        return stored
+
+    async def _keep(self, http: HttpRequest, call: Call, status: int, kind: str, body: bytes) -> None:
+        name = http.headers.get(b"idempotency-key")
+        if name is not None:
+            await self._source.keep(
+                call.tenant.row, name.decode("latin-1"), Stored("done", status, kind, body, call.id)
+            )
+
+    async def _release(self, http: HttpRequest, call: Call) -> None:
+        """A call without a whole answer may be tried again under its Idempotency-Key."""
+        name = http.headers.get(b"idempotency-key")
+        if name is not None:
+            await self._source.release(call.tenant.row, name.decode("latin-1"))
+
+
+def _no_plan(exists: bool, model: str, endpoint: Endpoint) -> Refusal:
+    if exists:
+        return bad_request(
+            f"The model {model!r} does not serve {endpoint}; GET /v1/models lists the models.",
+            "model",
+            "endpoint_not_supported",
+        )
+    return bad_request(
+        f"The model {model!r} does not exist or you do not have access to it; GET /v1/models lists yours.",
+        "model",
+        "model_not_found",
+        404,
+    )
+
+
+def _bad_gateway(reason: str) -> Refusal:
+    return unavailable(f"The call failed: {reason}. Try again.", "provider_failed", 502, None)
+
+
+def _provider_refused(answer: Answer) -> Refusal:
+    """A provider's error as the client may see it: our credentials are not the client's business."""
+    refusal = read_error(answer.status, answer.body)
+    if answer.status in {401, 403, 407}:
+        return unavailable(
+            "The provider does not accept this installation's credentials; tell your operator.",
+            "provider_credentials",
+            502,
+            None,
+        )
+    if answer.status >= 300 and answer.status < 400:
+        return _bad_gateway(f"the provider redirects ({answer.status})")
+    retry = answer.header(b"retry-after")
+    seconds = int(retry) if retry is not None and retry.isdigit() else None
+    status = answer.status if answer.status in _KNOWN else (502 if answer.status >= 500 else 400)
+    return Refusal(status, refusal.type, refusal.code, refusal.message, refusal.param, seconds)
+
+
+_KNOWN = frozenset({400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504})

@@ -1,0 +1,169 @@
+"""Who may call what, from an immutable snapshot in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from rechenwerk.base.clock import Clock
+from rechenwerk.gateway.leases import Leases
+from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, Snapshot, Source
+from rechenwerk.gateway.upstreams import Upstreams
+from rechenwerk.identity.keys import hash_key
+from rechenwerk.ledger.guards import Guard
+from rechenwerk.wire.openai import Endpoint
+
+_log = logging.getLogger("rechenwerk.tenants")
+_CHECK = 0.5
+"""Seconds between looks at the configuration's version, for the case that a notice was lost."""
+
+
+class Tenant:
+    """A key with its guards.
+
+    Attributes:
+        guards: all of them.
+        requests, tokens: the limits that the ``x-ratelimit`` headers tell about.
+    """
+
+    __slots__ = ("guards", "requests", "row", "tokens")
+
+    def __init__(self, row: KeyRow, guards: tuple[Guard, ...]) -> None:
+        self.row = row
+        self.guards = guards
+        self.requests = tuple(guard for guard in guards if guard.row.unit == "requests")
+        self.tokens = tuple(guard for guard in guards if guard.row.unit == "tokens")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Where a call goes, and why, as it will be kept with the call."""
+
+    offer: Offer
+    deployment: DeploymentRow
+    decision: str
+
+
+class Tenants:
+    """The current snapshot, and what is derived from it.
+
+    Args:
+        source: where snapshots come from.
+        leases: owner of the guards.
+        upstreams: owner of the connections.
+        clock: to see keys expire between snapshots.
+    """
+
+    def __init__(self, source: Source, leases: Leases, upstreams: Upstreams, clock: Clock) -> None:
+        self._source = source
+        self._leases = leases
+        self._upstreams = upstreams
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._tenants: dict[bytes, Tenant] = {}
+        self._plans: dict[tuple[int, str, str], Plan] = {}
+        self.snapshot: Snapshot | None = None
+        self.confirmed_at = 0.0
+
+    # -- looking up -------------------------------------------------------------------------------
+
+    def tenant(self, key: bytes) -> Tenant | None:
+        """The tenant of a key, if it is valid now."""
+        digest = hash_key(key)
+        tenant = self._tenants.get(digest)
+        if tenant is None:
+            snapshot = self.snapshot
+            row = snapshot.keys.get(digest) if snapshot is not None else None
+            if row is None:
+                return None
+            guards = tuple(self._leases.guard(guard) for guard in row.guards)
+            tenant = self._tenants[digest] = Tenant(row, guards)
+        expires = tenant.row.expires_at
+        return None if expires is not None and self._clock.now() >= expires else tenant
+
+    def plan(self, organisation: int, model: str, endpoint: Endpoint) -> Plan | Offer | None:
+        """Where a call goes.
+
+        Returns the offer alone when the model does not serve the endpoint, None when the organisation has
+        no such model.
+        """
+        plan = self._plans.get((organisation, model, endpoint))
+        if plan is not None:
+            return plan
+        offer = self.snapshot.offer(organisation, model) if self.snapshot is not None else None
+        if offer is None:
+            return None
+        able = [deployment for deployment in offer.deployments if endpoint in deployment.endpoints]
+        if not able:
+            return offer
+        decision = {
+            "deployment": f"{able[0].provider.name}/{able[0].upstream}",
+            "contract": able[0].contract_name,
+            "reason": "the only deployment" if len(able) == 1 else f"the first of {len(able)} deployments",
+        }
+        plan = Plan(offer, able[0], msgspec.json.encode(decision).decode())
+        self._plans[organisation, model, endpoint] = plan
+        return plan
+
+    def models(self, organisation: int) -> list[tuple[str, int, str]]:
+        """What an organisation can call: (name, created, owner)."""
+        if self.snapshot is None:
+            return []
+        seen: dict[str, tuple[str, int, str]] = {}
+        for (owner, model), offer in self.snapshot.offers.items():
+            if owner in {0, organisation} and (owner or model not in seen):
+                seen[model] = (model, offer.created, offer.deployments[0].provider.name)
+        return [seen[name] for name in sorted(seen)]
+
+    @property
+    def currency(self) -> str:
+        """The installation's currency."""
+        return self.snapshot.currency if self.snapshot is not None else ""
+
+    # -- keeping fresh ----------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Load a snapshot and put it into force."""
+        snapshot = await self._source.snapshot()
+        self.snapshot = snapshot
+        self.confirmed_at = self._clock.monotonic()
+        self._tenants = {}
+        self._plans = {}
+        rows = {guard.id: guard for key in snapshot.keys.values() for guard in key.guards}
+        self._leases.keep_only(rows)
+        for row in rows.values():
+            self._leases.refresh(row)
+        self._upstreams.update(
+            {
+                deployment.provider.id: deployment.provider
+                for offer in snapshot.offers.values()
+                for deployment in offer.deployments
+            }.values()
+        )
+
+    async def run(self) -> None:
+        """Follow the configuration for ever."""
+        while True:
+            try:
+                await self._source.watch(self._changed.set)
+                async with asyncio.timeout(_CHECK):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            except OSError as error:
+                _log.warning("no notices about the configuration: %s", error)
+                await asyncio.sleep(_CHECK)
+            self._changed.clear()
+            try:
+                version = await self._source.version()
+                if self.snapshot is None or version != self.snapshot.version:
+                    await self.refresh()
+                self.confirmed_at = self._clock.monotonic()
+            except OSError as error:
+                _log.warning("the configuration cannot be read: %s", error)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the snapshot was known to be current."""
+        return self._clock.monotonic() - self.confirmed_at

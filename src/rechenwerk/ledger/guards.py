@@ -1,0 +1,127 @@
+"""Guards as one gateway process sees them: budgets and limits, drawn from leased slices in memory."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from typing import Literal
+
+import msgspec
+
+Unit = Literal["money", "requests", "tokens", "calls"]
+Period = Literal["minute", "day", "month", "total", "now"]
+
+NEVER = 1 << 62
+"""End of a window that does not end, epoch seconds."""
+
+
+def window_bounds(period: Period, now: float) -> tuple[int, int]:
+    """Start and end (epoch seconds, UTC) of the period that `now` lies in."""
+    at = int(now)
+    if period == "minute":
+        start = at - at % 60
+        return start, start + 60
+    if period == "day":
+        start = at - at % 86_400
+        return start, start + 86_400
+    if period == "month":
+        day = time.gmtime(at)
+        following = (day.tm_year + day.tm_mon // 12, day.tm_mon % 12 + 1)
+        return calendar.timegm((day.tm_year, day.tm_mon, 1, 0, 0, 0)), calendar.timegm(
+            (*following, 1, 0, 0, 0)
+        )
+    return 0, NEVER
+
+
+class GuardRow(msgspec.Struct, frozen=True, gc=False):
+    """A budget or a limit as configured. `amount`: nano-units, requests, tokens or calls at once."""
+
+    id: int
+    unit: Unit
+    period: Period
+    amount: int
+    hard: bool
+    of_key: bool
+
+
+class Window:
+    """One period of a guard: what this process may still promise from its slice.
+
+    Attributes:
+        free: not promised to any call.
+        pool: what others could still lease, as last heard.
+    """
+
+    __slots__ = ("ends", "free", "guard", "pool", "slice_id", "starts", "used_at")
+
+    def __init__(self, guard: GuardRow, starts: int, ends: int) -> None:
+        self.guard = guard
+        self.starts = starts
+        self.ends = ends
+        self.slice_id = 0
+        self.free = 0
+        self.pool = guard.amount
+        self.used_at = 0.0
+
+
+class Guard:
+    """A guard with its current window."""
+
+    __slots__ = ("row", "window")
+
+    def __init__(self, row: GuardRow, now: float) -> None:
+        self.row = row
+        self.window = Window(row, *window_bounds(row.period, now))
+
+    def at(self, now: float) -> Window:
+        """The window of `now`; a new one when the old period is over."""
+        window = self.window
+        if now >= window.ends:
+            self.window = window = Window(self.row, *window_bounds(self.row.period, now))
+        return window
+
+
+Draw = tuple[Window, int]
+"""What a call took from a window."""
+
+
+def draw(guards: tuple[Guard, ...], amounts: dict[Unit, int], now: float) -> list[Draw] | None:
+    """Take from every guard what a call needs, or from none.
+
+    Returns the draws, or None when one of the slices is too small and has to be enlarged first.
+    """
+    draws: list[Draw] = []
+    for guard in guards:
+        window = guard.at(now)
+        need = amounts[guard.row.unit]
+        if window.free < need:
+            return None
+        draws.append((window, need))
+    for window, need in draws:
+        window.free -= need
+        window.used_at = now
+    return draws
+
+
+def undo(draws: list[Draw]) -> None:
+    """Give back what `draw` took."""
+    for window, need in draws:
+        window.free += need
+
+
+def settle(draws: list[Draw], charged: int, tokens: int) -> None:
+    """Give back what a finished call did not use.
+
+    Args:
+        draws: from `draw`.
+        charged: nano-units booked within the hold.
+        tokens: tokens really used; more than drawn leaves the window in debt.
+    """
+    for window, need in draws:
+        unit = window.guard.unit
+        if unit == "money":
+            window.free += need - charged
+        elif unit == "tokens":
+            window.free += need - tokens
+        elif unit == "calls":
+            window.free += need

@@ -1,0 +1,142 @@
+"""What the ledger needs from storage: the Book, and the values that go into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from rechenwerk.base.usage import Usage
+
+Outcome = Literal["posted", "failed", "unresolved", "void"]
+UsageSource = Literal["reported", "counted", "estimated", "none"]
+
+
+class Transfer(msgspec.Struct, frozen=True, gc=False):
+    """A debit and a credit of the same amount; account ids and nano-units above zero."""
+
+    debit: int
+    credit: int
+    amount: int
+
+
+class Accounts(msgspec.Struct, frozen=True, gc=False):
+    """Account ids of one project under one contract."""
+
+    receivable: int
+    revenue: int
+    cost: int
+    payable: int
+    failed: int
+    unresolved_cost: int
+    unresolved_price: int
+    overrun: int
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """The most that a call can cost, reserved before it leaves.
+
+    `amount` is the highest price, `cost_bound` the highest cost, in nano-units. `slices` are the ids of
+    the budget slices that it draws on, as PostgreSQL writes an array: ``{1,2}``.
+    """
+
+    id: int
+    organisation: int
+    project: int
+    key: int
+    deployment: int
+    contract: int
+    endpoint: str
+    model: str
+    streamed: bool
+    amount: int
+    cost_bound: int
+    slices: str
+    started_us: int
+    expires_s: int
+
+
+class Post(msgspec.Struct, frozen=True, gc=False):
+    """How a call ended: settles its hold. Money in nano-units, times in microseconds."""
+
+    id: int
+    deployment: int
+    contract: int
+    outcome: Outcome
+    reason: str | None
+    source: UsageSource
+    usage: Usage
+    raw_usage: str | None
+    price: int
+    cost: int
+    status: int
+    first_byte_us: int
+    total_us: int
+    decision: str
+    transfers: tuple[Transfer, ...]
+
+
+class Grant(msgspec.Struct, frozen=True, gc=False):
+    """What a lease brought: how much, and what is left in the pool for others.
+
+    `waiting`: slices of other living processes that have not yet answered the last recall.
+    """
+
+    slice_id: int
+    got: int
+    pool: int
+    waiting: int
+
+
+class Book(Protocol):
+    """The books, as one gateway process writes them."""
+
+    async def open(self, on_recall: Callable[[int, int, int], None]) -> int:
+        """Register this process; returns its number (0..1023), unique among living processes.
+
+        Args:
+            on_recall: called with guard id, start of the window (epoch seconds) and recall number when
+                another process asks for what lies idle.
+        """
+        ...
+
+    async def write(self, holds: Sequence[Hold], posts: Sequence[Post]) -> None:
+        """Settle posts, then take holds, in one durable transaction.
+
+        Raises:
+            FencedError: this process was declared dead.
+            BookError: the database refused the batch for what is in it; nothing was written.
+            OSError: the database cannot be reached; whether the batch was written is unknown.
+        """
+        ...
+
+    async def lease(self, guard: int, starts: int, want: int) -> Grant | None:
+        """Add up to `want` to this process's slice of a guard's window; None when the guard is gone."""
+        ...
+
+    async def recall(self, guard: int, starts: int) -> None:
+        """Ask every other process for what lies idle in its slice."""
+        ...
+
+    async def give_back(self, slice_id: int, amount: int, epoch: int) -> None:
+        """Return an idle part of a slice, as the answer to recall number `epoch` (0: unasked)."""
+        ...
+
+    async def accounts(self, organisation: int, project: int, contract: int) -> Accounts:
+        """The accounts of a project under a contract, made when missing."""
+        ...
+
+    async def beat(self, silence: float) -> int:
+        """Say that this process lives, and bury those that were silent for so many seconds.
+
+        Returns how many holds of dead processes were booked as unresolved.
+
+        Raises:
+            FencedError: this process was declared dead.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End this process in the books: gives back all slices."""
+        ...

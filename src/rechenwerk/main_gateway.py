@@ -1,0 +1,186 @@
+"""One gateway process: builds the data plane, joins it to PostgreSQL, serves until told to stop.
+
+Run as ``python -m rechenwerk.main_gateway``; prints one JSON line when it is ready. It stands apart from
+`main` so that a gateway process loads nothing of the control plane.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+
+import uvloop
+
+from rechenwerk.base.clock import SystemClock
+from rechenwerk.base.errors import FencedError, RechenwerkError, SetupError
+from rechenwerk.base.ids import CallIds
+from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.gateway.app import App
+from rechenwerk.gateway.call import Exit
+from rechenwerk.gateway.leases import Leases
+from rechenwerk.gateway.metrics import Metrics
+from rechenwerk.gateway.road import Road
+from rechenwerk.gateway.server import Server
+from rechenwerk.gateway.tenants import Tenants
+from rechenwerk.gateway.till import Till
+from rechenwerk.gateway.upstreams import Upstreams
+from rechenwerk.providers.transport import Limits
+from rechenwerk.store.book import PostgresBook
+from rechenwerk.store.snapshot import PostgresSource
+
+_log = logging.getLogger("rechenwerk.main")
+_BEAT = 1.0
+
+
+class Gateway:
+    """A built gateway process.
+
+    Args:
+        settings: limits and timeouts; `database_url` must be set.
+        environment: where providers' API keys are.
+        name: of this process, for people.
+    """
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str], name: str) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._clock = SystemClock()
+        self.fenced = asyncio.Event()
+        self.book = PostgresBook(settings.database_url, name)
+        self.till = Till(self.book, self.fenced)
+        self.leases = Leases(self.book, self.till, self._clock)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.unresolved = 0
+        self.upstreams: Upstreams
+        self.tenants: Tenants
+        self.server: Server
+        self.road: Road
+
+    async def start(self, host: str, port: int, *, shared: bool) -> int:
+        """Open the books, load the snapshot, listen; returns the port."""
+        settings = self._settings
+        number = await self.book.open(self.leases.on_recall)
+        ids = CallIds(self._clock, number)
+        limits = Limits(
+            settings.connect_timeout,
+            settings.first_byte_timeout,
+            settings.between_bytes_timeout,
+            settings.total_timeout,
+        )
+        self.upstreams = Upstreams(limits, self._environment)
+        source = PostgresSource(self.book.pool)
+        self.tenants = Tenants(source, self.leases, self.upstreams, self._clock)
+        metrics = Metrics(self._gauges())
+        self.road = Road(
+            self.tenants,
+            self.leases,
+            self.till,
+            Exit(self.till, self._clock, metrics),
+            self.upstreams,
+            source,
+            ids,
+            self._clock,
+            settings,
+            metrics.refused,
+        )
+        self.server = Server(App(self.road, self.tenants, self.till, metrics, ids), settings)
+        await self.tenants.refresh()
+        self.till.start()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.tenants.run()), loop.create_task(self._beat())]
+        return await self.server.listen(host, port, shared=shared)
+
+    def _gauges(self) -> list[tuple[str, str, Callable[[], float]]]:
+        return [
+            ("rechenwerk_snapshot_age_seconds", "Age of the configuration.", lambda: self.tenants.age),
+            ("rechenwerk_client_connections", "Open.", lambda: len(self.server.connections)),
+            ("rechenwerk_requests_running", "Being served.", lambda: self.server.serving),
+            ("rechenwerk_till_waiting", "Holds and posts not yet durable.", lambda: self.till.waiting),
+            ("rechenwerk_till_commits", "Group commits so far.", lambda: self.till.commits),
+            ("rechenwerk_till_lost_posts", "Posts that the books refused.", lambda: self.till.lost_posts),
+            ("rechenwerk_swept_holds", "Holds booked as unresolved.", lambda: self.unresolved),
+        ]
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                self.unresolved += await self.book.beat(self._settings.silence)
+            except FencedError:
+                self.fenced.set()
+                return
+            except OSError as error:
+                _log.warning("no heartbeat: %s", error)
+            self.leases.tidy()
+            await asyncio.sleep(_BEAT)
+
+    async def stop(self) -> None:
+        """Let running calls end within the grace time, book everything, hang up."""
+        await self.server.drain(self._settings.grace)
+        self.road.cancel_all()
+        for _ in range(100):
+            if not self.server.serving:
+                break
+            await asyncio.sleep(0.05)
+        for task in self._tasks:
+            task.cancel()
+        await self.till.close()
+        self.upstreams.close()
+        if not self.fenced.is_set():
+            await self.book.close()
+
+
+async def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM, SIGINT, the parent's end, or the books' word that we are dead."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if arguments.parent_pipe:
+        reader = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
+    gateway = Gateway(settings, os.environ, f"{os.uname().nodename}/{os.getpid()}")
+    port = await gateway.start(arguments.host, arguments.port, shared=arguments.shared)
+    # What lives this long lives on: the collector need not walk it with every generation.
+    gc.collect()
+    gc.freeze()
+    print(json.dumps({"url": f"http://{arguments.host}:{port}", "pid": os.getpid()}), flush=True)  # noqa: T201
+    waits = [loop.create_task(stop.wait()), loop.create_task(gateway.fenced.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    await gateway.stop()
+    return 3 if gateway.fenced.is_set() else 0
+
+
+def main() -> int:
+    """Entry point of the process."""
+    parser = argparse.ArgumentParser(prog="rechenwerk gateway", description=__doc__)
+    parser.add_argument("--database-url", default="")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--shared", action="store_true", help="share the port with other processes")
+    parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = read_settings({**os.environ, **_url(arguments.database_url)})
+        if not settings.database_url:
+            raise SetupError("a gateway needs a database: --database-url or RECHENWERK_DATABASE_URL")
+        return uvloop.run(run(settings, arguments))
+    except RechenwerkError as error:
+        print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+def _url(text: str) -> dict[str, str]:
+    return {"RECHENWERK_DATABASE_URL": text} if text else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

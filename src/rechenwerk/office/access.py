@@ -1,0 +1,115 @@
+"""Who asks, what the key permits, and in which organisation: the wall as seen from a route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from rechenwerk.base.clock import Clock
+from rechenwerk.identity.keys import hash_key
+from rechenwerk.ledger.guards import window_bounds
+from rechenwerk.office.bodies import Name
+from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.ports import Caller, Desk
+
+_BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
+
+
+class Office(msgspec.Struct, frozen=True):
+    """What every route works with."""
+
+    desk: Desk
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+
+    def now(self) -> datetime:
+        """Wall time in UTC."""
+        return datetime.fromtimestamp(self.clock.now(), UTC)
+
+    def windows(self) -> dict[str, datetime]:
+        """Where the current window of each budget period began."""
+        now = self.clock.now()
+        return {
+            "day": datetime.fromtimestamp(window_bounds("day", now)[0], UTC),
+            "month": datetime.fromtimestamp(window_bounds("month", now)[0], UTC),
+            "total": datetime.fromtimestamp(window_bounds("total", now)[0], UTC),
+        }
+
+
+class Realm(msgspec.Struct, frozen=True):
+    """The organisation that a request works in, and who works."""
+
+    office: Office
+    caller: Caller
+    organisation_id: int
+    organisation: str
+
+    @property
+    def desk(self) -> Desk:
+        """The office's storage."""
+        return self.office.desk
+
+    async def enter(self, organisation: str | None) -> Realm:
+        """Another organisation's realm, for the operator; for anyone else there is no other."""
+        if organisation in (None, self.organisation):
+            return self
+        if organisation == self.caller.organisation:
+            return msgspec.structs.replace(
+                self, organisation_id=self.caller.organisation_id, organisation=organisation
+            )
+        found = await self.desk.tenants.organisation(organisation) if self.is_operator else None
+        if found is None:
+            raise missing("organisation", organisation)
+        return msgspec.structs.replace(self, organisation_id=found.id, organisation=found.name)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the key opens every organisation."""
+        return "operator" in self.caller.scopes
+
+    async def project(self, name: str) -> int:
+        """The id of a project of this organisation."""
+        found = await self.desk.tenants.project_id(self.organisation_id, name)
+        if found is None:
+            raise missing("project", name)
+        return found
+
+
+def _office(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+def _permit(scope: str) -> Callable[..., Awaitable[Realm]]:
+    async def realm(
+        office: Annotated[Office, Depends(_office)],
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        organisation: Annotated[
+            Name | None, Query(description="another organisation; only for the scope operator")
+        ] = None,
+    ) -> Realm:
+        if credentials is None:
+            raise refuse(401, "send a key as 'Authorization: Bearer rw-…'", "missing_api_key")
+        key = credentials.credentials.encode()
+        caller = await office.desk.tenants.caller(hash_key(key), office.now())
+        if caller is None:
+            raise refuse(401, "this key is unknown, revoked or expired", "invalid_api_key")
+        if scope not in caller.scopes and "operator" not in caller.scopes:
+            has = ", ".join(sorted(caller.scopes)) or "none"
+            raise refuse(
+                403, f"this needs a key with the scope {scope!r}; this one has {has}", "missing_scope"
+            )
+        own = Realm(office, caller, caller.organisation_id, caller.organisation)
+        return await own.enter(organisation)
+
+    return realm
+
+
+KeysRealm = Annotated[Realm, Depends(_permit("keys"))]
+BooksRealm = Annotated[Realm, Depends(_permit("books"))]
+OperatorRealm = Annotated[Realm, Depends(_permit("operator"))]

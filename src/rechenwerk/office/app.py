@@ -1,0 +1,75 @@
+"""The control plane as a JSON API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from fastapi import APIRouter, FastAPI
+
+from rechenwerk.base.clock import Clock
+from rechenwerk.office import bodies
+from rechenwerk.office.access import Office, OperatorRealm
+from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.config import diff, parse
+from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.ports import OPERATOR, Change, Configured, Desk
+from rechenwerk.office.tenants import add_tenant_routes
+
+
+async def apply(realm: OperatorRealm, body: bodies.ApplyBody) -> bodies.AppliedView:
+    """Compare a configuration with the one that stands, and apply it in one transaction.
+
+    Without `organisation` it is the operator's configuration, shared with all.
+    """
+    wanted = parse(body.text)
+    named = body.organisation is not None or realm.organisation != realm.caller.organisation
+    realm = await realm.enter(body.organisation)
+    organisation_id = realm.organisation_id if named else OPERATOR
+
+    def plan(current: Configured) -> list[Change]:
+        return diff(current, wanted)
+
+    configuration = realm.desk.configuration
+    if body.dry_run:
+        changes = plan(await configuration.read(organisation_id))
+    else:
+        changes = list(await configuration.apply(organisation_id, plan))
+    return bodies.AppliedView(
+        organisation=realm.organisation if named else "operator",
+        changes=[
+            bodies.ChangeView(
+                what=one.what,
+                name=one.name,
+                action=one.action,
+                before=msgspec.to_builtins(one.before),
+                after=msgspec.to_builtins(one.after),
+            )
+            for one in changes
+        ],
+        applied=not body.dry_run,
+    )
+
+
+def create_app(desk: Desk, clock: Clock, random_bytes: Callable[[int], bytes], version: str = "0") -> FastAPI:
+    """The office over its storage.
+
+    Args:
+        desk: storage.
+        clock: wall time: expiry of keys, windows of budgets.
+        random_bytes: a cryptographic source for new keys.
+        version: shown in the OpenAPI page.
+    """
+    app = FastAPI(
+        title="Rechenwerk office",
+        summary="Organisations, projects, keys, budgets, configuration and books.",
+        version=version,
+    )
+    app.state.office = Office(desk, clock, random_bytes)
+    router = APIRouter(prefix="/api/v1")
+    add_tenant_routes(router)
+    add_book_routes(router)
+    router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
+    app.include_router(router)
+    add_handlers(app)
+    return app

@@ -1,0 +1,285 @@
+"""Bodies of requests and answers, as the OpenAPI page shows them. Money is text, never a float."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$"
+    ),
+]
+Amount = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,15}(\.[0-9]{1,9})?$",
+        description="decimal text in the installation's currency",
+        examples=["5.00"],
+    ),
+]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
+Period = Literal["day", "month", "total"]
+Scope = Literal["inference", "books", "keys", "operator"]
+
+
+class Body(BaseModel):
+    """A request's body; what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class InOrganisation(Body):
+    """A body that may name another organisation."""
+
+    organisation: Name | None = Field(None, description="another organisation; only for the scope operator")
+
+
+class OrganisationBody(Body):
+    """A new organisation."""
+
+    name: Name
+
+
+class ProjectBody(InOrganisation):
+    """A new project."""
+
+    name: Name
+
+
+class BudgetBody(InOrganisation):
+    """A budget to set; amount null removes it."""
+
+    period: Period
+    amount: Amount | None
+    hard: bool = True
+
+
+class LimitsBody(InOrganisation):
+    """Limits to set: null removes one, one that is left out stays."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent_calls: Count | None = None
+
+
+class KeyBudget(Body):
+    """A budget of a new key."""
+
+    period: Period
+    amount: Amount
+    hard: bool = True
+
+
+class KeyLimits(Body):
+    """Limits of a new key."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent_calls: Count | None = None
+
+
+class KeyBody(InOrganisation):
+    """A new key."""
+
+    project: Name
+    name: Name
+    scopes: list[Scope] = Field(default=["inference"], min_length=1)
+    expires_in_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    budgets: list[KeyBudget] = []
+    limits: KeyLimits = KeyLimits()
+
+
+class ApplyBody(InOrganisation):
+    """A configuration to compare with the one that stands, and to apply."""
+
+    text: str = Field(max_length=1_000_000, description="rechenwerk.toml")
+    dry_run: bool = False
+
+
+class BudgetView(BaseModel):
+    """A budget and its current window; free is what is neither held nor posted."""
+
+    period: str
+    amount: str
+    hard: bool
+    granted: str
+    held: str
+    posted: str
+    free: str
+
+
+class LimitsView(BaseModel):
+    """Limits; null where there is none."""
+
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    concurrent_calls: int | None
+
+
+class OrganisationView(BaseModel):
+    """An organisation."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
+class OrganisationsView(BaseModel):
+    """All organisations."""
+
+    organisations: list[OrganisationView]
+
+
+class ProjectView(BaseModel):
+    """A project with its budgets and limits."""
+
+    name: str
+    organisation: str
+    created_at: datetime
+    currency: str
+    budgets: list[BudgetView]
+    limits: LimitsView
+
+
+class ProjectsView(BaseModel):
+    """The projects of an organisation."""
+
+    projects: list[ProjectView]
+
+
+class KeyView(BaseModel):
+    """A key as it may be shown later."""
+
+    id: int
+    hint: str
+    name: str
+    project: str
+    organisation: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    currency: str
+    budgets: list[BudgetView]
+    limits: LimitsView
+
+
+class NewKeyView(KeyView):
+    """A new key: the only time that it is shown."""
+
+    key: str
+
+
+class KeysView(BaseModel):
+    """The keys of an organisation."""
+
+    keys: list[KeyView]
+
+
+class ChangeView(BaseModel):
+    """One difference between the configuration that stands and the file."""
+
+    what: str
+    name: str
+    action: str = Field(description="create, change or deactivate")
+    before: Any = None
+    after: Any = None
+
+
+class AppliedView(BaseModel):
+    """What changes, and whether it was applied."""
+
+    organisation: str
+    changes: list[ChangeView]
+    applied: bool
+
+
+class AccountView(BaseModel):
+    """An account; balance is debit minus credit."""
+
+    kind: str
+    project: str | None
+    contract: str | None
+    debit: str
+    credit: str
+    balance: str
+
+
+class BalanceView(BaseModel):
+    """All accounts; the total balance of sound books is zero."""
+
+    organisation: str
+    currency: str
+    accounts: list[AccountView]
+    total: AccountView
+
+
+class TransferView(BaseModel):
+    """An amount that moved; both accounts by name."""
+
+    debit: str
+    credit: str
+    amount: str
+
+
+class CallView(BaseModel):
+    """A booked call."""
+
+    id: str
+    started_at: datetime
+    project: str
+    key: str
+    provider: str
+    contract: str
+    endpoint: str
+    model: str
+    streamed: bool
+    outcome: str
+    reason: str | None
+    status: int
+    usage_source: str
+    usage: dict[str, int]
+    held: str
+    price: str
+    cost: str
+    charged: str
+    first_byte_us: int
+    total_us: int
+    transfers: list[TransferView]
+
+
+class CallDetailView(CallView):
+    """A booked call with the provider's own usage record and the decision of the routing."""
+
+    currency: str
+    raw_usage: str | None
+    decision: str | None
+
+
+class JournalView(BaseModel):
+    """Calls, newest first; `next` is the value of `before` for the page after this one."""
+
+    organisation: str
+    currency: str
+    calls: list[CallView]
+    next: str | None
+
+
+class CheckView(BaseModel):
+    """One thing that must be true, and whether it is."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class VerifyView(BaseModel):
+    """Everything computed again."""
+
+    organisation: str
+    ok: bool
+    checks: list[CheckView]

@@ -1,0 +1,136 @@
+"""Routes of the books: balance, journal, proof, one call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.ids import decode_call, encode_call
+from rechenwerk.office import bodies
+from rechenwerk.office.access import BooksRealm
+from rechenwerk.office.bodies import Name
+from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.ports import BookedCall
+from rechenwerk.office.tenants import money
+
+
+def _account(
+    debit: int, credit: int, kind: str, project: str | None = None, contract: str | None = None
+) -> bodies.AccountView:
+    return bodies.AccountView(
+        kind=kind,
+        project=project,
+        contract=contract,
+        debit=money(debit),
+        credit=money(credit),
+        balance=money(debit - credit),
+    )
+
+
+async def show_balance(realm: BooksRealm) -> bodies.BalanceView:
+    """Every account with its sums; the total balance is zero."""
+    rows = await realm.desk.books.balance(realm.organisation_id)
+    return bodies.BalanceView(
+        organisation=realm.organisation,
+        currency=await realm.desk.tenants.currency(),
+        accounts=[_account(row.debit, row.credit, row.kind, row.project, row.contract) for row in rows],
+        total=_account(sum(row.debit for row in rows), sum(row.credit for row in rows), "total"),
+    )
+
+
+def _call_fields(call: BookedCall) -> dict[str, Any]:
+    return {
+        "id": encode_call(call.id),
+        "started_at": call.started_at,
+        "project": call.project,
+        "key": call.key,
+        "provider": call.provider,
+        "contract": call.contract,
+        "endpoint": call.endpoint,
+        "model": call.model,
+        "streamed": call.streamed,
+        "outcome": call.outcome,
+        "reason": call.reason,
+        "status": call.status,
+        "usage_source": call.usage_source,
+        "usage": dict(call.usage),
+        "held": money(call.held),
+        "price": money(call.price),
+        "cost": money(call.cost),
+        "charged": money(call.charged),
+        "first_byte_us": call.first_byte_us,
+        "total_us": call.total_us,
+        "transfers": [
+            bodies.TransferView(debit=one.debit, credit=one.credit, amount=money(one.amount))
+            for one in call.transfers
+        ],
+    }
+
+
+def _decode(text: str, param: str) -> int:
+    try:
+        call_id = decode_call(text)
+    except RechenwerkError as error:
+        raise refuse(422, str(error), "invalid_value", param) from None
+    if call_id >= 1 << 63:
+        raise missing("call", text)
+    return call_id
+
+
+async def show_journal(
+    realm: BooksRealm,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    before: Annotated[str | None, Query(description="only calls older than this one")] = None,
+    call: Annotated[str | None, Query(description="only this call")] = None,
+    project: Annotated[Name | None, Query(description="only calls of this project")] = None,
+) -> bodies.JournalView:
+    """Booked calls with their transfers, newest first."""
+    books = realm.desk.books
+    project_id = await realm.project(project) if project is not None else None
+    if call is not None:
+        found = await books.call(realm.organisation_id, _decode(call, "call"))
+        calls = [found] if found else []
+    else:
+        border = _decode(before, "before") if before is not None else None
+        calls = await books.journal(realm.organisation_id, limit, border, project_id)
+    full = call is None and len(calls) == limit
+    return bodies.JournalView(
+        organisation=realm.organisation,
+        currency=await realm.desk.tenants.currency(),
+        calls=[bodies.CallView(**_call_fields(one)) for one in calls],
+        next=encode_call(calls[-1].id) if full else None,
+    )
+
+
+async def show_call(realm: BooksRealm, call_id: str) -> bodies.CallDetailView:
+    """One call: usage, the provider's usage record, the decision, transfers."""
+    found = await realm.desk.books.call(realm.organisation_id, _decode(call_id, "call_id"))
+    if found is None:
+        raise missing("call", call_id)
+    return bodies.CallDetailView(
+        **_call_fields(found),
+        currency=await realm.desk.tenants.currency(),
+        raw_usage=found.raw_usage,
+        decision=found.decision,
+    )
+
+
+async def verify(realm: BooksRealm) -> bodies.VerifyView:
+    """Compute everything again from its parts and compare."""
+    checks = await realm.desk.books.verify(realm.organisation_id)
+    return bodies.VerifyView(
+        organisation=realm.organisation,
+        ok=all(check.ok for check in checks),
+        checks=[bodies.CheckView(name=one.name, ok=one.ok, detail=one.detail) for one in checks],
+    )
+
+
+def add_book_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API."""
+    add = router.add_api_route
+    add("/books/balance", show_balance, methods=["GET"], tags=["books"])
+    add("/books/journal", show_journal, methods=["GET"], tags=["books"])
+    add("/books/verify", verify, methods=["GET"], tags=["books"])
+    add("/books/calls/{call_id}", show_call, methods=["GET"], tags=["books"])

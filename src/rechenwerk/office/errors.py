@@ -1,0 +1,108 @@
+"""Refusals of the office, all in the shape of OpenAI's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request, unavailable
+from rechenwerk.office.config import MistakesError
+from rechenwerk.office.ports import TakenError
+
+
+class RefusedError(RechenwerkError):
+    """Carries a refusal out of a route to the one place that answers it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def refuse(status: int, message: str, code: str, param: str | None = None) -> RefusedError:
+    """A refusal, to be raised."""
+    return RefusedError(bad_request(message, param, code, status))
+
+
+def missing(what: str, name: str) -> RefusedError:
+    """Nothing of that name in reach of the caller: not there, or another organisation's."""
+    return refuse(404, f"there is no {what} {name!r}", f"{what}_not_found", what)
+
+
+def _answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:
+    error = {
+        "message": refusal.message,
+        "type": refusal.type,
+        "param": refusal.param,
+        "code": refusal.code,
+    }
+    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
+    return JSONResponse({"error": error, **(extra or {})}, refusal.status, headers)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RefusedError)
+    return _answer(error.refusal)
+
+
+async def _mistakes(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MistakesError)
+    rows = [{"line": one.line, "message": one.message, "fix": one.fix} for one in error.mistakes]
+    refusal = bad_request(str(error), "text", "configuration_wrong", 422)
+    return _answer(refusal, {"errors": rows})
+
+
+async def _taken(_: Request, error: Exception) -> JSONResponse:
+    return _answer(bad_request(f"{error}; choose another name", "name", "name_taken", 409))
+
+
+async def _wrong(_: Request, error: Exception) -> JSONResponse:
+    return _answer(bad_request(str(error)))
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return _answer(_explain(error.errors()))
+
+
+def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+    """One clear line out of pydantic's list: the first field at fault and what it should be."""
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return bad_request("the body is not JSON", None, "invalid_json", 422)
+    place = ".".join(str(part) for part in first["loc"][1:])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    line = f"{place or 'the body'}: {message[:1].lower()}{message[1:]}{more}"
+    return bad_request(line, place or None, "invalid_value", 422)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        message = f"there is nothing at {request.url.path}; the routes are at /docs"
+        return _answer(bad_request(message, None, "unknown_route", 404))
+    if error.status_code == 405:
+        message = f"{request.method} is not possible at {request.url.path}; the routes are at /docs"
+        return _answer(bad_request(message, None, "method_not_allowed", 405))
+    return _answer(bad_request(str(error.detail), None, None, error.status_code))
+
+
+async def _broken(_: Request, __: Exception) -> JSONResponse:
+    message = "the office failed to answer; its log says why"
+    return _answer(unavailable(message, "internal_error", 500))
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Every error leaves through here."""
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(MistakesError, _mistakes)
+    app.add_exception_handler(TakenError, _taken)
+    app.add_exception_handler(RechenwerkError, _wrong)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _broken)

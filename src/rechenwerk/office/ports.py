@@ -1,0 +1,354 @@
+"""What the office needs from storage: protocols and the values that pass through them.
+
+Every method that touches a tenant's rows takes the organisation's id, and whoever fills these protocols
+filters by it: that is the wall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from rechenwerk.base.errors import RechenwerkError
+
+OPERATOR = 0
+"""The operator's organisation: the configuration that it owns is shared with all."""
+
+
+class TakenError(RechenwerkError):
+    """The name is in use already."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who a key belongs to and what it permits."""
+
+    organisation_id: int
+    organisation: str
+    key_id: int
+    scopes: frozenset[str]
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """A tenant."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """A budget or a limit as somebody wishes it.
+
+    Attributes:
+        unit: money, requests, tokens or calls.
+        period: minute, day, month, total or now.
+        amount: nano-units for money, else pieces; None removes the guard.
+        hard: refuse beyond the amount; a soft one only reports.
+    """
+
+    unit: str
+    period: str
+    amount: int | None
+    hard: bool = True
+
+
+class GuardUse(msgspec.Struct, frozen=True):
+    """A guard and what its current window has seen."""
+
+    unit: str
+    period: str
+    amount: int
+    hard: bool
+    granted: int
+    held: int
+    posted: int
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A budget and cost centre inside an organisation."""
+
+    id: int
+    name: str
+    created_at: datetime
+    guards: tuple[GuardUse, ...]
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key to store: everything but the key itself."""
+
+    name: str
+    hash: bytes
+    hint: str
+    scopes: tuple[str, ...]
+    expires_at: datetime | None = None
+    guards: tuple[Guard, ...] = ()
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A stored key."""
+
+    id: int
+    name: str
+    project: str
+    hint: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    guards: tuple[GuardUse, ...]
+
+
+class Founding(msgspec.Struct, frozen=True):
+    """The first organisation with its project and its admin's key."""
+
+    organisation: str
+    project: str
+    budget: Guard
+    key: NewKey
+
+
+class Tenants(Protocol):
+    """Organisations, projects, keys, guards."""
+
+    async def currency(self) -> str:
+        """The installation's currency."""
+        ...
+
+    async def caller(self, key_hash: bytes, now: datetime) -> Caller | None:
+        """Whose key this is; None when unknown, revoked or expired."""
+        ...
+
+    async def organisations(self) -> list[Organisation]:
+        """All tenants, the operator's own included."""
+        ...
+
+    async def organisation(self, name: str) -> Organisation | None:
+        """The tenant of that name."""
+        ...
+
+    async def create_organisation(self, name: str) -> Organisation:
+        """A new tenant; raises TakenError."""
+        ...
+
+    async def found(self, founding: Founding) -> bool:
+        """Create all of it in one transaction; False when any tenant besides the operator exists."""
+        ...
+
+    async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
+        """The organisation's projects with what their guards have seen in the given windows."""
+        ...
+
+    async def project_id(self, organisation_id: int, name: str) -> int | None:
+        """The project of that name."""
+        ...
+
+    async def create_project(self, organisation_id: int, name: str) -> int:
+        """A new project's id; raises TakenError."""
+        ...
+
+    async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of a project."""
+        ...
+
+    async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
+        """All keys, revoked ones too, oldest first."""
+        ...
+
+    async def create_key(self, organisation_id: int, project_id: int, key: NewKey) -> int:
+        """Store a key and its guards; its id."""
+        ...
+
+    async def revoke_key(self, organisation_id: int, key_id: int, now: datetime) -> None:
+        """From now on the key opens nothing; a second time changes nothing."""
+        ...
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """Somebody or something that serves models at an address."""
+
+    name: str
+    kind: str
+    base_url: str = ""
+    api_key_env: str | None = None
+    active: bool = True
+
+
+class Contract(msgspec.Struct, frozen=True):
+    """The terms under which deployments of a provider are paid."""
+
+    name: str
+    provider: str
+    kind: str
+    active: bool = True
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """A model at a provider."""
+
+    model: str
+    provider: str
+    contract: str
+    upstream: str
+    endpoints: tuple[str, ...]
+    context_tokens: int
+    max_output_tokens: int
+    active: bool = True
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What a deployment costs from now on."""
+
+    model: str
+    provider: str
+    currency: str
+    rates: Mapping[str, str]
+
+
+class Tariff(msgspec.Struct, frozen=True):
+    """What a model is sold for from now on."""
+
+    model: str
+    currency: str
+    rates: Mapping[str, str]
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """An organisation's configuration: as it stands, or as a file wants it.
+
+    Attributes:
+        currency_is_fixed: why the currency cannot change any more; empty while it can.
+    """
+
+    currency: str
+    providers: tuple[Provider, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    tariffs: tuple[Tariff, ...] = ()
+    currency_is_fixed: str = ""
+
+
+Row = Provider | Contract | Deployment | Cost | Tariff | str
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One difference between the configuration that stands and the one wanted.
+
+    Attributes:
+        what: provider, contract, deployment, cost, tariff or currency.
+        name: which one.
+        action: create, change or deactivate.
+        before: the row that stands, if one does.
+        after: the row to write; for a deactivated one the same row, inactive.
+    """
+
+    what: str
+    name: str
+    action: str
+    before: Row | None
+    after: Row
+
+
+class Configuration(Protocol):
+    """Providers, contracts, deployments, dated prices."""
+
+    async def read(self, organisation_id: int) -> Configured:
+        """What stands now."""
+        ...
+
+    async def apply(
+        self, organisation_id: int, plan: Callable[[Configured], Sequence[Change]]
+    ) -> Sequence[Change]:
+        """Read, plan and write in one transaction that no other apply can enter."""
+        ...
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """An account and what was booked on it."""
+
+    kind: str
+    project: str | None
+    contract: str | None
+    debit: int
+    credit: int
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """An amount that moved from one account to another."""
+
+    debit: str
+    credit: str
+    amount: int
+
+
+class BookedCall(msgspec.Struct, frozen=True):
+    """A call as booked, with its transfers.
+
+    Attributes:
+        usage: bucket -> count, as in `base.usage.BUCKETS`.
+    """
+
+    id: int
+    project: str
+    key: str
+    provider: str
+    contract: str
+    endpoint: str
+    model: str
+    streamed: bool
+    outcome: str
+    reason: str | None
+    status: int
+    usage_source: str
+    usage: Mapping[str, int]
+    raw_usage: str | None
+    decision: str | None
+    held: int
+    price: int
+    cost: int
+    charged: int
+    started_at: datetime
+    first_byte_us: int
+    total_us: int
+    transfers: tuple[Transfer, ...]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that must be true of the books, and whether it is."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Books(Protocol):
+    """The books of one organisation, read only."""
+
+    async def balance(self, organisation_id: int) -> list[Balance]:
+        """Every account with its sums."""
+        ...
+
+    async def journal(
+        self, organisation_id: int, limit: int, before: int | None, project_id: int | None
+    ) -> list[BookedCall]:
+        """Booked calls, newest first, below the id `before`."""
+        ...
+
+    async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:
+        """One booked call."""
+        ...
+
+    async def verify(self, organisation_id: int) -> list[Check]:
+        """Compute everything again from its parts and compare."""
+        ...
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """All storage of the office."""
+
+    tenants: Tenants
+    configuration: Configuration
+    books: Books

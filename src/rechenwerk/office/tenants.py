@@ -1,0 +1,232 @@
+"""Routes of organisations, projects, budgets, limits and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter
+
+from rechenwerk.base.money import format_money, parse_money
+from rechenwerk.identity.keys import hash_key, hint, new_key
+from rechenwerk.office import bodies
+from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
+from rechenwerk.office.bodies import Name
+from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.ports import Guard, GuardUse, Key, NewKey, Project
+
+_LIMITS = (
+    ("requests_per_minute", "requests", "minute"),
+    ("tokens_per_minute", "tokens", "minute"),
+    ("concurrent_calls", "calls", "now"),
+)
+
+
+def money(nano: int) -> str:
+    """Nano-units as plain decimal text for programs: no thousands separators."""
+    return format_money(nano).replace(",", "")
+
+
+def _budgets(guards: Iterable[GuardUse]) -> list[bodies.BudgetView]:
+    return [
+        bodies.BudgetView(
+            period=guard.period,
+            amount=money(guard.amount),
+            hard=guard.hard,
+            granted=money(guard.granted),
+            held=money(guard.held),
+            posted=money(guard.posted),
+            free=money(max(0, guard.amount - guard.held - guard.posted)),
+        )
+        for guard in guards
+        if guard.unit == "money"
+    ]
+
+
+def _limits(guards: Iterable[GuardUse]) -> bodies.LimitsView:
+    amounts = {guard.unit: guard.amount for guard in guards}
+    return bodies.LimitsView(**{name: amounts.get(unit) for name, unit, _ in _LIMITS})
+
+
+def _wished(limits: bodies.LimitsBody | bodies.KeyLimits) -> list[Guard]:
+    return [
+        Guard(unit, period, getattr(limits, name))
+        for name, unit, period in _LIMITS
+        if name in limits.model_fields_set
+    ]
+
+
+async def _project_view(realm: Realm, project: Project) -> bodies.ProjectView:
+    return bodies.ProjectView(
+        name=project.name,
+        organisation=realm.organisation,
+        created_at=project.created_at,
+        currency=await realm.desk.tenants.currency(),
+        budgets=_budgets(project.guards),
+        limits=_limits(project.guards),
+    )
+
+
+async def _shown_project(realm: Realm, project_id: int) -> bodies.ProjectView:
+    projects = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
+    return await _project_view(realm, next(one for one in projects if one.id == project_id))
+
+
+def _key_view(realm: Realm, key: Key, currency: str) -> bodies.KeyView:
+    return bodies.KeyView(
+        id=key.id,
+        hint=key.hint,
+        name=key.name,
+        project=key.project,
+        organisation=realm.organisation,
+        scopes=list(key.scopes),
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        currency=currency,
+        budgets=_budgets(key.guards),
+        limits=_limits(key.guards),
+    )
+
+
+async def list_organisations(realm: OperatorRealm) -> bodies.OrganisationsView:
+    """All organisations of this installation."""
+    found = await realm.desk.tenants.organisations()
+    return bodies.OrganisationsView(
+        organisations=[
+            bodies.OrganisationView(id=one.id, name=one.name, created_at=one.created_at) for one in found
+        ]
+    )
+
+
+async def create_organisation(realm: OperatorRealm, body: bodies.OrganisationBody) -> bodies.OrganisationView:
+    """A new tenant."""
+    made = await realm.desk.tenants.create_organisation(body.name)
+    return bodies.OrganisationView(id=made.id, name=made.name, created_at=made.created_at)
+
+
+async def list_projects(realm: KeysRealm) -> bodies.ProjectsView:
+    """The projects of an organisation, with what their budgets have seen in the current window."""
+    found = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
+    return bodies.ProjectsView(projects=[await _project_view(realm, one) for one in found])
+
+
+async def create_project(realm: KeysRealm, body: bodies.ProjectBody) -> bodies.ProjectView:
+    """A new project: a cost centre that can carry budgets and limits."""
+    realm = await realm.enter(body.organisation)
+    made = await realm.desk.tenants.create_project(realm.organisation_id, body.name)
+    return await _shown_project(realm, made)
+
+
+async def set_budget(realm: KeysRealm, name: Name, body: bodies.BudgetBody) -> bodies.ProjectView:
+    """Set, change or remove a project's budget of one period."""
+    realm = await realm.enter(body.organisation)
+    project = await realm.project(name)
+    amount = None if body.amount is None else parse_money(body.amount)
+    guard = Guard("money", body.period, amount, body.hard)
+    await realm.desk.tenants.guard_project(realm.organisation_id, project, [guard])
+    return await _shown_project(realm, project)
+
+
+async def set_limits(realm: KeysRealm, name: Name, body: bodies.LimitsBody) -> bodies.ProjectView:
+    """Set, change or remove a project's limits."""
+    realm = await realm.enter(body.organisation)
+    project = await realm.project(name)
+    await realm.desk.tenants.guard_project(realm.organisation_id, project, _wished(body))
+    return await _shown_project(realm, project)
+
+
+async def list_keys(realm: KeysRealm) -> bodies.KeysView:
+    """The keys of an organisation, revoked ones too."""
+    found = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
+    currency = await realm.desk.tenants.currency()
+    return bodies.KeysView(keys=[_key_view(realm, one, currency) for one in found])
+
+
+async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyView:
+    """A new key; the answer is the only place where it is ever shown."""
+    realm = await realm.enter(body.organisation)
+    _may_give(realm, body.scopes)
+    project = await realm.project(body.project)
+    guards = [Guard("money", one.period, parse_money(one.amount), one.hard) for one in body.budgets]
+    if len({guard.period for guard in guards}) < len(guards):
+        raise refuse(422, "budgets: one budget per period", "invalid_value", "budgets")
+    expires: datetime | None = None
+    if body.expires_in_days is not None:
+        expires = realm.office.now() + timedelta(days=body.expires_in_days)
+    text = new_key(realm.office.random_bytes)
+    made = await realm.desk.tenants.create_key(
+        realm.organisation_id,
+        project,
+        NewKey(
+            name=body.name,
+            hash=hash_key(text.encode()),
+            hint=hint(text),
+            scopes=tuple(dict.fromkeys(body.scopes)),
+            expires_at=expires,
+            guards=(*guards, *(guard for guard in _wished(body.limits) if guard.amount is not None)),
+        ),
+    )
+    view = await _shown_key(realm, made)
+    return bodies.NewKeyView(**view.model_dump(), key=text)
+
+
+async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
+    """Revoke a key by its id, or by its hint or name if only one has it; a second time changes nothing."""
+    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
+    found = _pick(keys, key)
+    if "operator" in found.scopes and not realm.is_operator:
+        raise refuse(403, "only a key with the scope 'operator' can revoke one that has it", "missing_scope")
+    await realm.desk.tenants.revoke_key(realm.organisation_id, found.id, realm.office.now())
+    return await _shown_key(realm, found.id)
+
+
+async def _shown_key(realm: Realm, key_id: int) -> bodies.KeyView:
+    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
+    currency = await realm.desk.tenants.currency()
+    return _key_view(realm, next(one for one in keys if one.id == key_id), currency)
+
+
+def _may_give(realm: Realm, scopes: Sequence[str]) -> None:
+    """A key gives no right that it does not have; calling models is what keys are for."""
+    if realm.is_operator:
+        return
+    beyond = sorted(set(scopes) - realm.caller.scopes - {"inference"})
+    if beyond:
+        raise refuse(
+            403,
+            f"this key cannot give the scope {beyond[0]!r}: it does not have it itself",
+            "missing_scope",
+            "scopes",
+        )
+
+
+def _pick(keys: Sequence[Key], wanted: str) -> Key:
+    """By id, else by hint or name; a living key before revoked ones."""
+    for key in keys:
+        if str(key.id) == wanted:
+            return key
+    named = [key for key in keys if wanted in (key.hint, key.name)]
+    living = [key for key in named if key.revoked_at is None]
+    if len(living) > 1:
+        ids = ", ".join(str(key.id) for key in living)
+        raise refuse(
+            409, f"{len(living)} keys are called {wanted!r}: revoke by id, one of {ids}", "ambiguous"
+        )
+    if not named:
+        raise missing("key", wanted)
+    return living[0] if living else named[-1]
+
+
+def add_tenant_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API."""
+    add = router.add_api_route
+    add("/organisations", list_organisations, methods=["GET"], tags=["organisations"])
+    add("/organisations", create_organisation, methods=["POST"], status_code=201, tags=["organisations"])
+    add("/projects", list_projects, methods=["GET"], tags=["projects"])
+    add("/projects", create_project, methods=["POST"], status_code=201, tags=["projects"])
+    add("/projects/{name}/budget", set_budget, methods=["PUT"], tags=["projects"])
+    add("/projects/{name}/limits", set_limits, methods=["PUT"], tags=["projects"])
+    add("/keys", list_keys, methods=["GET"], tags=["keys"])
+    add("/keys", create_key, methods=["POST"], status_code=201, tags=["keys"])
+    add("/keys/{key}/revoke", revoke_key, methods=["POST"], tags=["keys"])

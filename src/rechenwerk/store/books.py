@@ -1,0 +1,145 @@
+"""The books of one organisation, read only. Fills `office.ports.Books`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.base.ids import encode_call
+from rechenwerk.base.usage import BUCKETS
+from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
+from rechenwerk.store.proofs import PROOFS, Proof
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+_BALANCE = """
+select a.kind, p.name as project, c.name as contract,
+    coalesce(d.amount, 0) as debit, coalesce(k.amount, 0) as credit
+from account a
+left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
+left join contract c on c.organisation_id in (0, a.organisation_id) and c.id = a.contract_id
+left join (select debit, sum(amount) as amount from transfer where organisation_id = $1 group by debit) d
+    on d.debit = a.id
+left join (select credit, sum(amount) as amount from transfer where organisation_id = $1 group by credit) k
+    on k.credit = a.id
+where a.organisation_id = $1 order by a.kind, p.name, c.name
+"""
+_CALLS = """
+select c.*, p.name as project, k.name as key, v.name as provider, t.name as contract
+from call c
+join project p on p.organisation_id = c.organisation_id and p.id = c.project_id
+join api_key k on k.organisation_id = c.organisation_id and k.id = c.key_id
+left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id = c.deployment_id
+left join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
+left join contract t on t.organisation_id in (0, c.organisation_id) and t.id = c.contract_id
+where c.organisation_id = $1
+"""
+_PAGE = """
+ and ($3::bigint is null or c.id < $3) and ($4::bigint is null or c.project_id = $4)
+order by c.id desc limit $2
+"""
+_TRANSFERS = """
+with named as (
+    select a.id, case when p.name is null and c.name is null then a.kind
+        else a.kind || '(' || concat_ws(', ', p.name, c.name) || ')' end as name
+    from account a
+    left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
+    left join contract c on c.organisation_id in (0, a.organisation_id) and c.id = a.contract_id
+    where a.organisation_id = $1
+)
+select t.call_id, d.name as debit, c.name as credit, t.amount from transfer t
+join named d on d.id = t.debit join named c on c.id = t.credit
+where t.organisation_id = $1 and t.call_id = any($2::bigint[]) order by 1, 2, 3
+"""
+
+
+class StoredBooks:
+    """Balance, journal, proof.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def balance(self, organisation_id: int) -> list[Balance]:
+        """Every account with its sums."""
+        return [
+            Balance(row["kind"], row["project"], row["contract"], int(row["debit"]), int(row["credit"]))
+            for row in await self._pool.fetch(_BALANCE, organisation_id)
+        ]
+
+    async def journal(
+        self, organisation_id: int, limit: int, before: int | None, project_id: int | None
+    ) -> list[BookedCall]:
+        """Booked calls, newest first, below the id `before`."""
+        rows = await self._pool.fetch(_CALLS + _PAGE, organisation_id, limit, before, project_id)
+        return await self._with_transfers(organisation_id, rows)
+
+    async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:
+        """One booked call."""
+        rows = await self._pool.fetch(_CALLS + " and c.id = $2", organisation_id, call_id)
+        found = await self._with_transfers(organisation_id, rows)
+        return found[0] if found else None
+
+    async def verify(self, organisation_id: int) -> list[Check]:
+        """Compute everything again from its parts and compare."""
+        # One snapshot for all checks: the gateway goes on booking meanwhile.
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return [await _prove(connection, organisation_id, proof) for proof in PROOFS]
+
+    async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:
+        transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
+        for row in await self._pool.fetch(_TRANSFERS, organisation_id, list(transfers)):
+            transfers[row["call_id"]].append(Transfer(row["debit"], row["credit"], int(row["amount"])))
+        return [_booked(row, transfers[row["id"]]) for row in rows]
+
+
+def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
+    return BookedCall(
+        id=row["id"],
+        project=row["project"],
+        key=row["key"],
+        provider=row["provider"] or "",
+        contract=row["contract"] or "",
+        endpoint=row["endpoint"],
+        model=row["model"],
+        streamed=row["streamed"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        status=row["status"],
+        usage_source=row["usage_source"],
+        usage={bucket: row[bucket] for bucket in BUCKETS},
+        raw_usage=row["raw_usage"],
+        decision=row["decision"],
+        held=int(row["held"]),
+        price=int(row["price"]),
+        cost=int(row["cost"]),
+        charged=int(row["charged"]),
+        started_at=row["started_at"],
+        first_byte_us=row["first_byte_us"],
+        total_us=row["total_us"],
+        transfers=tuple(transfers),
+    )
+
+
+async def _prove(connection: Connection, organisation_id: int, proof: Proof) -> Check:
+    wrong = await connection.fetch(
+        f"select x.*, count(*) over () as n from ({proof.offenders}) x limit 3",  # noqa: S608 - our own text
+        organisation_id,
+    )
+    if wrong:
+        shown = "; ".join(
+            f"{proof.subject} {encode_call(row['subject']) if proof.subject == 'call' else row['subject']}:"
+            f" {row['is']}, should be {row['should']}"
+            for row in wrong
+        )
+        return Check(proof.name, False, f"{wrong[0]['n']} wrong: {shown}")
+    checked = await connection.fetchval(proof.counted, organisation_id)
+    return Check(proof.name, True, f"{checked} checked")

@@ -1,0 +1,196 @@
+"""Configuration in PostgreSQL: providers, contracts, deployments, dated prices. Fills `office.ports`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.office.ports import (
+    OPERATOR,
+    Change,
+    Configured,
+    Contract,
+    Cost,
+    Deployment,
+    Provider,
+    Tariff,
+)
+
+_LOCK = 0x5EC4E6  # any number; all installations use the same
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+_PROVIDERS = "select name, kind, base_url, api_key_env, active from provider where organisation_id = $1"
+_CONTRACTS = """
+select c.name, p.name as provider, c.kind, c.active from contract c
+join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id
+where c.organisation_id = $1
+"""
+_DEPLOYMENTS = """
+select d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints, d.context_tokens,
+    d.max_output_tokens, d.active
+from deployment d
+join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
+join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
+where d.organisation_id = $1
+"""
+_COSTS = """
+select distinct on (x.deployment_id) d.model, p.name as provider, x.currency, x.rates
+from cost_price x
+join deployment d on d.organisation_id = x.organisation_id and d.id = x.deployment_id
+join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
+where x.organisation_id = $1 and x.valid_from <= clock_timestamp()
+order by x.deployment_id, x.valid_from desc
+"""
+_TARIFFS = """
+select distinct on (model) model, currency, rates from tariff
+where organisation_id = $1 and valid_from <= clock_timestamp() order by model, valid_from desc
+"""
+# Two questions about the whole installation, because its currency is one: no row of a tenant is shown.
+_BOOKED = "select exists (select from call) or exists (select from hold)"
+_FOREIGN = """
+select exists (select from cost_price where organisation_id <> $1)
+    or exists (select from tariff where organisation_id <> $1)
+"""
+
+_WRITE_PROVIDER = """
+insert into provider (organisation_id, name, kind, base_url, api_key_env, active)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (organisation_id, name) do update set kind = excluded.kind, base_url = excluded.base_url,
+    api_key_env = excluded.api_key_env, active = excluded.active
+"""
+_WRITE_CONTRACT = """
+insert into contract (organisation_id, name, provider_id, kind, active)
+select $1, $2, p.id, $4, $5 from provider p where p.organisation_id = $1 and p.name = $3
+on conflict (organisation_id, name) do update set provider_id = excluded.provider_id,
+    kind = excluded.kind, active = excluded.active
+"""
+_WRITE_DEPLOYMENT = """
+insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints,
+    context_tokens, max_output_tokens, active)
+select $1, $2, p.id, c.id, $5, $6, $7, $8, $9 from provider p
+join contract c on c.organisation_id = p.organisation_id and c.name = $4
+where p.organisation_id = $1 and p.name = $3
+on conflict (organisation_id, model, provider_id) do update set contract_id = excluded.contract_id,
+    upstream = excluded.upstream, endpoints = excluded.endpoints,
+    context_tokens = excluded.context_tokens, max_output_tokens = excluded.max_output_tokens,
+    active = excluded.active
+"""
+_WRITE_COST = """
+insert into cost_price (organisation_id, deployment_id, valid_from, currency, rates)
+select $1, d.id, clock_timestamp(), $4, $5 from deployment d
+join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
+where d.organisation_id = $1 and d.model = $2 and p.name = $3
+"""
+_WRITE_TARIFF = """
+insert into tariff (organisation_id, model, valid_from, currency, rates)
+values ($1, $2, clock_timestamp(), $3, $4)
+"""
+
+
+class StoredConfiguration:
+    """Providers, contracts, deployments, dated prices.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def read(self, organisation_id: int) -> Configured:
+        """What stands now."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await _read(connection, organisation_id)
+
+    async def apply(
+        self, organisation_id: int, plan: Callable[[Configured], Sequence[Change]]
+    ) -> Sequence[Change]:
+        """Read, plan and write in one transaction that no other apply can enter."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+            changes = plan(await _read(connection, organisation_id))
+            for change in changes:
+                await _write(connection, organisation_id, change)
+        return changes
+
+
+async def _read(connection: Connection, organisation_id: int) -> Configured:
+    currency = await connection.fetchval("select currency from installation")
+    fixed = ""
+    if organisation_id != OPERATOR:
+        fixed = "only the operator's configuration can change the installation's currency"
+    elif await connection.fetchval(_BOOKED):
+        fixed = f"calls are booked in {currency} already"
+    elif await connection.fetchval(_FOREIGN, organisation_id):
+        fixed = f"other organisations have prices in {currency}"
+    return Configured(
+        currency=currency,
+        providers=tuple(Provider(**row) for row in await connection.fetch(_PROVIDERS, organisation_id)),
+        contracts=tuple(Contract(**row) for row in await connection.fetch(_CONTRACTS, organisation_id)),
+        deployments=tuple(
+            Deployment(**{**row, "endpoints": tuple(row["endpoints"])})
+            for row in await connection.fetch(_DEPLOYMENTS, organisation_id)
+        ),
+        costs=tuple(
+            Cost(row["model"], row["provider"], row["currency"], _rates(row["rates"]))
+            for row in await connection.fetch(_COSTS, organisation_id)
+        ),
+        tariffs=tuple(
+            Tariff(row["model"], row["currency"], _rates(row["rates"]))
+            for row in await connection.fetch(_TARIFFS, organisation_id)
+        ),
+        currency_is_fixed=fixed,
+    )
+
+
+def _rates(text: str) -> dict[str, str]:
+    return msgspec.json.decode(text, type=dict[str, str])
+
+
+async def _write(connection: Connection, organisation_id: int, change: Change) -> None:
+    match change.after:
+        case Provider() as row:
+            await connection.execute(
+                _WRITE_PROVIDER,
+                organisation_id,
+                row.name,
+                row.kind,
+                row.base_url,
+                row.api_key_env,
+                row.active,
+            )
+        case Contract() as row:
+            await connection.execute(
+                _WRITE_CONTRACT, organisation_id, row.name, row.provider, row.kind, row.active
+            )
+        case Deployment() as row:
+            await connection.execute(
+                _WRITE_DEPLOYMENT,
+                organisation_id,
+                row.model,
+                row.provider,
+                row.contract,
+                row.upstream,
+                list(row.endpoints),
+                row.context_tokens,
+                row.max_output_tokens,
+                row.active,
+            )
+        case Cost() as row:
+            rates = msgspec.json.encode(row.rates).decode()
+            await connection.execute(
+                _WRITE_COST, organisation_id, row.model, row.provider, row.currency, rates
+            )
+        case Tariff() as row:
+            rates = msgspec.json.encode(row.rates).decode()
+            await connection.execute(_WRITE_TARIFF, organisation_id, row.model, row.currency, rates)
+        case str() as currency:
+            await connection.execute("update installation set currency = $1, version = version + 1", currency)
+            await connection.execute("select pg_notify('rechenwerk_config', '')")

@@ -1,0 +1,256 @@
+"""Tenants in PostgreSQL: organisations, projects, keys, guards. Fills `office.ports.Tenants`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.office.ports import (
+    OPERATOR,
+    Caller,
+    Desk,
+    Founding,
+    Guard,
+    GuardUse,
+    Key,
+    NewKey,
+    Organisation,
+    Project,
+    TakenError,
+)
+from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.configuration import StoredConfiguration
+
+_FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
+
+_GUARDS = """
+select g.project_id, g.key_id, g.unit, g.period, g.amount, g.hard, coalesce(w.granted, 0) as granted,
+    coalesce(s.held, 0) as held, coalesce(s.posted, 0) as posted
+from guard g
+left join guard_window w on w.guard_id = g.id
+    and w.starts_at = case g.period
+        when 'day' then $2::timestamptz when 'month' then $3 when 'total' then $4 end
+left join lateral (select sum(held) as held, sum(posted) as posted from slice
+    where guard_id = w.guard_id and starts_at = w.starts_at) s on true
+where g.organisation_id = $1 order by g.unit, g.period
+"""
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+
+class StoredTenants:
+    """Organisations, projects, keys, guards.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def currency(self) -> str:
+        """The installation's currency."""
+        currency: str = await self._pool.fetchval("select currency from installation")
+        return currency
+
+    async def caller(self, key_hash: bytes, now: datetime) -> Caller | None:
+        """Whose key this is; None when unknown, revoked or expired."""
+        row = await self._pool.fetchrow(
+            "select k.organisation_id, o.name, k.id, k.scopes from api_key k"
+            " join organisation o on o.id = k.organisation_id"
+            " where k.hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
+            key_hash,
+            now,
+        )
+        if row is None:
+            return None
+        return Caller(row["organisation_id"], row["name"], row["id"], frozenset(row["scopes"]))
+
+    async def organisations(self) -> list[Organisation]:
+        """All tenants, the operator's own included."""
+        rows = await self._pool.fetch("select id, name, created_at from organisation order by id")
+        return [Organisation(**row) for row in rows]
+
+    async def organisation(self, name: str) -> Organisation | None:
+        """The tenant of that name."""
+        row = await self._pool.fetchrow("select id, name, created_at from organisation where name = $1", name)
+        return Organisation(**row) if row else None
+
+    async def create_organisation(self, name: str) -> Organisation:
+        """A new tenant; raises TakenError."""
+        row = await self._pool.fetchrow(
+            "insert into organisation (name) values ($1) on conflict do nothing"
+            " returning id, name, created_at",
+            name,
+        )
+        if row is None:
+            raise TakenError(f"there is an organisation {name!r} already")
+        return Organisation(**row)
+
+    async def found(self, founding: Founding) -> bool:
+        """Create all of it in one transaction; False when any tenant besides the operator exists."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock($1)", _FOUNDING_LOCK)
+            if await connection.fetchval("select exists (select from organisation where id <> $1)", OPERATOR):
+                return False
+            organisation_id = await connection.fetchval(
+                "insert into organisation (name) values ($1) returning id", founding.organisation
+            )
+            project_id = await connection.fetchval(
+                "insert into project (organisation_id, name) values ($1, $2) returning id",
+                organisation_id,
+                founding.project,
+            )
+            await _guard(connection, organisation_id, project_id, None, [founding.budget])
+            await _insert_key(connection, organisation_id, project_id, founding.key)
+        return True
+
+    async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
+        """The organisation's projects with what their guards have seen in the given windows."""
+        rows = await self._pool.fetch(
+            "select id, name, created_at from project where organisation_id = $1 order by name",
+            organisation_id,
+        )
+        guards = await self._guards(organisation_id, windows)
+        return [Project(**row, guards=tuple(guards.get((row["id"], None), ()))) for row in rows]
+
+    async def project_id(self, organisation_id: int, name: str) -> int | None:
+        """The project of that name."""
+        found: int | None = await self._pool.fetchval(
+            "select id from project where organisation_id = $1 and name = $2", organisation_id, name
+        )
+        return found
+
+    async def create_project(self, organisation_id: int, name: str) -> int:
+        """A new project's id; raises TakenError."""
+        made: int | None = await self._pool.fetchval(
+            "insert into project (organisation_id, name) values ($1, $2) on conflict do nothing returning id",
+            organisation_id,
+            name,
+        )
+        if made is None:
+            raise TakenError(f"there is a project {name!r} already")
+        return made
+
+    async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of a project."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _guard(connection, organisation_id, project_id, None, guards)
+
+    async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
+        """All keys, revoked ones too, oldest first."""
+        rows = await self._pool.fetch(
+            "select k.id, k.name, p.name as project, k.project_id, k.hint, k.scopes, k.created_at,"
+            " k.expires_at, k.revoked_at from api_key k"
+            " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
+            " where k.organisation_id = $1 order by k.id",
+            organisation_id,
+        )
+        guards = await self._guards(organisation_id, windows)
+        return [
+            Key(
+                id=row["id"],
+                name=row["name"],
+                project=row["project"],
+                hint=row["hint"],
+                scopes=tuple(row["scopes"]),
+                created_at=row["created_at"],
+                expires_at=row["expires_at"],
+                revoked_at=row["revoked_at"],
+                guards=tuple(guards.get((row["project_id"], row["id"]), ())),
+            )
+            for row in rows
+        ]
+
+    async def create_key(self, organisation_id: int, project_id: int, key: NewKey) -> int:
+        """Store a key and its guards; its id."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await _insert_key(connection, organisation_id, project_id, key)
+
+    async def revoke_key(self, organisation_id: int, key_id: int, now: datetime) -> None:
+        """From now on the key opens nothing; a second time changes nothing."""
+        await self._pool.execute(
+            "update api_key set revoked_at = $3"
+            " where organisation_id = $1 and id = $2 and revoked_at is null",
+            organisation_id,
+            key_id,
+            now,
+        )
+
+    async def _guards(
+        self, organisation_id: int, windows: Mapping[str, datetime]
+    ) -> dict[tuple[int, int | None], list[GuardUse]]:
+        rows = await self._pool.fetch(
+            _GUARDS, organisation_id, windows["day"], windows["month"], windows["total"]
+        )
+        found: dict[tuple[int, int | None], list[GuardUse]] = {}
+        for row in rows:
+            use = GuardUse(
+                row["unit"],
+                row["period"],
+                int(row["amount"]),
+                row["hard"],
+                int(row["granted"]),
+                int(row["held"]),
+                int(row["posted"]),
+            )
+            found.setdefault((row["project_id"], row["key_id"]), []).append(use)
+        return found
+
+
+async def _insert_key(connection: Connection, organisation_id: int, project_id: int, key: NewKey) -> int:
+    key_id: int = await connection.fetchval(
+        "insert into api_key (organisation_id, project_id, name, hash, hint, scopes, expires_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7) returning id",
+        organisation_id,
+        project_id,
+        key.name,
+        key.hash,
+        key.hint,
+        list(key.scopes),
+        key.expires_at,
+    )
+    await _guard(connection, organisation_id, project_id, key_id, key.guards)
+    return key_id
+
+
+async def _guard(
+    connection: Connection,
+    organisation_id: int,
+    project_id: int,
+    key_id: int | None,
+    guards: Sequence[Guard],
+) -> None:
+    for guard in guards:
+        if guard.amount is None:
+            await connection.execute(
+                "delete from guard where organisation_id = $1 and project_id = $2"
+                " and key_id is not distinct from $3 and unit = $4 and period = $5",
+                organisation_id,
+                project_id,
+                key_id,
+                guard.unit,
+                guard.period,
+            )
+        else:
+            await connection.execute(
+                "insert into guard (organisation_id, project_id, key_id, unit, period, amount, hard)"
+                " values ($1, $2, $3, $4, $5, $6, $7)"
+                " on conflict (organisation_id, project_id, key_id, unit, period)"
+                " do update set amount = excluded.amount, hard = excluded.hard",
+                organisation_id,
+                project_id,
+                key_id,
+                guard.unit,
+                guard.period,
+                guard.amount,
+                guard.hard,
+            )
+
+
+def open_desk(pool: asyncpg.Pool) -> Desk:
+    """All storage of the office over one pool."""
+    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool))

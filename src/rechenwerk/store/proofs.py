@@ -1,0 +1,156 @@
+"""What must be true of the books, each as a query for what breaks it.
+
+Every query takes the organisation as $1 and returns `subject`, `is` and `should` of each offender.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """One check.
+
+    Attributes:
+        name: what must be true.
+        subject: what an offender is: call, transfer, slice, guard, hold.
+        offenders: the query for what breaks it.
+        counted: the query for how many were looked at.
+    """
+
+    name: str
+    subject: str
+    offenders: str
+    counted: str
+
+
+_CALLS = "select count(*) from call where organisation_id = $1"
+_TRANSFERS = "select count(*) from transfer where organisation_id = $1"
+_SLICES = """
+select count(*) from slice s join guard g on g.id = s.guard_id
+where g.organisation_id = $1 and g.unit = 'money'
+"""
+_WINDOWS = """
+select count(*) from guard_window w join guard g on g.id = w.guard_id where g.organisation_id = $1
+"""
+_HOLDS = "select count(*) from hold where organisation_id = $1"
+
+_ZERO = """
+select 'all' as subject, sum(e.amount)::text as is, '0' as should
+from entry e join account a on a.id = e.account_id and a.organisation_id = e.organisation_id
+where e.organisation_id = $1 having coalesce(sum(e.amount), 0) <> 0
+"""
+_OWN_ACCOUNTS = """
+select t.id as subject, 'an account of nobody here' as is, 'an account of its organisation' as should
+from transfer t
+left join account d on d.id = t.debit and d.organisation_id = t.organisation_id
+left join account c on c.id = t.credit and c.organisation_id = t.organisation_id
+where t.organisation_id = $1 and (d.id is null or c.id is null)
+"""
+_HAS_CALL = """
+select t.id as subject, 'without a call' as is, 'part of a call of its organisation' as should
+from transfer t left join call c on c.id = t.call_id and c.organisation_id = t.organisation_id
+where t.organisation_id = $1 and c.id is null
+"""
+
+
+def _credits(kind: str, column: str) -> str:
+    return f"""
+select c.id as subject, coalesce(t.amount, 0)::text as is, c.{column}::text as should
+from call c
+left join (select t.call_id, sum(t.amount) as amount from transfer t
+    join account a on a.organisation_id = t.organisation_id and a.id = t.credit
+    where t.organisation_id = $1 and a.kind = '{kind}' group by t.call_id) t on t.call_id = c.id
+where c.organisation_id = $1 and c.outcome <> 'void' and coalesce(t.amount, 0) <> c.{column}
+"""  # noqa: S608 - our own words, no one else's
+
+
+_VOID = """
+select distinct c.id as subject, 'has transfers' as is, 'none, it is void' as should
+from call c join transfer t on t.organisation_id = c.organisation_id and t.call_id = c.id
+where c.organisation_id = $1 and c.outcome = 'void'
+"""
+# A transfer belongs on the accounts of its call's outcome, project and contract.
+_RIGHT_ACCOUNTS = """
+select c.id as subject, d.kind || ' to ' || k.kind as is,
+    'accounts of a ' || c.outcome || ' call, its project and its contract' as should
+from call c
+join transfer t on t.organisation_id = c.organisation_id and t.call_id = c.id
+join account d on d.organisation_id = t.organisation_id and d.id = t.debit
+join account k on k.organisation_id = t.organisation_id and k.id = t.credit
+where c.organisation_id = $1 and not (
+    d.project_id = c.project_id and k.project_id in (0, c.project_id)
+    and d.contract_id in (0, c.contract_id) and k.contract_id in (0, c.contract_id)
+    and ((d.kind, k.kind) in (('failed', 'payable'))
+        or c.outcome = 'posted' and (d.kind, k.kind) in
+            (('cost', 'payable'), ('receivable', 'revenue'), ('overrun', 'revenue'))
+        or c.outcome = 'unresolved' and (d.kind, k.kind) in
+            (('unresolved_cost', 'payable'), ('unresolved_price', 'revenue'), ('overrun', 'revenue'))))
+"""
+_OVERRUN = """
+select c.id as subject, coalesce(t.amount, 0)::text as is, (c.price - c.charged)::text as should
+from call c
+left join (select t.call_id, sum(t.amount) as amount from transfer t
+    join account a on a.organisation_id = t.organisation_id and a.id = t.debit
+    where t.organisation_id = $1 and a.kind = 'overrun' group by t.call_id) t on t.call_id = c.id
+where c.organisation_id = $1 and c.outcome <> 'void' and coalesce(t.amount, 0) <> c.price - c.charged
+"""
+_CHARGED = """
+select * from (select id as subject, charged::text as is, case when outcome in ('posted', 'unresolved')
+    then least(price, held) else 0 end::text as should from call where organisation_id = $1) x
+where x.is <> x.should
+"""
+_HELD = """
+select s.id as subject, s.held::text as is, coalesce(h.amount, 0)::text as should
+from slice s join guard g on g.id = s.guard_id
+left join (select u.slice_id, sum(h.amount) as amount from hold h, unnest(h.slices) as u(slice_id)
+    where h.organisation_id = $1 group by u.slice_id) h on h.slice_id = s.id
+where g.organisation_id = $1 and g.unit = 'money' and s.held <> coalesce(h.amount, 0)
+"""
+_POSTED = """
+select s.id as subject, s.posted::text as is, coalesce(c.amount, 0)::text as should
+from slice s join guard g on g.id = s.guard_id
+left join (select u.slice_id, sum(c.charged) as amount from call c, unnest(c.slices) as u(slice_id)
+    where c.organisation_id = $1 group by u.slice_id) c on c.slice_id = s.id
+where g.organisation_id = $1 and g.unit = 'money' and s.posted <> coalesce(c.amount, 0)
+"""
+_GRANTED = """
+select w.guard_id as subject, w.granted::text as is, coalesce(s.granted, 0)::text as should
+from guard_window w join guard g on g.id = w.guard_id
+left join (select guard_id, starts_at, sum(granted) as granted from slice group by guard_id, starts_at) s
+    on s.guard_id = w.guard_id and s.starts_at = w.starts_at
+where g.organisation_id = $1 and w.granted <> coalesce(s.granted, 0)
+"""
+_PASSED = """
+select w.guard_id as subject, w.granted::text as is, 'at most ' || w.amount as should
+from guard_window w join guard g on g.id = w.guard_id
+where g.organisation_id = $1 and w.hard and w.granted > w.amount
+"""
+_SLICE_PASSED = """
+select s.id as subject, (s.held + s.posted)::text as is, 'at most ' || s.granted as should
+from slice s join guard g on g.id = s.guard_id
+where g.organisation_id = $1 and s.held + s.posted > s.granted
+"""
+_EXPIRED = """
+select id as subject, 'expired at ' || expires_at as is, 'booked as unresolved by now' as should
+from hold where organisation_id = $1 and expires_at < now() - interval '1 minute'
+"""
+
+PROOFS = (
+    Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
+    Proof("every transfer is on accounts of its organisation", "transfer", _OWN_ACCOUNTS, _TRANSFERS),
+    Proof("every transfer belongs to a call", "transfer", _HAS_CALL, _TRANSFERS),
+    Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
+    Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),
+    Proof("void calls have no transfers", "call", _VOID, _CALLS),
+    Proof("every transfer is on the accounts of its call", "call", _RIGHT_ACCOUNTS, _TRANSFERS),
+    Proof("what exceeds the hold is on overrun", "call", _OVERRUN, _CALLS),
+    Proof("every call is charged its price, never more than it held", "call", _CHARGED, _CALLS),
+    Proof("every slice holds what its calls under way hold", "slice", _HELD, _SLICES),
+    Proof("every slice has posted what its calls were charged", "slice", _POSTED, _SLICES),
+    Proof("every guard has granted what its slices have", "guard", _GRANTED, _WINDOWS),
+    Proof("no hard guard is passed", "guard", _PASSED, _WINDOWS),
+    Proof("no slice is passed", "slice", _SLICE_PASSED, _SLICES),
+    Proof("no hold is older than its expiry", "hold", _EXPIRED, _HOLDS),
+)
+"""Everything that `books verify` proves."""

@@ -1,0 +1,191 @@
+"""Snapshots of tenants for gateway processes, and stored answers, on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from types import MappingProxyType
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, ProviderRow, Snapshot, Stored
+from rechenwerk.ledger.guards import GuardRow
+from rechenwerk.ledger.prices import price_list
+
+_KEYS = """
+    select id, organisation_id, project_id, hash, scopes, extract(epoch from expires_at)::float8 as expires
+    from api_key where revoked_at is null and (expires_at is null or expires_at > now())
+"""
+_GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard order by id"
+_DEPLOYMENTS = """
+    select d.organisation_id, d.id, d.model, d.upstream, d.endpoints, d.context_tokens, d.max_output_tokens,
+           d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind, p.base_url,
+           p.api_key_env, k.rates
+    from deployment d
+    join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
+    join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
+    join lateral (select rates from cost_price k where k.organisation_id = d.organisation_id
+                  and k.deployment_id = d.id and k.valid_from <= now()
+                  order by k.valid_from desc limit 1) k on true
+    where d.active order by d.id
+"""
+_TARIFFS = """
+    select distinct on (organisation_id, model) organisation_id, model, rates,
+           extract(epoch from valid_from)::bigint as since
+    from tariff where valid_from <= now() order by organisation_id, model, valid_from desc
+"""
+_KEEP_ANSWERS = "24 hours"
+
+
+class PostgresSource:
+    """Reads what the gateway needs to know.
+
+    Args:
+        pool: connections to share.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._listener: asyncpg.Connection | PoolConnectionProxy | None = None
+
+    async def version(self) -> int:
+        """See `gateway.ports.Source`."""
+        return int(await self._pool.fetchval("select version from installation"))
+
+    async def snapshot(self) -> Snapshot:
+        """See `gateway.ports.Source`. All rows come from one moment."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow("select version, currency from installation")
+            assert row is not None
+            keys = await connection.fetch(_KEYS)
+            guards = await connection.fetch(_GUARDS)
+            deployments = await connection.fetch(_DEPLOYMENTS)
+            tariffs = await connection.fetch(_TARIFFS)
+        return Snapshot(row["version"], row["currency"], _keys(keys, guards), _offers(deployments, tariffs))
+
+    async def watch(self, on_change: Callable[[], None]) -> None:
+        """See `gateway.ports.Source`."""
+        if self._listener is not None and not self._listener.is_closed():
+            return
+        self._listener = await self._pool.acquire()
+        await self._listener.add_listener("rechenwerk_config", lambda *_: on_change())
+
+    async def claim(self, key: KeyRow, name: str, digest: bytes) -> Stored:
+        """See `gateway.ports.Source`."""
+        await self._pool.execute(
+            f"delete from idempotent where created_at < now() - interval '{_KEEP_ANSWERS}'"  # noqa: S608
+        )
+        mine = await self._pool.fetchrow(
+            "insert into idempotent (organisation_id, project_id, key, request_hash)"
+            " values ($1, $2, $3, $4) on conflict (organisation_id, project_id, key)"
+            # A claim whose process died is free again when no attempt of it can be running any more.
+            " do update set created_at = now(), request_hash = excluded.request_hash"
+            " where idempotent.status is null and idempotent.created_at < now() - interval '15 minutes'"
+            " returning key",
+            key.organisation,
+            key.project,
+            name,
+            digest,
+        )
+        if mine is not None:
+            return Stored("mine")
+        row = await self._pool.fetchrow(
+            "select * from idempotent where organisation_id = $1 and project_id = $2 and key = $3",
+            key.organisation,
+            key.project,
+            name,
+        )
+        if row is None:
+            return Stored("running")
+        if row["request_hash"] != digest:
+            return Stored("different")
+        if row["status"] is None:
+            return Stored("running")
+        return Stored("done", row["status"], row["content_type"], row["body"], row["call_id"])
+
+    async def keep(self, key: KeyRow, name: str, answer: Stored) -> None:
+        """See `gateway.ports.Source`."""
+        await self._pool.execute(
+            "update idempotent set status = $4, content_type = $5, body = $6, call_id = $7"
+            " where organisation_id = $1 and project_id = $2 and key = $3",
+            key.organisation,
+            key.project,
+            name,
+            answer.status,
+            answer.content_type,
+            answer.body,
+            answer.call,
+        )
+
+    async def release(self, key: KeyRow, name: str) -> None:
+        """See `gateway.ports.Source`."""
+        await self._pool.execute(
+            "delete from idempotent where organisation_id = $1 and project_id = $2 and key = $3",
+            key.organisation,
+            key.project,
+            name,
+        )
+
+
+def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingProxyType[bytes, KeyRow]:
+    of_project: dict[int, list[GuardRow]] = defaultdict(list)
+    of_key: dict[int, list[GuardRow]] = defaultdict(list)
+    for row in guards:
+        guard = GuardRow(
+            row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"], row["key_id"] is not None
+        )
+        if row["key_id"] is None:
+            of_project[row["project_id"]].append(guard)
+        else:
+            of_key[row["key_id"]].append(guard)
+    return MappingProxyType(
+        {
+            row["hash"]: KeyRow(
+                row["id"],
+                row["organisation_id"],
+                row["project_id"],
+                frozenset(row["scopes"]),
+                row["expires"],
+                (*of_key[row["id"]], *of_project[row["project_id"]]),
+            )
+            for row in keys
+        }
+    )
+
+
+def _offers(
+    deployments: list[asyncpg.Record], tariffs: list[asyncpg.Record]
+) -> MappingProxyType[tuple[int, str], Offer]:
+    rows: dict[tuple[int, str], list[DeploymentRow]] = defaultdict(list)
+    for row in deployments:
+        provider = ProviderRow(
+            row["provider_id"], row["name"], row["kind"], row["base_url"], row["api_key_env"]
+        )
+        rows[row["organisation_id"], row["model"]].append(
+            DeploymentRow(
+                row["id"],
+                provider,
+                row["contract_id"],
+                row["contract_name"],
+                row["upstream"],
+                frozenset(row["endpoints"]),
+                row["context_tokens"],
+                row["max_output_tokens"],
+                price_list(json.loads(row["rates"])),
+            )
+        )
+    prices = {(row["organisation_id"], row["model"]): row for row in tariffs}
+    return MappingProxyType(
+        {
+            key: Offer(
+                key[1], prices[key]["since"], price_list(json.loads(prices[key]["rates"])), tuple(found)
+            )
+            for key, found in rows.items()
+            if key in prices  # a model without a tariff is not sold
+        }
+    )

@@ -1,0 +1,387 @@
+"""OpenAI's dialect: what is read of a request, what is spliced into it, usage and errors.
+
+Shapes: the OpenAI API reference (chat completions, completions, embeddings, errors, streaming).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from rechenwerk.base.errors import Refusal, bad_request
+from rechenwerk.base.usage import Usage
+
+Endpoint = Literal["chat", "completions", "embeddings"]
+
+
+class Request(msgspec.Struct, gc=False):
+    """The fields of a request body that the gateway reads; all others pass through unseen."""
+
+    model: str
+    stream: bool | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    best_of: int | None = None
+    stream_options: dict[str, Any] | None = None
+    prompt: msgspec.Raw = msgspec.Raw()
+    input: msgspec.Raw = msgspec.Raw()
+
+
+_request = msgspec.json.Decoder(Request)
+_GOVERNED = (
+    b"model",
+    b"stream",
+    b"max_tokens",
+    b"max_completion_tokens",
+    b"n",
+    b"best_of",
+    b"stream_options",
+    b"prompt",
+    b"input",
+)
+_QUOTED = tuple(b'"' + name + b'"' for name in _GOVERNED)
+_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\],:]', re.DOTALL)
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """A member of the body's top-level object: its name, and where its value stands (byte offsets)."""
+
+    name: str
+    start: int
+    end: int
+
+
+def members(body: bytes) -> list[Member]:
+    """The top-level members of a JSON object that has been decoded before, so it is well-formed."""
+    found: list[Member] = []
+    depth = 0
+    name = ""
+    value = 0
+    last = b""
+    for match in _TOKEN.finditer(body):
+        token = match.group()
+        if token in (b"{", b"["):
+            depth += 1
+        elif depth == 1 and token == b":":
+            name, value = msgspec.json.decode(last), match.end()
+        elif depth == 1 and token in (b",", b"}") and value:
+            found.append(Member(name, value, match.start()))
+            value = 0
+        if token in (b"}", b"]"):
+            depth -= 1
+        last = token
+    return found
+
+
+def _ambiguous(body: bytes) -> str | None:
+    """The name of a governed field that stands twice in the object, if one does.
+
+    Parsers differ in which of two equal keys they believe; a budget must not depend on that. The full
+    scan is rare: only when a name occurs twice anywhere, or could hide behind an escape.
+    """
+    if b"\\u00" not in body and all(body.count(quoted) < 2 for quoted in _QUOTED):
+        return None
+    seen: set[str] = set()
+    for member in members(body):
+        if member.name in seen and member.name.encode() in _GOVERNED:
+            return member.name
+        seen.add(member.name)
+    return None
+
+
+def read_request(body: bytes) -> Request | Refusal:
+    """Peek into a request body.
+
+    Returns the fields the gateway needs, or why the body cannot be served.
+    """
+    try:
+        request = _request.decode(body)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        path = _PATH.search(text)
+        if "missing required field `model`" in text:
+            return bad_request('You must name a model: add "model"; GET /v1/models lists them.', "model")
+        param = path.group(1) if path else None
+        return bad_request(f"Invalid value for {param or 'the body'}: {_PATH.sub('', text)}.", param)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return bad_request(f"The body is not valid JSON: {error}. Send one JSON object as application/json.")
+    for field in ("max_tokens", "max_completion_tokens", "n", "best_of"):
+        value = getattr(request, field)
+        if value is not None and not 1 <= value <= 1 << 31:
+            return bad_request(f"{field} must be at least 1, not {value}.", field, "integer_below_min_value")
+    twice = _ambiguous(body)
+    if twice:
+        return bad_request(f"The field {twice!r} stands twice in the body; send it once.", twice)
+    return request
+
+
+def answers(request: Request) -> int:
+    """How many answers the request asks for: ``n`` (or ``best_of``), times the prompts of a completion."""
+    count = max(request.n or 1, request.best_of or 1)
+    prompt = bytes(request.prompt).lstrip()
+    if prompt[:1] == b"[":
+        prompts: list[Any] = msgspec.json.decode(prompt)
+        if prompts and not isinstance(prompts[0], int):
+            count *= len(prompts)
+    return count
+
+
+class Splice(msgspec.Struct, frozen=True, gc=False):
+    """What may be changed in a body on its way out; everything else stays byte for byte.
+
+    Attributes:
+        model: the provider's name of the model.
+        cap_field: field to carry the output cap when the client set none.
+        cap: tokens; 0 for none.
+        ask_usage: make the provider report usage at the end of a stream.
+    """
+
+    model: str
+    cap_field: str = "max_tokens"
+    cap: int = 0
+    ask_usage: bool = False
+
+
+def splice(body: bytes, request: Request, change: Splice) -> bytes:
+    """The body as it goes to the provider."""
+    wanted: dict[str, bytes] = {}
+    if change.cap and request.max_tokens is None and request.max_completion_tokens is None:
+        wanted[change.cap_field] = b"%d" % change.cap
+    if change.ask_usage and not asks_usage(request):
+        wanted["stream_options"] = msgspec.json.encode(
+            {**(request.stream_options or {}), "include_usage": True}
+        )
+    if change.model != request.model:
+        wanted["model"] = msgspec.json.encode(change.model)
+    return _set(body, wanted) if wanted else body
+
+
+def _set(body: bytes, wanted: dict[str, bytes]) -> bytes:
+    """Give members of the top-level object new values: in place where they stand, else at the front."""
+    out = bytearray()
+    at = 0
+    if b"\\u00" in body or any(b'"%s"' % name.encode() in body for name in wanted):
+        for member in members(body):
+            value = wanted.pop(member.name, None)
+            if value is not None:
+                out += body[at : member.start] + value
+                at = member.end
+    rest = bytes(out) + body[at:]
+    opened = rest.index(b"{") + 1
+    front = b"".join(b'"%s":%s,' % (name.encode(), value) for name, value in wanted.items())
+    return rest[:opened] + front + rest[opened:]
+
+
+def asks_usage(request: Request) -> bool:
+    """Whether the client wants the usage frame at the end of its stream."""
+    options = request.stream_options
+    return options is not None and options.get("include_usage") is True
+
+
+class _InputDetails(msgspec.Struct, gc=False):
+    cached_tokens: int | None = 0
+
+
+class _OutputDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: int | None = 0
+
+
+class _RawUsage(msgspec.Struct, gc=False):
+    prompt_tokens: int
+    completion_tokens: int | None = 0
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    usage: msgspec.Raw | None = None
+
+
+_raw_usage = msgspec.json.Decoder(_RawUsage)
+_answer = msgspec.json.Decoder(_Answer)
+
+
+class Reported(msgspec.Struct, frozen=True, gc=False):
+    """Usage as a provider reported it, and the bytes it came in."""
+
+    usage: Usage
+    raw: str
+
+
+def read_usage(raw: bytes | msgspec.Raw | None) -> Reported | None:
+    """Disjoint buckets from OpenAI's usage object; None when it is missing or makes no sense.
+
+    OpenAI's prompt tokens contain the cached ones, its completion tokens the reasoning ones.
+    """
+    if not raw or bytes(raw) == b"null":
+        return None
+    try:
+        seen = _raw_usage.decode(raw)
+    except msgspec.MsgspecError:
+        return None
+    prompt, completion = seen.prompt_tokens, seen.completion_tokens or 0
+    cached = (seen.prompt_tokens_details and seen.prompt_tokens_details.cached_tokens) or 0
+    reasoning = (seen.completion_tokens_details and seen.completion_tokens_details.reasoning_tokens) or 0
+    if not 0 <= cached <= prompt <= 1 << 40 or not 0 <= reasoning <= completion <= 1 << 40:
+        return None
+    usage = Usage(prompt - cached, cached, 0, completion - reasoning, reasoning)
+    return Reported(usage, bytes(raw).decode("utf-8", "replace"))
+
+
+def read_answer(body: bytes) -> Reported | Literal["garbage"] | None:
+    """Usage from a whole answer; ``garbage`` when the body is no JSON object."""
+    try:
+        return read_usage(_answer.decode(body).usage)
+    except msgspec.MsgspecError:
+        return "garbage"
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct, gc=False):
+    function: _Function | None = None
+
+
+class _Text(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Text | None = None
+    message: _Text | None = None
+    text: str | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] = []
+    usage: msgspec.Raw | None = None
+    error: msgspec.Raw | None = None
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """What one event of a stream means.
+
+    Attributes:
+        text: what the model produced in it, all choices together, for counting.
+        usage: reported usage, if it carries one.
+        only_usage: the frame exists to carry usage and has no choice in it.
+        error: the provider says that the stream failed.
+    """
+
+    text: str = ""
+    usage: Reported | None = None
+    only_usage: bool = False
+    error: bool = False
+
+
+def _produced(choice: _Choice) -> str:
+    part = choice.delta or choice.message
+    if part is None:
+        return choice.text or ""
+    if part.tool_calls:
+        calls = "".join(
+            (call.function.name or "") + (call.function.arguments or "")
+            for call in part.tool_calls
+            if call.function
+        )
+        return (part.content or "") + calls
+    return part.content or part.reasoning_content or part.refusal or ""
+
+
+def read_frame(data: bytes) -> Frame | None:
+    """Read the data of one event; None when it is not a chunk (a comment, ``[DONE]``, garbage)."""
+    try:
+        chunk = _chunk.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    choices = chunk.choices
+    text = _produced(choices[0]) if len(choices) == 1 else "".join(_produced(choice) for choice in choices)
+    usage = read_usage(chunk.usage) if chunk.usage is not None else None
+    return Frame(text, usage, usage is not None and not choices, chunk.error is not None)
+
+
+def answer_texts(body: bytes) -> list[str]:
+    """The text of every choice of a whole answer, for counting."""
+    try:
+        return [_produced(choice) for choice in _chunk.decode(body).choices]
+    except msgspec.MsgspecError:
+        return []
+
+
+class _ErrorDetail(msgspec.Struct, gc=False):
+    message: str | None = None
+    type: str | None = None
+    param: Any = None
+    code: Any = None
+
+
+class _ErrorBody(msgspec.Struct, gc=False):
+    error: _ErrorDetail | str | None = None
+    message: str | None = None
+
+
+_error_body = msgspec.json.Decoder(_ErrorBody)
+
+
+def error_body(refusal: Refusal) -> bytes:
+    """The one function that builds an error body: OpenAI's shape, all four fields always there."""
+    return msgspec.json.encode(
+        {
+            "error": {
+                "message": refusal.message,
+                "type": refusal.type,
+                "param": refusal.param,
+                "code": refusal.code,
+            }
+        }
+    )
+
+
+def error_event(refusal: Refusal) -> bytes:
+    """The same as an event that ends a stream."""
+    return b"data: " + error_body(refusal) + b"\n\n"
+
+
+def read_error(status: int, body: bytes) -> Refusal:
+    """A provider's error in whatever shape it came, as a refusal in ours."""
+    try:
+        seen = _error_body.decode(body)
+    except msgspec.MsgspecError:
+        seen = _ErrorBody(message=body[:300].decode("utf-8", "replace").strip() or None)
+    detail = seen.error
+    if isinstance(detail, str):
+        detail = _ErrorDetail(message=detail)
+    if detail is None:
+        detail = _ErrorDetail(message=seen.message)
+    kind = detail.type or ("server_error" if status >= 500 else "invalid_request_error")
+    code = detail.code if isinstance(detail.code, str) else None
+    param = detail.param if isinstance(detail.param, str) else None
+    return Refusal(
+        status, kind, code, detail.message or f"The provider answered with status {status}.", param
+    )
+
+
+def model_list(models: list[tuple[str, int, str]]) -> bytes:
+    """The answer of ``GET /v1/models``: (name, created in epoch seconds, owner) per model."""
+    return msgspec.json.encode(
+        {
+            "object": "list",
+            "data": [
+                {"id": name, "object": "model", "created": created, "owned_by": owner}
+                for name, created, owner in models
+            ],
+        }
+    )

@@ -1,0 +1,245 @@
+"""The command line against a real office on a real port, and a real provider for chat."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+import uvicorn
+
+from rechenwerk.base.clock import SystemClock
+from rechenwerk.cli.app import run
+from rechenwerk.office.app import create_app
+from rechenwerk.office.first_run import FirstRun, first_run
+from rechenwerk.store.control import open_desk
+from tests.fakes.provider import Knobs, running_fake
+from tests.flows.office_desk import DEFAULT
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """The one document on standard output."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+    def one_line(self) -> str:
+        """The one line on standard error of a command that failed."""
+        assert self.code == 1
+        assert self.err.count("\n") == 1
+        assert "Traceback" not in self.err
+        return self.err
+
+
+class Served:
+    """An office on a port of this machine, in a thread of its own."""
+
+    def __init__(self, database_url: str) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._started: Future[tuple[uvicorn.Server, FirstRun]] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(database_url)))
+        self._thread.start()
+        self._server, self.first = self._started.result(30)
+
+    async def _serve(self, database_url: str) -> None:
+        async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
+            desk = open_desk(pool)
+            first = await first_run(desk, DEFAULT)
+            assert first is not None
+            app = create_app(desk, SystemClock(), secrets.token_bytes)
+            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+            self._started.set_result((server, first))
+            await server.serve(sockets=[self._socket])
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(30)
+
+    def cli(self, *arguments: str, key: str | None = None, url: str = "http://127.0.0.1:9") -> Ended:
+        """Run one command in this process with the admin's key, or another."""
+        out, err = io.StringIO(), io.StringIO()
+        options = ["--office-url", self.url, "--url", url, "--key", self.first.key if key is None else key]
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run([*options, *arguments])
+        return Ended(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[Served]:
+    """A fresh installation's office, listening."""
+    served = Served(database_url)
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    """The default configuration as a file."""
+    path = tmp_path / "rechenwerk.toml"
+    path.write_text(DEFAULT, encoding="utf-8")
+    return path
+
+
+def test_keys_from_creation_to_revocation(served: Served) -> None:
+    made = served.cli(
+        *("key", "create", "--name", "app", "--scope", "inference", "--scope", "books", "--json"),
+        *("--budget-day", "1.50", "--soft", "--rpm", "60", "--expires-days", "30"),
+    ).json()
+    assert made["key"].startswith("rw-")
+    assert made["budgets"][0]["amount"] == "1.50"
+    assert made["budgets"][0]["hard"] is False
+    assert made["limits"]["requests_per_minute"] == 60
+    assert made["expires_at"] is not None
+    listed = served.cli("key", "list")
+    assert made["hint"] in listed.out
+    assert made["key"] not in listed.out
+    assert served.cli("books", "balance", key=made["key"]).code == 0
+    assert "scope 'keys'" in served.cli("key", "list", key=made["key"]).one_line()
+    assert "revoked at" in served.cli("key", "revoke", "app").out
+    assert "RECHENWERK_KEY" in served.cli("books", "balance", key=made["key"]).one_line()
+    shown = served.cli("key", "create", "--name", "human")
+    assert "shown only now" in shown.out
+
+
+def test_projects_and_organisations(served: Served) -> None:
+    assert served.cli("organisation", "create", "town").code == 0
+    assert [one["name"] for one in served.cli("organisation", "list", "--json").json()["organisations"]] == [
+        "operator",
+        "default",
+        "town",
+    ]
+    assert served.cli("project", "create", "lab [bold]", "--organisation", "town").code == 0
+    budget = served.cli("project", "budget", "lab [bold]", "--amount", "5.00", "--organisation", "town")
+    assert "5.00" in budget.out
+    assert "lab [bold]" in served.cli("project", "list", "--organisation", "town").out
+    limits = served.cli("project", "limits", "default", "--rpm", "60", "--tpm", "none", "--json").json()
+    assert limits["limits"]["requests_per_minute"] == 60
+    assert served.cli("project", "limits", "default").out.count("none") == 2
+    removed = served.cli("project", "budget", "default", "--remove", "--json").json()
+    assert removed["budgets"] == []
+    assert served.cli("project", "limits", "default", "--rpm", "many").code == 2
+    assert served.cli("project", "budget", "nowhere").code == 2
+    assert "no project 'nowhere'" in served.cli("project", "budget", "nowhere", "--amount", "1").one_line()
+    assert "amount" in served.cli("project", "budget", "default", "--amount", "much").one_line()
+
+
+def test_apply_shows_asks_applies_and_is_idempotent(served: Served, toml: Path) -> None:
+    assert "nothing to change" in served.cli("apply", str(toml)).out
+    toml.write_text(DEFAULT.replace('"0.075"', '"0.08"'), encoding="utf-8")
+    planned = served.cli("apply", str(toml), "--dry-run")
+    assert "output 0.075 → 0.08" in planned.out
+    assert len(served.cli("apply", str(toml), "--dry-run", "--json").json()["changes"]) == 1
+    assert "--yes" in served.cli("apply", str(toml)).one_line()
+    assert served.cli("apply", str(toml), "--json").code == 2
+    assert "applied: 1 change" in served.cli("apply", str(toml), "--yes").out
+    again = served.cli("apply", str(toml), "--yes", "--json").json()
+    assert (again["changes"], again["applied"]) == ([], True)
+
+
+def test_apply_points_at_the_line_of_every_mistake(served: Served, toml: Path, tmp_path: Path) -> None:
+    toml.write_text(
+        DEFAULT.replace('"0.075"', "0.08").replace('"on-demand"', '"monthly"', 1), encoding="utf-8"
+    )
+    ended = served.cli("apply", str(toml), "--yes")
+    assert ended.code == 1
+    lines = ended.err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"{toml}:") for line in lines)
+    wrong = served.cli("apply", str(toml), "--yes", "--json")
+    assert (wrong.code, len(json.loads(wrong.out)["errors"])) == (1, 2)
+    assert "cannot read" in served.cli("apply", str(tmp_path / "none.toml")).one_line()
+    toml.write_bytes(b"\xff\xfe")
+    assert "UTF-8" in served.cli("apply", str(toml)).one_line()
+
+
+def test_books_of_a_new_installation(served: Served) -> None:
+    assert served.cli("books", "balance", "--json").json()["total"]["balance"] == "0.00"
+    assert served.cli("books", "journal", "--json").json()["calls"] == []
+    assert served.cli("books", "verify").code == 0
+    everyone = served.cli("books", "verify", "--all", "--json").json()
+    assert [one["organisation"] for one in everyone["organisations"]] == ["operator", "default"]
+    assert "call id" in served.cli("books", "call", "nonsense").one_line()
+    assert "no call" in served.cli("books", "call", "call_0000000000000001").one_line()
+
+
+def test_verify_ends_with_1_when_the_books_are_wrong(served: Served, database_url: str) -> None:
+    async def damage() -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(
+            "insert into guard_window (guard_id, starts_at, amount, granted, hard)"
+            " select id, 'epoch', amount, 1, true from guard"
+        )
+        await connection.close()
+
+    asyncio.run(damage())
+    ended = served.cli("books", "verify")
+    assert ended.code == 1
+    assert "WRONG" in ended.out
+    verified = served.cli("books", "verify", "--json")
+    assert (verified.code, json.loads(verified.out)["ok"]) == (1, False)
+
+
+def test_chat_streams_an_answer_and_counts_it(served: Served) -> None:
+    with running_fake(Knobs(answer_text="Guten Tag", answer_tokens=2)) as fake:
+        said = served.cli("chat", "--model", fake.knobs.models[0], "--once", "hello", url=fake.url)
+        assert said.code == 0, said.err
+        assert "Guten" in said.out
+        assert "tokens in" in said.out
+        answer = served.cli(
+            *("chat", "--model", fake.knobs.models[0], "--once", "hello", "--system", "Be brief.", "--json"),
+            url=fake.url,
+        ).json()
+        assert answer["usage"]["completion_tokens"] > 0
+        assert answer["text"].startswith("Guten")
+        fake.set_knobs({"status": 503})
+        assert served.cli("chat", "--once", "hello", url=fake.url).one_line()
+    assert served.cli("chat", "--json").code == 2
+
+
+def test_a_conversation_is_kept_and_ends_at_quit(served: Served) -> None:
+    with running_fake() as fake:
+        ended = subprocess.run(
+            [sys.executable, "-m", "rechenwerk", "chat", "--model", fake.knobs.models[0]],
+            env={"RECHENWERK_URL": fake.url, "RECHENWERK_OFFICE_URL": served.url, "RECHENWERK_KEY": "rw-x"},
+            input="first\nsecond\n/quit\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        bodies = [json.loads(seen.body) for seen in fake.requests if seen.body]
+    assert [len(body["messages"]) for body in bodies] == [1, 3]
+    assert [one["role"] for one in bodies[1]["messages"]] == ["user", "assistant", "user"]
+
+
+def test_nobody_there_no_key_or_a_wrong_address(served: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        free = closed.getsockname()[1]
+    served.url = f"http://127.0.0.1:{free}"
+    assert "nobody answers" in served.cli("key", "list").one_line()
+    assert "nobody answers" in served.cli("chat", "--once", "x", url=served.url).one_line()
+    assert "RECHENWERK_KEY" in served.cli("key", "list", key="").one_line()
+    assert "characters" in served.cli("key", "list", key="rw-…").one_line()
+    served.url = "not an address"
+    assert "RECHENWERK_OFFICE_URL" in served.cli("key", "list").one_line()

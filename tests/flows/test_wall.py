@@ -1,0 +1,87 @@
+"""The wall between organisations: every route of the office is tried from the other side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rechenwerk.base.money import NANO
+from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
+
+CENT = NANO // 100
+
+CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
+    # From the neighbour's key into the organisation "default". Named outright: there is no such thing.
+    ("GET", "/projects", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/projects", {"json": {"name": "spy", "organisation": "default"}}, 404),
+    ("PUT", "/projects/secret/budget", {"json": {"period": "day", "amount": "1"}}, 404),
+    ("PUT", "/projects/secret/limits", {"json": {"requests_per_minute": 1}}, 404),
+    (
+        "PUT",
+        "/projects/secret/budget",
+        {"json": {"period": "day", "amount": "1", "organisation": "default"}},
+        404,
+    ),
+    ("PUT", "/projects/secret/limits", {"json": {"requests_per_minute": 1, "organisation": "default"}}, 404),
+    ("GET", "/keys", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/keys", {"json": {"project": "secret", "name": "spy"}}, 404),
+    ("POST", "/keys", {"json": {"project": "default", "name": "spy", "organisation": "default"}}, 404),
+    ("POST", "/keys/1/revoke", {}, 404),
+    ("POST", "/keys/admin/revoke", {}, 404),
+    ("POST", "/keys/admin/revoke", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/balance", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/journal", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/journal", {"params": {"project": "secret"}}, 404),
+    ("GET", "/books/verify", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/calls/{call}", {}, 404),
+    ("GET", "/books/calls/{call}", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/organisations", {}, 403),
+    ("POST", "/organisations", {"json": {"name": "third"}}, 403),
+    ("POST", "/apply", {"json": {"text": DEFAULT, "organisation": "default"}}, 403),
+)
+
+
+def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
+    office.ok("POST", "/projects", json={"name": "secret"})
+    call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
+    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment")
+    before = [office.sql(f"select * from {table} order by id") for table in tables]
+    for method, path, more, status in CROSSINGS:
+        refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
+        unknown = {"organisation": "nobody"}
+        if status == 404 and more.get("params") == {"organisation": "default"}:
+            # The same words as for an organisation that does not exist: nothing is revealed.
+            other = office.refused(status, method, path.format(call=call), neighbour, params=unknown)
+            assert other["message"] == refusal["message"].replace("default", "nobody")
+    assert [office.sql(f"select * from {table} order by id") for table in tables] == before
+    assert office.ok("GET", "/books/journal", neighbour)["calls"] == []
+    assert office.ok("GET", "/books/journal", neighbour, params={"call": call})["calls"] == []
+    assert office.ok("GET", "/books/balance", neighbour)["accounts"] == []
+    assert [one["name"] for one in office.ok("GET", "/projects", neighbour)["projects"]] == ["default"]
+    assert {one["organisation"] for one in office.ok("GET", "/keys", neighbour)["keys"]} == {"neighbour"}
+
+
+def test_every_route_stands_in_the_wall_test(office: Office) -> None:
+    routes = {
+        (method.upper(), path.removeprefix("/api/v1").split("{")[0])
+        for path, methods in office.app.openapi()["paths"].items()
+        for method in methods
+    }
+    tried = {(method, path) for method, path, _, _ in CROSSINGS}
+    untried = {
+        (method, start)
+        for method, start in routes
+        if not any(method == did and path.startswith(start) for did, path in tried)
+    }
+    assert untried == set()
+
+
+def test_the_operator_works_in_every_organisation(
+    office: Office, bookkeeper: Bookkeeper, neighbour: str
+) -> None:
+    call = bookkeeper.post(bookkeeper.hold("neighbour", 10 * CENT), "posted", CENT, CENT)
+    there = {"organisation": "neighbour"}
+    assert [one["id"] for one in office.ok("GET", "/books/journal", params=there)["calls"]] == [call]
+    assert office.ok("GET", "/books/journal")["calls"] == []
+    assert office.ok("GET", "/books/verify", params=there)["ok"]
+    assert office.ok("GET", f"/books/calls/{call}", neighbour)["contract"] == "embedded on demand"
+    office.refused(404, "GET", "/projects", params={"organisation": "nobody"})

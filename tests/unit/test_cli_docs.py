@@ -1,0 +1,90 @@
+"""docs/commands.md is the CLI's own help; docs/configuration.md shows files that are good.
+
+``RW_WRITE_DOCS=1 pytest tests/unit/test_cli_docs.py`` writes docs/commands.md again.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+import typer
+
+from rechenwerk.base.settings import TABLE
+from rechenwerk.base.usage import BUCKETS
+from rechenwerk.cli.app import build
+from rechenwerk.office.config import (
+    CONTRACT_KINDS,
+    ContractTable,
+    DeploymentTable,
+    ProviderTable,
+    TariffTable,
+    parse,
+)
+from rechenwerk.providers.registry import ENDPOINTS, KINDS
+
+DOCS = Path(__file__).parents[2] / "docs"
+HEAD = """\
+# Commands
+
+This page is the help of `rechenwerk`, written down by a test: what stands here is what the program says.
+
+Every command talks to a running installation over HTTP, except `serve` and `gateway`, which are one. Where it
+is and which key to use stand in the environment (`RECHENWERK_URL`, `RECHENWERK_OFFICE_URL`,
+`RECHENWERK_KEY`) or before the command. Tables are for people; `--json` prints exactly one JSON document. A
+command ends with 0 when it did what was asked, with 1 when it could not (one line on standard error says why
+and what to do), with 2 when it was called wrongly.
+"""
+
+
+def _commands(app: typer.Typer, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for command in app.registered_commands:
+        assert command.name
+        yield (*path, command.name)
+    for group in app.registered_groups:
+        assert group.name
+        assert group.typer_instance
+        yield from _commands(group.typer_instance, (*path, group.name))
+
+
+def _page() -> str:
+    parts = [HEAD]
+    for path in _commands(build()):
+        out = io.StringIO()
+        with redirect_stdout(out), pytest.raises(SystemExit):
+            build(width=100)([*path, "--help"], prog_name="rechenwerk")
+        name = " ".join(("rechenwerk", *path))
+        parts.append(f"\n## {name}\n\n```text\n{out.getvalue().strip()}\n```\n")
+    return "".join(parts)
+
+
+def test_the_page_of_commands_is_the_help() -> None:
+    page = DOCS / "commands.md"
+    if os.environ.get("RW_WRITE_DOCS"):
+        page.write_text(_page(), encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == _page(), "RW_WRITE_DOCS=1 pytest writes it again"
+
+
+def test_every_file_in_the_page_of_configuration_is_good() -> None:
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    files = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert files
+    for file in files:
+        parse(file)
+
+
+def test_the_page_of_configuration_names_every_word() -> None:
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    fields = {
+        field
+        for table in (ProviderTable, ContractTable, DeploymentTable, TariffTable)
+        for field in table.__struct_fields__
+    }
+    for word in {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *(row.env for row in TABLE)}:
+        assert f"`{word}`" in text, word
