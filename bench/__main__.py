@@ -45,6 +45,7 @@ class Run:
         self.lines: list[dict[str, Any]] = []
         self.remarks: list[str] = []
         self.failed = False
+        self.interrupted = False
         # Drawn only between measurements: a drawing thread would take time from the load generator.
         self.progress = Progress(
             SpinnerColumn(),
@@ -111,7 +112,7 @@ def main() -> int:
         run.measure()
     except KeyboardInterrupt:
         run.remark("interrupted")
-        run.failed = True
+        run.interrupted = True
     if asked.json:
         for row in run.lines:
             sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
@@ -122,6 +123,8 @@ def main() -> int:
         out.print(promised(run.metrics, [module.NAME for module in run.benches]))
     for remark in run.remarks:
         run.console.print(f"bench: {remark}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if run.interrupted:
+        return 130
     return 1 if run.failed else 0
 
 

@@ -149,7 +149,9 @@ async def open_streams(target: Target, count: int, tokens: int, apart: float) ->
 async def finished(streams: Sequence[Stream], limit: float) -> None:
     """Waits for the end of all streams, however they end."""
     try:
-        await asyncio.wait_for(asyncio.gather(*(stream.over.wait() for stream in streams)), limit)
+        async with asyncio.timeout(limit):
+            for stream in streams:
+                await stream.over.wait()
     except TimeoutError:
         for stream in streams:
             stream.transport.abort()

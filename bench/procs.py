@@ -26,8 +26,12 @@ SLOWING = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONDEVMODE", "PYTHONASYNCIOD
 
 
 def surroundings() -> dict[str, str]:
-    """Our environment without what slows Python down."""
-    return {name: value for name, value in os.environ.items() if name not in SLOWING}
+    """Our environment without what slows Python down and without settings of another installation."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in SLOWING and not name.startswith("RECHENWERK_")
+    }
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -157,7 +156,7 @@ def end(lab: Lab, served: Served) -> None:
 def ask(*arguments: str, served: Served, key: str) -> dict[str, Any]:
     """One command of the product, with its answer as JSON."""
     environment = {
-        **os.environ,
+        **procs.surroundings(),
         "RECHENWERK_OFFICE_URL": str(served.line["office_url"]),
         "RECHENWERK_KEY": key,
     }

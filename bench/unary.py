@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "unary"
 WARM_S = 1
+DISTURBED = 0.05
 OWN = "rechenwerk"
 
 
@@ -75,6 +76,9 @@ def run(lab: Lab, crew: Crew) -> list[Metric]:
         lab.say(f"round {number + 1} of {rounds}: {OWN}")
         turn(lab, series, gateway, own, seconds)
         others(lab, series, turns, seconds)
+    share = max(series.of(OWN, "others"))
+    if share > DISTURBED:
+        lab.remark(f"{NAME} was disturbed: other programs used {share:.0%} of the gateway's core in one turn")
     lab.say("comparing the books with the provider's count")
     return [*figures(series, gateway), *stack.agreement(lab, gateway, NAME, before)]
 

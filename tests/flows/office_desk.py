@@ -149,7 +149,7 @@ class Bookkeeper:
         run = self._office.runner.run
         accounts = run(self._book.accounts(hold.organisation, hold.project, hold.contract))
         post = Post(
-            id=hold.id,
+            hold=hold,
             deployment=hold.deployment,
             contract=hold.contract,
             outcome=outcome,

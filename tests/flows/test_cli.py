@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -228,9 +229,24 @@ def test_a_conversation_is_kept_and_ends_at_quit(served: Served) -> None:
             check=False,
         )
         assert (ended.returncode, ended.stderr) == (0, "")
-        bodies = [json.loads(seen.body) for seen in fake.requests if seen.body]
+        bodies = [seen.body for seen in fake.requests if seen.body]
     assert [len(body["messages"]) for body in bodies] == [1, 3]
     assert [one["role"] for one in bodies[1]["messages"]] == ["user", "assistant", "user"]
+
+
+def test_ctrl_c_ends_a_chat_cleanly(served: Served) -> None:
+    with running_fake(Knobs(pace_ms=50, answer_tokens=2000)) as fake:
+        chat = subprocess.Popen(
+            [sys.executable, "-m", "rechenwerk", "chat", "--model", fake.knobs.models[0], "--once", "go on"],
+            env={"RECHENWERK_URL": fake.url, "RECHENWERK_OFFICE_URL": served.url, "RECHENWERK_KEY": "rw-x"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert chat.stdout
+        assert chat.stdout.read(5)
+        chat.send_signal(signal.SIGINT)
+        _, errors = chat.communicate(timeout=60)
+    assert (chat.returncode, errors) == (0, b"")
 
 
 def test_nobody_there_no_key_or_a_wrong_address(served: Served) -> None:

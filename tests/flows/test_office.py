@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from rechenwerk.base.money import NANO
@@ -128,6 +129,18 @@ def test_errors_outside_the_routes_have_the_same_shape(office: Office) -> None:
     office.refused(404, "GET", "/nothing")
     office.refused(405, "DELETE", "/keys")
     office.refused(422, "POST", "/projects", content=b"{not json")
+    office.refused(413, "POST", "/apply", None, content=b" " * 5_000_000)
+
+
+def test_without_its_database_the_office_says_so(office: Office) -> None:
+    class Away:
+        async def caller(self, *_: object) -> None:
+            raise ConnectionRefusedError
+
+    office.app.state.office = msgspec.structs.replace(
+        office.app.state.office, desk=msgspec.structs.replace(office.desk, tenants=Away())
+    )
+    assert office.refused(503, "GET", "/keys")["code"] == "database_away"
 
 
 # Projects, budgets, limits

@@ -129,7 +129,7 @@ class Exit:
         total = now - call.started
         self._till.post(
             Post(
-                call.id,
+                call.hold,
                 call.plan.deployment.id,
                 call.plan.deployment.contract,
                 outcome,

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import cast
 
 import httptools
 
@@ -205,8 +206,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take part, unless the house is full."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         if len(self._server.connections) >= self._settings.max_connections:
             self._reject(unavailable("Too many connections; try again soon.", "too_many_connections"))
             return
@@ -215,6 +215,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The client is gone; whoever serves it decides what that means."""
         self.gone = True
+        self._transport = None
         self._server.connections.discard(self)
         self._queue.clear()
         if self.on_gone is not None:

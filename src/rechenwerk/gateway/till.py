@@ -157,7 +157,7 @@ class Till:
                 self._refused[hold.id] = error
             for post in posts:  # its hold stays, and the sweeper books it as unresolved
                 self.lost_posts += 1
-                _log.error("the books refused call %s: %s", post.id, error)
+                _log.error("the books refused call %s: %s", post.hold.id, error)
             return
         # Posts first: a hold may stand on money that a post of the same batch released.
         half_posts, half_holds = (len(posts) + 1) // 2, (len(holds) + 1) // 2

@@ -60,7 +60,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 class Post(msgspec.Struct, frozen=True, gc=False):
     """How a call ended: settles its hold. Money in nano-units, times in microseconds."""
 
-    id: int
+    hold: Hold
     deployment: int
     contract: int
     outcome: Outcome

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.office import bodies
@@ -15,6 +17,35 @@ from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.ports import OPERATOR, Change, Configured, Desk
 from rechenwerk.office.tenants import add_tenant_routes
+
+LARGEST_BODY = 4_000_000
+
+
+class BodyLimit:
+    """Stops reading a body that is too large, before anybody knows who sends it.
+
+    Args:
+        app: what comes next.
+        largest: bytes.
+    """
+
+    def __init__(self, app: ASGIApp, largest: int) -> None:
+        self._app = app
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection of ASGI."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._largest:
+                raise HTTPException(413, f"the body is larger than {self._largest} bytes; send less")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 async def apply(realm: OperatorRealm, body: bodies.ApplyBody) -> bodies.AppliedView:
@@ -71,5 +102,6 @@ def create_app(desk: Desk, clock: Clock, random_bytes: Callable[[int], bytes], v
     add_book_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
+    app.add_middleware(BodyLimit, largest=LARGEST_BODY)
     add_handlers(app)
     return app

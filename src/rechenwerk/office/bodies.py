@@ -89,7 +89,7 @@ class KeyBody(InOrganisation):
     name: Name
     scopes: list[Scope] = Field(default=["inference"], min_length=1)
     expires_in_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-    budgets: list[KeyBudget] = []
+    budgets: list[KeyBudget] = Field(default_factory=list)
     limits: KeyLimits = KeyLimits()
 
 

@@ -92,6 +92,10 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return _answer(bad_request(str(error.detail), None, None, error.status_code))
 
 
+async def _away(_: Request, __: Exception) -> JSONResponse:
+    return _answer(unavailable("the database does not answer; try again in a moment", "database_away"))
+
+
 async def _broken(_: Request, __: Exception) -> JSONResponse:
     message = "the office failed to answer; its log says why"
     return _answer(unavailable(message, "internal_error", 500))
@@ -105,4 +109,5 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RechenwerkError, _wrong)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OSError, _away)
     app.add_exception_handler(Exception, _broken)

@@ -27,10 +27,11 @@ left join (select credit, sum(amount) as amount from transfer where organisation
 where a.organisation_id = $1 order by a.kind, p.name, c.name
 """
 _CALLS = """
-select c.*, p.name as project, k.name as key, v.name as provider, t.name as contract
+select c.*, coalesce(p.name, '') as project, coalesce(k.name, '') as key,
+    coalesce(v.name, '') as provider, coalesce(t.name, '') as contract
 from call c
-join project p on p.organisation_id = c.organisation_id and p.id = c.project_id
-join api_key k on k.organisation_id = c.organisation_id and k.id = c.key_id
+left join project p on p.organisation_id = c.organisation_id and p.id = c.project_id
+left join api_key k on k.organisation_id = c.organisation_id and k.id = c.key_id
 left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id = c.deployment_id
 left join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
 left join contract t on t.organisation_id in (0, c.organisation_id) and t.id = c.contract_id
@@ -51,7 +52,7 @@ with named as (
 )
 select t.call_id, d.name as debit, c.name as credit, t.amount from transfer t
 join named d on d.id = t.debit join named c on c.id = t.credit
-where t.organisation_id = $1 and t.call_id = any($2::bigint[]) order by 1, 2, 3
+where t.organisation_id = $1 and t.call_id = any($2::bigint[]) order by t.call_id, t.line
 """
 
 
@@ -106,8 +107,8 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         id=row["id"],
         project=row["project"],
         key=row["key"],
-        provider=row["provider"] or "",
-        contract=row["contract"] or "",
+        provider=row["provider"],
+        contract=row["contract"],
         endpoint=row["endpoint"],
         model=row["model"],
         streamed=row["streamed"],

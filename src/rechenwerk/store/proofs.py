@@ -13,7 +13,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     Attributes:
         name: what must be true.
-        subject: what an offender is: call, transfer, slice, guard, hold.
+        subject: what an offender is: call, slice, guard.
         offenders: the query for what breaks it.
         counted: the query for how many were looked at.
     """
@@ -41,14 +41,14 @@ from entry e join account a on a.id = e.account_id and a.organisation_id = e.org
 where e.organisation_id = $1 having coalesce(sum(e.amount), 0) <> 0
 """
 _OWN_ACCOUNTS = """
-select t.id as subject, 'an account of nobody here' as is, 'an account of its organisation' as should
+select t.call_id as subject, 'an account of nobody here' as is, 'an account of its organisation' as should
 from transfer t
 left join account d on d.id = t.debit and d.organisation_id = t.organisation_id
 left join account c on c.id = t.credit and c.organisation_id = t.organisation_id
 where t.organisation_id = $1 and (d.id is null or c.id is null)
 """
 _HAS_CALL = """
-select t.id as subject, 'without a call' as is, 'part of a call of its organisation' as should
+select t.call_id as subject, 'without a call' as is, 'part of a call of its organisation' as should
 from transfer t left join call c on c.id = t.call_id and c.organisation_id = t.organisation_id
 where t.organisation_id = $1 and c.id is null
 """
@@ -136,10 +136,16 @@ select id as subject, 'expired at ' || expires_at as is, 'booked as unresolved b
 from hold where organisation_id = $1 and expires_at < now() - interval '1 minute'
 """
 
+_BOTH = """
+select h.id as subject, 'under way and booked' as is, 'one of them' as should
+from hold h join call c on c.organisation_id = h.organisation_id and c.id = h.id
+where h.organisation_id = $1
+"""
+
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
-    Proof("every transfer is on accounts of its organisation", "transfer", _OWN_ACCOUNTS, _TRANSFERS),
-    Proof("every transfer belongs to a call", "transfer", _HAS_CALL, _TRANSFERS),
+    Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
+    Proof("every transfer belongs to a call", "call", _HAS_CALL, _TRANSFERS),
     Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
     Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),
     Proof("void calls have no transfers", "call", _VOID, _CALLS),
@@ -151,6 +157,7 @@ PROOFS = (
     Proof("every guard has granted what its slices have", "guard", _GRANTED, _WINDOWS),
     Proof("no hard guard is passed", "guard", _PASSED, _WINDOWS),
     Proof("no slice is passed", "slice", _SLICE_PASSED, _SLICES),
-    Proof("no hold is older than its expiry", "hold", _EXPIRED, _HOLDS),
+    Proof("no call is both under way and booked", "call", _BOTH, _HOLDS),
+    Proof("no hold is older than its expiry", "call", _EXPIRED, _HOLDS),
 )
 """Everything that `books verify` proves."""

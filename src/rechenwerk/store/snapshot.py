@@ -21,7 +21,8 @@ _KEYS = """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard order by id"
 _DEPLOYMENTS = """
     select d.organisation_id, d.id, d.model, d.upstream, d.endpoints, d.context_tokens, d.max_output_tokens,
-           d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind, p.base_url,
+           d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
+           coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
            p.api_key_env, k.rates
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active

@@ -197,8 +197,12 @@ class _RawUsage(msgspec.Struct, gc=False):
     completion_tokens_details: _OutputDetails | None = None
 
 
+# A union of Raw and None would decode null only, so null is the value of a missing member.
+_NULL = msgspec.Raw(b"null")
+
+
 class _Answer(msgspec.Struct, gc=False):
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = _NULL
 
 
 _raw_usage = msgspec.json.Decoder(_RawUsage)
@@ -212,15 +216,16 @@ class Reported(msgspec.Struct, frozen=True, gc=False):
     raw: str
 
 
-def read_usage(raw: bytes | msgspec.Raw | None) -> Reported | None:
+def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
     """Disjoint buckets from OpenAI's usage object; None when it is missing or makes no sense.
 
     OpenAI's prompt tokens contain the cached ones, its completion tokens the reasoning ones.
     """
-    if not raw or bytes(raw) == b"null":
+    text = bytes(raw)
+    if text == b"null":
         return None
     try:
-        seen = _raw_usage.decode(raw)
+        seen = _raw_usage.decode(text)
     except msgspec.MsgspecError:
         return None
     prompt, completion = seen.prompt_tokens, seen.completion_tokens or 0
@@ -229,7 +234,7 @@ def read_usage(raw: bytes | msgspec.Raw | None) -> Reported | None:
     if not 0 <= cached <= prompt <= 1 << 40 or not 0 <= reasoning <= completion <= 1 << 40:
         return None
     usage = Usage(prompt - cached, cached, 0, completion - reasoning, reasoning)
-    return Reported(usage, bytes(raw).decode("utf-8", "replace"))
+    return Reported(usage, text.decode("utf-8", "replace"))
 
 
 def read_answer(body: bytes) -> Reported | Literal["garbage"] | None:
@@ -264,8 +269,8 @@ class _Choice(msgspec.Struct, gc=False):
 
 class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] = []
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
 
 
 _chunk = msgspec.json.Decoder(_Chunk)
@@ -309,8 +314,8 @@ def read_frame(data: bytes) -> Frame | None:
         return None
     choices = chunk.choices
     text = _produced(choices[0]) if len(choices) == 1 else "".join(_produced(choice) for choice in choices)
-    usage = read_usage(chunk.usage) if chunk.usage is not None else None
-    return Frame(text, usage, usage is not None and not choices, chunk.error is not None)
+    usage = read_usage(chunk.usage)
+    return Frame(text, usage, usage is not None and not choices, bytes(chunk.error) != b"null")
 
 
 def answer_texts(body: bytes) -> list[str]:

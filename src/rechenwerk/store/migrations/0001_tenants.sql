@@ -38,6 +38,7 @@ create table provider (
     name text not null check (name <> ''),
     kind text not null,
     base_url text not null,
+    runtime_url text not null default '', -- of a child of this installation, new at every start
     api_key_env text,
     active boolean not null default true,
     primary key (organisation_id, id),

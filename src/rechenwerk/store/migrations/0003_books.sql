@@ -31,11 +31,10 @@ create table hold (
     started_at timestamptz not null,
     expires_at timestamptz not null
 );
-create index on hold (process_id);
 
 create table call (
-    id bigint primary key,
     organisation_id bigint not null,
+    id bigint not null,
     project_id bigint not null,
     key_id bigint not null,
     process_id bigint not null,
@@ -66,27 +65,25 @@ create table call (
     first_byte_us bigint not null,
     total_us bigint not null,
     decision text,
-    booked_at timestamptz not null default now()
+    booked_at timestamptz not null default now(),
+    primary key (organisation_id, id)
 );
-create index on call (organisation_id, id);
-create index on call (id) where outcome = 'unresolved';
 
 create table transfer (
-    id bigint generated always as identity primary key,
     organisation_id bigint not null,
     call_id bigint not null,
+    line smallint not null,
     debit bigint not null,
     credit bigint not null,
     amount numeric(38, 0) not null check (amount > 0),
-    booked_at timestamptz not null default now(),
+    primary key (organisation_id, call_id, line),
     constraint two_accounts check (debit <> credit)
 );
-create index on transfer (call_id);
 
 create view entry as
-    select id as transfer_id, organisation_id, call_id, debit as account_id, amount, booked_at from transfer
+    select organisation_id, call_id, line, debit as account_id, amount from transfer
     union all
-    select id, organisation_id, call_id, credit, -amount, booked_at from transfer;
+    select organisation_id, call_id, line, credit, -amount from transfer;
 
 -- A stored answer of a call with an Idempotency-Key: one booking, however often it is repeated.
 create table idempotent (
@@ -120,12 +117,14 @@ create function transfer_accounts() returns trigger language plpgsql as $$
 declare
     v_wrong bigint;
 begin
-    select n.id into v_wrong from new_rows n
-        left join account d on d.id = n.debit and d.organisation_id = n.organisation_id
-        left join account c on c.id = n.credit and c.organisation_id = n.organisation_id
-        where d.id is null or c.id is null limit 1;
+    select u.account into v_wrong
+        from (select distinct n.organisation_id, x.account
+              from new_rows n cross join lateral (values (n.debit), (n.credit)) x(account)) u
+        where not exists (select from account a where a.organisation_id = u.organisation_id
+                          and a.id = u.account)
+        limit 1;
     if found then
-        raise exception 'transfer % names an account that organisation does not have', v_wrong
+        raise exception 'account % does not belong to the organisation of the transfer', v_wrong
             using errcode = 'foreign_key_violation';
     end if;
     return null;
@@ -145,17 +144,25 @@ end $$;
 create trigger hold_draws after insert on hold referencing new table as new_rows
     for each statement execute function hold_draws();
 
--- A hold that goes away must have become a call; its slices turn from held to posted by what was charged.
+-- A hold that goes away must have become a call of the same amount; its slices turn from held to posted
+-- by what was charged.
 create function hold_settles() returns trigger language plpgsql as $$
+declare
+    v_change record;
 begin
-    if exists (select from old_rows o where not exists (select from call c where c.id = o.id)) then
-        raise exception 'a hold cannot vanish: book its call first' using errcode = 'restrict_violation';
-    end if;
-    update slice s set held = s.held - d.held, posted = s.posted + d.charged
-        from (select u.slice_id, sum(o.amount) as held, sum(c.charged) as charged
-              from old_rows o join call c on c.id = o.id, unnest(o.slices) as u(slice_id)
-              group by u.slice_id) d
-        where s.id = d.slice_id;
+    for v_change in
+        select u.slice_id, sum(o.amount) as held, sum(c.charged) as charged,
+               count(*) filter (where c.id is null or c.held <> o.amount) as vanished
+        from old_rows o left join call c on c.organisation_id = o.organisation_id and c.id = o.id
+        left join lateral unnest(o.slices) as u(slice_id) on true
+        group by u.slice_id order by u.slice_id
+    loop
+        if v_change.vanished > 0 then
+            raise exception 'a hold cannot vanish: book its call first' using errcode = 'restrict_violation';
+        end if;
+        update slice set held = held - v_change.held, posted = posted + v_change.charged
+            where id = v_change.slice_id;
+    end loop;
     return null;
 end $$;
 create trigger hold_settles after delete on hold referencing old table as old_rows

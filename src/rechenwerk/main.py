@@ -1,0 +1,290 @@
+"""Where things are built and joined: the installation with its database, models, gateways and office."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import uvicorn
+import uvloop
+from rich.console import Console
+
+import rechenwerk
+from rechenwerk.base.clock import SystemClock
+from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.main_children import GatewayProcess, check_port, lock_folder
+from rechenwerk.main_doctor import Finding, doctor
+from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.office.app import create_app
+from rechenwerk.office.first_run import FirstRun, first_run
+from rechenwerk.office.ports import Desk
+from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
+from rechenwerk.providers.embedded_child import Embedded, start
+from rechenwerk.store.control import open_desk
+from rechenwerk.store.database import EmbeddedServer, connect, start_embedded
+from rechenwerk.store.migrate import migrate
+
+__all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor", "run_gateway", "serve"]
+
+_log = logging.getLogger("rechenwerk.main")
+_CONTEXT = 16_384
+_SLOTS = 4
+
+
+class ServeOptions(msgspec.Struct, frozen=True):
+    """What `rechenwerk serve` was asked to do."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    office_port: int = 8081
+    data_dir: Path = Path("data")
+    processes: int = 1
+    model: bool = True
+    json: bool = False
+
+
+class GatewayOptions(msgspec.Struct, frozen=True):
+    """What `rechenwerk gateway` was asked to do."""
+
+    database_url: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    json: bool = False
+
+
+class _Office(uvicorn.Server):
+    """uvicorn without its signal handlers: the installation has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Installation:
+    """Everything that `serve` starts, in the order in which it is started; `stop` goes back.
+
+    Args:
+        options: from the command line.
+        settings: from the environment.
+        console: where a person reads along.
+    """
+
+    def __init__(self, options: ServeOptions, settings: Settings, console: Console) -> None:
+        self._options = options
+        self._settings = settings
+        self._console = console
+        self._postgres: EmbeddedServer | None = None
+        self._embedded: Embedded | None = None
+        self._pool: asyncpg.Pool | None = None
+        self._gateways: list[GatewayProcess] = []
+        self._office: _Office | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._url = settings.database_url
+
+    # -- starting ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything; what was started before a failure is stopped by `stop`."""
+        options = self._options
+        check_port(options.host, options.port, "--port")
+        check_port(options.host, options.office_port, "--office-port")
+        with self._step("database"):
+            await self._open_database()
+        assert self._pool is not None
+        desk = open_desk(self._pool)
+        founded = await first_run(desk, _default_configuration())
+        if options.model:
+            await self._start_models()
+        with self._step("gateway"):
+            await self._start_gateways()
+        with self._step("office"):
+            await self._start_office(desk)
+        await self._welcome(desk, founded)
+
+    def _step(self, name: str) -> contextlib.AbstractContextManager[object]:
+        if self._options.json:
+            return contextlib.nullcontext()
+        return self._console.status(f"starting the {name} ...")
+
+    async def _open_database(self) -> None:
+        if not self._url:
+            folder = self._options.data_dir / "postgres"
+            self._postgres = await asyncio.to_thread(start_embedded, folder)
+            self._url = self._postgres.get_uri()
+        connection = await connect(self._url)
+        try:
+            await migrate(connection)
+        finally:
+            await connection.close()
+        self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=8)
+
+    async def _start_models(self) -> None:
+        folder = self._options.data_dir / "models"
+        for asset in (SMOLLM2, POTION):
+            with self._step(f"model {asset.name}"):
+                await asyncio.to_thread(fetch, asset, folder, _log.info)
+        with self._step("models"):
+            self._embedded = await asyncio.to_thread(start, folder, context=_CONTEXT, slots=_SLOTS)
+        await self._announce_models()
+
+    async def _announce_models(self) -> None:
+        """Tell every gateway where the embedded models listen this time."""
+        assert self._embedded is not None
+        assert self._pool is not None
+        addresses = (
+            ("embedded", self._embedded.chat_url),
+            ("embedded-embeddings", self._embedded.embeddings_url),
+        )
+        for kind, url in addresses:
+            await self._pool.execute(
+                "update provider set runtime_url = $1 where kind = $2", f"{url}/v1" if url else "", kind
+            )
+
+    async def _start_gateways(self) -> None:
+        options = self._options
+        for number in range(options.processes):
+            gateway = GatewayProcess(
+                self._url,
+                options.host,
+                options.port,
+                shared=options.processes > 1,
+                log=options.data_dir / f"gateway-{number}.log",
+            )
+            self._gateways.append(gateway)
+        await asyncio.gather(*[gateway.start() for gateway in self._gateways])
+        self._tasks += [asyncio.create_task(self._keep(gateway)) for gateway in self._gateways]
+
+    async def _keep(self, gateway: GatewayProcess) -> None:
+        """Start a gateway again when it dies; its calls stand in the books as unresolved."""
+        while True:
+            status = await gateway.wait()
+            _log.error("a gateway process ended with status %s; starting it again", status)
+            with contextlib.suppress(SetupError):
+                await gateway.start()
+                continue
+            await asyncio.sleep(1)
+
+    async def _start_office(self, desk: Desk) -> None:
+        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__)
+        config = uvicorn.Config(
+            app,
+            host=self._options.host,
+            port=self._options.office_port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+        )
+        self._office = _Office(config)
+        task = asyncio.create_task(self._office.serve())
+        self._tasks.append(task)
+        while not self._office.started:
+            if task.done():
+                raise SetupError(f"the office does not start on port {self._options.office_port}")
+            await asyncio.sleep(0.005)
+
+    # -- being ready ------------------------------------------------------------------------------
+
+    async def _welcome(self, desk: Desk, founded: FirstRun | None) -> None:
+        options = self._options
+        url = _address(options.host, options.port)
+        office_url = _address(options.host, options.office_port)
+        state = {
+            "url": url,
+            "office_url": office_url,
+            "gateway_pids": [gateway.pid for gateway in self._gateways],
+            "postgres_pid": self._postgres.get_pid() if self._postgres is not None else None,
+            "supervisor_pid": os.getpid(),
+            "embedded_pid": self._embedded.pid if self._embedded is not None else None,
+        }
+        (options.data_dir / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
+        assert self._pool is not None
+        if options.json:
+            key = {"key": founded.key} if founded is not None else {}
+            print(json.dumps({**state, "database_url": self._url, **key}), flush=True)  # noqa: T201
+            return
+        call = await first_call(self._pool, desk, url) if options.model else None
+        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call))
+
+    # -- stopping ---------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """End every child: gateways first, so that their last calls find database and models alive."""
+        for task in self._tasks[: len(self._gateways)]:
+            task.cancel()
+        await asyncio.gather(*[gateway.stop(self._settings.grace) for gateway in self._gateways])
+        if self._office is not None:
+            self._office.should_exit = True
+            await asyncio.gather(*self._tasks[len(self._gateways) :], return_exceptions=True)
+        if self._embedded is not None:
+            await asyncio.to_thread(self._embedded.stop)
+        if self._pool is not None:
+            await self._pool.close()
+        if self._postgres is not None:
+            await asyncio.to_thread(self._postgres.cleanup)
+        (self._options.data_dir / "state.json").unlink(missing_ok=True)
+
+
+def _address(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+def _default_configuration() -> str:
+    return (resources.files("rechenwerk.office") / "default.toml").read_text(encoding="utf-8")
+
+
+async def _serve(options: ServeOptions, settings: Settings, console: Console) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    installation = Installation(options, settings, console)
+    starting = asyncio.create_task(installation.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await stopping
+        else:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        if not options.json:
+            console.print("Ending: running calls finish, everything is booked ...")
+    finally:
+        await installation.stop()
+
+
+def serve(options: ServeOptions) -> int:
+    """Run an installation until it is told to end; returns the exit status."""
+    console = Console()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = read_settings(os.environ)
+        with lock_folder(options.data_dir):
+            uvloop.run(_serve(options, settings, console))
+    except RechenwerkError as error:
+        print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def run_gateway(options: GatewayOptions) -> int:
+    """Become a gateway process; it prints one JSON line when it is ready."""
+    command = [sys.executable, "-m", "rechenwerk.main_gateway", "--host", options.host]
+    command += ["--port", str(options.port)]
+    os.environ["RECHENWERK_DATABASE_URL"] = options.database_url
+    os.execv(command[0], command)  # noqa: S606
