@@ -112,7 +112,7 @@ def show(console: Console, welcome: Welcome) -> None:
             Panel(
                 f"[bold]{founded.key}[/bold]\n\n"
                 f"Key [cyan]{founded.key_name}[/cyan] of project [cyan]{founded.project}[/cyan] in organisation"
-                f" [cyan]{founded.organisation}[/cyan]. Keep it: shown once, stored only as a hash.",
+                f" [cyan]{founded.organisation}[/cyan]. It is shown once and stored only as a hash.",
                 title="Your admin key",
                 border_style="yellow",
             )
