@@ -78,20 +78,22 @@ def start(
 
 
 def stop(program: Program, *, patience: float = 10, also: Iterable[psutil.Process] = ()) -> list[str]:
-    """Asks the program to end, then insists; returns the names of processes that it left behind."""
+    """Asks the program to end, then insists; returns what was still there."""
     if program.popen.poll() is not None:
         return []
     below = {*tree(program.pid)[1:], *also} - {psutil.Process(program.pid)}
     with contextlib.suppress(ProcessLookupError):
         os.kill(program.pid, signal.SIGCONT)
         program.popen.terminate()
+    late = []
     try:
         program.popen.wait(patience)
     except subprocess.TimeoutExpired:
-        below |= set(tree(program.pid))
+        late = [f"itself, still running after {patience:.0f} s"]
+        below |= set(tree(program.pid)[1:])
         program.popen.kill()
         program.popen.wait()
-    return insist(below)
+    return late + insist(below)
 
 
 def insist(processes: Iterable[psutil.Process]) -> list[str]:

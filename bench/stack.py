@@ -150,7 +150,7 @@ def end(lab: Lab, served: Served) -> None:
     if served.program.popen.poll() is None:
         left = procs.stop(served.program, also=served.processes)
         if left:
-            lab.remark(f"rechenwerk left behind after SIGTERM: {', '.join(left)}")
+            lab.remark(f"rechenwerk did not end cleanly on SIGTERM: {', '.join(left)}")
 
 
 def ask(*arguments: str, served: Served, key: str) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Gateway:
         self.tenants: Tenants
         self.server: Server
         self.road: Road
+        self.source: PostgresSource
 
     async def start(self, host: str, port: int, *, shared: bool) -> int:
         """Open the books, load the snapshot, listen; returns the port."""
@@ -75,8 +76,8 @@ class Gateway:
             settings.total_timeout,
         )
         self.upstreams = Upstreams(limits, self._environment)
-        source = PostgresSource(self.book.pool)
-        self.tenants = Tenants(source, self.leases, self.upstreams, self._clock)
+        self.source = PostgresSource(self.book.pool, settings.database_url)
+        self.tenants = Tenants(self.source, self.leases, self.upstreams, self._clock)
         metrics = Metrics(self._gauges())
         self.road = Road(
             self.tenants,
@@ -84,7 +85,7 @@ class Gateway:
             self.till,
             Exit(self.till, self._clock, metrics),
             self.upstreams,
-            source,
+            self.source,
             ids,
             self._clock,
             settings,
@@ -132,6 +133,7 @@ class Gateway:
             task.cancel()
         await self.till.close()
         self.upstreams.close()
+        await self.source.close()
         if not self.fenced.is_set():
             await self.book.close()
 
@@ -151,6 +153,7 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
     # What lives this long lives on: the collector need not walk it with every generation.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # a call makes hardly any cycles
     print(json.dumps({"url": f"http://{arguments.host}:{port}", "pid": os.getpid()}), flush=True)  # noqa: T201
     waits = [loop.create_task(stop.wait()), loop.create_task(gateway.fenced.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,12 +1,23 @@
-"""Fixtures of the office's flows."""
+"""Fixtures of the flows."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
+from rechenwerk.providers.embedded_child import Embedded, start
+from tests import postgres
+from tests.fakes.provider import running_fake
+from tests.flows.cloud import EMBEDDED_CONFIG, Site, fake_config, running_cloud, runtime_of
 from tests.flows.office_desk import Bookkeeper, Office
+
+MODELS = Path(
+    os.environ.get("RECHENWERK_TEST_MODELS") or Path(__file__).resolve().parents[2] / ".cache" / "models"
+)
 
 
 @pytest.fixture
@@ -33,3 +44,26 @@ def neighbour(office: Office) -> str:
     body = {"period": "month", "amount": "7", "organisation": "neighbour"}
     office.ok("PUT", "/projects/default/budget", json=body)
     return office.key("default", "keys", "books", "inference", organisation="neighbour")
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Embedded]:
+    """The real models in their child process, for all flows."""
+    fetch(SMOLLM2, MODELS, print)
+    fetch(POTION, MODELS, print)
+    child = start(MODELS, context=4096, slots=4)
+    yield child
+    child.stop()
+
+
+@pytest.fixture(scope="module", params=["fake", "embedded"])
+def site(request: pytest.FixtureRequest, server: postgres.Server) -> Iterator[Site]:
+    """A cloud before the fake provider, and one before the real llama.cpp."""
+    url = server.fresh_sync()
+    if request.param == "fake":
+        with running_fake() as fake, running_cloud(url, fake_config(fake)) as cloud:
+            yield Site(cloud, "fake-model", "fake-model", fake=fake)
+        return
+    child: Embedded = request.getfixturevalue("embedded")
+    with running_cloud(url, EMBEDDED_CONFIG, runtime_of(child)) as cloud:
+        yield Site(cloud, "smollm2-135m", "potion-multilingual", child=child)

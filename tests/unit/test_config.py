@@ -180,16 +180,6 @@ def test_a_changed_rate_is_one_new_row() -> None:
     ]
 
 
-def test_an_embedded_provider_keeps_the_address_that_the_installation_gave_it() -> None:
-    wanted = parse(DEFAULT)
-    addressed = tuple(
-        msgspec.structs.replace(one, base_url=f"http://127.0.0.1:{port}/v1")
-        for port, one in enumerate(wanted.providers, 9000)
-    )
-    stands = msgspec.structs.replace(wanted, providers=addressed)
-    assert diff(stands, wanted) == []
-
-
 def test_what_is_missing_is_deactivated_once() -> None:
     nothing = parse('currency = "EUR"\n')
     changes = diff(parse(GOOD), nothing)

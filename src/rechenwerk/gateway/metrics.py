@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -11,9 +12,19 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from rechenwerk.base.money import NANO
-from rechenwerk.base.usage import BUCKETS, Usage
+from rechenwerk.base.usage import Usage
 
 _BOUNDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_BUCKETS = ("input", "cached_input", "output", "reasoning")
+
+
+class _Row:
+    """What was booked of one endpoint, model and outcome."""
+
+    __slots__ = ("cached_input", "calls", "input", "output", "price", "reasoning")
+
+    def __init__(self) -> None:
+        self.calls = self.price = self.input = self.cached_input = self.output = self.reasoning = 0
 
 
 class Metrics(Collector):
@@ -25,9 +36,7 @@ class Metrics(Collector):
 
     def __init__(self, gauges: Iterable[tuple[str, str, Callable[[], float]]] = ()) -> None:
         self._gauges = tuple(gauges)
-        self._calls: Counter[tuple[str, str, str]] = Counter()
-        self._tokens: Counter[tuple[str, int]] = Counter()
-        self._money: Counter[str] = Counter()
+        self._calls: dict[tuple[str, str, str], _Row] = {}
         self._refusals: Counter[str] = Counter()
         self._durations = [0] * (len(_BOUNDS) + 1)
         self._seconds = 0.0
@@ -36,18 +45,17 @@ class Metrics(Collector):
 
     def call(self, endpoint: str, model: str, outcome: str, usage: Usage, price: int, seconds: float) -> None:
         """Count a call that was booked. `price`: nano-units."""
-        self._calls[endpoint, model, outcome] += 1
-        for bucket, count in enumerate(usage.counts()):
-            if count:
-                self._tokens[model, bucket] += count
-        self._money[model] += price
+        row = self._calls.get((endpoint, model, outcome))
+        if row is None:
+            row = self._calls[endpoint, model, outcome] = _Row()
+        row.calls += 1
+        row.price += price
+        row.input += usage.input
+        row.cached_input += usage.cached_input
+        row.output += usage.output
+        row.reasoning += usage.reasoning
         self._seconds += seconds
-        slot = 0
-        for bound in _BOUNDS:
-            if seconds <= bound:
-                break
-            slot += 1
-        self._durations[slot] += 1
+        self._durations[bisect_left(_BOUNDS, seconds)] += 1
 
     def refused(self, code: str | None) -> None:
         """Count a call that was not served."""
@@ -58,17 +66,20 @@ class Metrics(Collector):
         calls = CounterMetricFamily(
             "rechenwerk_calls", "Calls booked, by outcome.", labels=("endpoint", "model", "outcome")
         )
-        for key, count in self._calls.items():
-            calls.add_metric(key, count)
-        usage = CounterMetricFamily("rechenwerk_usage", "Units used, by bucket.", labels=("model", "bucket"))
-        for (model, bucket), count in self._tokens.items():
-            usage.add_metric((model, BUCKETS[bucket]), count)
+        tokens = CounterMetricFamily(
+            "rechenwerk_tokens",
+            "Tokens booked, by bucket.",
+            labels=("endpoint", "model", "outcome", "bucket"),
+        )
         # A float is right here: Prometheus knows no other number. The books keep integers.
         money = CounterMetricFamily(
-            "rechenwerk_price", "Price of calls in currency units.", labels=("model",)
+            "rechenwerk_price", "Price of calls in currency units.", labels=("endpoint", "model", "outcome")
         )
-        for model, nano in self._money.items():
-            money.add_metric((model,), nano / NANO)
+        for key, row in self._calls.items():
+            calls.add_metric(key, row.calls)
+            money.add_metric(key, row.price / NANO)
+            for bucket in _BUCKETS:
+                tokens.add_metric((*key, bucket), getattr(row, bucket))
         refusals = CounterMetricFamily("rechenwerk_refusals", "Requests refused.", labels=("code",))
         for code, count in self._refusals.items():
             refusals.add_metric((code,), count)
@@ -80,7 +91,7 @@ class Metrics(Collector):
         durations = HistogramMetricFamily("rechenwerk_call_seconds", "Duration of calls.")
         durations.add_metric((), buckets, self._seconds)
         gauges = [GaugeMetricFamily(name, text, value=value()) for name, text, value in self._gauges]
-        return [calls, usage, money, refusals, durations, *gauges]
+        return [calls, tokens, money, refusals, durations, *gauges]
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -104,6 +104,10 @@ class Source(Protocol):
         """Call back when the configuration has changed; may be called too often, and may miss one."""
         ...
 
+    async def close(self) -> None:
+        """Stop watching."""
+        ...
+
     async def claim(self, key: KeyRow, name: str, digest: bytes) -> Stored:
         """Claim an Idempotency-Key for a call, or learn what became of it."""
         ...

@@ -203,23 +203,16 @@ class Road:
             self._expires,
         )
         call.durable = self._till.hold(call.hold)
-        kind = call.upstream.kind
-        call.body = splice(
-            body,
-            request,
-            Splice(
-                deployment.upstream,
-                kind.cap_field if call.endpoint == "chat" else "max_tokens",
-                0 if chosen else cap,
-                bool(request.stream),
-            ),
-        )
+        call.body = body
+        if request.stream or not chosen or deployment.upstream != request.model:
+            field = call.upstream.kind.cap_field if call.endpoint == "chat" else "max_tokens"
+            change = Splice(deployment.upstream, field, 0 if chosen else cap, bool(request.stream))
+            call.body = splice(body, request, change)
         return None
 
     async def _held(self, call: Call) -> Refusal | None:
         """Wait until the hold is durable; the refusal if the books did not take it."""
-        if not call.durable.done():
-            await asyncio.wait([call.durable])
+        await call.durable
         error = self._till.refused(call.id)
         if error is None:
             return None

@@ -92,9 +92,9 @@ class Till:
         """Wait until everything enqueued so far is durable."""
         if self._holds or self._posts:
             self._wake.set()
-            await asyncio.wait([self._batch])
+            await self._batch
         elif self._running is not None:
-            await asyncio.wait([self._running])
+            await self._running
 
     async def close(self) -> None:
         """Write what is left and stop."""

@@ -396,24 +396,12 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
             raise MistakesError([Mistake(1, message, fix)])
         changes.append(Change("currency", wanted.currency, "change", current.currency, wanted.currency))
     at = "{0.model} at {0.provider}".format
-    providers = _addressed(current.providers, wanted.providers)
-    changes += _rows("provider", current.providers, providers, lambda row: str(row.name))
+    changes += _rows("provider", current.providers, wanted.providers, lambda row: str(row.name))
     changes += _rows("contract", current.contracts, wanted.contracts, lambda row: str(row.name))
     changes += _rows("deployment", current.deployments, wanted.deployments, at)
     changes += _rates("cost", current.costs, wanted.costs, at)
     changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
     return changes
-
-
-def _addressed(current: Sequence[Provider], wanted: Sequence[Provider]) -> list[Provider]:
-    """A child of this installation keeps the address that the installation gave it."""
-    stand = {(row.name, row.kind): row.base_url for row in current}
-    return [
-        msgspec.structs.replace(row, base_url=stand.get((row.name, row.kind), ""))
-        if KINDS[row.kind].own
-        else row
-        for row in wanted
-    ]
 
 
 def _rows(

@@ -93,6 +93,9 @@ class StoredBooks:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
+            # would choose one all the same and take hours.
+            await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
             return [await _prove(connection, organisation_id, proof) for proof in PROOFS]
 
     async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, ProviderRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow
@@ -45,11 +44,13 @@ class PostgresSource:
 
     Args:
         pool: connections to share.
+        url: of the database, for the one connection that listens.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, url: str) -> None:
         self._pool = pool
-        self._listener: asyncpg.Connection | PoolConnectionProxy | None = None
+        self._url = url
+        self._listener: asyncpg.Connection | None = None
 
     async def version(self) -> int:
         """See `gateway.ports.Source`."""
@@ -73,8 +74,13 @@ class PostgresSource:
         """See `gateway.ports.Source`."""
         if self._listener is not None and not self._listener.is_closed():
             return
-        self._listener = await self._pool.acquire()
+        self._listener = await asyncpg.connect(self._url, timeout=5)
         await self._listener.add_listener("rechenwerk_config", lambda *_: on_change())
+
+    async def close(self) -> None:
+        """See `gateway.ports.Source`."""
+        if self._listener is not None:
+            await self._listener.close()
 
     async def claim(self, key: KeyRow, name: str, digest: bytes) -> Stored:
         """See `gateway.ports.Source`."""

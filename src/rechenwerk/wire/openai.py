@@ -42,7 +42,7 @@ _GOVERNED = (
     b"prompt",
     b"input",
 )
-_QUOTED = tuple(b'"' + name + b'"' for name in _GOVERNED)
+_QUOTED = re.compile(b'"(?:' + b"|".join(_GOVERNED) + b')"')
 _TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\],:]', re.DOTALL)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
@@ -83,7 +83,8 @@ def _ambiguous(body: bytes) -> str | None:
     Parsers differ in which of two equal keys they believe; a budget must not depend on that. The full
     scan is rare: only when a name occurs twice anywhere, or could hide behind an escape.
     """
-    if b"\\u00" not in body and all(body.count(quoted) < 2 for quoted in _QUOTED):
+    names = _QUOTED.findall(body)
+    if len(names) == len(set(names)) and b"\\u00" not in body:
         return None
     seen: set[str] = set()
     for member in members(body):
