@@ -111,7 +111,7 @@ def show(console: Console, welcome: Welcome) -> None:
         console.print(
             Panel(
                 f"[bold]{founded.key}[/bold]\n\n"
-                f"Key [cyan]{founded.key_name}[/cyan] of project [cyan]{founded.project}[/cyan] in organisation"
+                f"Key [cyan]{founded.key_name}[/cyan], project [cyan]{founded.project}[/cyan], organisation"
                 f" [cyan]{founded.organisation}[/cyan]. It is shown once and stored only as a hash.",
                 title="Your admin key",
                 border_style="yellow",

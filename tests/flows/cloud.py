@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from tests.fakes.provider import FakeProvider
 from tests.installation import CONFIG, Tenant, Town
 
 T = TypeVar("T")
+TICK = 0.005
 EMBEDDED_CONFIG = """
 currency = "EUR"
 [[provider]]
@@ -96,11 +97,16 @@ class Cloud:
         return rows
 
 
+async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
+    """Wait for a condition, asked again every few milliseconds: the cores are for those who work."""
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(TICK)
+
+
 async def knows(gateway: Gateway, tenant: Tenant) -> None:
     """Wait until a gateway has heard of a key."""
-    async with asyncio.timeout(5):
-        while gateway.tenants.tenant(tenant.key.encode()) is None:
-            await asyncio.sleep(0)
+    await until(lambda: gateway.tenants.tenant(tenant.key.encode()) is not None)
 
 
 async def settled(town: Town, tenant: Tenant, number: int, *, timeout: float = 20) -> list[asyncpg.Record]:
@@ -116,6 +122,7 @@ async def settled(town: Town, tenant: Tenant, number: int, *, timeout: float = 2
             if len(rows) >= number and not holds:
                 assert len(rows) == number
                 return rows
+            await asyncio.sleep(TICK)
 
 
 @contextmanager

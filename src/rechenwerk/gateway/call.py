@@ -124,7 +124,7 @@ class Exit:
         elif outcome != "void":
             price = call.plan.offer.price.amount(usage) if outcome != "failed" else 0
             cost = call.plan.deployment.cost.amount(usage)
-        settle(call.draws, min(price, held), usage.tokens)
+        settle(call.draws, usage.tokens)
         now = self._clock.monotonic()
         total = now - call.started
         self._till.post(
@@ -144,6 +144,7 @@ class Exit:
                 int(total * 1e6),
                 call.plan.decision,
                 transfers(outcome, call.accounts, price, cost, held),
-            )
+            ),
+            call.draws,
         )
         self._metrics.call(call.endpoint, call.plan.offer.model, outcome, usage, price, total)

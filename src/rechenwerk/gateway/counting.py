@@ -24,10 +24,10 @@ class _Tokens(msgspec.Struct):
 _tokens = msgspec.json.Decoder(_Tokens)
 
 
-def prompt_text(body: bytes) -> str:
-    """All text that a request puts before the model."""
+def prompt_texts(body: bytes) -> list[str]:
+    """All texts that a request puts before the model."""
     request: dict[str, Any] = msgspec.json.decode(body)
-    return "\n".join(_strings(request.get("messages", request.get("prompt", request.get("input")))))
+    return _strings(request.get("messages", request.get("prompt", request.get("input"))))
 
 
 def _strings(value: Any) -> list[str]:
@@ -58,14 +58,14 @@ async def count(upstream: Upstream, body: bytes, texts: list[str], events: int) 
         texts: what each choice of the answer said.
         events: events of a stream that carried text; 0 for a whole answer.
     """
-    prompt = prompt_text(body)
+    prompts = prompt_texts(body)
     if upstream.kind.tokenize is None:
-        return estimate(prompt, texts, events), "estimated"
+        return estimate("\n".join(prompts), texts, events), "estimated"
     try:
-        numbers = await asyncio.gather(*[_count(upstream, text) for text in (prompt, *texts)])
+        numbers = await asyncio.gather(*[_count(upstream, text) for text in (*prompts, *texts)])
     except (ProviderError, msgspec.MsgspecError):
-        return estimate(prompt, texts, events), "estimated"
-    return Usage(input=numbers[0], output=sum(numbers[1:])), "counted"
+        return estimate("\n".join(prompts), texts, events), "estimated"
+    return Usage(input=sum(numbers[: len(prompts)]), output=sum(numbers[len(prompts) :])), "counted"
 
 
 async def _count(upstream: Upstream, text: str) -> int:

@@ -27,7 +27,7 @@ class Leases:
 
     Args:
         book: where slices come from.
-        till: to wait for what is not yet durable before an idle part is given back.
+        till: to wait for the money of calls that have ended.
         clock: wall time for windows.
     """
 
@@ -114,7 +114,9 @@ class Leases:
         """One round: lease, and before anybody is refused recall what others have idle."""
         cushion = guard.row.amount // 16 if guard.row.unit != "calls" else min(4, guard.row.amount // 8)
         self._windows[guard.row.id, window.starts] = window
-        left = waiters
+        if guard.row.unit == "money":
+            await self._till.posted()  # what ended calls did not use is free again
+        left = self._serve(window, waiters)
         recalled = False
         until = asyncio.get_running_loop().time() + _PATIENCE
         while left:
@@ -175,8 +177,6 @@ class Leases:
 
     async def _return(self, window: Window, epoch: int) -> None:
         try:
-            # The books must first know of what was released, else they would see more held than granted.
-            await self._till.flushed()
             idle, window.free = max(0, window.free), min(0, window.free)
             window.pool += idle
             if idle or epoch:

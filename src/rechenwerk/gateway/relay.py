@@ -7,7 +7,7 @@ import asyncio
 from rechenwerk.base.errors import BrokenError, ProviderError
 from rechenwerk.gateway.server import Connection
 from rechenwerk.providers.transport import Answer, Exchange
-from rechenwerk.wire.openai import Reported, read_frame
+from rechenwerk.wire.openai import Reported, add_choice, read_frame
 from rechenwerk.wire.sse import DONE, EventCutter, event_data
 
 _MAX_ERROR = 1_000_000
@@ -25,6 +25,8 @@ class Relay:
         wants_usage: the client asked for the usage frame; else it is taken out, since we asked for it.
         drain: seconds to read on when the client is gone, so that the provider reports its usage.
         record: keep all that the client gets, to answer a repeated call with it.
+        usages: how many usage objects make up the usage of the call, where each answer has its own.
+        same_prompt: all of them name the same prompt.
 
     Attributes:
         begun: done when the head has arrived; True for an event stream.
@@ -33,7 +35,16 @@ class Relay:
         events: how many events carried text.
     """
 
-    def __init__(self, connection: Connection, *, wants_usage: bool, drain: float, record: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        wants_usage: bool,
+        drain: float,
+        record: bool,
+        usages: int = 1,
+        same_prompt: bool = True,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._connection = connection
@@ -54,6 +65,10 @@ class Relay:
         self.record = bytearray() if record else None
         self.events = 0
         self.usage: Reported | None = None
+        self._usages = usages
+        self._usages_seen = 0
+        self._same_prompt = same_prompt
+        self._added: Reported | None = None
         self.failed = False
         self.done = False
         self.client_gone = False
@@ -73,7 +88,7 @@ class Relay:
         if self._held:
             self._connection.send(b"".join(self._held))
             self._held.clear()
-            if self._exchange is not None and self._held_size > _HIGH_WATER:
+            if self._exchange is not None and self._held_size > _HIGH_WATER and self._connection.writable:
                 self._exchange.resume()
 
     # -- Sink -------------------------------------------------------------------------------------
@@ -116,8 +131,13 @@ class Relay:
         if frame.text:
             self.text += frame.text.encode("utf-8", "replace")
             self.events += 1
-        if frame.usage is not None:
+        if frame.usage is not None and self._usages == 1:
             self.usage = frame.usage
+        elif frame.usage is not None:
+            self._added = add_choice(self._added, frame.usage, same_prompt=self._same_prompt)
+            self._usages_seen += 1
+            if self._usages_seen == self._usages:  # with fewer it is not the usage of the call
+                self.usage = self._added
         if frame.error:
             self.failed = True
         return self._wants_usage or not frame.only_usage

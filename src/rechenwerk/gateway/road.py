@@ -42,6 +42,7 @@ from rechenwerk.wire.openai import (
     answers,
     asks_usage,
     error_event,
+    prompts,
     read_answer,
     read_error,
     read_request,
@@ -261,9 +262,17 @@ class Road:
         if reported is not None and not first_only:
             self._exit.posted(call, reported, 200)
             return None
-        usage, source = await count(call.upstream, call.body, answer_texts(answer.body), 0)
-        if reported is not None:  # its prompt tokens are right, only the choices after the first are missing
-            usage = msgspec.structs.replace(reported.usage, output=usage.output, reasoning=0)
+        said = answer_texts(answer.body)
+        if reported is not None:  # the prompt and the first choice are right, the other choices are missing
+            said = said[1:]
+        usage, source = await count(call.upstream, call.body, [text for text, _ in said], 0)
+        if source == "counted":  # a token that no text shows ended an answer that was not cut
+            ends = sum(ended for _, ended in said)
+            usage = msgspec.structs.replace(usage, output=usage.output + ends)
+        if reported is not None:
+            first = reported.usage
+            prompt = first.input if prompts(call.request) == 1 else usage.input - first.cached_input
+            usage = msgspec.structs.replace(first, input=prompt, output=first.output + usage.output)
         reason = "usage of the first choice only" if reported else "the provider reported no usage"
         self._exit.counted(call, usage, source, reason, 200)
         return None
@@ -290,6 +299,8 @@ class Road:
             wants_usage=asks_usage(call.request),
             drain=self._settings.drain_timeout,
             record=b"idempotency-key" in http.headers,
+            usages=answers(call.request) if call.upstream.kind.usage_of_first_choice else 1,
+            same_prompt=prompts(call.request) == 1,
         )
         self._relays.add(relay)
         try:
@@ -305,6 +316,7 @@ class Road:
                 refusal = await self._settle_answer(call, relay.answer)
                 if refusal is None:  # a provider that does not stream: its whole answer is still an answer
                     http.connection.respond(200, JSON + self._headers(call), relay.answer.body)
+                    await self._keep(http, call, 200, "application/json", relay.answer.body)
                     return
         except ProviderError as error:
             refusal = await self._provider_failed(call, error)

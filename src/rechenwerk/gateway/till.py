@@ -1,74 +1,169 @@
-"""The till: the one way into the books. Holds and posts gather while a commit runs and go out together.
+"""The till: the one way into the books. What arrives while a commit runs goes out together with the next.
 
 No byte of an answer may leave before `Till.hold`'s future is done; a post is durable soon after, and
-until then its hold stands in its place.
+until then its hold stands in its place. Holds and posts have a lane each, so that nobody who waits for a
+hold waits for somebody else's post.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from rechenwerk.base.errors import BookError, FencedError
+from rechenwerk.ledger.guards import Draw, release
 from rechenwerk.ledger.ports import Accounts, Book, Hold, Post
 
 _log = logging.getLogger("rechenwerk.till")
-_LINGER = 0.003
-"""Seconds that posts wait for a hold to share its commit; an idle process commits them alone after it."""
+_LINGER = 0.004
+"""Seconds that posts gather before they are written; nobody waits for them."""
 _RETRY = 0.2
 _MAX_BATCH = 500
 
+T = TypeVar("T")
+
+
+class Lane(Generic[T]):
+    """Writes items in group commits, one commit at a time.
+
+    Args:
+        write: makes a batch durable.
+        apart: told about an item that the books refuse for what is in it.
+        fenced: set when the books do not know this process any more.
+        linger: seconds that items gather before a commit begins.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[T]], Awaitable[None]],
+        apart: Callable[[T, BookError], None],
+        fenced: asyncio.Event,
+        linger: float,
+    ) -> None:
+        self._write = write
+        self._apart = apart
+        self._fenced = fenced
+        self._linger = linger
+        self._loop = asyncio.get_running_loop()
+        self._items: list[T] = []
+        self._batch: asyncio.Future[None] = self._loop.create_future()
+        self._running: asyncio.Future[None] | None = None
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self.failing_since: float | None = None
+        self.commits = 0
+
+    def add(self, item: T) -> asyncio.Future[None]:
+        """Enqueue an item; the future is done when its fate is durable."""
+        self._items.append(item)
+        if self._linger and len(self._items) < _MAX_BATCH:
+            if self._timer is None:
+                self._timer = self._loop.call_later(self._linger, self._wake.set)
+        else:
+            self._wake.set()
+        return self._batch
+
+    @property
+    def waiting(self) -> int:
+        """Items that are not durable yet, without those being written."""
+        return len(self._items)
+
+    async def flushed(self) -> None:
+        """Wait until everything enqueued so far is durable."""
+        if self._items:
+            self._wake.set()
+            await self._batch
+        elif self._running is not None:
+            await self._running
+
+    async def run(self) -> None:
+        """Write for ever, until the books declare this process dead."""
+        while not self._fenced.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            items, self._items = self._items, []
+            if not items:
+                continue
+            batch = self._running = self._batch
+            self._batch = self._loop.create_future()
+            try:
+                for first in range(0, len(items), _MAX_BATCH):
+                    await self._persist(items[first : first + _MAX_BATCH])
+            except FencedError:
+                _log.critical("the books declared this process dead; it stops")
+                self._fenced.set()
+            finally:
+                self._running = None
+                batch.set_result(None)
+
+    async def _persist(self, items: list[T]) -> None:
+        """Write a batch, however long it takes; what the books refuse for its content is set aside."""
+        while True:
+            try:
+                await self._write(items)
+            except FencedError:
+                raise
+            except BookError as error:
+                await self._part(items, error)
+            except OSError as error:
+                if self.failing_since is None:
+                    _log.error("the books cannot be written: %s; trying on", error)
+                    self.failing_since = self._loop.time()
+                await asyncio.sleep(_RETRY)
+                continue
+            self.commits += 1
+            self.failing_since = None
+            return
+
+    async def _part(self, items: list[T], error: BookError) -> None:
+        """Find what spoils a batch by halves, so that one bad row costs nobody else anything."""
+        if len(items) == 1:
+            self._apart(items[0], error)
+            return
+        middle = len(items) // 2
+        await self._persist(items[:middle])
+        await self._persist(items[middle:])
+
 
 class Till:
-    """Writes holds and posts in group commits.
+    """Holds and posts on their way into the books.
 
     Args:
         book: where to.
-        on_fenced: called once when the books do not know this process any more; it must end.
+        fenced: set when the books do not know this process any more; it must end.
     """
 
-    def __init__(self, book: Book, on_fenced: asyncio.Event) -> None:
+    def __init__(self, book: Book, fenced: asyncio.Event) -> None:
         self._book = book
-        self._fenced = on_fenced
-        self._loop = asyncio.get_running_loop()
-        self._holds: list[Hold] = []
-        self._posts: list[Post] = []
-        self._batch: asyncio.Future[None] = self._loop.create_future()
-        self._wake = asyncio.Event()
-        self._linger: asyncio.TimerHandle | None = None
+        self._fenced = fenced
+        self._holds = Lane[Hold](book.write_holds, self._hold_refused, fenced, 0)
+        self._posts = Lane[tuple[Post, list[Draw]]](self._write_posts, self._post_refused, fenced, _LINGER)
         self._accounts: dict[tuple[int, int, int], Accounts] = {}
         self._refused: dict[int, BookError] = {}
-        self._running: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self.failing_since: float | None = None
-        self.commits = 0
+        self._tasks: list[asyncio.Task[None]] = []
         self.lost_posts = 0
 
     def start(self) -> None:
         """Begin to write."""
-        self._task = self._loop.create_task(self._run())
-
-    # -- what the road calls ----------------------------------------------------------------------
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._holds.run()), loop.create_task(self._posts.run())]
 
     def hold(self, hold: Hold) -> asyncio.Future[None]:
         """Enqueue a hold; the future is done when it is durable. Check `refused` then."""
-        self._holds.append(hold)
-        self._wake.set()
-        return self._batch
+        return self._holds.add(hold)
 
     def refused(self, call_id: int) -> BookError | None:
         """Why the books did not take this hold, if they did not."""
         return self._refused.pop(call_id, None) if self._refused else None
 
-    def post(self, post: Post) -> None:
-        """Enqueue a post. Its hold must be durable."""
-        self._posts.append(post)
-        if self._holds or self._running is not None:
-            return  # the next batch takes it along
-        if len(self._posts) >= _MAX_BATCH:
-            self._wake.set()
-        elif self._linger is None:
-            self._linger = self._loop.call_later(_LINGER, self._wake.set)
+    def post(self, post: Post, draws: list[Draw]) -> None:
+        """Enqueue a post, whose hold must be durable; its unused money is free again when it is written."""
+        self._posts.add((post, draws))
 
     async def accounts(self, organisation: int, project: int, contract: int) -> Accounts:
         """The accounts of a project under a contract; asked for once."""
@@ -81,92 +176,39 @@ class Till:
     @property
     def failing(self) -> bool:
         """Whether the books could not be written at the last attempt."""
-        return self.failing_since is not None
+        return self._holds.failing_since is not None or self._posts.failing_since is not None
 
     @property
     def waiting(self) -> int:
         """Holds and posts that are not durable yet."""
-        return len(self._holds) + len(self._posts)
+        return self._holds.waiting + self._posts.waiting
 
-    async def flushed(self) -> None:
-        """Wait until everything enqueued so far is durable."""
-        if self._holds or self._posts:
-            self._wake.set()
-            await self._batch
-        elif self._running is not None:
-            await self._running
+    @property
+    def commits(self) -> int:
+        """Group commits so far."""
+        return self._holds.commits + self._posts.commits
+
+    async def posted(self) -> None:
+        """Wait until every call that has ended is booked."""
+        await self._posts.flushed()
 
     async def close(self) -> None:
         """Write what is left and stop."""
-        while not self._fenced.is_set() and (self.waiting or self._running is not None):
-            await self.flushed()
-        if self._task is not None:
-            self._task.cancel()
+        for lane in (self._holds, self._posts):
+            await lane.flushed()
+            await lane.flushed()  # the first may have waited for the batch before the last
+        for task in self._tasks:
+            task.cancel()
 
-    # -- the writer -------------------------------------------------------------------------------
+    async def _write_posts(self, items: list[tuple[Post, list[Draw]]]) -> None:
+        await self._book.write_posts([post for post, _ in items])
+        for post, draws in items:
+            release(draws, min(post.price, post.hold.amount))
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._linger is not None:
-                self._linger.cancel()
-                self._linger = None
-            while self._holds or self._posts:
-                holds, self._holds = self._holds, []
-                posts, self._posts = self._posts, []
-                batch, self._batch = self._batch, self._loop.create_future()
-                self._running = batch
-                try:
-                    await self._write(holds, posts)
-                except FencedError:
-                    _log.critical("the books declared this process dead; it stops")
-                    self._fenced.set()
-                    return
-                finally:
-                    self._running = None
-                    batch.set_result(None)
-                if not self._holds and not self._wake.is_set():
-                    break  # posts that came meanwhile linger for the next hold
-            if self._posts and not self._wake.is_set():
-                self._linger = self._loop.call_later(_LINGER, self._wake.set)
+    def _hold_refused(self, hold: Hold, error: BookError) -> None:
+        self._refused[hold.id] = error
 
-    async def _write(self, holds: list[Hold], posts: list[Post]) -> None:
-        """Write a batch, however long it takes; what the books refuse for its content is set aside."""
-        while True:
-            try:
-                await self._book.write(holds, posts)
-            except FencedError:
-                raise
-            except BookError as error:
-                await self._write_apart(holds, posts, error)
-            except OSError as error:
-                if self.failing_since is None:
-                    _log.error("the books cannot be written: %s; trying on", error)
-                    self.failing_since = self._loop.time()
-                await asyncio.sleep(_RETRY)
-                continue
-            self.commits += 1
-            self.failing_since = None
-            return
-
-    async def _write_apart(self, holds: list[Hold], posts: list[Post], error: BookError) -> None:
-        """Find what spoils a batch by halves, so that one bad row costs nobody else anything."""
-        if len(holds) + len(posts) == 1:
-            for hold in holds:
-                self._refused[hold.id] = error
-            for post in posts:  # its hold stays, and the sweeper books it as unresolved
-                self.lost_posts += 1
-                _log.error("the books refused call %s: %s", post.hold.id, error)
-            return
-        # Posts first: a hold may stand on money that a post of the same batch released.
-        half_posts, half_holds = (len(posts) + 1) // 2, (len(holds) + 1) // 2
-        parts: list[tuple[list[Hold], list[Post]]] = [
-            ([], posts[:half_posts]),
-            ([], posts[half_posts:]),
-            (holds[:half_holds], []),
-            (holds[half_holds:], []),
-        ]
-        for some_holds, some_posts in parts:
-            if some_holds or some_posts:
-                await self._write(some_holds, some_posts)
+    def _post_refused(self, item: tuple[Post, list[Draw]], error: BookError) -> None:
+        # Its hold stays, and the sweeper books it as unresolved when it expires.
+        self.lost_posts += 1
+        _log.error("the books refused call %s: %s", item[0].hold.id, error)

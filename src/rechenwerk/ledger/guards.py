@@ -109,19 +109,28 @@ def undo(draws: list[Draw]) -> None:
         window.free += need
 
 
-def settle(draws: list[Draw], charged: int, tokens: int) -> None:
-    """Give back what a finished call did not use.
+def settle(draws: list[Draw], tokens: int) -> None:
+    """Give back what a finished call did not use of its limits; its money waits for `release`.
 
     Args:
         draws: from `draw`.
-        charged: nano-units booked within the hold.
         tokens: tokens really used; more than drawn leaves the window in debt.
     """
     for window, need in draws:
         unit = window.guard.unit
-        if unit == "money":
-            window.free += need - charged
-        elif unit == "tokens":
+        if unit == "tokens":
             window.free += need - tokens
         elif unit == "calls":
             window.free += need
+
+
+def release(draws: list[Draw], charged: int) -> None:
+    """Give back the money of a call whose post is durable.
+
+    Args:
+        draws: from `draw`.
+        charged: nano-units booked within the hold.
+    """
+    for window, need in draws:
+        if window.guard.unit == "money":
+            window.free += need - charged

@@ -101,8 +101,16 @@ class Book(Protocol):
         """
         ...
 
-    async def write(self, holds: Sequence[Hold], posts: Sequence[Post]) -> None:
-        """Settle posts, then take holds, in one durable transaction.
+    async def write_holds(self, holds: Sequence[Hold]) -> None:
+        """Take holds in one durable transaction; a hold that is there already is left as it is.
+
+        Raises:
+            FencedError, BookError, OSError: as `write_posts`.
+        """
+        ...
+
+    async def write_posts(self, posts: Sequence[Post]) -> None:
+        """Settle holds in one durable transaction; a post whose hold is gone changes nothing.
 
         Raises:
             FencedError: this process was declared dead.

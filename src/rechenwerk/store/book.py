@@ -13,11 +13,7 @@ from rechenwerk.base.errors import BookError, FencedError
 from rechenwerk.ledger.ports import Accounts, Grant, Hold, Post
 
 _FENCED = "RW001"
-_SETTLED_BEFORE = "RW002"
-
-
-def _numbered(first: int, count: int) -> str:
-    return ", ".join(f"${i}" for i in range(first, first + count))
+_SETTLED = frozenset({"RW002", asyncpg.UniqueViolationError.sqlstate})
 
 
 # The till looks rows up by key, in tables whose statistics lag behind a busy hour: one plan, made once,
@@ -33,78 +29,122 @@ _PLANNER = MappingProxyType(
     }
 )
 _FENCE = "select check_fence($1)"
-_POSTS_ONLY = f"{_FENCE}, till_post({_numbered(2, 37)})"
-_HOLDS_ONLY = f"{_FENCE}, till_hold($1, {_numbered(2, 14)})"
-# One statement, left to right, is one transaction and one round trip: posts free what holds then take.
-_BOTH = f"{_FENCE}, till_post({_numbered(2, 37)}), till_hold($1, {_numbered(39, 14)})"
+_POSTS = f"{_FENCE}, till_post($1, $2::post_row[], $3::transfer_row[])"
+_HOLDS = f"{_FENCE}, till_hold($1, $2::hold_row[])"
+
+Row = tuple[object, ...]
 
 
-def _hold_columns(holds: Sequence[Hold]) -> list[list[object]]:
+def _hold_row(h: Hold) -> Row:
+    return (
+        h.id,
+        h.organisation,
+        h.project,
+        h.key,
+        h.deployment,
+        h.contract,
+        h.endpoint,
+        h.model,
+        h.streamed,
+        h.amount,
+        h.cost_bound,
+        h.slices,
+        h.started_us,
+        h.expires_s,
+    )
+
+
+def _post_row(p: Post) -> Row:
+    h = p.hold
+    u = p.usage
+    return (
+        h.id,
+        h.organisation,
+        h.project,
+        h.key,
+        p.deployment,
+        p.contract,
+        h.endpoint,
+        h.model,
+        h.streamed,
+        p.outcome,
+        p.reason,
+        p.source,
+        u.input,
+        u.cached_input,
+        u.cache_write,
+        u.output,
+        u.reasoning,
+        u.images,
+        u.seconds,
+        u.requests,
+        p.raw_usage,
+        h.amount,
+        p.price,
+        p.cost,
+        h.slices,
+        p.status,
+        h.started_us,
+        p.first_byte_us,
+        p.total_us,
+        p.decision,
+    )
+
+
+def _transfer_rows(posts: Sequence[Post]) -> list[Row]:
     return [
-        [h.id for h in holds],
-        [h.organisation for h in holds],
-        [h.project for h in holds],
-        [h.key for h in holds],
-        [h.deployment for h in holds],
-        [h.contract for h in holds],
-        [h.endpoint for h in holds],
-        [h.model for h in holds],
-        [h.streamed for h in holds],
-        [h.amount for h in holds],
-        [h.cost_bound for h in holds],
-        [h.slices for h in holds],
-        [h.started_us for h in holds],
-        [h.expires_s for h in holds],
+        (p.hold.organisation, p.hold.id, line, t.debit, t.credit, t.amount)
+        for p in posts
+        for line, t in enumerate(p.transfers, 1)
     ]
 
 
-def _post_columns(process: int, posts: Sequence[Post]) -> list[object]:
-    holds = [p.hold for p in posts]
-    usages = [p.usage for p in posts]
-    moves = [(p.hold, line, t) for p in posts for line, t in enumerate(p.transfers, 1)]
-    return [
-        [h.id for h in holds],
-        [h.organisation for h in holds],
-        [h.project for h in holds],
-        [h.key for h in holds],
-        process,
-        [p.deployment for p in posts],
-        [p.contract for p in posts],
-        [h.endpoint for h in holds],
-        [h.model for h in holds],
-        [h.streamed for h in holds],
-        [p.outcome for p in posts],
-        [p.reason for p in posts],
-        [p.source for p in posts],
-        [u.input for u in usages],
-        [u.cached_input for u in usages],
-        [u.cache_write for u in usages],
-        [u.output for u in usages],
-        [u.reasoning for u in usages],
-        [u.images for u in usages],
-        [u.seconds for u in usages],
-        [u.requests for u in usages],
-        [p.raw_usage for p in posts],
-        [h.amount for h in holds],
-        [p.price for p in posts],
-        [p.cost for p in posts],
-        [h.slices for h in holds],
-        [p.status for p in posts],
-        [h.started_us for h in holds],
-        [p.first_byte_us for p in posts],
-        [p.total_us for p in posts],
-        [p.decision for p in posts],
-        [h.organisation for h, _, _ in moves],
-        [h.id for h, _, _ in moves],
-        [line for _, line, _ in moves],
-        [t.debit for _, _, t in moves],
-        [t.credit for _, _, t in moves],
-        [t.amount for _, _, t in moves],
-    ]
+class _SettledError(BookError):
+    """A post's hold is gone: somebody settled the call before."""
+
+
+class _Writer:
+    """A connection that writes batches, opened again when it was lost.
+
+    Args:
+        url: of the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: asyncpg.Connection | None = None
+
+    async def write(self, query: str, *args: object) -> None:
+        """Run one statement, which is one transaction.
+
+        Raises:
+            FencedError, BookError, OSError: see `ledger.ports.Book.write_posts`.
+        """
+        try:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await asyncpg.connect(self._url, timeout=5, server_settings=dict(_PLANNER))
+            await self._connection.fetchval(query, *args)
+        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError, EOFError) as error:
+            raise OSError(str(error) or type(error).__name__) from error
+        except (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError) as error:
+            raise OSError(str(error)) from error
+        except asyncpg.PostgresError as error:
+            if error.sqlstate == _FENCED:
+                raise FencedError(str(error)) from error
+            if error.sqlstate in _SETTLED:
+                raise _SettledError(str(error)) from error
+            raise BookError(str(error)) from error
+        except (asyncpg.DataError, OverflowError) as error:
+            raise BookError(str(error)) from error
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            await self._connection.close()
 
 
 class PostgresBook:
-    """Writes over one connection of its own, leases over a small pool.
+    """Writes holds and posts over a connection each, leases over a small pool.
 
     Args:
         url: of the database.
@@ -114,7 +154,8 @@ class PostgresBook:
     def __init__(self, url: str, name: str) -> None:
         self._url = url
         self._name = name
-        self._writer: asyncpg.Connection | None = None
+        self._holds = _Writer(url)
+        self._posts = _Writer(url)
         self._listener: asyncpg.Connection | None = None
         self._pool: asyncpg.Pool | None = None
         self._process = 0
@@ -157,32 +198,20 @@ class PostgresBook:
         if self._on_recall is not None:
             self._on_recall(guard, starts, epoch)
 
-    async def write(self, holds: Sequence[Hold], posts: Sequence[Post]) -> None:
+    async def write_holds(self, holds: Sequence[Hold]) -> None:
+        """See `ledger.ports.Book`."""
+        await self._holds.write(_HOLDS, self._process, [_hold_row(hold) for hold in holds])
+
+    async def write_posts(self, posts: Sequence[Post]) -> None:
         """See `ledger.ports.Book`."""
         try:
-            if self._writer is None or self._writer.is_closed():
-                self._writer = await asyncpg.connect(self._url, timeout=5, server_settings=dict(_PLANNER))
-            if not posts:
-                await self._writer.fetchval(_HOLDS_ONLY, self._process, *_hold_columns(holds))
-            elif not holds:
-                await self._writer.fetchval(_POSTS_ONLY, self._process, *_post_columns(self._process, posts))
-            else:
-                await self._writer.fetchval(
-                    _BOTH, self._process, *_post_columns(self._process, posts), *_hold_columns(holds)
-                )
-        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError, EOFError) as error:
-            raise OSError(str(error) or type(error).__name__) from error
-        except (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError) as error:
-            raise OSError(str(error)) from error
-        except asyncpg.PostgresError as error:
-            if error.sqlstate == _FENCED:
-                raise FencedError(str(error)) from error
-            if error.sqlstate == _SETTLED_BEFORE:
-                await self.write(holds, await self._unsettled(posts))
-                return
-            raise BookError(str(error)) from error
-        except (asyncpg.DataError, OverflowError) as error:
-            raise BookError(str(error)) from error
+            await self._posts.write(
+                _POSTS, self._process, [_post_row(post) for post in posts], _transfer_rows(posts)
+            )
+        except _SettledError:
+            left = await self._unsettled(posts)
+            if left:
+                await self.write_posts(left)
 
     async def _unsettled(self, posts: Sequence[Post]) -> list[Post]:
         """Those posts whose hold is still there; the others were written before, or by the sweeper."""
@@ -248,10 +277,13 @@ class PostgresBook:
 
     async def close(self) -> None:
         """See `ledger.ports.Book`."""
-        await self._fetchrow(
-            "select process_end($1, $2)", self._process, "the gateway ended before the call did"
-        )
-        for connection in (self._writer, self._listener):
-            if connection is not None:
-                await connection.close()
-        await self.pool.close()
+        try:
+            await self._fetchrow(
+                "select process_end($1, $2)", self._process, "the gateway ended before the call did"
+            )
+        finally:
+            await self._holds.close()
+            await self._posts.close()
+            if self._listener is not None:
+                await self._listener.close()
+            await self.pool.close()

@@ -122,13 +122,17 @@ def read_request(body: bytes) -> Request | Refusal:
 
 def answers(request: Request) -> int:
     """How many answers the request asks for: ``n`` (or ``best_of``), times the prompts of a completion."""
-    count = max(request.n or 1, request.best_of or 1)
+    return max(request.n or 1, request.best_of or 1) * prompts(request)
+
+
+def prompts(request: Request) -> int:
+    """How many prompts a completion has: a list may hold several, or the tokens of one."""
     prompt = bytes(request.prompt).lstrip()
     if prompt[:1] == b"[":
-        prompts: list[Any] = msgspec.json.decode(prompt)
-        if prompts and not isinstance(prompts[0], int):
-            count *= len(prompts)
-    return count
+        several: list[Any] = msgspec.json.decode(prompt)
+        if several and not isinstance(several[0], int):
+            return len(several)
+    return 1
 
 
 class Splice(msgspec.Struct, frozen=True, gc=False):
@@ -185,6 +189,7 @@ def asks_usage(request: Request) -> bool:
 
 class _InputDetails(msgspec.Struct, gc=False):
     cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
@@ -220,7 +225,7 @@ class Reported(msgspec.Struct, frozen=True, gc=False):
 def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
     """Disjoint buckets from OpenAI's usage object; None when it is missing or makes no sense.
 
-    OpenAI's prompt tokens contain the cached ones, its completion tokens the reasoning ones.
+    OpenAI's prompt tokens contain the cached and the written ones, its completion tokens the reasoning ones.
     """
     text = bytes(raw)
     if text == b"null":
@@ -231,11 +236,35 @@ def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
         return None
     prompt, completion = seen.prompt_tokens, seen.completion_tokens or 0
     cached = (seen.prompt_tokens_details and seen.prompt_tokens_details.cached_tokens) or 0
+    written = (seen.prompt_tokens_details and seen.prompt_tokens_details.cache_write_tokens) or 0
     reasoning = (seen.completion_tokens_details and seen.completion_tokens_details.reasoning_tokens) or 0
-    if not 0 <= cached <= prompt <= 1 << 40 or not 0 <= reasoning <= completion <= 1 << 40:
+    if min(cached, written) < 0 or not cached + written <= prompt <= 1 << 40:
         return None
-    usage = Usage(prompt - cached, cached, 0, completion - reasoning, reasoning)
+    if not 0 <= reasoning <= completion <= 1 << 40:
+        return None
+    usage = Usage(prompt - cached - written, cached, written, completion - reasoning, reasoning)
     return Reported(usage, text.decode("utf-8", "replace"))
+
+
+def add_choice(first: Reported | None, more: Reported, *, same_prompt: bool) -> Reported:
+    """Usage of several answers that were reported one by one.
+
+    Args:
+        first: of those before, if there are any.
+        more: of the next: its own output, and its prompt.
+        same_prompt: all answer the same prompt, which counts once.
+    """
+    if first is None:
+        return msgspec.structs.replace(more, raw=f"[{more.raw}]")
+    one, other = first.usage, more.usage
+    both = msgspec.structs.replace(
+        one, output=one.output + other.output, reasoning=one.reasoning + other.reasoning
+    )
+    if not same_prompt:
+        both = msgspec.structs.replace(
+            both, input=one.input + other.input, cached_input=one.cached_input + other.cached_input
+        )
+    return Reported(both, f"{first.raw[:-1]},{more.raw}]")
 
 
 def read_answer(body: bytes) -> Reported | Literal["garbage"] | None:
@@ -266,6 +295,7 @@ class _Choice(msgspec.Struct, gc=False):
     delta: _Text | None = None
     message: _Text | None = None
     text: str | None = None
+    finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -304,7 +334,7 @@ def _produced(choice: _Choice) -> str:
             if call.function
         )
         return (part.content or "") + calls
-    return part.content or part.reasoning_content or part.refusal or ""
+    return (part.reasoning_content or "") + (part.content or part.refusal or "")
 
 
 def read_frame(data: bytes) -> Frame | None:
@@ -319,12 +349,13 @@ def read_frame(data: bytes) -> Frame | None:
     return Frame(text, usage, usage is not None and not choices, bytes(chunk.error) != b"null")
 
 
-def answer_texts(body: bytes) -> list[str]:
-    """The text of every choice of a whole answer, for counting."""
+def answer_texts(body: bytes) -> list[tuple[str, bool]]:
+    """The text of every choice of a whole answer, and whether it ended by itself, for counting."""
     try:
-        return [_produced(choice) for choice in _chunk.decode(body).choices]
+        choices = _chunk.decode(body).choices
     except msgspec.MsgspecError:
         return []
+    return [(_produced(choice), choice.finish_reason in {"stop", "tool_calls"}) for choice in choices]
 
 
 class _ErrorDetail(msgspec.Struct, gc=False):

@@ -55,12 +55,12 @@ create table slice (
     starts_at timestamptz not null,
     process_id bigint not null references process,
     granted numeric(38, 0) not null default 0,
-    held numeric(38, 0) not null default 0 check (held >= 0),
-    posted numeric(38, 0) not null default 0 check (posted >= 0),
+    held numeric(38, 0) not null default 0,
+    posted numeric(38, 0) not null default 0,
     answered bigint not null default 0,
     unique (guard_id, starts_at, process_id),
     foreign key (guard_id, starts_at) references guard_window on delete cascade,
-    constraint slice_is_not_passed check (held + posted <= granted)
+    constraint slice_is_not_passed check (held >= 0 and posted >= 0 and held + posted <= granted)
 ) with (fillfactor = 50);
 
 create function process_start(p_name text) returns table (process_id bigint, process_number integer)
@@ -91,7 +91,7 @@ begin
     end if;
     insert into guard_window (guard_id, starts_at, amount, hard)
         values (p_guard, p_starts, g.amount, g.hard) on conflict do nothing;
-    select * into w from guard_window where guard_id = p_guard and starts_at = p_starts for update;
+    select * into w from guard_window where guard_id = p_guard and starts_at = p_starts for no key update;
     if w.hard <> g.hard or w.amount <> greatest(g.amount, w.granted) then
         w.amount := greatest(g.amount, w.granted);
         w.hard := g.hard;
@@ -135,7 +135,7 @@ begin
         return;
     end if;
     select amount into v_wish from guard where id = v_guard;
-    perform 1 from guard_window where guard_id = v_guard and starts_at = v_starts for update;
+    perform 1 from guard_window where guard_id = v_guard and starts_at = v_starts for no key update;
     update slice set granted = granted - p_amount, answered = greatest(answered, p_epoch) where id = p_slice;
     update guard_window set granted = granted - p_amount, amount = greatest(v_wish, granted - p_amount)
         where guard_id = v_guard and starts_at = v_starts;

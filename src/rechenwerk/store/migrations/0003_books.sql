@@ -25,13 +25,15 @@ create table hold (
     endpoint text not null,
     model text not null,
     streamed boolean not null,
-    amount numeric(38, 0) not null check (amount >= 0),
-    cost_bound numeric(38, 0) not null check (cost_bound >= 0),
+    amount numeric(38, 0) not null,
+    cost_bound numeric(38, 0) not null,
     slices bigint[] not null,
     started_at timestamptz not null,
-    expires_at timestamptz not null
+    expires_at timestamptz not null,
+    constraint hold_is_no_debt check (amount >= 0 and cost_bound >= 0)
 );
 
+-- One check instead of many: PostgreSQL parses every check anew for every statement.
 create table call (
     organisation_id bigint not null,
     id bigint not null,
@@ -43,22 +45,22 @@ create table call (
     endpoint text not null,
     model text not null,
     streamed boolean not null,
-    outcome text not null check (outcome in ('posted', 'failed', 'unresolved', 'void')),
+    outcome text not null,
     reason text,
-    usage_source text not null check (usage_source in ('reported', 'counted', 'estimated', 'none')),
-    input bigint not null check (input >= 0),
-    cached_input bigint not null check (cached_input >= 0),
-    cache_write bigint not null check (cache_write >= 0),
-    output bigint not null check (output >= 0),
-    reasoning bigint not null check (reasoning >= 0),
-    images bigint not null check (images >= 0),
-    seconds bigint not null check (seconds >= 0),
-    requests bigint not null check (requests >= 0),
+    usage_source text not null,
+    input bigint not null,
+    cached_input bigint not null,
+    cache_write bigint not null,
+    output bigint not null,
+    reasoning bigint not null,
+    images bigint not null,
+    seconds bigint not null,
+    requests bigint not null,
     raw_usage text,
-    held numeric(38, 0) not null check (held >= 0),
-    price numeric(38, 0) not null check (price >= 0),
-    cost numeric(38, 0) not null check (cost >= 0),
-    charged numeric(38, 0) not null check (charged between 0 and held),
+    held numeric(38, 0) not null,
+    price numeric(38, 0) not null,
+    cost numeric(38, 0) not null,
+    charged numeric(38, 0) not null,
     slices bigint[] not null,
     status integer not null,
     started_at timestamptz not null,
@@ -66,7 +68,12 @@ create table call (
     total_us bigint not null,
     decision text,
     booked_at timestamptz not null default now(),
-    primary key (organisation_id, id)
+    primary key (organisation_id, id),
+    constraint call_makes_sense check (
+        outcome in ('posted', 'failed', 'unresolved', 'void')
+        and usage_source in ('reported', 'counted', 'estimated', 'none')
+        and least(input, cached_input, cache_write, output, reasoning, images, seconds, requests) >= 0
+        and price >= 0 and cost >= 0 and charged >= 0 and charged <= held)
 );
 
 create table transfer (
@@ -133,12 +140,18 @@ create trigger transfer_accounts after insert on transfer referencing new table 
     for each statement execute function transfer_accounts();
 
 -- A hold draws on its slices the moment it is written; the slice's check refuses what is not there.
+-- Slices are always taken in the order of their ids, so that holds and posts never wait for each other in
+-- a circle.
 create function hold_draws() returns trigger language plpgsql as $$
+declare
+    v_draw record;
 begin
-    update slice s set held = s.held + d.amount
-        from (select u.slice_id, sum(n.amount) as amount from new_rows n, unnest(n.slices) as u(slice_id)
-              group by u.slice_id) d
-        where s.id = d.slice_id;
+    for v_draw in
+        select u.slice_id, sum(n.amount) as amount from new_rows n, unnest(n.slices) as u(slice_id)
+        group by u.slice_id order by u.slice_id
+    loop
+        update slice set held = held + v_draw.amount where id = v_draw.slice_id;
+    end loop;
     return null;
 end $$;
 create trigger hold_draws after insert on hold referencing new table as new_rows

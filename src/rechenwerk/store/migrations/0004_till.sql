@@ -9,63 +9,57 @@ begin
     end if;
 end $$;
 
--- Settles finished calls. Arrays are columns; element i of each belongs to one call (p_) or transfer (t_).
--- A post without its hold was settled before: RW002 tells the caller to leave it out.
-create function till_post(
-    p_ids bigint[], p_organisations bigint[], p_projects bigint[], p_keys bigint[], p_process bigint,
-    p_deployments bigint[], p_contracts bigint[], p_endpoints text[], p_models text[], p_streamed boolean[],
-    p_outcomes text[], p_reasons text[], p_sources text[], p_input bigint[], p_cached bigint[],
-    p_write bigint[], p_output bigint[], p_reasoning bigint[], p_images bigint[], p_seconds bigint[],
-    p_requests bigint[], p_raw text[], p_held bigint[], p_prices bigint[], p_costs bigint[], p_slices text[],
-    p_statuses integer[], p_started bigint[], p_first bigint[], p_total bigint[], p_decisions text[],
-    t_organisations bigint[], t_calls bigint[], t_lines smallint[], t_debits bigint[], t_credits bigint[],
-    t_amounts bigint[]
-) returns void language plpgsql as $$
+-- A batch travels as an array of rows: one array per column would cost a scan per column.
+create type hold_row as (
+    id bigint, organisation bigint, project bigint, key bigint, deployment bigint, contract bigint,
+    endpoint text, model text, streamed boolean, amount bigint, bound bigint, slices text, started bigint,
+    expires integer
+);
+create type post_row as (
+    id bigint, organisation bigint, project bigint, key bigint, deployment bigint, contract bigint,
+    endpoint text, model text, streamed boolean, outcome text, reason text, source text, input bigint,
+    cached bigint, write bigint, output bigint, reasoning bigint, images bigint, seconds bigint,
+    requests bigint, raw text, held bigint, price bigint, cost bigint, slices text, status integer,
+    started bigint, first bigint, total bigint, decision text
+);
+create type transfer_row as (
+    organisation bigint, call bigint, line smallint, debit bigint, credit bigint, amount bigint
+);
+
+-- Settles finished calls. A post without its hold was settled before: RW002, or a unique violation, tells
+-- the caller to leave it out.
+create function till_post(p_process bigint, p_posts post_row[], p_transfers transfer_row[]) returns void
+language plpgsql as $$
 declare
     v_settled bigint;
 begin
-    insert into call (id, organisation_id, project_id, key_id, process_id, deployment_id, contract_id,
+    insert into call (organisation_id, id, project_id, key_id, process_id, deployment_id, contract_id,
         endpoint, model, streamed, outcome, reason, usage_source, input, cached_input, cache_write, output,
         reasoning, images, seconds, requests, raw_usage, held, price, cost, charged, slices, status,
         started_at, first_byte_us, total_us, decision)
-        select p.id, p.organisation, p.project, p.key, p_process, p.deployment, p.contract, p.endpoint,
+        select p.organisation, p.id, p.project, p.key, p_process, p.deployment, p.contract, p.endpoint,
             p.model, p.streamed, p.outcome, p.reason, p.source, p.input, p.cached, p.write, p.output,
             p.reasoning, p.images, p.seconds, p.requests, p.raw, p.held, p.price, p.cost,
             least(p.price, p.held), p.slices::bigint[], p.status, to_timestamp(p.started::float8 / 1e6),
             p.first, p.total, p.decision
-        from unnest(p_ids, p_organisations, p_projects, p_keys, p_deployments, p_contracts, p_endpoints,
-            p_models, p_streamed, p_outcomes, p_reasons, p_sources, p_input, p_cached, p_write, p_output,
-            p_reasoning, p_images, p_seconds, p_requests, p_raw, p_held, p_prices, p_costs, p_slices,
-            p_statuses, p_started, p_first, p_total, p_decisions)
-            as p(id, organisation, project, key, deployment, contract, endpoint, model, streamed, outcome,
-                 reason, source, input, cached, write, output, reasoning, images, seconds, requests, raw,
-                 held, price, cost, slices, status, started, first, total, decision);
+        from unnest(p_posts) p;
     insert into transfer (organisation_id, call_id, line, debit, credit, amount)
-        select * from unnest(t_organisations, t_calls, t_lines, t_debits, t_credits, t_amounts);
-    delete from hold where id = any(p_ids);
+        select t.organisation, t.call, t.line, t.debit, t.credit, t.amount from unnest(p_transfers) t;
+    delete from hold where id in (select p.id from unnest(p_posts) p);
     get diagnostics v_settled = row_count;
-    if v_settled <> cardinality(p_ids) then
+    if v_settled <> cardinality(p_posts) then
         raise exception 'a hold is gone: its call was settled before' using errcode = 'RW002';
     end if;
-exception when unique_violation then
-    raise exception 'a call was settled before' using errcode = 'RW002';
 end $$;
 
-create function till_hold(
-    p_process bigint, h_ids bigint[], h_organisations bigint[], h_projects bigint[], h_keys bigint[],
-    h_deployments bigint[], h_contracts bigint[], h_endpoints text[], h_models text[], h_streamed boolean[],
-    h_amounts bigint[], h_bounds bigint[], h_slices text[], h_started bigint[], h_expires integer[]
-) returns void language plpgsql as $$
+create function till_hold(p_process bigint, p_holds hold_row[]) returns void language plpgsql as $$
 begin
     insert into hold (id, organisation_id, project_id, key_id, process_id, deployment_id, contract_id,
         endpoint, model, streamed, amount, cost_bound, slices, started_at, expires_at)
         select h.id, h.organisation, h.project, h.key, p_process, h.deployment, h.contract, h.endpoint,
             h.model, h.streamed, h.amount, h.bound, h.slices::bigint[],
             to_timestamp(h.started::float8 / 1e6), to_timestamp(h.started::float8 / 1e6 + h.expires)
-        from unnest(h_ids, h_organisations, h_projects, h_keys, h_deployments, h_contracts, h_endpoints,
-            h_models, h_streamed, h_amounts, h_bounds, h_slices, h_started, h_expires)
-            as h(id, organisation, project, key, deployment, contract, endpoint, model, streamed, amount,
-                 bound, slices, started, expires)
+        from unnest(p_holds) h
         on conflict (id) do nothing; -- written before, and the acknowledgement was lost
 end $$;
 
