@@ -305,7 +305,8 @@ def test_a_completion_of_two_prompts(desk: Desk) -> None:
 
 def test_a_completion_of_two_prompts_streamed(desk: Desk) -> None:
     chunks = list(desk.complete(prompt=["One", "Two three"], max_tokens=4, stream=True))
-    assert {choice.index for chunk in chunks for choice in chunk.choices} == {0, 1}
+    # llama.cpp begins with an event that says "null", which the SDK hands out as None.
+    assert {choice.index for chunk in chunks if chunk for choice in chunk.choices} == {0, 1}
     prompt = desk.site.tokens("One") + desk.site.tokens("Two three")
     desk.site.booked(desk.tenant, prompt, 8)
 
@@ -416,11 +417,13 @@ def test_fifty_at_once(desk: Desk) -> None:
         async def one(number: int) -> CompletionUsage | None:
             if number % 2:
                 answer = await client.chat.completions.create(**request)
-                return answer.usage
+                usage: CompletionUsage | None = answer.usage
+                return usage
             stream = await client.chat.completions.create(
                 **request, stream=True, stream_options={"include_usage": True}
             )
-            return [chunk async for chunk in stream][-1].usage
+            usage = [chunk async for chunk in stream][-1].usage
+            return usage
 
         async with client:
             return await asyncio.gather(*[one(number) for number in range(50)])

@@ -50,9 +50,25 @@ class Window:
     Attributes:
         free: not promised to any call.
         pool: what others could still lease, as last heard.
+        granted: size of the slice, as far as it is known.
+        doubtful: an answer of the books was lost, so `granted` may be wrong until the next one.
+        returning: give-backs on their way to the books.
+        recalled_at: when somebody last asked for what lies idle here, in seconds of the event loop.
     """
 
-    __slots__ = ("ends", "free", "guard", "pool", "slice_id", "starts", "used_at")
+    __slots__ = (
+        "doubtful",
+        "ends",
+        "free",
+        "granted",
+        "guard",
+        "pool",
+        "recalled_at",
+        "returning",
+        "slice_id",
+        "starts",
+        "used_at",
+    )
 
     def __init__(self, guard: GuardRow, starts: int, ends: int) -> None:
         self.guard = guard
@@ -62,6 +78,10 @@ class Window:
         self.free = 0
         self.pool = guard.amount
         self.used_at = 0.0
+        self.granted = 0
+        self.doubtful = False
+        self.returning = 0
+        self.recalled_at = 0.0
 
 
 class Guard:

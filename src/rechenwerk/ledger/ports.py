@@ -81,12 +81,14 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     """What a lease brought: how much, and what is left in the pool for others.
 
     `waiting`: slices of other living processes that have not yet answered the last recall.
+    `granted`: the whole slice now.
     """
 
     slice_id: int
     got: int
     pool: int
     waiting: int
+    granted: int
 
 
 class Book(Protocol):
@@ -119,8 +121,11 @@ class Book(Protocol):
         """
         ...
 
-    async def lease(self, guard: int, starts: int, want: int) -> Grant | None:
-        """Add up to `want` to this process's slice of a guard's window; None when the guard is gone."""
+    async def lease(self, guard: int, starts: int, want: int, least: int = 1) -> Grant | None:
+        """Add up to `want`, and nothing if there is less than `least`, to this process's slice of a window.
+
+        None when the guard is gone.
+        """
         ...
 
     async def recall(self, guard: int, starts: int) -> None:

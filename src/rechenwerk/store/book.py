@@ -222,20 +222,21 @@ class PostgresBook:
         open_holds = {row["id"] for row in rows}
         return [post for post in posts if post.hold.id in open_holds]
 
-    async def lease(self, guard: int, starts: int, want: int) -> Grant | None:
+    async def lease(self, guard: int, starts: int, want: int, least: int = 1) -> Grant | None:
         """See `ledger.ports.Book`."""
         try:
             row = await self._fetchrow(
-                "select * from lease($1, to_timestamp($2::bigint), $3, $4)",
+                "select * from lease($1, to_timestamp($2::bigint), $3, $4, $5)",
                 guard,
                 starts,
                 self._process,
                 want,
+                least,
             )
         except asyncpg.NoDataFoundError:
             return None
         assert row is not None
-        return Grant(row["slice_id"], int(row["got"]), int(row["pool"]), row["waiting"])
+        return Grant(row["slice_id"], int(row["got"]), int(row["pool"]), row["waiting"], int(row["total"]))
 
     async def recall(self, guard: int, starts: int) -> None:
         """See `ledger.ports.Book`."""

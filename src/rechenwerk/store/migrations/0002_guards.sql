@@ -75,15 +75,19 @@ begin
         returning process.id, process.number;
 end $$;
 
--- Grants at most `p_want`, and nothing beyond the guard. `waiting` counts living slices of others that
--- have not yet answered the current recall.
-create function lease(p_guard bigint, p_starts timestamptz, p_process bigint, p_want numeric)
-returns table (slice_id bigint, got numeric, pool numeric, waiting bigint) language plpgsql as $$
+-- Grants at most `p_want`, nothing beyond the guard, and nothing when there is less than `p_least`: who
+-- waits for a whole must not sit on a part. `waiting` counts living slices of others that have not yet
+-- answered the current recall, `total` is the whole slice.
+-- Locks: window, then slice. "no key", because who updates a slice twice in one transaction, as the till
+-- does, also takes a key share lock on its window.
+create function lease(p_guard bigint, p_starts timestamptz, p_process bigint, p_want numeric, p_least numeric)
+returns table (slice_id bigint, got numeric, pool numeric, waiting bigint, total numeric) language plpgsql as $$
 declare
     w guard_window;
     g guard;
     v_slice bigint;
     v_got numeric;
+    v_total numeric;
 begin
     select * into g from guard where id = p_guard;
     if not found then
@@ -100,15 +104,18 @@ begin
     end if;
     v_got := case when w.hard then greatest(0, least(p_want, least(g.amount, w.amount) - w.granted))
              else p_want end;
+    if v_got < p_least then
+        v_got := 0;
+    end if;
     update guard_window set granted = granted + v_got where guard_id = p_guard and starts_at = p_starts;
     insert into slice as s (guard_id, starts_at, process_id, granted)
         values (p_guard, p_starts, p_process, v_got)
         on conflict (guard_id, starts_at, process_id) do update set granted = s.granted + v_got
-        returning s.id into v_slice;
+        returning s.id, s.granted into v_slice, v_total;
     return query select v_slice, v_got, greatest(0, w.amount - w.granted - v_got),
         (select count(*) from slice s join process p on p.id = s.process_id
          where s.guard_id = p_guard and s.starts_at = p_starts and s.process_id <> p_process
-           and p.ended_at is null and s.answered < w.recall);
+           and p.ended_at is null and s.answered < w.recall), v_total;
 end $$;
 
 -- Asks every other process for what lies idle in its slice of this window.
