@@ -139,7 +139,7 @@ def show(console: Console, welcome: Welcome) -> None:
         console.print(f"\n[dim]{title}[/dim]")
         console.print(Syntax(code, language, background_color="default", word_wrap=False), soft_wrap=True)
     console.print(
-        f"\nReady: models [link]{welcome.url}/v1[/link], office [link]{welcome.office_url}/docs[/link]."
+        f"\nReady: models [link]{welcome.url}/v1[/link], office [link]{welcome.office_url}[/link]."
         " Ctrl-C ends it and loses nothing."
     )
 

@@ -174,7 +174,7 @@ def test_exactly_as_many_calls_as_the_budget_holds_are_admitted(database_url: st
 async def _fill(url: str, fake: FakeProvider, at_once: int) -> None:
     async with priced(url, fake) as there:
         tenant = await there.tenant(project=(Guard("money", "total", BUDGET),))
-        with processes(url, 3, DRAIN_TIMEOUT="0.1") as addresses:
+        with processes(url, 3, DRAIN_TIMEOUT="0.1", GRACE="1") as addresses:
             crowd = Crowd(addresses)
             assert await crowd.send(tenant.key, at_once) == (FIT, at_once - FIT)
             granted, used = await promised(there, tenant.project)
@@ -202,7 +202,7 @@ async def _nested(url: str, fake: FakeProvider) -> None:
         narrow = await there.add_key(
             wide.organisation, wide.project, guards=(Guard("money", "day", 10 * HOLD),)
         )
-        with processes(url, 2, DRAIN_TIMEOUT="0.1") as addresses:
+        with processes(url, 2, DRAIN_TIMEOUT="0.1", GRACE="1") as addresses:
             crowd = Crowd(addresses)
             assert await crowd.send(narrow.key, 30) == (10, 20)  # its own budget
             assert await crowd.send(wide.key, 60) == (FIT - 10, 70 - FIT)  # the rest of the project's

@@ -88,3 +88,15 @@ def bad_request(
 def unavailable(message: str, code: str, status: int = 503, retry_after: int | None = 1) -> Refusal:
     """We, or what is behind us, cannot serve right now."""
     return Refusal(status, "server_error", code, message, None, retry_after)
+
+
+def error_document(refusal: Refusal) -> dict[str, dict[str, str | None]]:
+    """The one function that builds an error body: OpenAI's shape, all four fields always there."""
+    return {
+        "error": {
+            "message": refusal.message,
+            "type": refusal.type,
+            "param": refusal.param,
+            "code": refusal.code,
+        }
+    }

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.gateway.till import Till
 from rechenwerk.ledger.guards import Draw, Guard, GuardRow, Unit, Window, draw, undo
-from rechenwerk.ledger.ports import Book
+from rechenwerk.ledger.ports import Book, Grant
 
 _log = logging.getLogger("rechenwerk.leases")
 _POLL = 0.01
 _PATIENCE = 1.0
 """Seconds that others have to answer a recall; a process that is stuck longer keeps its slice."""
 _IDLE = 10.0
+_MODESTY = 2.0
+"""Seconds after a recall in which nothing is leased in advance: whoever asked may still be waiting."""
+
+Waiter = tuple[int, asyncio.Future[Window | None]]
+"""What a call needs, and the window that it was taken from; None when there is not enough left."""
 
 
 class Leases:
@@ -38,7 +43,7 @@ class Leases:
         self._guards: dict[int, Guard] = {}
         self._windows: dict[tuple[int, int], Window] = {}
         self._rounds: dict[int, asyncio.Task[None]] = {}
-        self._waiters: dict[int, list[tuple[int, asyncio.Future[bool]]]] = {}
+        self._waiters: dict[int, list[Waiter]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def guard(self, row: GuardRow) -> Guard:
@@ -55,7 +60,7 @@ class Leases:
             guard.row = row
             guard.window.guard = row
             if guard.window.slice_id:
-                self._spawn(self._return(guard.window, 0))
+                self._return(guard.window, 0)
 
     def keep_only(self, ids: Iterable[int]) -> None:
         """Forget guards that do not exist any more."""
@@ -70,21 +75,27 @@ class Leases:
         if draws is not None:
             return draws
         draws = []
-        for guard in guards:
-            need = amounts[guard.row.unit]
-            window = guard.at(self._clock.now())
-            if window.free >= need:
-                window.free -= need
-            elif not await self._enlarge(guard, need):
-                undo(draws)
-                return guard
-            window.used_at = self._clock.now()
-            draws.append((window, need))
+        try:
+            for guard in guards:
+                need = amounts[guard.row.unit]
+                window: Window | None = guard.at(self._clock.now())
+                if window is not None and window.free >= need:
+                    window.free -= need
+                else:
+                    window = await self._enlarge(guard, need)
+                if window is None:
+                    undo(draws)
+                    return guard
+                window.used_at = self._clock.now()
+                draws.append((window, need))
+        except (OSError, RechenwerkError):
+            undo(draws)
+            raise
         return draws
 
-    async def _enlarge(self, guard: Guard, need: int) -> bool:
-        """Wait for the next round of leasing; True when `need` was taken from the slice for us."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    async def _enlarge(self, guard: Guard, need: int) -> Window | None:
+        """Wait for the next round of leasing; the window that `need` was taken from for us."""
+        future: asyncio.Future[Window | None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(guard.row.id, []).append((need, future))
         if guard.row.id not in self._rounds:
             self._rounds[guard.row.id] = asyncio.create_task(self._lease_rounds(guard))
@@ -104,13 +115,11 @@ class Leases:
                     continue
                 for _, future in left:
                     if not future.done():
-                        future.set_result(False)
+                        future.set_result(None)
         finally:
             del self._rounds[key]
 
-    async def _round(
-        self, guard: Guard, window: Window, waiters: list[tuple[int, asyncio.Future[bool]]]
-    ) -> list[tuple[int, asyncio.Future[bool]]]:
+    async def _round(self, guard: Guard, window: Window, waiters: list[Waiter]) -> list[Waiter]:
         """One round: lease, and before anybody is refused recall what others have idle."""
         cushion = guard.row.amount // 16 if guard.row.unit != "calls" else min(4, guard.row.amount // 8)
         self._windows[guard.row.id, window.starts] = window
@@ -120,30 +129,51 @@ class Leases:
         recalled = False
         until = asyncio.get_running_loop().time() + _PATIENCE
         while left:
-            missing = max(1, sum(need for need, _ in left) - window.free)
-            grant = await self._book.lease(
-                guard.row.id, window.starts, missing + (0 if recalled else cushion)
-            )
+            returning = window.returning
+            grant = await self._lease(window, left, 0 if recalled else cushion)
             if grant is None:  # the guard was removed: nothing holds these calls back any more
                 for _, future in left:
-                    future.set_result(True)
+                    future.set_result(window)
                 return []
-            window.slice_id = grant.slice_id
-            window.free += grant.got
-            window.pool = grant.pool
             left = self._serve(window, left)
             if left and not recalled:
                 recalled = True
                 await self._book.recall(guard.row.id, window.starts)
-            elif left and (grant.waiting == 0 or asyncio.get_running_loop().time() > until):
+            elif left and grant.waiting == 0 and not returning:
+                return left
+            elif left and asyncio.get_running_loop().time() > until:
                 return left
             elif left:
                 await asyncio.sleep(_POLL)
         return []
 
-    def _serve(
-        self, window: Window, waiters: list[tuple[int, asyncio.Future[bool]]]
-    ) -> list[tuple[int, asyncio.Future[bool]]]:
+    async def _lease(self, window: Window, waiters: list[Waiter], cushion: int) -> Grant | None:
+        """Ask the books for what is missing, and put what they grant into the window."""
+        needs = [need for need, _ in waiters]
+        modest = asyncio.get_running_loop().time() - window.recalled_at < _MODESTY
+        want = max(1, sum(needs) - window.free) + (0 if modest else cushion)
+        quiet = not window.returning
+        try:
+            grant = await self._book.lease(
+                window.guard.id, window.starts, want, max(1, min(needs) - window.free)
+            )
+        except OSError:
+            window.doubtful = True
+            raise
+        if grant is None:
+            return None
+        window.slice_id = grant.slice_id
+        window.free += grant.got
+        window.granted += grant.got
+        window.pool = grant.pool
+        if window.doubtful and quiet and not window.returning:
+            # An answer was lost: what the books say counts.
+            window.free += grant.granted - window.granted
+            window.granted = grant.granted
+            window.doubtful = False
+        return grant
+
+    def _serve(self, window: Window, waiters: list[Waiter]) -> list[Waiter]:
         """Give to whoever can be served, in order; a small need is not held up by a large one."""
         left = []
         for need, future in waiters:
@@ -151,7 +181,7 @@ class Leases:
                 continue  # the caller is gone
             if window.free >= need:
                 window.free -= need
-                future.set_result(True)
+                future.set_result(window)
             else:
                 left.append((need, future))
         return left
@@ -162,7 +192,8 @@ class Leases:
         """Another process asks for what lies idle here."""
         window = self._windows.get((guard, starts))
         if window is not None:
-            self._spawn(self._return(window, epoch))
+            window.recalled_at = asyncio.get_running_loop().time()
+            self._return(window, epoch)
 
     def tidy(self) -> None:
         """Give back what was not used for a while, and forget windows that are over."""
@@ -171,20 +202,36 @@ class Leases:
             if now > window.ends + _IDLE and window.guard.period == "minute":
                 del self._windows[key]  # the next minute has a slice of its own; the old one ends unused
             elif window.free > 0 and (now > window.ends or now - window.used_at > _IDLE):
-                self._spawn(self._return(window, 0))
+                self._return(window, 0)
             elif window.free == 0 and now > window.ends + 86_400:
                 del self._windows[key]
 
-    async def _return(self, window: Window, epoch: int) -> None:
-        try:
-            idle, window.free = max(0, window.free), min(0, window.free)
-            window.pool += idle
-            if idle or epoch:
-                await self._book.give_back(window.slice_id, idle, epoch)
-        except (OSError, RechenwerkError) as error:
-            _log.warning("a slice could not be given back: %s", error)
+    async def close(self) -> None:
+        """Give everything back; what a minute's limit has let through stays used."""
+        for window in self._windows.values():
+            self._return(window, 0)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
-    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _return(self, window: Window, epoch: int) -> None:
+        """Give back what lies idle. Until the books have it, nobody is refused for the lack of it."""
+        if window.free > 0 or epoch:
+            window.returning += 1
+            task = asyncio.get_running_loop().create_task(self._give_back(window, epoch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _give_back(self, window: Window, epoch: int) -> None:
+        try:
+            if epoch and window.guard.unit == "money":
+                await self._till.posted()  # what ended calls did not use is free again
+            idle = max(0, window.free)
+            window.free -= idle
+            window.granted -= idle
+            await self._book.give_back(window.slice_id, idle, epoch)
+            window.pool += idle
+        except (OSError, RechenwerkError) as error:
+            window.doubtful = True
+            _log.warning("a slice could not be given back: %s", error)
+        finally:
+            window.returning -= 1

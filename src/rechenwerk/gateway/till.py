@@ -79,8 +79,8 @@ class Lane(Generic[T]):
             await self._running
 
     async def run(self) -> None:
-        """Write for ever, until the books declare this process dead."""
-        while not self._fenced.is_set():
+        """Write for ever; once the books declared this process dead, refuse everything."""
+        while True:
             await self._wake.wait()
             self._wake.clear()
             if self._timer is not None:
@@ -92,11 +92,16 @@ class Lane(Generic[T]):
             batch = self._running = self._batch
             self._batch = self._loop.create_future()
             try:
+                if self._fenced.is_set():
+                    raise FencedError("the books declared this process dead")
                 for first in range(0, len(items), _MAX_BATCH):
                     await self._persist(items[first : first + _MAX_BATCH])
-            except FencedError:
-                _log.critical("the books declared this process dead; it stops")
+            except FencedError as error:
+                if not self._fenced.is_set():
+                    _log.critical("the books declared this process dead; it stops")
                 self._fenced.set()
+                for item in items:
+                    self._apart(item, error)
             finally:
                 self._running = None
                 batch.set_result(None)

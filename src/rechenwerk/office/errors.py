@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request, unavailable
+from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request, error_document, unavailable
 from rechenwerk.office.config import MistakesError
 from rechenwerk.office.ports import TakenError
 
@@ -34,14 +34,8 @@ def missing(what: str, name: str) -> RefusedError:
 
 
 def _answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:
-    error = {
-        "message": refusal.message,
-        "type": refusal.type,
-        "param": refusal.param,
-        "code": refusal.code,
-    }
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
-    return JSONResponse({"error": error, **(extra or {})}, refusal.status, headers)
+    return JSONResponse({**error_document(refusal), **(extra or {})}, refusal.status, headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

@@ -35,7 +35,7 @@ left join guard_window w on w.guard_id = g.id
         when 'day' then $2::timestamptz when 'month' then $3 when 'total' then $4 end
 left join lateral (select sum(held) as held, sum(posted) as posted from slice
     where guard_id = w.guard_id and starts_at = w.starts_at) s on true
-where g.organisation_id = $1 order by g.unit, g.period
+where g.organisation_id = $1 and g.active order by g.unit, g.period
 """
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -227,7 +227,7 @@ async def _guard(
     for guard in guards:
         if guard.amount is None:
             await connection.execute(
-                "delete from guard where organisation_id = $1 and project_id = $2"
+                "update guard set active = false where organisation_id = $1 and project_id = $2"
                 " and key_id is not distinct from $3 and unit = $4 and period = $5",
                 organisation_id,
                 project_id,
@@ -240,7 +240,7 @@ async def _guard(
                 "insert into guard (organisation_id, project_id, key_id, unit, period, amount, hard)"
                 " values ($1, $2, $3, $4, $5, $6, $7)"
                 " on conflict (organisation_id, project_id, key_id, unit, period)"
-                " do update set amount = excluded.amount, hard = excluded.hard",
+                " do update set amount = excluded.amount, hard = excluded.hard, active = true",
                 organisation_id,
                 project_id,
                 key_id,

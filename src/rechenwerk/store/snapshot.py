@@ -17,7 +17,7 @@ _KEYS = """
     select id, organisation_id, project_id, hash, scopes, extract(epoch from expires_at)::float8 as expires
     from api_key where revoked_at is null and (expires_at is null or expires_at > now())
 """
-_GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard order by id"
+_GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
 _DEPLOYMENTS = """
     select d.organisation_id, d.id, d.model, d.upstream, d.endpoints, d.context_tokens, d.max_output_tokens,
            d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,

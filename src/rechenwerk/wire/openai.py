@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rechenwerk.base.errors import Refusal, bad_request
+from rechenwerk.base.errors import Refusal, bad_request, error_document
 from rechenwerk.base.usage import Usage
 
 Endpoint = Literal["chat", "completions", "embeddings"]
@@ -374,17 +374,8 @@ _error_body = msgspec.json.Decoder(_ErrorBody)
 
 
 def error_body(refusal: Refusal) -> bytes:
-    """The one function that builds an error body: OpenAI's shape, all four fields always there."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": refusal.message,
-                "type": refusal.type,
-                "param": refusal.param,
-                "code": refusal.code,
-            }
-        }
-    )
+    """The body of an error answer."""
+    return msgspec.json.encode(error_document(refusal))
 
 
 def error_event(refusal: Refusal) -> bytes:

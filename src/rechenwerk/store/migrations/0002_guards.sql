@@ -15,6 +15,7 @@ create table guard (
     period text not null check (period in ('minute', 'day', 'month', 'total', 'now')),
     amount numeric(38, 0) not null check (amount >= 0),
     hard boolean not null default true,
+    active boolean not null default true, -- a removed guard keeps its windows: set again, it remembers
     primary key (organisation_id, id),
     unique nulls not distinct (organisation_id, project_id, key_id, unit, period),
     foreign key (organisation_id, project_id) references project (organisation_id, id),
@@ -29,7 +30,7 @@ create trigger config_changed after insert or update or delete on guard
 -- One period of a guard. `amount` is the guard's amount, or what had been promised already when the
 -- guard was lowered below that; it sinks to the guard's amount as slices come back.
 create table guard_window (
-    guard_id bigint not null references guard (id) on delete cascade,
+    guard_id bigint not null references guard (id),
     starts_at timestamptz not null,
     amount numeric(38, 0) not null,
     granted numeric(38, 0) not null default 0 check (granted >= 0),
@@ -59,7 +60,7 @@ create table slice (
     posted numeric(38, 0) not null default 0,
     answered bigint not null default 0,
     unique (guard_id, starts_at, process_id),
-    foreign key (guard_id, starts_at) references guard_window on delete cascade,
+    foreign key (guard_id, starts_at) references guard_window,
     constraint slice_is_not_passed check (held >= 0 and posted >= 0 and held + posted <= granted)
 ) with (fillfactor = 50);
 
@@ -89,7 +90,7 @@ declare
     v_got numeric;
     v_total numeric;
 begin
-    select * into g from guard where id = p_guard;
+    select * into g from guard where id = p_guard and active;
     if not found then
         raise exception 'guard % does not exist any more', p_guard using errcode = 'no_data_found';
     end if;
