@@ -91,7 +91,8 @@ class Gateway:
             settings,
             metrics.refused,
         )
-        self.server = Server(App(self.road, self.tenants, self.till, metrics, ids), settings)
+        app = App(self.road, self.tenants, self.till, metrics, ids)
+        self.server = Server(app, settings, app.request_id)
         await self.tenants.refresh()
         self.till.start()
         loop = asyncio.get_running_loop()
@@ -135,6 +136,7 @@ class Gateway:
         self.upstreams.close()
         await self.source.close()
         if not self.fenced.is_set():
+            await self.leases.close()
             await self.book.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from importlib import resources
@@ -102,13 +103,9 @@ class Bookkeeper:
         office.runner.run(self._book.open(lambda *_: None))
 
     def close(self) -> None:
-        try:
+        # Where the books were damaged on purpose, the database refuses to end the process.
+        with contextlib.suppress(OSError):
             self._office.runner.run(self._book.close())
-        except OSError:  # the books were damaged on purpose: the database refuses to end the process
-            for connection in (self._book._writer, self._book._listener):
-                if connection is not None:
-                    self._office.runner.run(connection.close())
-            self._office.runner.run(self._book.pool.close())
 
     def hold(self, organisation: str, held: int, *, expires_s: int = 600) -> Hold:
         """Take a hold for the organisation's default project on its monthly budget."""
@@ -141,7 +138,7 @@ class Bookkeeper:
             started_us=int(time.time() * 1e6),
             expires_s=expires_s,
         )
-        run(self._book.write([hold], []))
+        run(self._book.write_holds([hold]))
         return hold
 
     def post(self, hold: Hold, outcome: Outcome, price: int, cost: int, *, moves: bool = True) -> str:
@@ -165,5 +162,5 @@ class Bookkeeper:
             decision="the only deployment",
             transfers=transfers(outcome, accounts, price, cost, hold.amount) if moves else (),
         )
-        run(self._book.write([], [post]))
+        run(self._book.write_posts([post]))
         return encode_call(hold.id)

@@ -107,7 +107,7 @@ BAD = (
     (b'{"model":"fake-model","model":"other"}', "model", None, "twice"),
     (b'{"max_tokens":5,"model":"fake-model","max_tok\\u0065ns":900}', "max_tokens", None, "twice"),
     (b'{"model":"fake-model","stream":"yes"}', "stream", None, "stream"),
-    (b'{"model":"fake-model","messages":"\xff"}', None, None, "not valid JSON"),
+    (b'{"model":"\xff"}', None, None, "not valid JSON"),
 )
 
 
@@ -163,7 +163,7 @@ def test_authentication(house: Site, tenant: Tenant) -> None:
     )
     for key in ("rw-" + "x" * 32, past.key):
         with client_of(house, key) as stranger:
-            work: Any = lambda: ask(stranger)  # noqa: B023, E731
+            work: Any = lambda: ask(stranger)  # noqa: E731
             refused(openai.AuthenticationError, 401, "invalid_api_key", "ask whoever gave it", work)
             with pytest.raises(openai.AuthenticationError):
                 stranger.models.list()
@@ -236,7 +236,7 @@ def test_a_repeated_call_gets_the_stored_answer(house: Site, tenant: Tenant) -> 
     house.cloud.calls(tenant, 1)
 
 
-def test_a_repeated_stream_gets_the_stored_events(house: Site, tenant: Tenant, client: openai.OpenAI) -> None:
+def test_a_repeated_stream_gets_the_stored_events(house: Site, tenant: Tenant) -> None:
     headers = {"authorization": f"Bearer {tenant.key}", "idempotency-key": "stream"}
     body = {**BODY, "stream": True}
     first = httpx2.post(house.cloud.address + CHAT, json=body, headers=headers, timeout=10)
@@ -245,8 +245,7 @@ def test_a_repeated_stream_gets_the_stored_events(house: Site, tenant: Tenant, c
     assert first.content == second.content
     assert first.content.endswith(b"data: [DONE]\n\n")
     assert second.headers["content-type"] == first.headers["content-type"]
-    chunks = list(ask(client, stream=True, extra_headers={"idempotency-key": "stream"}, extra_body={}))
-    assert len(chunks) > 5 or chunks
+    assert second.headers["idempotent-replayed"] == "true"
     house.cloud.calls(tenant, 1)
 
 
@@ -421,10 +420,10 @@ def test_an_answer_that_is_cut_in_the_middle(house: Site, tenant: Tenant, client
 
 @pytest.mark.parametrize("knob", ["cut_after_events", "error_event_mid_stream"])
 def test_a_stream_that_breaks(house: Site, tenant: Tenant, client: openai.OpenAI, knob: str) -> None:
-    seen = []
+    seen: list[Any] = []
+    stream = ask(client, stream=True, extra_body={"x_fake": {knob: 4}})
     with pytest.raises(openai.APIError) as caught:
-        for chunk in ask(client, stream=True, extra_body={"x_fake": {knob: 4}}):
-            seen.append(chunk)  # noqa: PERF402
+        seen.extend(stream)
     assert len(seen) == 4
     assert isinstance(caught.value.body, dict)
     assert set(caught.value.body) == {"message", "type", "param", "code"}
@@ -459,9 +458,8 @@ def test_an_unknown_provider(server: postgres.Server) -> None:
 
 
 def test_timeout(house: Site, tenant: Tenant) -> None:
-    with client_of(house, tenant.key, timeout=0.1) as client:
-        with pytest.raises(openai.APITimeoutError):
-            ask(client, extra_body={"x_fake": {"latency_ms": 300}})
+    with client_of(house, tenant.key, timeout=0.1) as client, pytest.raises(openai.APITimeoutError):
+        ask(client, extra_body={"x_fake": {"latency_ms": 300}})
     (call,) = house.cloud.calls(tenant, 1)
     assert (call["outcome"], tokens_of(call)[1]) == ("posted", 5), "the provider did its work"
 
@@ -470,9 +468,9 @@ def test_no_connection() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with openai.OpenAI(base_url=url, api_key="x", max_retries=0) as client:
-            with pytest.raises(openai.APIConnectionError):
-                ask(client)
+        client = openai.OpenAI(base_url=url, api_key="x", max_retries=0)
+        with client, pytest.raises(openai.APIConnectionError):
+            ask(client)
 
 
 def test_the_sdk_tries_again_by_itself(house: Site, tenant: Tenant) -> None:

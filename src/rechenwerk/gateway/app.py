@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import unquote
 
 import msgspec
 
@@ -19,6 +20,9 @@ _MAX_AGE = 30.0
 """Seconds that a snapshot may go unconfirmed before nothing is served by it."""
 
 
+_MODELS = "/v1/models"
+
+
 class Route(msgspec.Struct, frozen=True):
     """A path, its methods, and the endpoint that it serves calls for, if it does."""
 
@@ -31,7 +35,7 @@ ROUTES = (
     Route("/v1/chat/completions", ("POST",), "chat"),
     Route("/v1/completions", ("POST",), "completions"),
     Route("/v1/embeddings", ("POST",), "embeddings"),
-    Route("/v1/models", ("GET", "HEAD")),
+    Route(_MODELS, ("GET", "HEAD")),
     Route("/health/live", ("GET", "HEAD")),
     Route("/health/ready", ("GET", "HEAD")),
     Route("/metrics", ("GET", "HEAD")),
@@ -60,6 +64,8 @@ class App:
     async def __call__(self, http: HttpRequest) -> None:
         """Serve one request."""
         route = self._routes.get(http.path)
+        if route is None and http.path.startswith(_MODELS + "/"):
+            route = self._routes[_MODELS]
         if route is not None and route.endpoint is not None and http.method == "POST":
             tenant = self._authenticate(http)
             if isinstance(tenant, Tenant):
@@ -81,10 +87,10 @@ class App:
             self._read_only(http)
 
     def _read_only(self, http: HttpRequest) -> None:
-        if http.path == "/v1/models" or http.path.startswith("/v1/models/"):
+        if http.path == _MODELS or http.path.startswith(_MODELS + "/"):
             self._models(http)
         elif http.path == "/health/live":
-            http.connection.respond(200, JSON + self._request_id(), b'{"status":"live"}')
+            http.connection.respond(200, JSON + self.request_id(), b'{"status":"live"}')
         elif http.path == "/health/ready":
             self._ready(http)
         elif http.path == "/metrics":
@@ -145,9 +151,9 @@ class App:
             self._refuse(http, tenant)
             return
         models = self._tenants.models(tenant.row.organisation)
-        name = http.path.removeprefix("/v1/models").removeprefix("/")
+        name = unquote(http.path.removeprefix(_MODELS).removeprefix("/"))
         if not name:
-            http.connection.respond(200, JSON + self._request_id(), model_list(models))
+            http.connection.respond(200, JSON + self.request_id(), model_list(models))
             return
         found = [model for model in models if model[0] == name]
         if not found:
@@ -163,7 +169,7 @@ class App:
             return
         _, created, owner = found[0]
         body = {"id": name, "object": "model", "created": created, "owned_by": owner}
-        http.connection.respond(200, JSON + self._request_id(), msgspec.json.encode(body))
+        http.connection.respond(200, JSON + self.request_id(), msgspec.json.encode(body))
 
     def _ready(self, http: HttpRequest) -> None:
         age = self._tenants.age
@@ -173,7 +179,7 @@ class App:
         elif self._till.failing:
             problem = "the books cannot be written"
         body = {"status": problem or "ready", "snapshot_age_seconds": round(age, 3)}
-        http.connection.respond(503 if problem else 200, JSON + self._request_id(), msgspec.json.encode(body))
+        http.connection.respond(503 if problem else 200, JSON + self.request_id(), msgspec.json.encode(body))
 
     def _show_metrics(self, http: HttpRequest) -> None:
         if not _is_local(http):
@@ -182,16 +188,17 @@ class App:
                 self._refuse(http, operator)
                 return
         kind = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
-        http.connection.respond(200, kind + self._request_id(), self._metrics.text())
+        http.connection.respond(200, kind + self.request_id(), self._metrics.text())
 
     # -- answers ----------------------------------------------------------------------------------
 
-    def _request_id(self) -> bytes:
+    def request_id(self) -> bytes:
+        """The header line that names an answer which is no call."""
         return f"x-request-id: {encode_call(self._ids.next())}\r\n".encode()
 
     def _refuse(self, http: HttpRequest, refusal: Refusal, headers: bytes = b"") -> None:
         self._metrics.refused(refusal.code)
-        http.connection.refuse(refusal, self._request_id() + headers)
+        http.connection.refuse(refusal, self.request_id() + headers)
 
 
 def _is_local(http: HttpRequest) -> bool:

@@ -139,11 +139,10 @@ class Leases:
             if left and not recalled:
                 recalled = True
                 await self._book.recall(guard.row.id, window.starts)
-            elif left and grant.waiting == 0 and not returning:
-                return left
-            elif left and asyncio.get_running_loop().time() > until:
-                return left
             elif left:
+                answered = grant.waiting == 0 and not returning
+                if answered or asyncio.get_running_loop().time() > until:
+                    return left
                 await asyncio.sleep(_POLL)
         return []
 

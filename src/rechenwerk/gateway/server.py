@@ -28,6 +28,8 @@ _STATUS = MappingProxyType(
 )
 _MAX_PIPELINED = 32
 _TICK = 0.5
+_LINGER = 1.0
+"""Seconds that a client which is turned away may go on sending, so that it comes to read why (RFC 9112, 9.6)."""
 JSON = b"content-type: application/json\r\n"
 
 
@@ -67,10 +69,13 @@ class Connection(asyncio.Protocol):
         self._request: HttpRequest | None = None
         self._url = b""
         self._head_size = 0
+        self._head_read = 0
         self._in_head = True
+        self._rejected = False
         self._parts: list[bytes] = []
         self._size = 0
         self._queue: deque[HttpRequest] = deque()
+        self._queued = 0
         self._serving: HttpRequest | None = None
         self._task: asyncio.Task[None] | None = None
         self._sent_head = False
@@ -167,7 +172,9 @@ class Connection(asyncio.Protocol):
             return
         self._deadline = self._server.now() + self._settings.idle_timeout
         if self._queue:
-            self._serve(self._queue.popleft())
+            following = self._queue.popleft()
+            self._queued -= len(following.body)
+            self._serve(following)
 
     def _serve(self, request: HttpRequest) -> None:
         self._serving = request
@@ -184,23 +191,31 @@ class Connection(asyncio.Protocol):
                     self.abort()
                 else:
                     self.refuse(
-                        unavailable("Something broke here; it was logged. Try again.", "internal_error", 500)
+                        unavailable("Something broke here; it was logged. Try again.", "internal_error", 500),
+                        self._server.request_id(),
                     )
         finally:
             self._server.serving -= 1
 
     def _reject(self, refusal: Refusal) -> None:
         """Answer to what never became a request, and hang up."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._rejected:
             return
-        if self._serving is None:
-            body = error_body(refusal)
-            self._transport.write(
-                b"%s%sconnection: close\r\ncontent-length: %d\r\n\r\n%s"
-                % (_STATUS[refusal.status], JSON, len(body), body)
-            )
-        self._transport.close()
         self._server.rejected += 1
+        if self._serving is not None:
+            self._transport.close()
+            return
+        body = error_body(refusal)
+        self._transport.write(
+            b"%s%s%sconnection: close\r\ncontent-length: %d\r\n\r\n%s"
+            % (_STATUS[refusal.status], JSON, self._server.request_id(), len(body), body)
+        )
+        if self in self._server.connections and self._transport.can_write_eof():
+            self._rejected = True
+            self._transport.write_eof()
+            self._deadline = self._server.now() + _LINGER
+        else:
+            self._transport.close()
 
     # -- asyncio.Protocol -------------------------------------------------------------------------
 
@@ -223,6 +238,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; the callbacks below run inside."""
+        if self._rejected:
+            return
         if self._in_head:
             self._head_size += len(data)
         try:
@@ -233,13 +250,7 @@ class Connection(asyncio.Protocol):
             self._reject(bad_request("This is not a well-formed HTTP request.", code="malformed_request"))
         else:
             if self._in_head and self._head_size > self._settings.max_header:
-                self._reject(
-                    bad_request(
-                        f"The request head is larger than {self._settings.max_header} bytes.",
-                        code="headers_too_large",
-                        status=431,
-                    )
-                )
+                self._head_too_large()
 
     def pause_writing(self) -> None:
         """The client reads too slowly."""
@@ -260,7 +271,9 @@ class Connection(asyncio.Protocol):
         if self._stuck_since is not None and now - self._stuck_since > self._settings.write_timeout:
             self.abort()
         elif self._serving is None and now > self._deadline and self._transport is not None:
-            if self._request is None and self._head_size == 0:
+            if self._rejected:
+                self._transport.abort()
+            elif self._request is None and self._head_size == 0:
                 self._transport.close()
             else:
                 self._reject(
@@ -278,6 +291,7 @@ class Connection(asyncio.Protocol):
         """A new request."""
         self._request = HttpRequest(self)
         self._url = b""
+        self._head_read = 0
         self._in_head = True
         self._parts = []
         self._size = 0
@@ -286,11 +300,13 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         """The target, perhaps in pieces."""
         self._url += url
+        self._head_read += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         assert self._request is not None
         self._request.headers[name.lower()] = value
+        self._head_read += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
         """Judge the head before any body is taken."""
@@ -304,18 +320,32 @@ class Connection(asyncio.Protocol):
         request.keep_alive = self._parser.should_keep_alive()
         self._deadline = self._server.now() + self._settings.body_timeout
         length = request.headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > self._settings.max_body):
+        if self._head_read > self._settings.max_header:  # it may have come in one piece
+            self._head_too_large()
+        elif length is not None and (not length.isdigit() or int(length) > self._settings.max_body):
             self._too_large()
         elif request.headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         """Collect, within bounds."""
+        if self._rejected:
+            return
         self._size += len(body)
         if self._size > self._settings.max_body:
             self._too_large()
             return
         self._parts.append(body)
+
+    def _head_too_large(self) -> None:
+        self._reject(
+            bad_request(
+                f"The request head is larger than {self._settings.max_header} bytes; send less, or raise"
+                " RECHENWERK_MAX_HEADER.",
+                code="headers_too_large",
+                status=431,
+            )
+        )
 
     def _too_large(self) -> None:
         self._parts = []
@@ -333,14 +363,17 @@ class Connection(asyncio.Protocol):
         request = self._request
         self._request = None
         self._in_head = True
-        if request is None or self._transport is None or self._transport.is_closing():
+        if request is None or self._transport is None or self._transport.is_closing() or self._rejected:
             return
         request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
         if self._serving is None:
             self._serve(request)
-        elif len(self._queue) < _MAX_PIPELINED:
+        elif (
+            len(self._queue) < _MAX_PIPELINED and self._queued + len(request.body) <= self._settings.max_body
+        ):
             self._queue.append(request)
+            self._queued += len(request.body)
         else:
             self._transport.abort()
 
@@ -351,14 +384,16 @@ class Server:
     Args:
         app: serves one request; must answer through ``request.connection``.
         settings: limits and timeouts.
+        request_id: makes the header line that names an answer to what never became a request.
 
     Attributes:
         serving: requests under way, those of clients that are gone included.
         rejected: connections turned away before they made a request.
     """
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, settings: Settings, request_id: Callable[[], bytes]) -> None:
         self.app = app
+        self.request_id = request_id
         self.settings = settings
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time

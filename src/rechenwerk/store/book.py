@@ -126,7 +126,11 @@ class _Writer:
             await self._connection.fetchval(query, *args)
         except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError, EOFError) as error:
             raise OSError(str(error) or type(error).__name__) from error
-        except (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError) as error:
+        except (
+            asyncpg.OperatorInterventionError,
+            asyncpg.InsufficientResourcesError,
+            asyncpg.TransactionRollbackError,  # a deadlock: the next attempt finds the way free
+        ) as error:
             raise OSError(str(error)) from error
         except asyncpg.PostgresError as error:
             if error.sqlstate == _FENCED:

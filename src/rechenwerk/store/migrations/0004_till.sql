@@ -106,7 +106,7 @@ declare
     v_more bigint;
 begin
     for v_dead in select id from process where ended_at is null and heartbeat_at < now() - p_silence
-                  for update skip locked loop
+                  for no key update skip locked loop
         v_count := v_count + process_end(v_dead, 'the gateway process ended before the call did');
     end loop;
     if exists (select from hold h join process p on p.id = h.process_id and p.ended_at is not null) then
@@ -131,8 +131,10 @@ declare
 begin
     update process set ended_at = now() where id = p_process and ended_at is null;
     select book_unresolved(array(select id from hold where process_id = p_process), p_reason) into v_count;
-    for v_slice in select id, granted - posted as idle from slice
-                   where process_id = p_process and granted > posted order by guard_id, starts_at loop
+    -- Of a minute's requests and tokens the books do not know how many were used: they stay used.
+    for v_slice in select s.id, s.granted - s.posted as idle from slice s join guard g on g.id = s.guard_id
+                   where s.process_id = p_process and s.granted > s.posted and g.unit in ('money', 'calls')
+                   order by s.guard_id, s.starts_at loop
         perform give_back(v_slice.id, v_slice.idle, 0);
     end loop;
     return v_count;
