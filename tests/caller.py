@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -147,10 +148,8 @@ class Line:
         writer = self._streams[1]
         self._streams = None
         writer.transport.abort()
-        try:
+        with suppress(OSError):
             await writer.wait_closed()
-        except OSError:
-            pass
 
 
 async def ask(address: str, key: str, body: dict[str, Any], path: str = CHAT) -> Reply:

@@ -63,9 +63,12 @@ class Leases:
                 self._return(guard.window, 0)
 
     def keep_only(self, ids: Iterable[int]) -> None:
-        """Forget guards that do not exist any more."""
+        """Give back what lies idle in guards that do not exist any more.
+
+        They stay known: their calls still run, and a guard that is set again has the same slices.
+        """
         for gone in set(self._guards) - set(ids):
-            del self._guards[gone]
+            self._return(self._guards[gone].window, 0)
 
     # -- taking -----------------------------------------------------------------------------------
 
@@ -131,9 +134,9 @@ class Leases:
         while left:
             returning = window.returning
             grant = await self._lease(window, left, 0 if recalled else cushion)
-            if grant is None:  # the guard was removed: nothing holds these calls back any more
+            if grant is None:  # the guard was removed: nothing holds these calls back, they draw on no slice
                 for _, future in left:
-                    future.set_result(window)
+                    future.set_result(Window(guard.row, window.starts, window.ends))
                 return []
             left = self._serve(window, left)
             if left and not recalled:

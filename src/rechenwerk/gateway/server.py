@@ -29,7 +29,7 @@ _STATUS = MappingProxyType(
 _MAX_PIPELINED = 32
 _TICK = 0.5
 _LINGER = 1.0
-"""Seconds that a client which is turned away may go on sending, so that it comes to read why (RFC 9112, 9.6)."""
+"""Seconds that a client who is turned away may go on sending, so that it comes to read why: RFC 9112, 9.6."""
 JSON = b"content-type: application/json\r\n"
 
 

@@ -192,8 +192,11 @@ class PostgresBook:
     async def _listen(self) -> None:
         if self._listener is not None and not self._listener.is_closed():
             return
-        self._listener = await asyncpg.connect(self._url, timeout=5)
-        await self._listener.add_listener("rechenwerk_recall", self._heard)
+        try:
+            self._listener = await asyncpg.connect(self._url, timeout=5)
+            await self._listener.add_listener("rechenwerk_recall", self._heard)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise OSError(str(error)) from error
 
     def _heard(
         self, _connection: asyncpg.Connection | PoolConnectionProxy, _pid: int, _channel: str, payload: object

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 
 import asyncpg
@@ -39,6 +40,15 @@ _TARIFFS = """
 _KEEP_ANSWERS = "24 hours"
 
 
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """What goes wrong between us and the database is an OSError, as the gateway's protocol says."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise OSError(str(error) or type(error).__name__) from error
+
+
 class PostgresSource:
     """Reads what the gateway needs to know.
 
@@ -54,10 +64,15 @@ class PostgresSource:
 
     async def version(self) -> int:
         """See `gateway.ports.Source`."""
-        return int(await self._pool.fetchval("select version from installation"))
+        with _reaching():
+            return int(await self._pool.fetchval("select version from installation"))
 
     async def snapshot(self) -> Snapshot:
         """See `gateway.ports.Source`. All rows come from one moment."""
+        with _reaching():
+            return await self._read()
+
+    async def _read(self) -> Snapshot:
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -74,8 +89,9 @@ class PostgresSource:
         """See `gateway.ports.Source`."""
         if self._listener is not None and not self._listener.is_closed():
             return
-        self._listener = await asyncpg.connect(self._url, timeout=5)
-        await self._listener.add_listener("rechenwerk_config", lambda *_: on_change())
+        with _reaching():
+            self._listener = await asyncpg.connect(self._url, timeout=5)
+            await self._listener.add_listener("rechenwerk_config", lambda *_: on_change())
 
     async def close(self) -> None:
         """See `gateway.ports.Source`."""
@@ -84,6 +100,10 @@ class PostgresSource:
 
     async def claim(self, key: KeyRow, name: str, digest: bytes) -> Stored:
         """See `gateway.ports.Source`."""
+        with _reaching():
+            return await self._claim(key, name, digest)
+
+    async def _claim(self, key: KeyRow, name: str, digest: bytes) -> Stored:
         await self._pool.execute(
             f"delete from idempotent where created_at < now() - interval '{_KEEP_ANSWERS}'"  # noqa: S608
         )
