@@ -444,13 +444,16 @@ def test_metrics_match_the_books(database_url: str) -> None:
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         seen = samples(answer.body)
         booked = Counter((call["endpoint"], call["outcome"]) for call in calls)
+        assert len(booked) == 4
         for (endpoint, outcome), count in booked.items():
-            assert seen["rechenwerk_calls_total", endpoint, "fake-model", outcome] == count
-        for bucket in ("input", "output"):
-            total = sum(call[bucket] for call in calls)
-            assert seen["rechenwerk_usage_total", bucket, "fake-model"] == total
-        price = sum(int(call["price"]) for call in calls)
-        assert round(seen["rechenwerk_price_total", "fake-model"] * 1e9) == price
+            same = [call for call in calls if (call["endpoint"], call["outcome"]) == (endpoint, outcome)]
+            labels = (endpoint, "fake-model", outcome)
+            assert seen["rechenwerk_calls_total", *labels] == count
+            price = seen["rechenwerk_price_total", *labels]
+            assert round(price * 1e9) == sum(int(call["price"]) for call in same)
+            for bucket in ("input", "cached_input", "cache_write", "output", "reasoning"):
+                told = seen["rechenwerk_tokens_total", bucket, *labels]
+                assert told == sum(call[bucket] for call in same)
         assert seen["rechenwerk_call_seconds_count",] == 6
         assert seen["rechenwerk_refusals_total", "integer_below_min_value"] == 1
         assert seen["rechenwerk_client_connections",] == 1

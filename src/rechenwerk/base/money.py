@@ -11,6 +11,7 @@ from fractions import Fraction
 from rechenwerk.base.errors import RechenwerkError
 
 NANO = 1_000_000_000
+_MOST_DIGITS = 1_000
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:
@@ -38,6 +39,8 @@ def parse_decimal(text: str) -> Fraction:
         raise RechenwerkError(f"{text!r} is not a number; write it like 12.50") from None
     if not value.is_finite():
         raise RechenwerkError(f"{text!r} is not a finite number; write it like 12.50")
+    if not -_MOST_DIGITS <= value.adjusted() <= _MOST_DIGITS:  # its exact fraction would fill the memory
+        raise RechenwerkError(f"{text!r} is not a number that people use; write it like 12.50")
     return Fraction(value)
 
 

@@ -42,6 +42,7 @@ class Leases:
         self._clock = clock
         self._guards: dict[int, Guard] = {}
         self._windows: dict[tuple[int, int], Window] = {}
+        self._turns: dict[tuple[int, int], asyncio.Lock] = {}
         self._rounds: dict[int, asyncio.Task[None]] = {}
         self._waiters: dict[int, list[Waiter]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,7 +133,6 @@ class Leases:
         recalled = False
         until = asyncio.get_running_loop().time() + _PATIENCE
         while left:
-            returning = window.returning
             grant = await self._lease(window, left, 0 if recalled else cushion)
             if grant is None:  # the guard was removed: nothing holds these calls back, they draw on no slice
                 for _, future in left:
@@ -143,8 +143,7 @@ class Leases:
                 recalled = True
                 await self._book.recall(guard.row.id, window.starts)
             elif left:
-                answered = grant.waiting == 0 and not returning
-                if answered or asyncio.get_running_loop().time() > until:
+                if grant.waiting == 0 or asyncio.get_running_loop().time() > until:
                     return left
                 await asyncio.sleep(_POLL)
         return []
@@ -152,23 +151,23 @@ class Leases:
     async def _lease(self, window: Window, waiters: list[Waiter], cushion: int) -> Grant | None:
         """Ask the books for what is missing, and put what they grant into the window."""
         needs = [need for need, _ in waiters]
-        modest = asyncio.get_running_loop().time() - window.recalled_at < _MODESTY
-        want = max(1, sum(needs) - window.free) + (0 if modest else cushion)
-        quiet = not window.returning
-        try:
-            grant = await self._book.lease(
-                window.guard.id, window.starts, want, max(1, min(needs) - window.free)
-            )
-        except OSError:
-            window.doubtful = True
-            raise
+        async with self._turn(window):
+            modest = asyncio.get_running_loop().time() - window.recalled_at < _MODESTY
+            want = max(1, sum(needs) - window.free) + (0 if modest else cushion)
+            try:
+                grant = await self._book.lease(
+                    window.guard.id, window.starts, want, max(1, min(needs) - window.free)
+                )
+            except OSError:
+                window.doubtful = True
+                raise
         if grant is None:
             return None
         window.slice_id = grant.slice_id
         window.free += grant.got
         window.granted += grant.got
         window.pool = grant.pool
-        if window.doubtful and quiet and not window.returning:
+        if window.doubtful:
             # An answer was lost: what the books say counts.
             window.free += grant.granted - window.granted
             window.granted = grant.granted
@@ -202,11 +201,11 @@ class Leases:
         now = self._clock.now()
         for key, window in list(self._windows.items()):
             if now > window.ends + _IDLE and window.guard.period == "minute":
-                del self._windows[key]  # the next minute has a slice of its own; the old one ends unused
+                self._forget(key)  # the next minute has a slice of its own; the old one ends unused
             elif window.free > 0 and (now > window.ends or now - window.used_at > _IDLE):
                 self._return(window, 0)
             elif window.free == 0 and now > window.ends + 86_400:
-                del self._windows[key]
+                self._forget(key)
 
     async def close(self) -> None:
         """Give everything back; what a minute's limit has let through stays used."""
@@ -216,9 +215,8 @@ class Leases:
             await asyncio.wait(self._tasks)
 
     def _return(self, window: Window, epoch: int) -> None:
-        """Give back what lies idle. Until the books have it, nobody is refused for the lack of it."""
+        """Give back what lies idle."""
         if window.free > 0 or epoch:
-            window.returning += 1
             task = asyncio.get_running_loop().create_task(self._give_back(window, epoch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -227,13 +225,24 @@ class Leases:
         try:
             if epoch and window.guard.unit == "money":
                 await self._till.posted()  # what ended calls did not use is free again
-            idle = max(0, window.free)
-            window.free -= idle
-            window.granted -= idle
-            await self._book.give_back(window.slice_id, idle, epoch)
-            window.pool += idle
+            async with self._turn(window):
+                idle = max(0, window.free)
+                window.free -= idle
+                window.granted -= idle
+                await self._book.give_back(window.slice_id, idle, epoch)
+                window.pool += idle
         except (OSError, RechenwerkError) as error:
             window.doubtful = True
             _log.warning("a slice could not be given back: %s", error)
-        finally:
-            window.returning -= 1
+
+    def _turn(self, window: Window) -> asyncio.Lock:
+        """Leases and give-backs of a window take turns.
+
+        What is on its way into the slice is in it before a recall is answered, and what is on its way out
+        is back in the pool before anybody here is refused for the lack of it.
+        """
+        return self._turns.setdefault((window.guard.id, window.starts), asyncio.Lock())
+
+    def _forget(self, key: tuple[int, int]) -> None:
+        del self._windows[key]
+        self._turns.pop(key, None)

@@ -15,16 +15,17 @@ from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
 
 _BOUNDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-_BUCKETS = ("input", "cached_input", "output", "reasoning")
+_BUCKETS = ("input", "cached_input", "cache_write", "output", "reasoning")
 
 
 class _Row:
     """What was booked of one endpoint, model and outcome."""
 
-    __slots__ = ("cached_input", "calls", "input", "output", "price", "reasoning")
+    __slots__ = ("cache_write", "cached_input", "calls", "input", "output", "price", "reasoning")
 
     def __init__(self) -> None:
-        self.calls = self.price = self.input = self.cached_input = self.output = self.reasoning = 0
+        self.calls = self.price = self.input = self.cached_input = self.cache_write = 0
+        self.output = self.reasoning = 0
 
 
 class Metrics(Collector):
@@ -52,6 +53,7 @@ class Metrics(Collector):
         row.price += price
         row.input += usage.input
         row.cached_input += usage.cached_input
+        row.cache_write += usage.cache_write
         row.output += usage.output
         row.reasoning += usage.reasoning
         self._seconds += seconds

@@ -52,7 +52,6 @@ class Window:
         pool: what others could still lease, as last heard.
         granted: size of the slice, as far as it is known.
         doubtful: an answer of the books was lost, so `granted` may be wrong until the next one.
-        returning: give-backs on their way to the books.
         recalled_at: when somebody last asked for what lies idle here, in seconds of the event loop.
     """
 
@@ -64,7 +63,6 @@ class Window:
         "guard",
         "pool",
         "recalled_at",
-        "returning",
         "slice_id",
         "starts",
         "used_at",
@@ -80,7 +78,6 @@ class Window:
         self.used_at = 0.0
         self.granted = 0
         self.doubtful = False
-        self.returning = 0
         self.recalled_at = 0.0
 
 

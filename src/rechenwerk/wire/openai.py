@@ -262,7 +262,10 @@ def add_choice(first: Reported | None, more: Reported, *, same_prompt: bool) -> 
     )
     if not same_prompt:
         both = msgspec.structs.replace(
-            both, input=one.input + other.input, cached_input=one.cached_input + other.cached_input
+            both,
+            input=one.input + other.input,
+            cached_input=one.cached_input + other.cached_input,
+            cache_write=one.cache_write + other.cache_write,
         )
     return Reported(both, f"{first.raw[:-1]},{more.raw}]")
 
