@@ -139,8 +139,9 @@ def show(console: Console, welcome: Welcome) -> None:
         console.print(f"\n[dim]{title}[/dim]")
         console.print(Syntax(code, language, background_color="default", word_wrap=False), soft_wrap=True)
     console.print(
-        f"\nReady: models [link]{welcome.url}/v1[/link], office [link]{welcome.office_url}[/link]."
-        " Ctrl-C ends it and loses nothing."
+        f"\nReady: models [cyan]{welcome.url}/v1[/cyan], office [cyan]{welcome.office_url}[/cyan]."
+        " Ctrl-C ends it and loses nothing.",
+        highlight=False,
     )
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -224,14 +223,14 @@ NONSENSE = (
 )
 
 
-@pytest.mark.parametrize("data", NONSENSE)
-def test_nonsense(database_url: str, data: bytes) -> None:
+def test_nonsense(database_url: str) -> None:
     async def flow(house: House) -> None:
-        client = await house.client()
-        client.send(data)
-        refused(await client.answer(), 400, "malformed_request")
-        assert await client.ended()
-        client.vanish()
+        for data in NONSENSE:
+            client = await house.client()
+            client.send(data)
+            refused(await client.answer(), 400, "malformed_request")
+            assert await client.ended()
+            client.vanish()
         await house.idle()
 
     run(flow, database_url, QUICK)

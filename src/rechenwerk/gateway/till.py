@@ -74,9 +74,9 @@ class Lane(Generic[T]):
         """Wait until everything enqueued so far is durable."""
         if self._items:
             self._wake.set()
-            await self._batch
+            await asyncio.shield(self._batch)  # others wait for it too
         elif self._running is not None:
-            await self._running
+            await asyncio.shield(self._running)
 
     async def run(self) -> None:
         """Write for ever; once the books declared this process dead, refuse everything."""
@@ -104,7 +104,8 @@ class Lane(Generic[T]):
                     self._apart(item, error)
             finally:
                 self._running = None
-                batch.set_result(None)
+                if not batch.done():  # somebody who waited for it was cancelled
+                    batch.set_result(None)
 
     async def _persist(self, items: list[T]) -> None:
         """Write a batch, however long it takes; what the books refuse for its content is set aside."""

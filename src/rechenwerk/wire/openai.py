@@ -44,6 +44,7 @@ _GOVERNED = (
 )
 _QUOTED = re.compile(b'"(?:' + b"|".join(_GOVERNED) + b')"')
 _TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\],:]', re.DOTALL)
+_SPACE = b" \t\r\n"
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -69,7 +70,10 @@ def members(body: bytes) -> list[Member]:
         elif depth == 1 and token == b":":
             name, value = msgspec.json.decode(last), match.end()
         elif depth == 1 and token in (b",", b"}") and value:
-            found.append(Member(name, value, match.start()))
+            end = match.start()
+            text = body[value:end]
+            start = value + len(text) - len(text.lstrip(_SPACE))
+            found.append(Member(name, start, end - len(text) + len(text.rstrip(_SPACE))))
             value = 0
         if token in (b"}", b"]"):
             depth -= 1
