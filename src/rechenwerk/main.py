@@ -91,6 +91,7 @@ class Installation:
         self._pool: asyncpg.Pool | None = None
         self._gateways: list[GatewayProcess] = []
         self._office: _Office | None = None
+        self._office_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._url = settings.database_url
 
@@ -137,8 +138,21 @@ class Installation:
             with self._step(f"model {asset.name}"):
                 await asyncio.to_thread(fetch, asset, folder, _log.info)
         with self._step("models"):
-            self._embedded = await asyncio.to_thread(start, folder, context=_CONTEXT, slots=_SLOTS)
+            await self._run_models(folder)
+        self._tasks.append(asyncio.create_task(self._keep_models(folder)))
+
+    async def _run_models(self, folder: Path) -> None:
+        self._embedded = await asyncio.to_thread(start, folder, context=_CONTEXT, slots=_SLOTS)
         await self._announce_models()
+
+    async def _keep_models(self, folder: Path) -> None:
+        """Start the models again when their process dies."""
+        while True:
+            await asyncio.sleep(1)
+            if self._embedded is not None and not self._embedded.alive():
+                _log.error("the embedded models ended; starting them again")
+                with contextlib.suppress(SetupError):
+                    await self._run_models(folder)
 
     async def _announce_models(self) -> None:
         """Tell every gateway where the embedded models listen this time."""
@@ -188,8 +202,7 @@ class Installation:
             lifespan="off",
         )
         self._office = _Office(config)
-        task = asyncio.create_task(self._office.serve())
-        self._tasks.append(task)
+        self._office_task = task = asyncio.create_task(self._office.serve())
         while not self._office.started:
             if task.done():
                 raise SetupError(f"the office does not start on port {self._options.office_port}")
@@ -222,12 +235,12 @@ class Installation:
 
     async def stop(self) -> None:
         """End every child: gateways first, so that their last calls find database and models alive."""
-        for task in self._tasks[: len(self._gateways)]:
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*[gateway.stop(self._settings.grace) for gateway in self._gateways])
-        if self._office is not None:
+        if self._office is not None and self._office_task is not None:
             self._office.should_exit = True
-            await asyncio.gather(*self._tasks[len(self._gateways) :], return_exceptions=True)
+            await asyncio.gather(self._office_task, return_exceptions=True)
         if self._embedded is not None:
             await asyncio.to_thread(self._embedded.stop)
         if self._pool is not None:

@@ -113,14 +113,16 @@ class Gateway:
     async def _beat(self) -> None:
         while True:
             try:
+                began = asyncio.get_running_loop().time()
                 self.unresolved += await self.book.beat(self._settings.silence)
+                self.till.alive_until = began + self._settings.silence
             except FencedError:
                 self.fenced.set()
                 return
             except OSError as error:
                 _log.warning("no heartbeat: %s", error)
             self.leases.tidy()
-            await asyncio.sleep(_BEAT)
+            await asyncio.sleep(min(_BEAT, self._settings.silence / 4))
 
     async def stop(self) -> None:
         """Let running calls end within the grace time, book everything, hang up."""

@@ -182,6 +182,45 @@ def test_a_dead_gateway_is_started_again(folder: Path) -> None:
         pytest.fail("the gateway was not started again")
 
 
+def test_dead_models_are_started_again(folder: Path) -> None:
+    with serving(arguments(folder)) as (process, ready):
+        psutil.Process(int(str(ready["embedded_pid"]))).kill()
+        headers = {"authorization": f"Bearer {ready['key']}"}
+        body = {"model": "potion-multilingual", "input": "still there?"}
+        for _ in range(400):
+            answer = httpx2.post(f"{ready['url']}/v1/embeddings", json=body, headers=headers, timeout=30)
+            if answer.status_code == 200:
+                return
+            psutil.wait_procs([psutil.Process(process.pid)], timeout=0.05)
+        pytest.fail("the models were not started again")
+
+
+def test_the_commands_of_the_readme(folder: Path) -> None:
+    lines = re.findall(r"^\.venv/bin/rechenwerk ([^#\n]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(lines) == 7
+    with serving(arguments(folder)) as (_, ready):
+        environment = {
+            **os.environ,
+            "RECHENWERK_URL": str(ready["url"]),
+            "RECHENWERK_OFFICE_URL": str(ready["office_url"]),
+            "RECHENWERK_KEY": str(ready["key"]),
+        }
+        (folder / "rechenwerk.toml").write_bytes(
+            (ROOT / "src" / "rechenwerk" / "office" / "default.toml").read_bytes()
+        )
+        for line in lines:
+            done = subprocess.run(
+                [*COMMAND, *line.split()],
+                capture_output=True,
+                text=True,
+                input="Hello\n/quit\n" if line.startswith("chat") else "y\n",
+                env=environment,
+                cwd=folder,
+                check=False,
+            )
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+
+
 def test_the_operators_own_postgresql(tmp_path: Path, server: postgres.Server) -> None:
     command = arguments(tmp_path / "data", "--without-model")
     with serving(command, RECHENWERK_DATABASE_URL=server.fresh_sync()) as (_, ready):

@@ -136,7 +136,8 @@ class Leases:
             grant = await self._lease(window, left, 0 if recalled else cushion)
             if grant is None:  # the guard was removed: nothing holds these calls back, they draw on no slice
                 for _, future in left:
-                    future.set_result(Window(guard.row, window.starts, window.ends))
+                    if not future.done():
+                        future.set_result(Window(guard.row, window.starts, window.ends))
                 return []
             left = self._serve(window, left)
             if left and not recalled:

@@ -142,6 +142,9 @@ class Till:
     Args:
         book: where to.
         fenced: set when the books do not know this process any more; it must end.
+
+    Attributes:
+        alive_until: time of the event loop at which the last heartbeat has worn off.
     """
 
     def __init__(self, book: Book, fenced: asyncio.Event) -> None:
@@ -153,6 +156,7 @@ class Till:
         self._refused: dict[int, BookError] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.lost_posts = 0
+        self.alive_until = float("inf")
 
     def start(self) -> None:
         """Begin to write."""
@@ -181,8 +185,12 @@ class Till:
 
     @property
     def failing(self) -> bool:
-        """Whether the books could not be written at the last attempt."""
-        return self._holds.failing_since is not None or self._posts.failing_since is not None
+        """Whether the books could not be written at the last attempt, or others may think us dead by now."""
+        return (
+            self._holds.failing_since is not None
+            or self._posts.failing_since is not None
+            or asyncio.get_running_loop().time() > self.alive_until
+        )
 
     @property
     def waiting(self) -> int:

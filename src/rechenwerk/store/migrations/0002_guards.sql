@@ -96,6 +96,10 @@ begin
     end if;
     insert into guard_window (guard_id, starts_at, amount, hard)
         values (p_guard, p_starts, g.amount, g.hard) on conflict do nothing;
+    if found and g.period = 'minute' then -- minutes that are over are of no use to anybody
+        delete from slice where guard_id = p_guard and starts_at < p_starts - interval '10 minutes';
+        delete from guard_window where guard_id = p_guard and starts_at < p_starts - interval '10 minutes';
+    end if;
     select * into w from guard_window where guard_id = p_guard and starts_at = p_starts for no key update;
     if w.hard <> g.hard or w.amount <> greatest(g.amount, w.granted) then
         w.amount := greatest(g.amount, w.granted);
