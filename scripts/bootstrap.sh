@@ -23,7 +23,7 @@ site = pathlib.Path(sysconfig.get_path("purelib"))
 (site / "rechenwerk.pth").write_text(str(pathlib.Path("src").resolve()) + "\n")
 script = pathlib.Path(".venv/bin/rechenwerk")
 python = pathlib.Path(".venv/bin/python").absolute()
-script.write_text(f"#!{python}\nfrom rechenwerk.cli.app import run\nrun()\n")
+script.write_text(f"#!{python}\nimport sys\nfrom rechenwerk.cli.app import run\nsys.exit(run())\n")
 script.chmod(0o755)
 PY
 echo "rechenwerk: .venv is ready"

@@ -22,6 +22,7 @@ from rechenwerk.office.first_run import FirstRun
 from rechenwerk.office.ports import BookedCall, Desk, NewKey
 
 _MODEL = "smollm2-135m"
+_KEY_NAME = "start check"
 _QUESTION = "In one sentence: what is double-entry bookkeeping?"
 
 
@@ -56,11 +57,22 @@ async def first_call(pool: asyncpg.Pool, desk: Desk, url: str) -> FirstCall | No
     if project is None or model is None:
         return None
     organisation = project["organisation_id"]
-    now = datetime.now(UTC)
     key = new_key(secrets.token_bytes)
-    name = f"start check {now:%Y-%m-%d %H:%M:%S.%f}"
-    row = NewKey(name, hash_key(key.encode()), hint(key), ("inference",), now + timedelta(minutes=5))
-    key_id = await desk.tenants.create_key(organisation, project["id"], row)
+    expires = datetime.now(UTC) + timedelta(minutes=5)
+    # One row for all starts: a list of keys should not grow with every restart.
+    key_id = await pool.fetchval(
+        "update api_key set hash = $3, hint = $4, expires_at = $5, revoked_at = null"
+        " where organisation_id = $1 and project_id = $2 and name = $6 returning id",
+        organisation,
+        project["id"],
+        hash_key(key.encode()),
+        hint(key),
+        expires,
+        _KEY_NAME,
+    )
+    if key_id is None:
+        row = NewKey(_KEY_NAME, hash_key(key.encode()), hint(key), ("inference",), expires)
+        key_id = await desk.tenants.create_key(organisation, project["id"], row)
     try:
         return await _call(desk, organisation, url, key)
     finally:

@@ -1,4 +1,4 @@
-"""The official openai npm SDK as a client: one program of node does everything once, before both providers."""
+"""The official openai npm SDK as a client: one run of node does everything once, before both providers."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests import postgres
 from tests.flows.conftest import MODELS
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "rechenwerk")
+COMMAND = (str(ROOT / ".venv" / "bin" / "rechenwerk"),)
 
 
 def free_ports() -> tuple[int, int]:
