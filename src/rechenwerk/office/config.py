@@ -140,7 +140,6 @@ class _Reader:
 
     def _table(self, path: Path, item: dict[str, Any], kind: type[T]) -> T | None:
         known = {field.name: field for field in msgspec.structs.fields(kind)}
-        before = len(self.mistakes)
         if kind is ProviderTable and "api_key" in item:
             self.wrong(
                 (*path, "api_key"),
@@ -155,10 +154,10 @@ class _Reader:
                 absent = [name for name in absent if name not in difflib.get_close_matches(key, absent, 1)]
         for name in absent:
             self.wrong(path, f"[[{path[0]}]] has no {name}", _missing(name))
-        if len(self.mistakes) > before:
+        if any(field.required and name not in item for name, field in known.items()):
             return None
-        try:
-            return msgspec.convert(item, kind)
+        try:  # without the strangers, so that all mistakes of a table are found at once
+            return msgspec.convert({key: value for key, value in item.items() if key in known}, kind)
         except msgspec.ValidationError as error:
             message, _, place = str(error).partition(" - at `$")
             inner: tuple[str, ...] = tuple(re.findall(r"[^.\[\]`]+", place))
