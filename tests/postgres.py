@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -58,3 +63,57 @@ def running() -> Iterator[Server]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class Postmaster:
+    """A migrated PostgreSQL of its own, as a child of this process, that may be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        server: Any = start_embedded(folder / "pg")
+        self.url: str = server.get_uri()
+        asyncio.run(self._migrate())
+        self._command = [server.bin_path / "postgres", "-D", folder / "pg", "-h", "", "-k", self._sockets()]
+        self._user: str | None = server.system_user
+        self._process: subprocess.Popen[bytes] | None = None
+        server.cleanup()
+
+    def _sockets(self) -> str:
+        return parse_qs(urlsplit(self.url).query)["host"][0]
+
+    async def _migrate(self) -> None:
+        connection = await asyncpg.connect(self.url)
+        await migrate(connection)
+        await connection.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+    def start(self) -> None:
+        """Start it, again and again while the children of a killed one still go, until it answers."""
+        ended = time.monotonic() + 30
+        while True:
+            if self._process is None or self._process.poll() is not None:
+                quiet = subprocess.DEVNULL
+                self._process = subprocess.Popen(self._command, user=self._user, stdout=quiet, stderr=quiet)
+            try:
+                asyncio.run(self._answers())
+                return
+            except (OSError, asyncpg.PostgresError):
+                if time.monotonic() > ended:
+                    raise
+
+    async def _answers(self) -> None:
+        connection = await asyncpg.connect(self.url, timeout=5)
+        await connection.close()
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()

@@ -367,6 +367,24 @@ def test_with_raw_response_and_a_client_that_leaves_early(desk: Desk) -> None:
     assert tokens_of(calls[1])[1] == (20 if desk.site.fake else 30)
 
 
+def test_no_other_name_for_a_limit_goes_past_it(desk: Desk) -> None:
+    """A hold is made for what `max_tokens` and `n` say: nothing may say it otherwise."""
+    both = desk.ask(max_tokens=2, max_completion_tokens=3)
+    (call,) = desk.site.cloud.calls(desk.tenant, 1)
+    assert tokens_of(call)[1] == both.usage.completion_tokens <= 3
+    assert call["price"] <= call["held"]
+    with pytest.raises(openai.BadRequestError, match="send max_tokens"):
+        desk.complete(extra_body={"max_completion_tokens": 1})
+    for alias in ("n_predict", "n_cmpl"):
+        if desk.site.child:
+            with pytest.raises(openai.BadRequestError, match=f"{alias} goes past"):
+                desk.ask(extra_body={alias: 3})
+            desk.ask(extra_body={"metadata": {alias: '"n_predict"'}})
+        else:  # another provider may mean something else by it
+            desk.ask(extra_body={alias: 3})
+    desk.site.cloud.calls(desk.tenant, 3)
+
+
 # -- async ----------------------------------------------------------------------------------------
 
 
@@ -417,13 +435,14 @@ def test_fifty_at_once(desk: Desk) -> None:
         async def one(number: int) -> CompletionUsage | None:
             if number % 2:
                 answer = await client.chat.completions.create(**request)
-                usage: CompletionUsage | None = answer.usage
-                return usage
+                said: CompletionUsage | None = answer.usage
+                return said
             stream = await client.chat.completions.create(
                 **request, stream=True, stream_options={"include_usage": True}
             )
-            usage = [chunk async for chunk in stream][-1].usage
-            return usage
+            *_, last = [chunk async for chunk in stream]
+            told: CompletionUsage | None = last.usage
+            return told
 
         async with client:
             return await asyncio.gather(*[one(number) for number in range(50)])

@@ -16,6 +16,7 @@ from rechenwerk.wire.openai import (
     Reported,
     Request,
     Splice,
+    alias_in,
     answer_texts,
     answers,
     asks_usage,
@@ -28,6 +29,7 @@ from rechenwerk.wire.openai import (
     read_error,
     read_frame,
     read_request,
+    read_usage,
     splice,
 )
 
@@ -80,11 +82,8 @@ def bodies(draw: st.DrawFn) -> tuple[bytes, list[tuple[str, bytes]]]:
         key = json.dumps(name, ensure_ascii=draw(st.booleans()))
         if name and name.isascii() and name.isalpha() and draw(st.booleans()):
             key = f'"\\u{ord(name[0]):04x}{name[1:]}"'
-        text = draw(SPACES) + json.dumps(
-            value, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 1]))
-        )
-        text += draw(SPACES)
-        parts.append(draw(SPACES) + key + draw(SPACES) + ":" + text)
+        text = json.dumps(value, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 1])))
+        parts.append(draw(SPACES) + key + draw(SPACES) + ":" + draw(SPACES) + text + draw(SPACES))
         written.append((name, text.encode()))
     return (draw(SPACES) + "{" + ",".join(parts) + "}" + draw(SPACES)).encode(), written
 
@@ -199,9 +198,36 @@ def test_what_cannot_be_served_is_refused_with_its_field(line: str) -> None:
     assert message in refused.message
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b'{"model":"\xff"}', b"[" * 100_000, b"{" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b'{"model":"\xff"}', b'{"model":"m","x":' + b"[" * 100_000]
+)
 def test_bytes_that_are_no_json_are_refused(body: bytes) -> None:
     assert "not valid JSON" in refusal(body).message
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+def test_a_body_that_is_nested_without_end_is_refused() -> None:
+    assert refusal(b'{"model":"m","x":' + DEEP + b"}").status == 400
+
+
+@given(st.binary() | st.sampled_from([b'{"error":{"message":"gr\xfc\xdfe"}}', b'{"x":' + DEEP + b"}"]))
+def test_no_bytes_of_a_provider_break_a_reader(body: bytes) -> None:
+    """What is read after a hold was taken must lead to a booking, whatever it is."""
+    assert read_error(500, body).status == 500
+    assert isinstance(answer_texts(body), list)
+    assert read_answer(body) in {None, "garbage"}
+    assert read_usage(body) is None
+    frame = read_frame(body)
+    assert frame is None or frame.usage is None
+
+
+def test_text_that_is_not_utf_8_is_not_read() -> None:
+    spoilt = b'{"choices":[{"delta":{"content":"gr\xfc\xdfe"}}]}'
+    assert read_frame(spoilt) is None
+    assert answer_texts(spoilt) == []
+    assert "gr" in read_error(400, b'{"error":{"message":"gr\xfc\xdfe"}}').message
 
 
 @pytest.mark.parametrize(
@@ -220,6 +246,19 @@ def test_bytes_that_are_no_json_are_refused(body: bytes) -> None:
 )
 def test_how_many_answers_are_paid_for(fields: str, count: int) -> None:
     assert answers(read(f'{{"model":"m"{fields}}}'.encode())) == count
+
+
+@pytest.mark.parametrize(
+    ("fields", "alias"),
+    [
+        ("", None),
+        (',"n_predict":9', "n_predict"),
+        (',"n_\\u0070redict":9', "n_predict"),
+        (',"x":{"n_predict":9},"y":"\\"n_predict\\":9"', None),
+    ],
+)
+def test_a_provider_s_own_name_for_a_governed_field_is_seen(fields: str, alias: str | None) -> None:
+    assert alias_in(f'{{"model":"m"{fields}}}'.encode(), ("n_predict", "n_cmpl")) == alias
 
 
 def test_prompts_are_counted_without_the_answers() -> None:
@@ -245,9 +284,12 @@ FRAMES = (
     ('{"choices":[{"delta":{"reasoning_content":"hm ","content":"Hi"}}]}', Frame("hm Hi")),
     ('{"choices":[{"delta":{"refusal":"No"}}]}', Frame("No")),
     (
-        '{"choices":[{"delta":{"reasoning_content":"hm ","tool_calls":['
-        '{"function":{"name":"f","arguments":"{}"}},{"index":1}]}}]}',
-        Frame("hm f{}"),
+        '{"choices":[{"delta":{"reasoning_content":"hm ","tool_calls":[{"function":{"name":"f"}},{}]}}]}',
+        Frame("hm f"),
+    ),
+    (
+        '{"choices":[{"delta":{"content":"x","tool_calls":[{"function":{"arguments":"{}"}}]}}]}',
+        Frame("x{}"),
     ),
     (f'{{"choices":[],"usage":{USAGE}}}', Frame("", REPORTED, only_usage=True)),
     (f'{{"choices":[{{"delta":{{}}}}],"usage":{USAGE}}}', Frame("", REPORTED)),

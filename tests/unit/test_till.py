@@ -144,11 +144,14 @@ def test_a_post_that_the_books_refuse_is_counted_and_keeps_its_hold_and_its_mone
 
 
 @pytest.mark.parametrize("written", [False, True], ids=["nothing written", "only the answer lost"])
-def test_nothing_is_lost_and_nothing_doubled_while_the_books_are_away(written: bool) -> None:
+@pytest.mark.parametrize("error", [ConnectionResetError("gone"), TimeoutError(), LookupError("a mistake")])
+def test_nothing_is_lost_and_nothing_doubled_while_the_books_are_away(
+    error: Exception, written: bool
+) -> None:
     async def flow() -> None:
         async with desk() as one:
             away = one.book.lost if written else one.book.faults
-            away["write_holds"].append(ConnectionResetError("gone"))
+            away["write_holds"].append(error)
             first = one.till.hold(a_hold(1))
             await until(lambda: one.till.failing)
             assert not first.done()
@@ -157,7 +160,7 @@ def test_nothing_is_lost_and_nothing_doubled_while_the_books_are_away(written: b
             await asyncio.gather(first, second)
             assert not one.till.failing
             assert set(one.books.holds) == {1, 2}
-            away["write_posts"].append(OSError("gone again"))
+            away["write_posts"].append(error)
             one.till.post(a_post(a_hold(1)), [])
             await one.till.posted()
             assert set(one.books.posts) == {1}

@@ -26,7 +26,10 @@ _tokens = msgspec.json.Decoder(_Tokens)
 
 def prompt_texts(body: bytes) -> list[str]:
     """All texts that a request puts before the model."""
-    request: dict[str, Any] = msgspec.json.decode(body)
+    try:
+        request: dict[str, Any] = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # in a field that nobody read before
+        return [body.decode("utf-8", "replace")]
     return _strings(request.get("messages", request.get("prompt", request.get("input"))))
 
 

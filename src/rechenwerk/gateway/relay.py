@@ -97,7 +97,7 @@ class Relay:
         """Decide what this answer is."""
         self.answer.status = status
         self.answer.headers = headers
-        kind = self.answer.header(b"content-type") or b""
+        kind = (self.answer.header(b"content-type") or b"").lower()
         self._streaming = status == 200 and kind.startswith(b"text/event-stream")
         if not self.begun.done():
             self.begun.set_result(self._streaming)

@@ -38,6 +38,7 @@ from rechenwerk.wire.openai import (
     Endpoint,
     Request,
     Splice,
+    alias_in,
     answer_texts,
     answers,
     asks_usage,
@@ -53,6 +54,7 @@ _log = logging.getLogger("rechenwerk.road")
 _TEMPLATE_TOKENS = 256
 """What a provider's chat template may add to a prompt, beyond the bytes of the body."""
 _EXPIRY_MARGIN = 120
+_MAX_IDEMPOTENCY_KEY = 255
 _EVENTS = b"text/event-stream; charset=utf-8"
 _MOST = (1 << 63) - 1
 _BOOKS_DOWN = unavailable(
@@ -136,11 +138,20 @@ class Road:
             return _no_plan(plan is not None, request.model, call.endpoint)
         if request.stream and call.endpoint == "embeddings":
             return bad_request("Embeddings cannot be streamed; leave stream out.", "stream")
+        if request.max_completion_tokens is not None and call.endpoint == "completions":
+            return bad_request(  # some providers read it here, others do not: then it would cap nothing
+                "max_completion_tokens is for chats; send max_tokens.", "max_completion_tokens"
+            )
         upstream = self._upstreams.get(plan.deployment.provider.id)
         if upstream is None:
             return unavailable(
                 f"The provider of {request.model!r} is not running; ask your operator.",
                 "provider_unavailable",
+            )
+        alias = alias_in(body, upstream.kind.aliases) if upstream.kind.aliases else None
+        if alias is not None:
+            return bad_request(
+                f"{alias} goes past the limits of this call; send max_tokens or n instead.", alias
             )
         if self._till.failing:
             return _BOOKS_DOWN
@@ -158,7 +169,8 @@ class Road:
         """Draw on budgets and limits, and enqueue the hold; it becomes durable while the provider thinks."""
         plan = call.plan
         deployment = plan.deployment
-        chosen = request.max_completion_tokens or request.max_tokens
+        # Providers differ in which of the two they believe.
+        chosen = max(request.max_completion_tokens or 0, request.max_tokens or 0)
         cap = 0 if call.endpoint == "embeddings" else (chosen or deployment.max_output_tokens)
         output = cap * (answers(request) if call.endpoint != "embeddings" else 1)
         bound = len(body) + _TEMPLATE_TOKENS
@@ -342,7 +354,7 @@ class Road:
         error = await relay.finished
         call.first_at = relay.first_at
         whole = error is None and relay.done
-        if not whole and error is None and relay.usage is None:
+        if not whole and error is None and relay.usage is None and not relay.failed:
             error = BrokenError("the provider ended the stream without its last event")
         if error is not None and not relay.client_gone:
             # An error after the first byte can only be an event; the client's SDK raises it.
@@ -383,6 +395,16 @@ class Road:
 
     async def _claim(self, http: HttpRequest, call: Call, name: bytes) -> Stored | None:
         """Answer a repeated call from what is stored; None when this call is the first."""
+        if not 1 <= len(name) <= _MAX_IDEMPOTENCY_KEY:
+            self._refuse(
+                http,
+                call,
+                bad_request(
+                    f"An Idempotency-Key has 1 to {_MAX_IDEMPOTENCY_KEY} characters, not {len(name)}.",
+                    code="idempotency_key_invalid",
+                ),
+            )
+            return Stored("different")
         digest = hashlib.sha256(call.endpoint.encode() + b"\0" + http.body).digest()
         try:
             stored = await self._source.claim(call.tenant.row, name.decode("latin-1"), digest)

@@ -116,9 +116,11 @@ class Lane(Generic[T]):
                 raise
             except BookError as error:
                 await self._part(items, error)
-            except OSError as error:
+            except Exception as error:  # whatever it is: a lane that ends would lose what it carries
                 if self.failing_since is None:
-                    _log.error("the books cannot be written: %s; trying on", error)
+                    _log.error(
+                        "the books cannot be written: %s; trying on", str(error) or type(error).__name__
+                    )
                     self.failing_since = self._loop.time()
                 await asyncio.sleep(_RETRY)
                 continue

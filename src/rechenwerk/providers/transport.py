@@ -88,7 +88,8 @@ class Exchange(asyncio.Protocol):
         self._sink: Sink | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._framed = False
-        self._keep_alive = True
+        self._head = False
+        self._paused = False
         self.idle_since = 0.0
         self.idle_limit = _IDLE_SECONDS
         self._total_at = 0.0
@@ -114,12 +115,14 @@ class Exchange(asyncio.Protocol):
     def pause(self) -> None:
         """Stop reading: the client is slower than the provider."""
         if self._transport is not None and not self._transport.is_closing():
+            self._paused = True
             self._transport.pause_reading()
             self._next_at = self._total_at
 
     def resume(self) -> None:
         """Read on."""
         if self._transport is not None and not self._transport.is_closing():
+            self._paused = False
             self._transport.resume_reading()
             self._next_at = self._pool.now() + self._pool.limits.between_bytes
 
@@ -150,10 +153,12 @@ class Exchange(asyncio.Protocol):
         self._next_at = self._pool.now() + self._pool.limits.between_bytes
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            reason = str(cause) if isinstance(cause, ValueError) else f"its answer cannot be read: {cause!r}"
+            self._fail(BrokenError(reason))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(BrokenError(f"the provider does not speak HTTP: {error}"))
-        except ValueError as error:
-            self._fail(BrokenError(str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The provider hung up, or we did."""
@@ -161,7 +166,7 @@ class Exchange(asyncio.Protocol):
         sink, self._sink = self._sink, None
         if sink is None:
             return
-        if self._headers and not self._framed and exc is None:
+        if self._head and not self._framed and exc is None:
             sink.end()  # RFC 9112, 6.3: without a length the body ends with the connection
         else:
             sink.broken(BrokenError("the provider hung up before its answer was complete"))
@@ -169,9 +174,12 @@ class Exchange(asyncio.Protocol):
     # -- httptools --------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """A new answer."""
+        """A new answer; one that nobody asked for must not be taken for that of the next request."""
+        if self._sink is None:
+            self.abort()
         self._headers = []
         self._framed = False
+        self._head = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
@@ -188,6 +196,7 @@ class Exchange(asyncio.Protocol):
         """Hand the head over, unless it is interim (1xx)."""
         status = self._parser.get_status_code()
         if status >= 200 and self._sink is not None:
+            self._head = True
             self._sink.head(status, self._headers)
 
     def on_body(self, body: bytes) -> None:
@@ -200,12 +209,15 @@ class Exchange(asyncio.Protocol):
         if self._parser.get_status_code() < 200:
             return
         sink, self._sink = self._sink, None
+        if sink is None:
+            return
+        if self._paused:
+            self.resume()
         if self._parser.should_keep_alive() and self._framed:
             self._pool.park(self)
         elif self._transport is not None:
             self._transport.close()
-        if sink is not None:
-            sink.end()
+        sink.end()
 
     @property
     def closing(self) -> bool:
@@ -230,6 +242,7 @@ class Pool:
         self._context = (context or ssl.create_default_context()) if target.tls else None
         self._idle: deque[Exchange] = deque()
         self._all: set[Exchange] = set()
+        self._connecting = 0
         self._retired = False
         self._timer = self._loop.call_later(_TICK, self._tick)
 
@@ -250,6 +263,7 @@ class Pool:
 
     async def _connect(self) -> Exchange:
         target = self.target
+        self._connecting += 1
         try:
             async with asyncio.timeout(self.limits.connect):
                 _, exchange = await self._loop.create_connection(
@@ -258,6 +272,8 @@ class Pool:
         except (OSError, TimeoutError, ssl.SSLError) as error:
             reason = str(error) or "no answer in time"
             raise ConnectError(f"no connection to {target.authority}: {reason}") from error
+        finally:
+            self._connecting -= 1
         self._all.add(exchange)
         return exchange
 
@@ -282,7 +298,7 @@ class Pool:
         # The left end was idle longest: `send` takes from the right.
         while self._idle and now - self._idle[0].idle_since > self._idle[0].idle_limit:
             self._idle.popleft().abort()
-        if self._retired and not self._all:
+        if self._retired and not self._all and not self._connecting:
             return
         self._timer = self._loop.call_later(_TICK, self._tick)
 

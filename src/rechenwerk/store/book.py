@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.prepared_stmt import PreparedStatement
 
 from rechenwerk.base.errors import BookError, FencedError
 from rechenwerk.ledger.ports import Accounts, Grant, Hold, Post
@@ -108,23 +109,37 @@ class _Writer:
 
     Args:
         url: of the database.
+        query: the statement that writes a batch; it is one transaction.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, query: str) -> None:
         self._url = url
+        self._query = query
         self._connection: asyncpg.Connection | None = None
+        self._statement: PreparedStatement | None = None
 
-    async def write(self, query: str, *args: object) -> None:
-        """Run one statement, which is one transaction.
+    async def write(self, *args: object) -> None:
+        """Run the statement.
 
         Raises:
             FencedError, BookError, OSError: see `ledger.ports.Book.write_posts`.
         """
         try:
             if self._connection is None or self._connection.is_closed():
+                self._statement = None
                 self._connection = await asyncpg.connect(self._url, timeout=5, server_settings=dict(_PLANNER))
-            await self._connection.fetchval(query, *args)
-        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError, EOFError) as error:
+            if self._statement is None:
+                self._statement = await self._connection.prepare(self._query)
+            await self._statement.fetchval(*args)
+        except (
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # asyncpg's word for a connection that died at a bad moment
+            asyncpg.PostgresConnectionError,
+            TimeoutError,
+            EOFError,
+        ) as error:
+            if self._connection is not None:
+                self._connection.terminate()
             raise OSError(str(error) or type(error).__name__) from error
         except (
             asyncpg.OperatorInterventionError,
@@ -158,8 +173,8 @@ class PostgresBook:
     def __init__(self, url: str, name: str) -> None:
         self._url = url
         self._name = name
-        self._holds = _Writer(url)
-        self._posts = _Writer(url)
+        self._holds = _Writer(url, _HOLDS)
+        self._posts = _Writer(url, _POSTS)
         self._listener: asyncpg.Connection | None = None
         self._pool: asyncpg.Pool | None = None
         self._process = 0
@@ -195,7 +210,7 @@ class PostgresBook:
         try:
             self._listener = await asyncpg.connect(self._url, timeout=5)
             await self._listener.add_listener("rechenwerk_recall", self._heard)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
 
     def _heard(
@@ -207,14 +222,13 @@ class PostgresBook:
 
     async def write_holds(self, holds: Sequence[Hold]) -> None:
         """See `ledger.ports.Book`."""
-        await self._holds.write(_HOLDS, self._process, [_hold_row(hold) for hold in holds])
+        await self._holds.write(self._process, [_hold_row(hold) for hold in holds])
 
     async def write_posts(self, posts: Sequence[Post]) -> None:
         """See `ledger.ports.Book`."""
         try:
-            await self._posts.write(
-                _POSTS, self._process, [_post_row(post) for post in posts], _transfer_rows(posts)
-            )
+            rows = [_post_row(post) for post in posts]
+            await self._posts.write(self._process, rows, _transfer_rows(posts))
         except _SettledError:
             left = await self._unsettled(posts)
             if left:
@@ -224,7 +238,7 @@ class PostgresBook:
         """Those posts whose hold is still there; the others were written before, or by the sweeper."""
         try:
             rows = await self.pool.fetch("select id from hold where id = any($1)", [p.hold.id for p in posts])
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
         open_holds = {row["id"] for row in rows}
         return [post for post in posts if post.hold.id in open_holds]
@@ -259,7 +273,7 @@ class PostgresBook:
             rows = await self.pool.fetch(
                 "select kind, id from ensure_accounts($1, $2, $3)", organisation, project, contract
             )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
         return Accounts(**{row["kind"]: row["id"] for row in rows})
 
@@ -280,7 +294,7 @@ class PostgresBook:
             return await self.pool.fetchrow(query, *args)
         except asyncpg.NoDataFoundError:
             raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
 
     async def close(self) -> None:

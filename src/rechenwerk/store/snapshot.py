@@ -45,7 +45,7 @@ def _reaching() -> Iterator[None]:
     """What goes wrong between us and the database is an OSError, as the gateway's protocol says."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise OSError(str(error) or type(error).__name__) from error
 
 

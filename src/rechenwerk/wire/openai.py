@@ -6,6 +6,7 @@ Shapes: the OpenAI API reference (chat completions, completions, embeddings, err
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -45,6 +46,9 @@ _GOVERNED = (
 _QUOTED = re.compile(b'"(?:' + b"|".join(_GOVERNED) + b')"')
 _TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\],:]', re.DOTALL)
 _SPACE = b" \t\r\n"
+_MOST = 1 << 31
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises: wrong JSON or shape, text that is not UTF-8, nesting without end."""
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -112,16 +116,30 @@ def read_request(body: bytes) -> Request | Refusal:
             return bad_request('You must name a model: add "model"; GET /v1/models lists them.', "model")
         param = path.group(1) if path else None
         return bad_request(f"Invalid value for {param or 'the body'}: {_PATH.sub('', text)}.", param)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return bad_request(f"The body is not valid JSON: {error}. Send one JSON object as application/json.")
     for field in ("max_tokens", "max_completion_tokens", "n", "best_of"):
         value = getattr(request, field)
-        if value is not None and not 1 <= value <= 1 << 31:
+        if value is not None and value < 1:
             return bad_request(f"{field} must be at least 1, not {value}.", field, "integer_below_min_value")
+        if value is not None and value > _MOST:
+            return bad_request(
+                f"{field} must be at most {_MOST}, not {value}.", field, "integer_above_max_value"
+            )
     twice = _ambiguous(body)
     if twice:
         return bad_request(f"The field {twice!r} stands twice in the body; send it once.", twice)
     return request
+
+
+def alias_in(body: bytes, aliases: Sequence[str]) -> str | None:
+    """A provider's own name for something that is governed, if the body uses one.
+
+    It would win over what the hold was made for.
+    """
+    if b"\\u00" in body or any(b'"%s"' % name.encode() in body for name in aliases):
+        return next((member.name for member in members(body) if member.name in aliases), None)
+    return None
 
 
 def answers(request: Request) -> int:
@@ -236,7 +254,7 @@ def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
         return None
     try:
         seen = _raw_usage.decode(text)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
     prompt, completion = seen.prompt_tokens, seen.completion_tokens or 0
     cached = (seen.prompt_tokens_details and seen.prompt_tokens_details.cached_tokens) or 0
@@ -278,7 +296,7 @@ def read_answer(body: bytes) -> Reported | Literal["garbage"] | None:
     """Usage from a whole answer; ``garbage`` when the body is no JSON object."""
     try:
         return read_usage(_answer.decode(body).usage)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return "garbage"
 
 
@@ -334,21 +352,21 @@ def _produced(choice: _Choice) -> str:
     part = choice.delta or choice.message
     if part is None:
         return choice.text or ""
+    said = (part.reasoning_content or "") + (part.content or part.refusal or "")
     if part.tool_calls:
-        calls = "".join(
+        said += "".join(
             (call.function.name or "") + (call.function.arguments or "")
             for call in part.tool_calls
             if call.function
         )
-        return (part.content or "") + calls
-    return (part.reasoning_content or "") + (part.content or part.refusal or "")
+    return said
 
 
 def read_frame(data: bytes) -> Frame | None:
     """Read the data of one event; None when it is not a chunk (a comment, ``[DONE]``, garbage)."""
     try:
         chunk = _chunk.decode(data)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
     choices = chunk.choices
     text = _produced(choices[0]) if len(choices) == 1 else "".join(_produced(choice) for choice in choices)
@@ -360,7 +378,7 @@ def answer_texts(body: bytes) -> list[tuple[str, bool]]:
     """The text of every choice of a whole answer, and whether it ended by itself, for counting."""
     try:
         choices = _chunk.decode(body).choices
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return []
     return [(_produced(choice), choice.finish_reason in {"stop", "tool_calls"}) for choice in choices]
 
@@ -394,7 +412,7 @@ def read_error(status: int, body: bytes) -> Refusal:
     """A provider's error in whatever shape it came, as a refusal in ours."""
     try:
         seen = _error_body.decode(body)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         seen = _ErrorBody(message=body[:300].decode("utf-8", "replace").strip() or None)
     detail = seen.error
     if isinstance(detail, str):

@@ -57,6 +57,6 @@ class EventCutter:
 def event_data(event: bytes) -> bytes:
     """The data of an event: its ``data`` lines joined; empty for comments."""
     if event.startswith(b"data: ") and event.count(b"\n") == 2:
-        return event[6:-2].rstrip(b"\r")
+        return event[6:].rstrip(b"\r\n")
     lines = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join(lines)
