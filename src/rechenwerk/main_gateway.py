@@ -92,7 +92,7 @@ class Gateway:
             metrics.refused,
         )
         app = App(self.road, self.tenants, self.till, metrics, ids)
-        self.server = Server(app, settings, app.request_id)
+        self.server = Server(app, settings, app.request_id, app.gate)
         await self.tenants.refresh()
         self.till.start()
         loop = asyncio.get_running_loop()

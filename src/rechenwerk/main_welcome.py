@@ -154,6 +154,7 @@ def show(console: Console, welcome: Welcome) -> None:
         f"\nReady: models [cyan]{welcome.url}/v1[/cyan], office [cyan]{welcome.office_url}[/cyan]."
         " Ctrl-C ends it and loses nothing.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -148,6 +148,22 @@ def test_a_chunked_body_and_one_that_waits_for_leave(database_url: str) -> None:
     run(flow, database_url)
 
 
+def test_a_stranger_cannot_make_us_keep_a_large_body(database_url: str) -> None:
+    async def flow(house: House) -> None:
+        for framing in ("content-length: 1000000", "transfer-encoding: chunked"):
+            for authorization in ("x-nothing: 1", "authorization: Bearer rw-nobody"):
+                client = await house.client()
+                lines = ("POST /v1/chat/completions HTTP/1.1", "host: here", authorization, framing, "", "")
+                client.send("\r\n".join(lines).encode())
+                answer = await client.answer()
+                assert answer.status == 401
+                assert await client.ended()
+                client.vanish()
+        await house.idle()
+
+    run(flow, database_url)
+
+
 def test_head_requests(database_url: str) -> None:
     async def flow(house: House) -> None:
         client = await house.client()
@@ -216,16 +232,18 @@ NONSENSE = (
     b"hello\r\n\r\n",
     b"GET /v1/models HTTP/9.9\r\n\r\n",
     b"GET /v1/models HTTP/1.1\r\nbad header\r\n\r\n",
-    b"POST / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     b"POST / HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
     b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
-    b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+)
+BAD_FRAMING = (
+    ("transfer-encoding: chunked",),
+    ("content-length: 5", "transfer-encoding: chunked"),
 )
 
 
 def test_nonsense(database_url: str) -> None:
     async def flow(house: House) -> None:
-        for data in NONSENSE:
+        for data in (*NONSENSE, *(house.head(*lines) + b"zz\r\n" for lines in BAD_FRAMING)):
             client = await house.client()
             client.send(data)
             refused(await client.answer(), 400, "malformed_request")

@@ -105,6 +105,11 @@ class App:
                 ),
             )
 
+    def gate(self, http: HttpRequest) -> Refusal | None:
+        """Why the sender of this head may not send a large body, if so."""
+        tenant = self._authenticate(http)
+        return tenant if isinstance(tenant, Refusal) else None
+
     # -- who is it --------------------------------------------------------------------------------
 
     def _authenticate(self, http: HttpRequest, scope: str = "inference") -> Tenant | Refusal:

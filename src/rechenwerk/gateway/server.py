@@ -27,6 +27,8 @@ _STATUS = MappingProxyType(
     {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 )
 _MAX_PIPELINED = 32
+_LARGE = 65_536
+"""Bytes of a body that a stranger may make us keep."""
 _TICK = 0.5
 _LINGER = 1.0
 """Seconds that a client who is turned away may go on sending, so that it comes to read why: RFC 9112, 9.6."""
@@ -56,6 +58,7 @@ class HttpRequest:
 
 
 App = Callable[[HttpRequest], Awaitable[None]]
+Gate = Callable[[HttpRequest], Refusal | None]
 
 
 class Connection(asyncio.Protocol):
@@ -324,7 +327,21 @@ class Connection(asyncio.Protocol):
             self._head_too_large()
         elif length is not None and (not length.isdigit() or int(length) > self._settings.max_body):
             self._too_large()
-        elif request.headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+        elif b"transfer-encoding" in request.headers or (length is not None and int(length) > _LARGE):
+            self._check_large(request)
+        else:
+            self._continue(request)
+
+    def _check_large(self, request: HttpRequest) -> None:
+        """Take a large body, or one of unknown size, only from somebody who may send it."""
+        refusal = self._server.gate(request)
+        if refusal is not None:
+            self._reject(refusal)
+        else:
+            self._continue(request)
+
+    def _continue(self, request: HttpRequest) -> None:
+        if request.headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -385,14 +402,16 @@ class Server:
         app: serves one request; must answer through ``request.connection``.
         settings: limits and timeouts.
         request_id: makes the header line that names an answer to what never became a request.
+        gate: judges by its head whether a request with a large body may send it.
 
     Attributes:
         serving: requests under way, those of clients that are gone included.
         rejected: connections turned away before they made a request.
     """
 
-    def __init__(self, app: App, settings: Settings, request_id: Callable[[], bytes]) -> None:
+    def __init__(self, app: App, settings: Settings, request_id: Callable[[], bytes], gate: Gate) -> None:
         self.app = app
+        self.gate = gate
         self.request_id = request_id
         self.settings = settings
         self.loop = asyncio.get_running_loop()
