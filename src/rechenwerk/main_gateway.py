@@ -24,6 +24,7 @@ from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.gateway.app import App
 from rechenwerk.gateway.call import Exit
+from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.road import Road
@@ -85,7 +86,7 @@ class Gateway:
             self.till,
             Exit(self.till, self._clock, metrics),
             self.upstreams,
-            self.source,
+            Answers(self.source),
             ids,
             self._clock,
             settings,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
 
@@ -14,7 +13,6 @@ from rechenwerk.base.errors import (
     BrokenError,
     ConnectError,
     ProviderError,
-    RechenwerkError,
     Refusal,
     bad_request,
     unavailable,
@@ -23,9 +21,10 @@ from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings
 from rechenwerk.gateway.call import Call, Exit
 from rechenwerk.gateway.counting import count
+from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.limits import limit_headers, refuse_guard
-from rechenwerk.gateway.ports import Source, Stored
+from rechenwerk.gateway.refusals import BOOKS_DOWN, bad_gateway, no_plan, provider_refused
 from rechenwerk.gateway.relay import Relay
 from rechenwerk.gateway.server import JSON, HttpRequest
 from rechenwerk.gateway.tenants import Plan, Tenant, Tenants
@@ -45,7 +44,6 @@ from rechenwerk.wire.openai import (
     error_event,
     prompts,
     read_answer,
-    read_error,
     read_request,
     splice,
 )
@@ -54,12 +52,8 @@ _log = logging.getLogger("rechenwerk.road")
 _TEMPLATE_TOKENS = 256
 """What a provider's chat template may add to a prompt, beyond the bytes of the body."""
 _EXPIRY_MARGIN = 120
-_MAX_IDEMPOTENCY_KEY = 255
 _EVENTS = b"text/event-stream; charset=utf-8"
 _MOST = (1 << 63) - 1
-_BOOKS_DOWN = unavailable(
-    "The books cannot be written right now, so nothing is served; try again soon.", "books_unavailable"
-)
 
 
 class Road:
@@ -71,7 +65,7 @@ class Road:
         till: holds and posts.
         exits: the one exit of every call.
         upstreams: providers.
-        source: stored answers of calls with an Idempotency-Key.
+        answers: of calls with an Idempotency-Key.
         ids: call ids.
         clock: time.
         settings: timeouts.
@@ -85,7 +79,7 @@ class Road:
         till: Till,
         exits: Exit,
         upstreams: Upstreams,
-        source: Source,
+        answers: Answers,
         ids: CallIds,
         clock: Clock,
         settings: Settings,
@@ -96,7 +90,7 @@ class Road:
         self._till = till
         self._exit = exits
         self._upstreams = upstreams
-        self._source = source
+        self._answers = answers
         self._ids = ids
         self._clock = clock
         self._settings = settings
@@ -107,18 +101,31 @@ class Road:
     async def serve(self, http: HttpRequest, tenant: Tenant, endpoint: Endpoint) -> None:
         """Serve one call of an authenticated client."""
         call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint)
-        name = http.headers.get(b"idempotency-key")
-        if name is not None:
-            stored = await self._claim(http, call, name)
-            if stored is not None:
-                return
-        refusal = await self._prepare(call, http.body)
-        if refusal is None and call.request.stream:
-            await self._stream(http, call)
-        elif refusal is None:
-            await self._unary(http, call)
+        stored = await self._answers.claim(http, call)
+        if isinstance(stored, Refusal):
+            self._refuse(http, call, stored)
+        elif stored is not None:
+            kind = b"content-type: %s\r\nidempotent-replayed: true\r\n" % stored.content_type.encode()
+            http.connection.respond(stored.status, kind + self._headers(call), stored.body)
         else:
+            await self._travel(http, call)
+
+    async def _travel(self, http: HttpRequest, call: Call) -> None:
+        refusal = await self._prepare(call, http.body)
+        if refusal is not None:
             await self._answer(http, call, refusal)
+            return
+        try:
+            if call.request.stream:
+                await self._stream(http, call)
+            else:
+                await self._unary(http, call)
+        finally:
+            if (
+                not call.settled
+            ):  # an error of ours: whatever happened, the call does not leave the books open
+                await call.durable
+                self._exit.unresolved(call, "an error inside the gateway", 500)
 
     def cancel_all(self) -> None:
         """Hang up on all providers that still stream: the process is about to end."""
@@ -135,7 +142,7 @@ class Road:
         call.request = request
         plan = self._tenants.plan(call.tenant.row.organisation, request.model, call.endpoint)
         if not isinstance(plan, Plan):
-            return _no_plan(plan is not None, request.model, call.endpoint)
+            return no_plan(plan is not None, request.model, call.endpoint)
         if request.stream and call.endpoint == "embeddings":
             return bad_request("Embeddings cannot be streamed; leave stream out.", "stream")
         if request.max_completion_tokens is not None and call.endpoint == "completions":
@@ -154,7 +161,7 @@ class Road:
                 f"{alias} goes past the limits of this call; send max_tokens or n instead.", alias
             )
         if self._till.failing:
-            return _BOOKS_DOWN
+            return BOOKS_DOWN
         call.plan = plan
         call.upstream = upstream
         row = call.tenant.row
@@ -163,7 +170,7 @@ class Road:
             return await self._hold(call, request, body)
         except OSError as error:
             _log.warning("the books cannot be reached: %s", error)
-            return _BOOKS_DOWN
+            return BOOKS_DOWN
 
     async def _hold(self, call: Call, request: Request, body: bytes) -> Refusal | None:
         """Draw on budgets and limits, and enqueue the hold; it becomes durable while the provider thinks."""
@@ -254,13 +261,13 @@ class Road:
             await self._answer(http, call, refusal)
             return
         http.connection.respond(200, JSON + self._headers(call), answer.body)
-        await self._keep(http, call, 200, "application/json", answer.body)
+        await self._answers.keep(http, call, "application/json", answer.body)
 
     async def _settle_answer(self, call: Call, answer: Answer) -> Refusal | None:
         """Book a whole answer; a refusal when it is none that the client can use."""
         reported = read_answer(answer.body)
         if answer.status >= 300:
-            refusal = _provider_refused(answer)
+            refusal = provider_refused(answer)
             if isinstance(reported, (str, type(None))):
                 self._exit.void(call, f"the provider answered {answer.status}", refusal.status)
             else:
@@ -269,7 +276,7 @@ class Road:
         if reported == "garbage":
             reason = "the provider's answer is not JSON"
             self._exit.unresolved(call, reason, 502)
-            return _bad_gateway(reason)
+            return bad_gateway(reason)
         first_only = call.upstream.kind.usage_of_first_choice and answers(call.request) > 1
         if reported is not None and not first_only:
             self._exit.posted(call, reported, 200)
@@ -301,7 +308,7 @@ class Road:
                 "The provider cannot be reached; try again, or ask your operator.", "provider_unavailable"
             )
         self._exit.unresolved(call, str(error), 502)
-        return _bad_gateway(str(error))
+        return bad_gateway(str(error))
 
     # -- stops 5 to 7, streams --------------------------------------------------------------------
 
@@ -328,7 +335,7 @@ class Road:
                 refusal = await self._settle_answer(call, relay.answer)
                 if refusal is None:  # a provider that does not stream: its whole answer is still an answer
                     http.connection.respond(200, JSON + self._headers(call), relay.answer.body)
-                    await self._keep(http, call, 200, "application/json", relay.answer.body)
+                    await self._answers.keep(http, call, "application/json", relay.answer.body)
                     return
         except ProviderError as error:
             refusal = await self._provider_failed(call, error)
@@ -345,9 +352,9 @@ class Road:
         finally:
             self._relays.discard(relay)
         if whole and relay.record is not None:
-            await self._keep(http, call, 200, _EVENTS.decode(), bytes(relay.record))
+            await self._answers.keep(http, call, _EVENTS.decode(), bytes(relay.record))
         else:
-            await self._release(http, call)
+            await self._answers.release(http, call)
 
     async def _end_stream(self, http: HttpRequest, call: Call, relay: Relay) -> bool:
         """Book a stream that came to its end, good or bad; True when the client could have all of it."""
@@ -358,7 +365,7 @@ class Road:
             error = BrokenError("the provider ended the stream without its last event")
         if error is not None and not relay.client_gone:
             # An error after the first byte can only be an event; the client's SDK raises it.
-            http.connection.send(error_event(_bad_gateway(str(error))))
+            http.connection.send(error_event(bad_gateway(str(error))))
         http.connection.end()
         if relay.usage is not None and not relay.failed:
             self._exit.posted(call, relay.usage, 200)
@@ -389,104 +396,4 @@ class Road:
 
     async def _answer(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
         self._refuse(http, call, refusal)
-        await self._release(http, call)
-
-    # -- Idempotency-Key --------------------------------------------------------------------------
-
-    async def _claim(self, http: HttpRequest, call: Call, name: bytes) -> Stored | None:
-        """Answer a repeated call from what is stored; None when this call is the first."""
-        if not 1 <= len(name) <= _MAX_IDEMPOTENCY_KEY:
-            self._refuse(
-                http,
-                call,
-                bad_request(
-                    f"An Idempotency-Key has 1 to {_MAX_IDEMPOTENCY_KEY} characters, not {len(name)}.",
-                    code="idempotency_key_invalid",
-                ),
-            )
-            return Stored("different")
-        digest = hashlib.sha256(call.endpoint.encode() + b"\0" + http.body).digest()
-        try:
-            stored = await self._source.claim(call.tenant.row, name.decode("latin-1"), digest)
-        except (OSError, RechenwerkError):
-            self._refuse(http, call, _BOOKS_DOWN)
-            return Stored("running")
-        if stored.state == "mine":
-            return None
-        if stored.state == "done":
-            headers = b"content-type: %s\r\nidempotent-replayed: true\r\n" % stored.content_type.encode()
-            http.connection.respond(stored.status, headers + self._headers(call), stored.body)
-        elif stored.state == "running":
-            self._refuse(
-                http,
-                call,
-                bad_request(
-                    "A call with this Idempotency-Key is still running; wait for it.",
-                    code="idempotency_in_progress",
-                    status=409,
-                ),
-            )
-        else:
-            self._refuse(
-                http,
-                call,
-                bad_request(
-                    "This Idempotency-Key was used with another body; use a new key.",
-                    code="idempotency_key_reused",
-                    status=422,
-                ),
-            )
-        return stored
-
-    async def _keep(self, http: HttpRequest, call: Call, status: int, kind: str, body: bytes) -> None:
-        name = http.headers.get(b"idempotency-key")
-        if name is not None:
-            await self._source.keep(
-                call.tenant.row, name.decode("latin-1"), Stored("done", status, kind, body, call.id)
-            )
-
-    async def _release(self, http: HttpRequest, call: Call) -> None:
-        """A call without a whole answer may be tried again under its Idempotency-Key."""
-        name = http.headers.get(b"idempotency-key")
-        if name is not None:
-            await self._source.release(call.tenant.row, name.decode("latin-1"))
-
-
-def _no_plan(exists: bool, model: str, endpoint: Endpoint) -> Refusal:
-    if exists:
-        return bad_request(
-            f"The model {model!r} does not serve {endpoint}; GET /v1/models lists the models.",
-            "model",
-            "endpoint_not_supported",
-        )
-    return bad_request(
-        f"The model {model!r} does not exist or you do not have access to it; GET /v1/models lists yours.",
-        "model",
-        "model_not_found",
-        404,
-    )
-
-
-def _bad_gateway(reason: str) -> Refusal:
-    return unavailable(f"The call failed: {reason}. Try again.", "provider_failed", 502, None)
-
-
-def _provider_refused(answer: Answer) -> Refusal:
-    """A provider's error as the client may see it: our credentials are not the client's business."""
-    refusal = read_error(answer.status, answer.body)
-    if answer.status in {401, 403, 407}:
-        return unavailable(
-            "The provider does not accept this installation's credentials; tell your operator.",
-            "provider_credentials",
-            502,
-            None,
-        )
-    if answer.status >= 300 and answer.status < 400:
-        return _bad_gateway(f"the provider redirects ({answer.status})")
-    retry = answer.header(b"retry-after")
-    seconds = int(retry) if retry is not None and retry.isdigit() else None
-    status = answer.status if answer.status in _KNOWN else (502 if answer.status >= 500 else 400)
-    return Refusal(status, refusal.type, refusal.code, refusal.message, refusal.param, seconds)
-
-
-_KNOWN = frozenset({400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504})
+        await self._answers.release(http, call)
