@@ -343,9 +343,10 @@ def test_limits_per_minute_hold_across_processes(database_url: str, unit: str, l
 async def _per_minute(url: str, fake: FakeProvider, unit: str, limit: int, need: int) -> None:
     body = chat_body(200, text="word " * 40, x_fake={"answer_tokens": 100})
     async with priced(url, fake) as there:
+        guards = (Guard(unit, "minute", limit),)
+        tenants = [await there.tenant(name, project=guards) for name in ("first", "second")]
         with processes(url, 3) as addresses:
-            for attempt in ("first", "second"):
-                tenant = await there.tenant(attempt, project=(Guard(unit, "minute", limit),))
+            for tenant in tenants:
                 before = await there.pool.fetchval("select count(*) from call")
                 rush = Rush(there, tenant, body, BUDGET)
                 began = time.time() // 60

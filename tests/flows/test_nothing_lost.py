@@ -335,7 +335,7 @@ async def _kill_gateways(url: str, fake: FakeProvider, stack: ExitStack) -> None
         await there.configure(CONFIG.format(kind="openai", url=fake.base_url))
         tenant = await there.tenant(project=(Guard("money", "day", EUR),), key=(Guard("calls", "now", 100),))
         first = stack.enter_context(gateway_process(url, SILENCE="1"))
-        # The provider thinks longer than a commit takes: see `Till` for what is durable when.
+        # Longer than a commit takes: a hold becomes durable while the provider thinks, not before.
         load = Load(tenant.key, [first.address], {"latency_ms": 150, "pace_ms": 4})
         running = first
         async with asyncio.TaskGroup() as group:
@@ -361,7 +361,8 @@ async def _kill_gateways(url: str, fake: FakeProvider, stack: ExitStack) -> None
         assert await there.pool.fetchval("select sum(posted) from slice") == sum(
             row["charged"] for row in rows
         )
-        stuck = "select count(*) from slice s join process p on p.id = s.process_id" + (
+        stuck = (
+            "select count(*) from slice s join process p on p.id = s.process_id"
             " where p.ended_at is not null and s.granted <> s.posted"
         )
         assert await there.pool.fetchval(stuck) == 0
@@ -456,12 +457,9 @@ async def _once(url: str) -> None:
         assert await second.beat(5.0) == 2
         assert await second.beat(5.0) == 0
         before = await _books(there)
-        with pytest.raises(FencedError):
-            await first.write_posts(posts)
-        with pytest.raises(FencedError):
-            await first.write_holds(holds)
-        with pytest.raises(FencedError):
-            await first.beat(5.0)
+        for late in (first.write_posts(posts), first.write_holds(holds), first.beat(5.0)):
+            with pytest.raises(FencedError):
+                await late
         assert await _books(there) == before
         outcomes = Counter(row["outcome"] for row in before[0])
         assert outcomes == {"posted": 2, "unresolved": 2}
