@@ -20,6 +20,9 @@ import asyncpg
 from rechenwerk.store.database import start_embedded
 from rechenwerk.store.migrate import migrate
 
+SPOOL = Path(tempfile.gettempdir()) / "rechenwerk-test-spool"
+"""Where gateway processes of the tests note their intents."""
+
 
 class Server:
     """A running server with a migrated template database."""

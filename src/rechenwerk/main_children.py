@@ -86,7 +86,11 @@ class GatewayProcess:
         if shared:
             self._command.append("--shared")
         # In the environment, not among the arguments: a password must not show in the process list.
-        self._environment = {**os.environ, "RECHENWERK_DATABASE_URL": database_url}
+        self._environment = {
+            "RECHENWERK_SPOOL": str(log.parent / "spool"),
+            **os.environ,
+            "RECHENWERK_DATABASE_URL": database_url,
+        }
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 

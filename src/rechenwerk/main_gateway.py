@@ -14,7 +14,9 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import uvloop
 
@@ -54,7 +56,7 @@ class Gateway:
         self._environment = environment
         self._clock = SystemClock()
         self.fenced = asyncio.Event()
-        self.book = PostgresBook(settings.database_url, name)
+        self.book = PostgresBook(settings.database_url, name, _spool(settings))
         self.till = Till(self.book, self.fenced)
         self.leases = Leases(self.book, self.till, self._clock)
         self._tasks: list[asyncio.Task[None]] = []
@@ -184,6 +186,10 @@ def main() -> int:
     except RechenwerkError as error:
         print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
         return 1
+
+
+def _spool(settings: Settings) -> Path:
+    return Path(settings.spool or Path(tempfile.gettempdir()) / f"rechenwerk-{os.getuid()}")
 
 
 def _url(text: str) -> dict[str, str]:

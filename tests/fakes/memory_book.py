@@ -161,6 +161,7 @@ class MemoryBook:
         self.entered: dict[str, int] = defaultdict(int)
         self.commits: dict[str, list[list[int]]] = defaultdict(list)
         self.poison: set[int] = set()
+        self.intents: list[int] = []
         self.fenced = False
         self.deaf = False
 
@@ -169,6 +170,9 @@ class MemoryBook:
         self.number = len(self.books.processes)
         self.books.processes[self.number] = self
         return self.number
+
+    def intend(self, hold: Hold) -> None:
+        self.intents.append(hold.id)
 
     async def write_holds(self, holds: Sequence[Hold]) -> None:
         await self._write("write_holds", [hold.id for hold in holds], lambda: self.books.take(holds))

@@ -21,6 +21,7 @@ from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.book import PostgresBook
 from rechenwerk.store.control import open_desk
+from tests.postgres import SPOOL
 
 DEFAULT = (resources.files("rechenwerk.office") / "default.toml").read_text(encoding="utf-8")
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
@@ -98,7 +99,7 @@ class Bookkeeper:
 
     def __init__(self, office: Office, database_url: str) -> None:
         self._office = office
-        self._book = PostgresBook(database_url, "test")
+        self._book = PostgresBook(database_url, "test", SPOOL)
         self._ids = CallIds(office.clock, 1000)
         office.runner.run(self._book.open(lambda *_: None))
 

@@ -24,6 +24,7 @@ from rechenwerk.store.book import PostgresBook
 from tests.caller import Line, Reply, ask, chat_body, many_files
 from tests.fakes.provider import FakeProvider, running_fake
 from tests.installation import CONFIG, Tenant, Town, gateway, gateway_process, town
+from tests.postgres import SPOOL
 
 BUDGET = 5 * NANO
 PRICED = CONFIG.replace('input = "1.50", cached_input = "0.75", output = "3.00"', 'output = "99.9"')
@@ -422,7 +423,7 @@ class Flaky(PostgresBook):
     """A book whose leases can fail, before or after the database has done its part."""
 
     def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, name)
+        super().__init__(url, name, SPOOL)
         self.fail_guard = 0
         self.fail_after = False
 

@@ -29,7 +29,7 @@ from rechenwerk.store.book import PostgresBook
 from tests.caller import Line, Reply, ask, chat_body
 from tests.fakes.provider import FakeProvider, Record, running_fake
 from tests.installation import CONFIG, Town, gateway, gateway_process, town
-from tests.postgres import Postmaster
+from tests.postgres import SPOOL, Postmaster
 
 EUR = 1_000_000_000
 
@@ -335,8 +335,8 @@ async def _kill_gateways(url: str, fake: FakeProvider, stack: ExitStack) -> None
         await there.configure(CONFIG.format(kind="openai", url=fake.base_url))
         tenant = await there.tenant(project=(Guard("money", "day", EUR),), key=(Guard("calls", "now", 100),))
         first = stack.enter_context(gateway_process(url, SILENCE="1"))
-        # Longer than a commit takes: a hold becomes durable while the provider thinks, not before.
-        load = Load(tenant.key, [first.address], {"latency_ms": 150, "pace_ms": 4})
+        # The provider answers faster than a commit: a hold may still be on its way when the gateway dies.
+        load = Load(tenant.key, [first.address], {"latency_ms": 0, "pace_ms": 4})
         running = first
         async with asyncio.TaskGroup() as group:
             for place in range(40):
@@ -435,7 +435,7 @@ async def _once(url: str) -> None:
     async with town(url) as there:
         await there.configure(CONFIG.format(kind="openai", url="http://127.0.0.1:9/v1"))
         tenant = await there.tenant(project=(Guard("money", "total", EUR),))
-        books = [PostgresBook(url, "first"), PostgresBook(url, "second")]
+        books = [PostgresBook(url, "first", SPOOL), PostgresBook(url, "second", SPOOL)]
         numbers = [await book.open(lambda *_: None) for book in books]
         assert numbers == [0, 1]
         first, second = books

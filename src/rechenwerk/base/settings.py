@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Values of all settings; times in seconds, sizes in bytes."""
 
     database_url: str = ""
+    spool: str = ""
     max_body: int = 20_000_000
     max_header: int = 32_768
     header_timeout: float = 10.0
@@ -39,6 +40,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 TABLE = (
     Setting("RECHENWERK_DATABASE_URL", "database_url", "PostgreSQL to use; empty: the embedded one"),
+    Setting(
+        "RECHENWERK_SPOOL",
+        "spool",
+        "folder where gateway processes note calls that are about to leave; empty: one of this user's",
+    ),
     Setting("RECHENWERK_MAX_BODY", "max_body", "largest request body"),
     Setting("RECHENWERK_MAX_HEADER", "max_header", "largest request head"),
     Setting("RECHENWERK_HEADER_TIMEOUT", "header_timeout", "a request's head must be complete by then"),

@@ -21,6 +21,8 @@ _LINGER = 0.004
 """Seconds that posts gather before they are written; nobody waits for them."""
 _RETRY = 0.2
 _MAX_BATCH = 500
+_MAX_UNWRITTEN = 1_500
+"""Holds that may wait for a commit, besides those in it: together fewer than intents can be noted."""
 
 T = TypeVar("T")
 
@@ -167,6 +169,7 @@ class Till:
 
     def hold(self, hold: Hold) -> asyncio.Future[None]:
         """Enqueue a hold; the future is done when it is durable. Check `refused` then."""
+        self._book.intend(hold)
         return self._holds.add(hold)
 
     def refused(self, call_id: int) -> BookError | None:
@@ -191,6 +194,7 @@ class Till:
         return (
             self._holds.failing_since is not None
             or self._posts.failing_since is not None
+            or self._holds.waiting > _MAX_UNWRITTEN
             or asyncio.get_running_loop().time() > self.alive_until
         )
 

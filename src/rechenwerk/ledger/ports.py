@@ -103,6 +103,13 @@ class Book(Protocol):
         """
         ...
 
+    def intend(self, hold: Hold) -> None:
+        """Note that a call is about to leave, so that it outlives a sudden end of this process.
+
+        At once and without a commit; whoever buries this process books the call if its hold is missing.
+        """
+        ...
+
     async def write_holds(self, holds: Sequence[Hold]) -> None:
         """Take holds in one durable transaction; a hold that is there already is left as it is.
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 import asyncpg
+import msgspec
 from asyncpg.pool import PoolConnectionProxy
 from asyncpg.prepared_stmt import PreparedStatement
 
 from rechenwerk.base.errors import BookError, FencedError
 from rechenwerk.ledger.ports import Accounts, Grant, Hold, Post
+from rechenwerk.store.recovery import Recovery
+from rechenwerk.store.rows import hold_row, post_row, transfer_rows
 
 _FENCED = "RW001"
 _SETTLED = frozenset({"RW002", asyncpg.UniqueViolationError.sqlstate})
@@ -32,72 +36,6 @@ _PLANNER = MappingProxyType(
 _FENCE = "select check_fence($1)"
 _POSTS = f"{_FENCE}, till_post($1, $2::post_row[], $3::transfer_row[])"
 _HOLDS = f"{_FENCE}, till_hold($1, $2::hold_row[])"
-
-Row = tuple[object, ...]
-
-
-def _hold_row(h: Hold) -> Row:
-    return (
-        h.id,
-        h.organisation,
-        h.project,
-        h.key,
-        h.deployment,
-        h.contract,
-        h.endpoint,
-        h.model,
-        h.streamed,
-        h.amount,
-        h.cost_bound,
-        h.slices,
-        h.started_us,
-        h.expires_s,
-    )
-
-
-def _post_row(p: Post) -> Row:
-    h = p.hold
-    u = p.usage
-    return (
-        h.id,
-        h.organisation,
-        h.project,
-        h.key,
-        p.deployment,
-        p.contract,
-        h.endpoint,
-        h.model,
-        h.streamed,
-        p.outcome,
-        p.reason,
-        p.source,
-        u.input,
-        u.cached_input,
-        u.cache_write,
-        u.output,
-        u.reasoning,
-        u.images,
-        u.seconds,
-        u.requests,
-        p.raw_usage,
-        h.amount,
-        p.price,
-        p.cost,
-        h.slices,
-        p.status,
-        h.started_us,
-        p.first_byte_us,
-        p.total_us,
-        p.decision,
-    )
-
-
-def _transfer_rows(posts: Sequence[Post]) -> list[Row]:
-    return [
-        (p.hold.organisation, p.hold.id, line, t.debit, t.credit, t.amount)
-        for p in posts
-        for line, t in enumerate(p.transfers, 1)
-    ]
 
 
 class _SettledError(BookError):
@@ -168,15 +106,18 @@ class PostgresBook:
     Args:
         url: of the database.
         name: of this process, for people.
+        spool: folder on this host for the intents of its gateway processes.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, spool: Path) -> None:
         self._url = url
         self._name = name
         self._holds = _Writer(url, _HOLDS)
         self._posts = _Writer(url, _POSTS)
         self._listener: asyncpg.Connection | None = None
         self._pool: asyncpg.Pool | None = None
+        self._spool = spool
+        self._recovery: Recovery | None = None
         self._process = 0
         self._on_recall: Callable[[int, int, int], None] | None = None
 
@@ -201,6 +142,8 @@ class PostgresBook:
         if row is None:
             raise BookError("there are 1,024 gateway processes on this database already")
         self._process = row["process_id"]
+        installation = await self._pool.fetchval("select id || '-' || current_database() from installation")
+        self._recovery = Recovery(self._spool, str(installation), self._process)
         await self._listen()
         return int(row["process_number"])
 
@@ -220,15 +163,20 @@ class PostgresBook:
         if self._on_recall is not None:
             self._on_recall(guard, starts, epoch)
 
+    def intend(self, hold: Hold) -> None:
+        """See `ledger.ports.Book`."""
+        assert self._recovery is not None
+        self._recovery.spool.note(msgspec.msgpack.encode(hold))
+
     async def write_holds(self, holds: Sequence[Hold]) -> None:
         """See `ledger.ports.Book`."""
-        await self._holds.write(self._process, [_hold_row(hold) for hold in holds])
+        await self._holds.write(self._process, [hold_row(hold) for hold in holds])
 
     async def write_posts(self, posts: Sequence[Post]) -> None:
         """See `ledger.ports.Book`."""
         try:
-            rows = [_post_row(post) for post in posts]
-            await self._posts.write(self._process, rows, _transfer_rows(posts))
+            rows = [post_row(post) for post in posts]
+            await self._posts.write(self._process, rows, transfer_rows(posts))
         except _SettledError:
             left = await self._unsettled(posts)
             if left:
@@ -285,9 +233,17 @@ class PostgresBook:
         )
         if alive is None:
             raise FencedError(f"process {self._process} was declared dead")
+        await self._recover(silence)
         row = await self._fetchrow("select sweep($1) as booked", timedelta(seconds=silence))
         await self._listen()
         return int(row["booked"]) if row is not None else 0
+
+    async def _recover(self, silence: float) -> None:
+        assert self._recovery is not None
+        try:
+            await self._recovery.run(self.pool, silence)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            raise OSError(str(error)) from error
 
     async def _fetchrow(self, query: str, *args: object) -> asyncpg.Record | None:
         try:
@@ -303,6 +259,8 @@ class PostgresBook:
             await self._fetchrow(
                 "select process_end($1, $2)", self._process, "the gateway ended before the call did"
             )
+            if self._recovery is not None:
+                self._recovery.spool.close()
         finally:
             await self._holds.close()
             await self._posts.close()

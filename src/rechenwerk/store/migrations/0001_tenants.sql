@@ -98,6 +98,7 @@ create table tariff (
 -- One row of facts about the whole installation; `version` grows with every change of configuration.
 create table installation (
     only_one boolean primary key default true check (only_one),
+    id uuid not null default gen_random_uuid(),
     currency text not null default 'EUR',
     version bigint not null default 1
 );
