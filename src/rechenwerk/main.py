@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import resources
@@ -34,7 +35,7 @@ from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
 from rechenwerk.store.control import open_desk
-from rechenwerk.store.database import EmbeddedServer, connect, start_embedded
+from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
 
 __all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor", "run_gateway", "serve"]
@@ -125,12 +126,23 @@ class Installation:
             folder = self._options.data_dir / "postgres"
             self._postgres = await asyncio.to_thread(start_embedded, folder)
             self._url = self._postgres.get_uri()
+            self._tasks.append(asyncio.create_task(self._keep_postgres(self._postgres, folder)))
         connection = await connect(self._url)
         try:
             await migrate(connection)
         finally:
             await connection.close()
         self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=8)
+
+    async def _keep_postgres(self, server: EmbeddedServer, folder: Path) -> None:
+        """Start PostgreSQL again when it dies; the gateways connect again by themselves."""
+        while True:
+            await asyncio.sleep(1)
+            try:
+                if await asyncio.to_thread(revive_embedded, server, folder):
+                    _log.error("PostgreSQL had ended; it was started again")
+            except (OSError, subprocess.SubprocessError) as error:
+                _log.error("PostgreSQL ended and does not start: %s", error)
 
     async def _start_models(self) -> None:
         folder = self._options.data_dir / "models"
@@ -226,7 +238,10 @@ class Installation:
         assert self._pool is not None
         if options.json:
             key = {"key": founded.key} if founded is not None else {}
-            print(json.dumps({**state, "database_url": self._url, **key}), flush=True)  # noqa: T201
+            own = (
+                {"database_url": self._url} if self._postgres is not None else {}
+            )  # another's has a password
+            print(json.dumps({**state, **own, **key}), flush=True)  # noqa: T201
             return
         call = await first_call(self._pool, desk, url) if options.model else None
         show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call))

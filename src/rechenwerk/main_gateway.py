@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import asyncpg
 import uvloop
 
 from rechenwerk.base.clock import SystemClock
@@ -79,7 +82,8 @@ class Gateway:
             settings.total_timeout,
         )
         self.upstreams = Upstreams(limits, self._environment)
-        self.source = PostgresSource(self.book.pool, settings.database_url)
+        pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=4, command_timeout=10)
+        self.source = PostgresSource(pool, settings.database_url)
         self.tenants = Tenants(self.source, self.leases, self.upstreams, self._clock)
         metrics = Metrics(self._gauges())
         self.road = Road(
@@ -122,7 +126,7 @@ class Gateway:
             except FencedError:
                 self.fenced.set()
                 return
-            except OSError as error:
+            except Exception as error:  # without a heartbeat others bury us: go on trying
                 _log.warning("no heartbeat: %s", error)
             self.leases.tidy()
             await asyncio.sleep(min(_BEAT, self._settings.silence / 4))
@@ -155,6 +159,7 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
+    _raise_file_limit()
     gateway = Gateway(settings, os.environ, f"{os.uname().nodename}/{os.getpid()}")
     port = await gateway.start(arguments.host, arguments.port, shared=arguments.shared)
     # What lives this long lives on: the collector need not walk it with every generation.
@@ -186,6 +191,13 @@ def main() -> int:
     except RechenwerkError as error:
         print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
         return 1
+
+
+def _raise_file_limit() -> None:
+    """As many connections as the system lets us have: a stream takes two, and 1,024 is a common start."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _spool(settings: Settings) -> Path:

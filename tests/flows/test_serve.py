@@ -195,6 +195,20 @@ def test_dead_models_are_started_again(folder: Path) -> None:
         pytest.fail("the models were not started again")
 
 
+def test_a_dead_database_is_started_again(folder: Path) -> None:
+    with serving(arguments(folder, "--without-model")) as (process, ready):
+        psutil.Process(int(str(ready["postgres_pid"]))).kill()
+        headers = {"authorization": f"Bearer {ready['key']}"}
+        for _ in range(400):
+            answer = httpx2.get(f"{ready['office_url']}/api/v1/projects", headers=headers, timeout=30)
+            gateway = httpx2.get(f"{ready['url']}/health/ready", timeout=30)
+            state = json.loads((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+            if answer.status_code == gateway.status_code == 200 and state != ready["postgres_pid"]:
+                return
+            psutil.wait_procs([psutil.Process(process.pid)], timeout=0.05)
+        pytest.fail("the database was not started again")
+
+
 def test_the_commands_of_the_readme(folder: Path) -> None:
     lines = re.findall(r"^\.venv/bin/rechenwerk ([^#\n]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert len(lines) == 7

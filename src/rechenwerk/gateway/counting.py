@@ -17,6 +17,10 @@ _BYTES_PER_TOKEN = 4
 """A common rule of thumb for English; German takes more tokens, so estimates are marked as such."""
 
 
+_MOST_TEXTS = 64
+"""Texts of a prompt that are counted one by one; more are counted as one."""
+
+
 class _Tokens(msgspec.Struct):
     tokens: list[Any]
 
@@ -28,19 +32,23 @@ def prompt_texts(body: bytes) -> list[str]:
     """All texts that a request puts before the model."""
     try:
         request: dict[str, Any] = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # in a field that nobody read before
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # in a field that nobody read before
         return [body.decode("utf-8", "replace")]
     return _strings(request.get("messages", request.get("prompt", request.get("input"))))
 
 
 def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [text for part in value for text in _strings(part)]
-    if isinstance(value, dict):
-        return [text for name in ("content", "text") for text in _strings(value.get(name))]
-    return []
+    found: list[str] = []
+    left = [value]
+    while left:  # no recursion: how deep it goes is the client's choice
+        part = left.pop()
+        if isinstance(part, str):
+            found.append(part)
+        elif isinstance(part, list):
+            left.extend(reversed(part))
+        elif isinstance(part, dict):
+            left.extend((part.get("text"), part.get("content")))
+    return found
 
 
 def estimate(prompt: str, texts: list[str], events: int) -> Usage:
@@ -62,10 +70,12 @@ async def count(upstream: Upstream, body: bytes, texts: list[str], events: int) 
         events: events of a stream that carried text; 0 for a whole answer.
     """
     prompts = prompt_texts(body)
+    if len(prompts) > _MOST_TEXTS:
+        prompts = ["\n".join(prompts)]
     if upstream.kind.tokenize is None:
         return estimate("\n".join(prompts), texts, events), "estimated"
     try:
-        numbers = await asyncio.gather(*[_count(upstream, text) for text in (*prompts, *texts)])
+        numbers = [await _count(upstream, text) for text in (*prompts, *texts)]
     except (ProviderError, msgspec.MsgspecError):
         return estimate("\n".join(prompts), texts, events), "estimated"
     return Usage(input=sum(numbers[: len(prompts)]), output=sum(numbers[len(prompts) :])), "counted"

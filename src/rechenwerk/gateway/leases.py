@@ -112,7 +112,7 @@ class Leases:
             while waiters := self._waiters.pop(key, None):
                 try:
                     left = await self._round(guard, guard.at(self._clock.now()), waiters)
-                except (OSError, RechenwerkError) as error:
+                except Exception as error:  # whatever it is, nobody may wait for ever
                     for _, future in waiters:
                         if not future.done():
                             future.set_exception(error)

@@ -65,6 +65,7 @@ class Relay:
         self.record = bytearray() if record else None
         self.events = 0
         self.usage: Reported | None = None
+        self.usage_is_final = False
         self._usages = usages
         self._usages_seen = 0
         self._same_prompt = same_prompt
@@ -140,6 +141,7 @@ class Relay:
                 self.usage = self._added
         if frame.error:
             self.failed = True
+        self.usage_is_final = self.usage_is_final or frame.only_usage
         return self._wants_usage or not frame.only_usage
 
     def _emit(self, data: bytes) -> None:

@@ -34,6 +34,7 @@ from rechenwerk.ledger.guards import Guard, Unit, draw, undo
 from rechenwerk.ledger.ports import Hold
 from rechenwerk.providers.transport import Answer, Collect
 from rechenwerk.wire.openai import (
+    UNREADABLE,
     Endpoint,
     Request,
     Splice,
@@ -46,13 +47,18 @@ from rechenwerk.wire.openai import (
     read_answer,
     read_request,
     splice,
+    unreadable,
 )
 
 _log = logging.getLogger("rechenwerk.road")
 _TEMPLATE_TOKENS = 256
 """What a provider's chat template may add to a prompt, beyond the bytes of the body."""
 _EXPIRY_MARGIN = 120
+_NOT_TEXT = (b'"image_url"', b'"input_audio"', b'"file"', b'"video_url"')
+"""Parts of a prompt that may take more tokens than they have bytes: then the whole context is held."""
 _EVENTS = b"text/event-stream; charset=utf-8"
+_MAY_HAVE_WORKED = frozenset({408, 499, 502, 504})
+"""What a proxy before a provider says when it gave up waiting: tokens may have been produced."""
 _MOST = (1 << 63) - 1
 
 
@@ -121,11 +127,10 @@ class Road:
             else:
                 await self._unary(http, call)
         finally:
-            if (
-                not call.settled
-            ):  # an error of ours: whatever happened, the call does not leave the books open
+            if not call.settled:  # an error of ours; the call does not leave the books open all the same
                 await call.durable
                 self._exit.unresolved(call, "an error inside the gateway", 500)
+                await self._answers.release(http, call)
 
     def cancel_all(self) -> None:
         """Hang up on all providers that still stream: the process is about to end."""
@@ -155,22 +160,24 @@ class Road:
                 f"The provider of {request.model!r} is not running; ask your operator.",
                 "provider_unavailable",
             )
-        alias = alias_in(body, upstream.kind.aliases) if upstream.kind.aliases else None
-        if alias is not None:
-            return bad_request(
-                f"{alias} goes past the limits of this call; send max_tokens or n instead.", alias
-            )
         if self._till.failing:
             return BOOKS_DOWN
         call.plan = plan
         call.upstream = upstream
         row = call.tenant.row
         try:
+            alias = alias_in(body, upstream.kind.aliases)
+            if alias is not None:
+                return bad_request(
+                    f"{alias} goes past the limits of this call; send max_tokens or n instead.", alias
+                )
             call.accounts = await self._till.accounts(row.organisation, row.project, plan.deployment.contract)
             return await self._hold(call, request, body)
         except OSError as error:
             _log.warning("the books cannot be reached: %s", error)
             return BOOKS_DOWN
+        except UNREADABLE as error:
+            return unreadable(error)
 
     async def _hold(self, call: Call, request: Request, body: bytes) -> Refusal | None:
         """Draw on budgets and limits, and enqueue the hold; it becomes durable while the provider thinks."""
@@ -181,7 +188,9 @@ class Road:
         cap = 0 if call.endpoint == "embeddings" else (chosen or deployment.max_output_tokens)
         output = cap * (answers(request) if call.endpoint != "embeddings" else 1)
         bound = len(body) + _TEMPLATE_TOKENS
-        if call.endpoint == "chat" and bound > deployment.context_tokens:
+        if call.endpoint == "chat" and (
+            bound > deployment.context_tokens or any(part in body for part in _NOT_TEXT)
+        ):
             bound = deployment.context_tokens
         amount = plan.offer.price.highest(bound, output)
         cost_bound = deployment.cost.highest(bound, output)
@@ -195,6 +204,7 @@ class Road:
             "requests": 1,
             "calls": 1,
         }
+        call.body = self._outgoing(call, request, body, chosen, cap)
         guards = call.tenant.guards
         now = self._clock.now()
         draws = draw(guards, needs, now)
@@ -223,12 +233,17 @@ class Road:
             self._expires,
         )
         call.durable = self._till.hold(call.hold)
-        call.body = body
-        if request.stream or not chosen or deployment.upstream != request.model:
-            field = call.upstream.kind.cap_field if call.endpoint == "chat" else "max_tokens"
-            change = Splice(deployment.upstream, field, 0 if chosen else cap, bool(request.stream))
-            call.body = splice(body, request, change)
         return None
+
+    def _outgoing(self, call: Call, request: Request, body: bytes, chosen: int, cap: int) -> bytes:
+        """The body for the provider: before anything is held, for it may turn out to be unreadable."""
+        upstream = call.plan.deployment.upstream
+        field = call.upstream.kind.cap_field if call.endpoint == "chat" else "max_tokens"
+        if chosen and not (field == "max_tokens" and request.max_tokens is None):
+            cap = 0  # the client's own cap stands in a field that the provider reads
+        if cap or request.stream or upstream != request.model:
+            return splice(body, request, Splice(upstream, field, cap, bool(request.stream)))
+        return body
 
     async def _held(self, call: Call) -> Refusal | None:
         """Wait until the hold is durable; the refusal if the books did not take it."""
@@ -268,7 +283,9 @@ class Road:
         reported = read_answer(answer.body)
         if answer.status >= 300:
             refusal = provider_refused(answer)
-            if isinstance(reported, (str, type(None))):
+            if isinstance(reported, (str, type(None))) and answer.status in _MAY_HAVE_WORKED:
+                self._exit.unresolved(call, f"the provider answered {answer.status}", refusal.status)
+            elif isinstance(reported, (str, type(None))):
                 self._exit.void(call, f"the provider answered {answer.status}", refusal.status)
             else:
                 self._exit.failed(call, reported, f"the provider answered {answer.status}", refusal.status)
@@ -331,7 +348,9 @@ class Road:
             streaming = await relay.begun
             refusal = await self._held(call)
             if refusal is None and not streaming:
-                await relay.finished
+                broken = await relay.finished
+                if broken is not None:
+                    raise broken
                 refusal = await self._settle_answer(call, relay.answer)
                 if refusal is None:  # a provider that does not stream: its whole answer is still an answer
                     http.connection.respond(200, JSON + self._headers(call), relay.answer.body)
@@ -367,14 +386,16 @@ class Road:
             # An error after the first byte can only be an event; the client's SDK raises it.
             http.connection.send(error_event(bad_gateway(str(error))))
         http.connection.end()
-        if relay.usage is not None and not relay.failed:
+        if relay.usage is not None and not relay.failed and (whole or relay.usage_is_final):
             self._exit.posted(call, relay.usage, 200)
             return whole
-        if relay.usage is not None:
+        if relay.usage is not None and relay.failed:
             self._exit.failed(call, relay.usage, "the provider ended the stream with an error", 200)
             return False
         text = relay.text.decode("utf-8", "replace")
         usage, source = await count(call.upstream, call.body, [text], relay.events)
+        if relay.usage is not None and relay.usage.usage.tokens > usage.tokens:
+            usage, source = relay.usage.usage, "reported"  # running usage of a stream that was cut
         if whole and not relay.failed:
             self._exit.counted(call, usage, source, "the provider reported no usage", 200)
         else:

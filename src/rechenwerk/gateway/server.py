@@ -248,7 +248,11 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._reject(bad_request("This server speaks HTTP/1.1 only.", code="upgrade_not_supported"))
+            # RFC 9110, 7.8: an offer that may be declined by answering in HTTP/1.1. The parser is done with
+            # this connection, though, so it ends with the answer.
+            last = self._queue[-1] if self._queue else self._serving
+            if last is not None:
+                last.keep_alive = False
         except httptools.HttpParserError:
             self._reject(bad_request("This is not a well-formed HTTP request.", code="malformed_request"))
         else:
@@ -308,8 +312,11 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         assert self._request is not None
-        self._request.headers[name.lower()] = value
         self._head_read += len(name) + len(value) + 4
+        if self._in_head:
+            self._request.headers[name.lower()] = value
+        elif self._head_read > self._settings.max_header:  # trailers of a chunked body: counted, not kept
+            self._head_too_large()
 
     def on_headers_complete(self) -> None:
         """Judge the head before any body is taken."""
@@ -458,9 +465,9 @@ class Server:
         if self._listener is not None:
             self._listener.close()
         until = self.now() + grace
-        while self.serving and self.now() < until:
+        while (self.serving or self.connections) and self.now() < until:
             for connection in list(self.connections):
-                connection.hang_up_if_idle()
+                connection.hang_up_if_idle()  # after what is still to be sent
             await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.abort()

@@ -151,7 +151,7 @@ class Tenants:
                     await self._changed.wait()
             except TimeoutError:
                 pass
-            except OSError as error:
+            except Exception as error:  # whatever it is, the configuration must be followed on
                 _log.warning("no notices about the configuration: %s", error)
                 await asyncio.sleep(_CHECK)
             self._changed.clear()
@@ -160,7 +160,7 @@ class Tenants:
                 if self.snapshot is None or version != self.snapshot.version:
                     await self.refresh()
                 self.confirmed_at = self._clock.monotonic()
-            except OSError as error:
+            except Exception as error:  # the old snapshot serves on until it is too old
                 _log.warning("the configuration cannot be read: %s", error)
 
     @property

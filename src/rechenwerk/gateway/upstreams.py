@@ -82,6 +82,9 @@ class Upstreams:
             self._open(row)
 
     def _open(self, row: ProviderRow) -> None:
+        if row.kind not in KINDS:
+            _log.error("provider %s: this version does not know the kind %r", row.name, row.kind)
+            return
         secret = self._environment.get(row.api_key_env) if row.api_key_env else None
         if row.api_key_env and not secret:
             _log.warning("provider %s: the environment variable %s is not set", row.name, row.api_key_env)

@@ -93,7 +93,7 @@ class Guard:
     def at(self, now: float) -> Window:
         """The window of `now`; a new one when the old period is over."""
         window = self.window
-        if now >= window.ends:
+        if now >= window.ends or now < window.starts:  # the clock may be set back
             self.window = window = Window(self.row, *window_bounds(self.row.period, now))
         return window
 

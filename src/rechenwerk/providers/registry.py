@@ -31,7 +31,7 @@ _LLAMA = ("n_predict", "n_cmpl")
 KINDS: Mapping[str, ProviderKind] = MappingProxyType(
     {
         "openai": ProviderKind(cap_field="max_completion_tokens"),
-        "openai-compatible": ProviderKind(),
+        "openai-compatible": ProviderKind(aliases=_LLAMA),
         "llama.cpp": ProviderKind(tokenize="/tokenize", usage_of_first_choice=True, aliases=_LLAMA),
         "embedded": ProviderKind(tokenize="/tokenize", usage_of_first_choice=True, own=True, aliases=_LLAMA),
         "embedded-embeddings": ProviderKind(tokenize="/tokenize", own=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,11 @@ from rechenwerk.ledger.ports import Accounts, Grant, Hold, Post
 from rechenwerk.store.recovery import Recovery
 from rechenwerk.store.rows import hold_row, post_row, transfer_rows
 
+_log = logging.getLogger("rechenwerk.book")
 _FENCED = "RW001"
+_OUR_FAULT = frozenset({"22", "23", "P0"})
+"""Classes of errors that lie in what was to be written: data, constraints, our own functions' word."""
+_PATIENCE = 15.0
 _SETTLED = frozenset({"RW002", asyncpg.UniqueViolationError.sqlstate})
 
 
@@ -68,7 +73,7 @@ class _Writer:
                 self._connection = await asyncpg.connect(self._url, timeout=5, server_settings=dict(_PLANNER))
             if self._statement is None:
                 self._statement = await self._connection.prepare(self._query)
-            await self._statement.fetchval(*args)
+            await self._statement.fetchval(*args, timeout=_PATIENCE)
         except (
             asyncpg.InterfaceError,
             asyncpg.InternalClientError,  # asyncpg's word for a connection that died at a bad moment
@@ -79,17 +84,13 @@ class _Writer:
             if self._connection is not None:
                 self._connection.terminate()
             raise OSError(str(error) or type(error).__name__) from error
-        except (
-            asyncpg.OperatorInterventionError,
-            asyncpg.InsufficientResourcesError,
-            asyncpg.TransactionRollbackError,  # a deadlock: the next attempt finds the way free
-        ) as error:
-            raise OSError(str(error)) from error
         except asyncpg.PostgresError as error:
             if error.sqlstate == _FENCED:
                 raise FencedError(str(error)) from error
             if error.sqlstate in _SETTLED:
                 raise _SettledError(str(error)) from error
+            if (error.sqlstate or "")[:2] not in _OUR_FAULT:  # read-only, no disk, deadlock: try again
+                raise OSError(str(error)) from error
             raise BookError(str(error)) from error
         except (asyncpg.DataError, OverflowError) as error:
             raise BookError(str(error)) from error
@@ -179,6 +180,8 @@ class PostgresBook:
             await self._posts.write(self._process, rows, transfer_rows(posts))
         except _SettledError:
             left = await self._unsettled(posts)
+            if len(left) == len(posts):
+                raise BookError("a call of this batch was booked before, though its hold is open") from None
             if left:
                 await self.write_posts(left)
 
@@ -233,9 +236,13 @@ class PostgresBook:
         )
         if alive is None:
             raise FencedError(f"process {self._process} was declared dead")
-        await self._recover(silence)
-        row = await self._fetchrow("select sweep($1) as booked", timedelta(seconds=silence))
         await self._listen()
+        try:
+            await self._recover(silence)
+            row = await self._fetchrow("select sweep($1) as booked", timedelta(seconds=silence))
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            _log.error("what dead processes left cannot be booked: %s", error)
+            return 0  # the living go on
         return int(row["booked"]) if row is not None else 0
 
     async def _recover(self, silence: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg
+import psutil
 
 from rechenwerk.base.errors import SetupError
 
@@ -35,6 +36,10 @@ class EmbeddedServer(Protocol):
 
     def get_pid(self) -> int | None:
         """Its process."""
+        ...
+
+    def ensure_postgres_running(self) -> None:
+        """Start it when it does not run."""
         ...
 
     def cleanup(self) -> None:
@@ -73,6 +78,20 @@ def start_embedded(folder: Path) -> EmbeddedServer:
         raise SetupError(
             f"the embedded PostgreSQL does not start in {folder}: {error}; its log is {folder / 'log'}"
         ) from error
+
+
+def revive_embedded(server: EmbeddedServer, folder: Path) -> bool:
+    """Start the server again when its process died; True when that was necessary."""
+    pid = server.get_pid()
+    try:
+        if pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            return False
+    except psutil.NoSuchProcess:
+        pass
+    # The library takes a zombie for a running server; where nobody reaps, only its file stands in the way.
+    (folder / "postmaster.pid").unlink(missing_ok=True)
+    server.ensure_postgres_running()
+    return True
 
 
 async def connect(url: str) -> asyncpg.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from types import MappingProxyType
 
 import asyncpg
 
+from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, ProviderRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow
-from rechenwerk.ledger.prices import price_list
+from rechenwerk.ledger.prices import PriceList, price_list
 
+_log = logging.getLogger("rechenwerk.snapshot")
 _KEYS = """
     select id, organisation_id, project_id, hash, scopes, extract(epoch from expires_at)::float8 as expires
     from api_key where revoked_at is null and (expires_at is null or expires_at > now())
@@ -53,7 +56,7 @@ class PostgresSource:
     """Reads what the gateway needs to know.
 
     Args:
-        pool: connections to share.
+        pool: connections of its own: a flood of Idempotency-Keys must not hold up anybody's heartbeat.
         url: of the database, for the one connection that listens.
     """
 
@@ -97,6 +100,7 @@ class PostgresSource:
         """See `gateway.ports.Source`."""
         if self._listener is not None:
             await self._listener.close()
+        await self._pool.close()
 
     async def claim(self, key: KeyRow, name: str, digest: bytes) -> Stored:
         """See `gateway.ports.Source`."""
@@ -190,6 +194,9 @@ def _offers(
 ) -> MappingProxyType[tuple[int, str], Offer]:
     rows: dict[tuple[int, str], list[DeploymentRow]] = defaultdict(list)
     for row in deployments:
+        cost = _prices(row["rates"], f"the cost of {row['model']!r}")
+        if cost is None:
+            continue
         provider = ProviderRow(
             row["provider_id"], row["name"], row["kind"], row["base_url"], row["api_key_env"]
         )
@@ -203,16 +210,22 @@ def _offers(
                 frozenset(row["endpoints"]),
                 row["context_tokens"],
                 row["max_output_tokens"],
-                price_list(json.loads(row["rates"])),
+                cost,
             )
         )
-    prices = {(row["organisation_id"], row["model"]): row for row in tariffs}
-    return MappingProxyType(
-        {
-            key: Offer(
-                key[1], prices[key]["since"], price_list(json.loads(prices[key]["rates"])), tuple(found)
-            )
-            for key, found in rows.items()
-            if key in prices  # a model without a tariff is not sold
-        }
-    )
+    offers = {}
+    for row in tariffs:  # a model without a tariff is not sold
+        key = (row["organisation_id"], row["model"])
+        price = _prices(row["rates"], f"the tariff of {row['model']!r}")
+        if key in rows and price is not None:
+            offers[key] = Offer(row["model"], row["since"], price, tuple(rows[key]))
+    return MappingProxyType(offers)
+
+
+def _prices(rates: str, what: str) -> PriceList | None:
+    """One row's prices; a row that cannot be read must not stop everybody else's."""
+    try:
+        return price_list(json.loads(rates))
+    except (RechenwerkError, ValueError, TypeError, AttributeError) as error:
+        _log.error("%s cannot be read and is left out: %s", what, error)
+        return None

@@ -44,8 +44,9 @@ _GOVERNED = (
     b"input",
 )
 _QUOTED = re.compile(b'"(?:' + b"|".join(_GOVERNED) + b')"')
-_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\],:]', re.DOTALL)
-_SPACE = b" \t\r\n"
+_NAME = re.compile(rb'\s*("(?:[^"\\]+|\\.)*")\s*:\s*', re.DOTALL)
+_COMMA = re.compile(rb"\s*,")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MOST = 1 << 31
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises: wrong JSON or shape, text that is not UTF-8, nesting without end."""
@@ -60,46 +61,52 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     end: int
 
 
+_several = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class TwiceError(ValueError):
+    """A name stands twice in an object; its only argument is the name."""
+
+
+UNREADABLE = (TwiceError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a client's body more closely can raise; `unreadable` makes the refusal."""
+
+
 def members(body: bytes) -> list[Member]:
-    """The top-level members of a JSON object that has been decoded before, so it is well-formed."""
+    """The top-level members of a JSON object that has been decoded before, so it is well-formed.
+
+    msgspec skips over the values, however large; only names and the places between are looked at here.
+
+    Raises:
+        TwiceError: a name stands twice.
+    """
+    values = _members.decode(body)
     found: list[Member] = []
-    depth = 0
-    name = ""
-    value = 0
-    last = b""
-    for match in _TOKEN.finditer(body):
-        token = match.group()
-        if token in (b"{", b"["):
-            depth += 1
-        elif depth == 1 and token == b":":
-            name, value = msgspec.json.decode(last), match.end()
-        elif depth == 1 and token in (b",", b"}") and value:
-            end = match.start()
-            text = body[value:end]
-            start = value + len(text) - len(text.lstrip(_SPACE))
-            found.append(Member(name, start, end - len(text) + len(text.rstrip(_SPACE))))
-            value = 0
-        if token in (b"}", b"]"):
-            depth -= 1
-        last = token
+    at = body.index(b"{") + 1
+    seen: set[str] = set()
+    while (key := _NAME.match(body, at)) is not None:
+        name = msgspec.json.decode(key.group(1), type=str)
+        value = bytes(values[name])
+        start = key.end()
+        end = start + len(value)
+        if name in seen or body[start:end] != value:  # of two values, msgspec kept the last
+            raise TwiceError(name)
+        seen.add(name)
+        found.append(Member(name, start, end))
+        comma = _COMMA.match(body, end)
+        at = comma.end() if comma is not None else len(body)
     return found
 
 
-def _ambiguous(body: bytes) -> str | None:
-    """The name of a governed field that stands twice in the object, if one does.
+def _check_names(body: bytes) -> None:
+    """See that no name stands twice in the object.
 
-    Parsers differ in which of two equal keys they believe; a budget must not depend on that. The full
-    scan is rare: only when a name occurs twice anywhere, or could hide behind an escape.
+    Parsers differ in which of two equal names they believe; a budget must not depend on that. The full
+    scan is rare: only when a governed name occurs twice anywhere, or could hide behind an escape.
     """
     names = _QUOTED.findall(body)
-    if len(names) == len(set(names)) and b"\\u00" not in body:
-        return None
-    seen: set[str] = set()
-    for member in members(body):
-        if member.name in seen and member.name.encode() in _GOVERNED:
-            return member.name
-        seen.add(member.name)
-    return None
+    if len(names) != len(set(names)) or b"\\u00" in body:
+        members(body)
 
 
 def read_request(body: bytes) -> Request | Refusal:
@@ -116,8 +123,8 @@ def read_request(body: bytes) -> Request | Refusal:
             return bad_request('You must name a model: add "model"; GET /v1/models lists them.', "model")
         param = path.group(1) if path else None
         return bad_request(f"Invalid value for {param or 'the body'}: {_PATH.sub('', text)}.", param)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return bad_request(f"The body is not valid JSON: {error}. Send one JSON object as application/json.")
+    except UNREADABLE as error:
+        return unreadable(error)
     for field in ("max_tokens", "max_completion_tokens", "n", "best_of"):
         value = getattr(request, field)
         if value is not None and value < 1:
@@ -126,10 +133,19 @@ def read_request(body: bytes) -> Request | Refusal:
             return bad_request(
                 f"{field} must be at most {_MOST}, not {value}.", field, "integer_above_max_value"
             )
-    twice = _ambiguous(body)
-    if twice:
-        return bad_request(f"The field {twice!r} stands twice in the body; send it once.", twice)
+    try:
+        _check_names(body)
+    except UNREADABLE as error:
+        return unreadable(error)
     return request
+
+
+def unreadable(error: Exception) -> Refusal:
+    """The refusal of a body whose fields cannot be told apart."""
+    if isinstance(error, TwiceError):
+        name = error.args[0]
+        return bad_request(f"The field {name!r} stands twice in the body; send it once.", name)
+    return bad_request(f"The body is not valid JSON: {error}. Send one JSON object as application/json.")
 
 
 def alias_in(body: bytes, aliases: Sequence[str]) -> str | None:
@@ -151,8 +167,8 @@ def prompts(request: Request) -> int:
     """How many prompts a completion has: a list may hold several, or the tokens of one."""
     prompt = bytes(request.prompt).lstrip()
     if prompt[:1] == b"[":
-        several: list[Any] = msgspec.json.decode(prompt)
-        if several and not isinstance(several[0], int):
+        several = _several.decode(prompt)
+        if several and bytes(several[0])[:1] in {b'"', b"["}:
             return len(several)
     return 1
 
@@ -162,8 +178,8 @@ class Splice(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         model: the provider's name of the model.
-        cap_field: field to carry the output cap when the client set none.
-        cap: tokens; 0 for none.
+        cap_field: field to carry the output cap.
+        cap: tokens, where the client set none in a field that the provider reads; else 0.
         ask_usage: make the provider report usage at the end of a stream.
     """
 
@@ -176,7 +192,7 @@ class Splice(msgspec.Struct, frozen=True, gc=False):
 def splice(body: bytes, request: Request, change: Splice) -> bytes:
     """The body as it goes to the provider."""
     wanted: dict[str, bytes] = {}
-    if change.cap and request.max_tokens is None and request.max_completion_tokens is None:
+    if change.cap:
         wanted[change.cap_field] = b"%d" % change.cap
     if change.ask_usage and not asks_usage(request):
         wanted["stream_options"] = msgspec.json.encode(

@@ -101,6 +101,7 @@ begin
         delete from guard_window where guard_id = p_guard and starts_at < p_starts - interval '10 minutes';
     end if;
     select * into w from guard_window where guard_id = p_guard and starts_at = p_starts for no key update;
+    select * into g from guard where id = p_guard; -- it may have changed while we waited
     if w.hard <> g.hard or w.amount <> greatest(g.amount, w.granted) then
         w.amount := greatest(g.amount, w.granted);
         w.hard := g.hard;

@@ -58,7 +58,7 @@ begin
         endpoint, model, streamed, amount, cost_bound, slices, started_at, expires_at)
         select h.id, h.organisation, h.project, h.key, p_process, h.deployment, h.contract, h.endpoint,
             h.model, h.streamed, h.amount, h.bound, h.slices::bigint[],
-            to_timestamp(h.started::float8 / 1e6), to_timestamp(h.started::float8 / 1e6 + h.expires)
+            to_timestamp(h.started::float8 / 1e6), now() + make_interval(secs => h.expires)
         from unnest(p_holds) h
         on conflict (id) do nothing; -- written before, and the acknowledgement was lost
 end $$;
