@@ -284,7 +284,6 @@ async def _change(url: str, fake: FakeProvider) -> None:
             await set_budget(10 * 20 * 99_900)  # a third of what is spent already
             await _each(addresses, tenant, body, 429)
             await there.settled(30)
-            # One or another may have passed before the news came.
             await set_budget((await promised(there, tenant.project))[1] + HOLD)
             await _each(addresses[:1], tenant, body, 200)
             await _each(addresses[1:2], tenant, body, 429)

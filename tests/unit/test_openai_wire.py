@@ -122,7 +122,7 @@ def test_a_splice_changes_what_it_says_and_nothing_else(
     body, written = made
     before: dict[str, Any] = json.loads(body)
     expected = {**before, "model": change.model}
-    if change.cap and before.get("max_tokens") is None and before.get("max_completion_tokens") is None:
+    if change.cap:
         expected[change.cap_field] = change.cap
     options = before.get("stream_options") or {}
     if change.ask_usage and options.get("include_usage") is not True:
@@ -151,13 +151,15 @@ def test_a_governed_field_may_stand_once_only(
 
 
 @given(bodies(), NAMES, VALUES)
-def test_other_fields_may_stand_as_often_as_they_like(
+def test_a_field_that_nobody_reads_is_not_looked_at(
     made: tuple[bytes, list[tuple[str, bytes]]], name: str, value: Any
 ) -> None:
     assume(name not in GOVERNED)
     body, _ = made
+    assume(b"\\u00" not in body)  # then the whole object is looked through, and nothing may stand twice
     at = body.index(b"{") + 1
-    member = f"{json.dumps(name)}:{json.dumps(value)},".encode()
+    member = f"{json.dumps(name, ensure_ascii=False)}:{json.dumps(value)},".encode()
+    assume(b"\\u00" not in member)
     read(body[:at] + member + member + body[at:])
 
 

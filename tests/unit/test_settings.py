@@ -7,7 +7,7 @@ import pytest
 from rechenwerk.base.errors import SetupError
 from rechenwerk.base.settings import TABLE, Setting, Settings, read_settings
 
-NUMBERS = [row for row in TABLE if row.field != "database_url"]
+NUMBERS = [row for row in TABLE if not isinstance(getattr(Settings(), row.field), str)]
 
 
 def test_the_table_is_complete_and_says_each_thing_once() -> None:

@@ -11,6 +11,9 @@ import msgspec
 Unit = Literal["money", "requests", "tokens", "calls"]
 Period = Literal["minute", "day", "month", "total", "now"]
 
+_SET_BACK = 120
+"""Seconds by which a clock may be set back before an old window is opened again."""
+
 NEVER = 1 << 62
 """End of a window that does not end, epoch seconds."""
 
@@ -93,7 +96,7 @@ class Guard:
     def at(self, now: float) -> Window:
         """The window of `now`; a new one when the old period is over."""
         window = self.window
-        if now >= window.ends or now < window.starts:  # the clock may be set back
+        if now >= window.ends or now < window.starts - _SET_BACK:
             self.window = window = Window(self.row, *window_bounds(self.row.period, now))
         return window
 

@@ -192,7 +192,7 @@ class Splice(msgspec.Struct, frozen=True, gc=False):
 def splice(body: bytes, request: Request, change: Splice) -> bytes:
     """The body as it goes to the provider."""
     wanted: dict[str, bytes] = {}
-    if change.cap:
+    if change.cap and getattr(request, change.cap_field) != change.cap:
         wanted[change.cap_field] = b"%d" % change.cap
     if change.ask_usage and not asks_usage(request):
         wanted["stream_options"] = msgspec.json.encode(
