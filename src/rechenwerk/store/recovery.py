@@ -53,10 +53,11 @@ class Recovery:
             # installation.dead.intents, or installation.dead.taker.intents once somebody took it over
             numbers = path.name.removeprefix(f"{self._installation}.").removesuffix(".intents").split(".")
             dead, owner = int(numbers[0]), int(numbers[-1])
-            if owner == self._process:
+            if dead == self._process:
                 continue
             state = await pool.fetchrow(_STATE, owner, timedelta(seconds=silence))
-            if state is not None and not state["ended"] and not state["silent"]:
+            alive = state is not None and not state["ended"] and not state["silent"]
+            if alive and owner != self._process:  # what we took over ourselves was not finished
                 continue
             taken = path.with_name(f"{self._installation}.{dead}.{self._process}.intents")
             with contextlib.suppress(FileNotFoundError):  # another process was faster
