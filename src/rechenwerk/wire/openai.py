@@ -153,7 +153,7 @@ def alias_in(body: bytes, aliases: Sequence[str]) -> str | None:
 
     It would win over what the hold was made for.
     """
-    if b"\\u00" in body or any(b'"%s"' % name.encode() in body for name in aliases):
+    if aliases and (b"\\u00" in body or any(b'"%s"' % name.encode() in body for name in aliases)):
         return next((member.name for member in members(body) if member.name in aliases), None)
     return None
 
