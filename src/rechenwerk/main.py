@@ -300,6 +300,9 @@ def serve(options: ServeOptions) -> int:
     """Run an installation until it is told to end; returns the exit status."""
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("asyncpg").setLevel(
+        logging.ERROR
+    )  # its pool warns with a page for each lost connection
     try:
         settings = read_settings(os.environ)
         with lock_folder(options.data_dir):

@@ -183,6 +183,9 @@ def main() -> int:
     parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("asyncpg").setLevel(
+        logging.ERROR
+    )  # its pool warns with a page for each lost connection
     try:
         settings = read_settings({**os.environ, **_url(arguments.database_url)})
         if not settings.database_url:

@@ -202,8 +202,12 @@ def test_a_dead_database_is_started_again(folder: Path) -> None:
         for _ in range(400):
             answer = httpx2.get(f"{ready['office_url']}/api/v1/projects", headers=headers, timeout=30)
             gateway = httpx2.get(f"{ready['url']}/health/ready", timeout=30)
-            state = json.loads((folder / "postgres" / "postmaster.pid").read_text().split()[0])
-            if answer.status_code == gateway.status_code == 200 and state != ready["postgres_pid"]:
+            path = folder / "postgres" / "postmaster.pid"
+            pid = path.read_text().split()[0] if path.exists() else ""
+            if answer.status_code == gateway.status_code == 200 and pid not in {
+                "",
+                str(ready["postgres_pid"]),
+            }:
                 return
             psutil.wait_procs([psutil.Process(process.pid)], timeout=0.05)
         pytest.fail("the database was not started again")
