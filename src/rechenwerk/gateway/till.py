@@ -19,9 +19,6 @@ from rechenwerk.ledger.ports import Accounts, Book, Hold, Post
 _log = logging.getLogger("rechenwerk.till")
 _LINGER = 0.004
 """Seconds that posts gather before they are written; nobody waits for them."""
-_GATHER = 0.001
-_CROWD = 4
-"""After a batch of so many the next one gathers for a moment: fewer commits, and less work for each call."""
 _RETRY = 0.2
 _MAX_BATCH = 500
 _MAX_UNWRITTEN = 1_500
@@ -57,7 +54,6 @@ class Lane(Generic[T]):
         self._running: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._crowded = False
         self.failing_since: float | None = None
         self.commits = 0
 
@@ -84,23 +80,15 @@ class Lane(Generic[T]):
         elif self._running is not None:
             await asyncio.shield(self._running)
 
-    async def _gathered(self) -> list[T]:
-        """Wait for items, and under load a moment longer."""
-        await self._wake.wait()
-        self._wake.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._crowded:
-            await asyncio.sleep(_GATHER)
-        items, self._items = self._items, []
-        self._crowded = len(items) >= _CROWD
-        return items
-
     async def run(self) -> None:
         """Write for ever; once the books declared this process dead, refuse everything."""
         while True:
-            items = await self._gathered()
+            await self._wake.wait()
+            self._wake.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            items, self._items = self._items, []
             if not items:
                 continue
             batch = self._running = self._batch
