@@ -16,7 +16,6 @@ import resource
 import signal
 import sys
 import threading
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ import uvloop
 from tests.fakes.book import Book, Record, Seen, Totals
 from tests.fakes.house import KEPT_REQUESTS, FakeProvider
 from tests.fakes.knobs import DEFAULT_MODEL, Knobs, merged
+from tests.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,31 +43,9 @@ def running_fake(
     keep_requests: int = KEPT_REQUESTS,
 ) -> Iterator[FakeProvider]:
     """A fake in its own thread and loop; `wait_until` waits for it from here."""
-    started: Future[tuple[FakeProvider, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def hold() -> None:
-        stop = asyncio.Event()
-        async with FakeProvider(knobs, port=port, keep_requests=keep_requests) as fake:
-            started.set_result((fake, asyncio.get_running_loop(), stop))
-            await stop.wait()
-
-    def live() -> None:
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(hold())
-        except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
-
-    thread = threading.Thread(target=live, name="fake-provider", daemon=True)
-    thread.start()
-    fake, loop, stop = started.result(30)
-    try:
-        yield fake
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
+    fake = FakeProvider(knobs, port=port, keep_requests=keep_requests)
+    with in_thread("fake-provider", fake, 30) as running:
+        yield running
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
 import httpx2
-import uvloop
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.settings import Settings
@@ -21,6 +18,7 @@ from rechenwerk.providers.embedded_child import Embedded
 from tests import installation
 from tests.fakes.provider import FakeProvider
 from tests.installation import CONFIG, Tenant, Town
+from tests.threads import in_thread
 
 T = TypeVar("T")
 TICK = 0.005
@@ -137,36 +135,20 @@ def running_cloud(
         runtime: kind of an embedded provider -> its address.
         settings: of the gateway.
     """
-    started: Future[tuple[Cloud, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def hold() -> None:
-        stop = asyncio.Event()
-        async with installation.town(url) as town:
-            await town.configure(configuration)
-            for kind, address in (runtime or {}).items():
-                await town.pool.execute("update provider set runtime_url = $1 where kind = $2", address, kind)
-            async with installation.gateway(url, settings) as (gateway, address):
-                loop = asyncio.get_running_loop()
-                started.set_result((Cloud(loop, town, gateway, address), loop, stop))
-                await stop.wait()
-
-    def live() -> None:
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(hold())
-        except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
-
-    thread = threading.Thread(target=live, name="cloud", daemon=True)
-    thread.start()
-    cloud, loop, stop = started.result(60)
-    try:
+    with in_thread("cloud", _cloud(url, configuration, runtime or {}, settings), 60) as cloud:
         yield cloud
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(60)
+
+
+@asynccontextmanager
+async def _cloud(
+    url: str, configuration: str, runtime: Mapping[str, str], settings: Settings | None
+) -> AsyncIterator[Cloud]:
+    async with installation.town(url) as town:
+        await town.configure(configuration)
+        for kind, address in runtime.items():
+            await town.pool.execute("update provider set runtime_url = $1 where kind = $2", address, kind)
+        async with installation.gateway(url, settings) as (gateway, address):
+            yield Cloud(asyncio.get_running_loop(), town, gateway, address)
 
 
 @dataclass
