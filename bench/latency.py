@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from bench import client, disk, stack
-from bench.peers import direct
+from bench.peers import bare, direct
 from bench.results import Metric, metric
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def block(caller: client.Caller, calls: int, into: list[float]) -> None:
 
 
 def one_round(fast: list[Target], slow: Peer | None, road: Road, calls: int) -> dict[str, list[float]]:
-    """Blocks of calls in turn: direct, gateway, nginx, and every few turns LiteLLM."""
+    """Blocks of calls in turn: direct, gateway, bare road, nginx, and every few turns LiteLLM."""
     took: dict[str, list[float]] = defaultdict(list)
     with contextlib.ExitStack() as links:
         callers = [links.enter_context(client.Caller(target)) for target in fast]
@@ -75,7 +75,8 @@ def commit_figures(lab: Lab, gateway: stack.Gateway) -> list[Metric]:
 def road_figures(lab: Lab, crew: Crew, gateway: stack.Gateway, road: Road, label: str) -> list[Metric]:
     """Added latency on one road: each round's quantile minus the same quantile of the direct calls."""
     slow = crew.litellm()
-    fast = [direct(road), gateway.target(road), crew.nginx().target(road)]
+    plain = bare(lab, road, gateway.served.database_url)
+    fast = [direct(road), gateway.target(road), plain, crew.nginx().target(road)]
     for target in fast:
         client.probe(target)
     rounds, calls = (2, 150) if lab.quick else ((5, 1000) if label == "instant" else (4, 300))

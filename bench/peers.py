@@ -1,4 +1,4 @@
-"""What the gateway is compared with: nginx as a plain proxy, and LiteLLM's proxy."""
+"""What the gateway is compared with: nginx as a plain proxy, LiteLLM's proxy, and the bare road."""
 
 from __future__ import annotations
 
@@ -123,6 +123,22 @@ def nginx(lab: Lab) -> Peer:
     text = PX_CONF.replace("INSTANT", str(instant.port)).replace("PACED", str(paced.port))
     program = lab.nginx("px", text.replace("PORT", str(port)), port, lab.gateway_core)
     return Peer("nginx", port, program, by_path=True)
+
+
+def bare(lab: Lab, road: Road, database_url: str) -> Target:
+    """The bare road on the gateway's core and on the same database server, until the bench ends."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.bare", str(port), str(road.port), road.path, database_url]
+    program = procs.start(
+        lab.fresh("bare"),
+        command,
+        cores=[lab.gateway_core],
+        folder=lab.folder,
+        environment={"PYTHONPATH": str(HERE.parent)},
+    )
+    lab.passing.callback(procs.stop, program)
+    procs.wait_until(lambda: procs.http_status(port, "/") == 200, program, limit=10)
+    return Target("bare road", port, CHAT, road.model, root=program.pid)
 
 
 def install_litellm(lab: Lab) -> Path:

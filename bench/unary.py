@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench import client, stack, wrk
 from bench.machine import rss_mb
+from bench.peers import bare
 from bench.results import Metric, metric
 
 if TYPE_CHECKING:
@@ -47,27 +48,28 @@ def turn(lab: Lab, series: Series, gateway: Gateway, target: Target, seconds: fl
     series.office_us.append((gateway.office_cpu() - office) / load.calls * 1e6)
 
 
-def others(lab: Lab, series: Series, turns: list[tuple[Peer, Target]], seconds: float) -> None:
-    """One turn of every peer; one that fails is left out from then on."""
-    for peer, target in list(turns):
-        with peer.awake():
-            lab.say(peer.name)
-            series.loads[peer.name].append(wrk.press(lab, target, seconds))
+def others(lab: Lab, series: Series, turns: list[tuple[Peer | None, Target]], seconds: float) -> None:
+    """One turn of every peer."""
+    for peer, target in turns:
+        with peer.awake() if peer else contextlib.nullcontext():
+            lab.say(target.name)
+            series.loads[target.name].append(wrk.press(lab, target, seconds))
 
 
 def run(lab: Lab, crew: Crew) -> list[Metric]:
-    """Turns of gateway, nginx and LiteLLM, again and again."""
+    """Turns of gateway, bare road, nginx and LiteLLM, again and again."""
     road = lab.roads()[0]
     before = lab.provided()
     peers = [peer for peer in (crew.nginx(), crew.litellm()) if peer]
     gateway = stack.configured(lab)
     own = gateway.target(road)
-    turns = [(peer, peer.target(road)) for peer in peers]
+    turns: list[tuple[Peer | None, Target]] = [(None, bare(lab, road, gateway.served.database_url))]
+    turns += [(peer, peer.target(road)) for peer in peers]
     client.probe(own)
     lab.say("warming up")
     wrk.press(lab, own, WARM_S)
     for peer, target in turns:
-        with peer.awake():
+        with peer.awake() if peer else contextlib.nullcontext():
             client.probe(target)
             wrk.press(lab, target, WARM_S)
     series = Series()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -54,7 +55,7 @@ _log = logging.getLogger("rechenwerk.road")
 _TEMPLATE_TOKENS = 256
 """What a provider's chat template may add to a prompt, beyond the bytes of the body."""
 _EXPIRY_MARGIN = 120
-_NOT_TEXT = (b'"image_url"', b'"input_audio"', b'"file"', b'"video_url"')
+_NOT_TEXT = re.compile(rb'"(?:image_url|input_audio|file|video_url)"')
 """Parts of a prompt that may take more tokens than they have bytes: then the whole context is held."""
 _EVENTS = b"text/event-stream; charset=utf-8"
 _MAY_HAVE_WORKED = frozenset({408, 499, 502, 504})
@@ -103,6 +104,7 @@ class Road:
         self._refused = refused
         self._expires = int(settings.total_timeout + settings.drain_timeout) + _EXPIRY_MARGIN
         self._relays: set[Relay] = set()
+        self._loop = asyncio.get_running_loop()
 
     async def serve(self, http: HttpRequest, tenant: Tenant, endpoint: Endpoint) -> None:
         """Serve one call of an authenticated client."""
@@ -188,9 +190,7 @@ class Road:
         cap = 0 if call.endpoint == "embeddings" else (chosen or deployment.max_output_tokens)
         output = cap * (answers(request) if call.endpoint != "embeddings" else 1)
         bound = len(body) + _TEMPLATE_TOKENS
-        if call.endpoint == "chat" and (
-            bound > deployment.context_tokens or any(part in body for part in _NOT_TEXT)
-        ):
+        if call.endpoint == "chat" and (bound > deployment.context_tokens or _NOT_TEXT.search(body)):
             bound = deployment.context_tokens
         amount = plan.offer.price.highest(bound, output)
         cost_bound = deployment.cost.highest(bound, output)
@@ -259,7 +259,7 @@ class Road:
     # -- stops 5 to 7, whole answers --------------------------------------------------------------
 
     async def _unary(self, http: HttpRequest, call: Call) -> None:
-        sink = Collect(asyncio.get_running_loop())
+        sink = Collect(self._loop)
         try:
             await call.upstream.pool.send(
                 call.upstream.request(call.endpoint, call.name.encode(), call.body), sink

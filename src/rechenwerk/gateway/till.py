@@ -158,14 +158,14 @@ class Till:
         self._posts = Lane[tuple[Post, list[Draw]]](self._write_posts, self._post_refused, fenced, _LINGER)
         self._accounts: dict[tuple[int, int, int], Accounts] = {}
         self._refused: dict[int, BookError] = {}
+        self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
         self.lost_posts = 0
         self.alive_until = float("inf")
 
     def start(self) -> None:
         """Begin to write."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._holds.run()), loop.create_task(self._posts.run())]
+        self._tasks = [self._loop.create_task(lane.run()) for lane in (self._holds, self._posts)]
 
     def hold(self, hold: Hold) -> asyncio.Future[None]:
         """Enqueue a hold; the future is done when it is durable. Check `refused` then."""
@@ -195,7 +195,7 @@ class Till:
             self._holds.failing_since is not None
             or self._posts.failing_since is not None
             or self._holds.waiting > _MAX_UNWRITTEN
-            or asyncio.get_running_loop().time() > self.alive_until
+            or self._loop.time() > self.alive_until
         )
 
     @property
