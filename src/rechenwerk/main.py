@@ -26,7 +26,8 @@ import rechenwerk
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.settings import Settings, read_settings
-from rechenwerk.main_children import GatewayProcess, check_port, lock_folder
+from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
+from rechenwerk.main_children import KEY_FILE, GatewayProcess, check_port, lock_folder
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.app import create_app
@@ -107,13 +108,14 @@ class Installation:
             await self._open_database()
         assert self._pool is not None
         desk = open_desk(self._pool)
+        box = self._secret_box()
         founded = await first_run(desk, _default_configuration())
         if options.model:
             await self._start_models()
         with self._step("gateway"):
             await self._start_gateways()
         with self._step("office"):
-            await self._start_office(desk)
+            await self._start_office(desk, box)
         await self._welcome(desk, founded)
 
     def _step(self, name: str) -> contextlib.AbstractContextManager[object]:
@@ -203,8 +205,17 @@ class Installation:
                 continue
             await asyncio.sleep(1)
 
-    async def _start_office(self, desk: Desk) -> None:
-        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__)
+    def _secret_box(self) -> SecretBox | None:
+        settings = self._settings
+        file = settings.secret_key_file
+        if not settings.secret_key and not file:
+            path = self._options.data_dir / KEY_FILE
+            make_key_file(path)
+            file = str(path)
+        return secret_box(settings.secret_key, file)
+
+    async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
+        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box)
         config = uvicorn.Config(
             app,
             host=self._options.host,

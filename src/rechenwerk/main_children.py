@@ -15,6 +15,8 @@ from typing import IO
 
 from rechenwerk.base.errors import SetupError
 
+KEY_FILE = "secret.key"
+"""In the data folder: what providers' secrets are sealed with, unless a setting says otherwise."""
 _READY = 30.0
 _LATEST_END = 15.0
 """Seconds that a gateway may take beyond its grace time to book what it had."""
@@ -88,6 +90,7 @@ class GatewayProcess:
         # In the environment, not among the arguments: a password must not show in the process list.
         self._environment = {
             "RECHENWERK_SPOOL": str(log.parent / "spool"),
+            "RECHENWERK_SECRET_KEY_FILE": str(log.parent / KEY_FILE),
             **os.environ,
             "RECHENWERK_DATABASE_URL": database_url,
         }

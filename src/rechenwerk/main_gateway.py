@@ -13,6 +13,7 @@ import gc
 import json
 import logging
 import os
+import random
 import resource
 import signal
 import sys
@@ -29,14 +30,18 @@ from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.gateway.app import App
 from rechenwerk.gateway.call import Exit
+from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.metrics import Metrics
+from rechenwerk.gateway.probes import Probes
 from rechenwerk.gateway.road import Road
 from rechenwerk.gateway.server import Server
 from rechenwerk.gateway.tenants import Tenants
 from rechenwerk.gateway.till import Till
+from rechenwerk.gateway.turns import Turns
 from rechenwerk.gateway.upstreams import Upstreams
+from rechenwerk.identity.secrets import secret_box
 from rechenwerk.providers.transport import Limits
 from rechenwerk.store.book import PostgresBook
 from rechenwerk.store.snapshot import PostgresSource
@@ -81,18 +86,22 @@ class Gateway:
             settings.between_bytes_timeout,
             settings.total_timeout,
         )
-        self.upstreams = Upstreams(limits, self._environment)
+        box = secret_box(settings.secret_key, settings.secret_key_file)
+        self.upstreams = Upstreams(limits, self._environment, self._clock, box)
         pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=4, command_timeout=10)
         self.source = PostgresSource(pool, settings.database_url)
-        self.tenants = Tenants(self.source, self.leases, self.upstreams, self._clock)
-        metrics = Metrics(self._gauges())
+        fleet = Fleet(random.Random(), self._clock, settings.breaker_failures)  # noqa: S311 - jitter, no secret
+        self.tenants = Tenants(self.source, self.leases, self.upstreams, fleet, self._clock)
+        probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
+        metrics = Metrics(self._gauges(), fleet.states)
         self.road = Road(
             self.tenants,
             self.leases,
             self.till,
-            Exit(self.till, self._clock, metrics),
-            self.upstreams,
+            Exit(self.till, self._clock, ids, metrics),
+            fleet,
             Answers(self.source),
+            Turns(self.source),
             ids,
             self._clock,
             settings,
@@ -103,7 +112,7 @@ class Gateway:
         await self.tenants.refresh()
         self.till.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self.tenants.run()), loop.create_task(self._beat())]
+        self._tasks = [loop.create_task(work) for work in (self.tenants.run(), self._beat(), probes.run())]
         return await self.server.listen(host, port, shared=shared)
 
     def _gauges(self) -> list[tuple[str, str, Callable[[], float]]]:

@@ -19,10 +19,11 @@ TOKEN = re.compile(r"\s*\S+")
 PER_MESSAGE = 3
 WORDS = ("word0", *(f" word{place}" for place in range(1, 4096)))
 MAX_CHOICES = 128
+SHOWN_THOUGHTS = 5
 
 
 class ApiError(Exception):
-    """A refusal in the shape of OpenAI."""
+    """A refusal; every dialect has its own shape for it."""
 
     def __init__(
         self,
@@ -32,14 +33,21 @@ class ApiError(Exception):
         *,
         param: str | None = None,
         code: str | None = None,
-        headers: bytes = b"",
+        retry_after: str | float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = headers
-        self.body: dict[str, Any] = {
-            "error": {"message": message, "type": kind, "param": param, "code": code},
-        }
+        self.message = message
+        self.kind = kind
+        self.param = param
+        self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """OpenAI's shape."""
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return {"error": error}
 
 
 class Message(msgspec.Struct):
@@ -62,7 +70,10 @@ class Tool(msgspec.Struct):
 
 
 class Ask(msgspec.Struct):
-    """The fields of the three endpoints that the fake understands; it ignores all others."""
+    """The fields of OpenAI's three endpoints that the fake understands; it ignores all others.
+
+    The other dialects are read into it.
+    """
 
     model: str | None = None
     messages: list[Message] | None = None
@@ -84,6 +95,9 @@ class Ask(msgspec.Struct):
     encoding_format: str | None = None
     dimensions: int | None = None
     x_fake: dict[str, Any] | None = None
+    top_n: int | None = None
+    return_documents: bool | None = None
+    thinking: bool = msgspec.field(name="x_fake_thinking", default=False)  # its thoughts shall be shown
 
     def plain(self) -> bool:
         """Asks for one ordinary unary text."""
@@ -114,6 +128,8 @@ class Choice(msgspec.Struct):
     calls: list[Call]
     reasoning: int
     finish: str
+    stopped_by: str = ""  # the stop sequence that was met
+    thoughts: Sequence[str] = ()  # the reasoning, where it is shown
 
     @property
     def tokens(self) -> int:
@@ -138,19 +154,34 @@ class Answer(msgspec.Struct):
     def fingerprint(self) -> str:
         return "fp_fake" if self.ask.seed is None else f"fp_fake_{self.ask.seed}"
 
+    @property
+    def claimed(self) -> int:
+        """The tokens made, as the answer says; a knob may make it lie."""
+        return max(self.tokens + self.knobs.wrong_usage, 0)
+
+    @property
+    def cached(self) -> int:
+        return min(self.knobs.cached_tokens, self.prompt_tokens)
+
+    @property
+    def written(self) -> int:
+        """Of the prompt, into the cache."""
+        return min(self.knobs.cache_write_tokens, self.prompt_tokens - self.cached)
+
+    @property
+    def reasoning(self) -> int:
+        return sum(choice.reasoning for choice in self.choices)
+
     def usage(self) -> dict[str, Any]:
-        """What the answer claims; a knob may make it lie."""
-        completion = max(self.tokens + self.knobs.wrong_usage, 0)
+        """In OpenAI's shape."""
+        written = {"cache_write_tokens": self.written} if self.written else {}
         return {
             "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": completion,
-            "total_tokens": self.prompt_tokens + completion,
-            "prompt_tokens_details": {
-                "cached_tokens": min(self.knobs.cached_tokens, self.prompt_tokens),
-                "audio_tokens": 0,
-            },
+            "completion_tokens": self.claimed,
+            "total_tokens": self.prompt_tokens + self.claimed,
+            "prompt_tokens_details": {"cached_tokens": self.cached, "audio_tokens": 0, **written},
             "completion_tokens_details": {
-                "reasoning_tokens": sum(choice.reasoning for choice in self.choices),
+                "reasoning_tokens": self.reasoning,
                 "audio_tokens": 0,
                 "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,
@@ -212,10 +243,21 @@ def choices_for(ask: Ask, knobs: Knobs, answer_id: str, prompts: int = 1) -> lis
     if cap is not None and cap < 1:
         raise ApiError(400, f"Invalid 'max_tokens': expected at least 1, got {cap}.", param="max_tokens")
     functions = _called(ask, knobs)
-    text = () if functions else _said(ask, knobs)
-    reasoning = knobs.reasoning_tokens if cap is None else min(knobs.reasoning_tokens, cap)
+    text, stopped_by = ((), "") if functions else _said(ask, knobs)
+    reasoning = knobs.reasoning_tokens or (SHOWN_THOUGHTS if ask.thinking else 0)
+    reasoning = reasoning if cap is None else min(reasoning, cap)
     room = None if cap is None else cap - reasoning
-    return [_choice(index, answer_id, text, functions, reasoning, room) for index in range(wanted * prompts)]
+    choices = [
+        _choice(index, answer_id, text, functions, reasoning, room) for index in range(wanted * prompts)
+    ]
+    for choice in choices:
+        if choice.finish == "stop":
+            choice.stopped_by = stopped_by
+        if ask.thinking or knobs.show_reasoning:
+            choice.thoughts = pieces_of(" ".join(f"thought{place}" for place in range(reasoning)))
+        if knobs.filtered:
+            choice.finish = "content_filter"
+    return choices
 
 
 def _choice(
@@ -264,7 +306,8 @@ def _called(ask: Ask, knobs: Knobs) -> list[Function]:
     return functions[:1]
 
 
-def _said(ask: Ask, knobs: Knobs) -> Sequence[str]:
+def _said(ask: Ask, knobs: Knobs) -> tuple[Sequence[str], str]:
+    """The words, and the stop sequence that ended them."""
     form = ask.response_format or {}
     pieces: Sequence[str]
     if knobs.answer_text is not None:
@@ -276,9 +319,9 @@ def _said(ask: Ask, knobs: Knobs) -> Sequence[str]:
     else:
         pieces = words(knobs.answer_tokens)
     stops = [ask.stop] if isinstance(ask.stop, str) else ask.stop or []
-    if stops:
-        text = "".join(pieces)
-        ends = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
-        if ends:
-            return pieces_of(text[: min(ends)])
-    return pieces
+    text = "".join(pieces) if stops else ""
+    ends = [(text.find(stop), stop) for stop in stops if stop and stop in text]
+    if ends:
+        end, stop = min(ends)
+        return pieces_of(text[:end]), stop
+    return pieces, ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 import msgspec
@@ -42,6 +42,10 @@ class Record(msgspec.Struct, gc=False):
     completion_tokens: int = 0
     finished: bool = False
     client_gone: bool = False
+    whole: bool = False  # finished, and it was a good answer
+    claimed: int | None = None  # completion tokens as the answer reports them; None: it reports nothing
+    search_units: int = 0  # of a rerank
+    fault: str = ""  # what chaos drew for it
 
 
 class Totals(msgspec.Struct):
@@ -64,6 +68,7 @@ class Book:
         self.totals = Totals()
         self.records: deque[Record] = deque(maxlen=RECORDS_KEPT)
         self.requests: deque[Seen] = deque(maxlen=keep_requests)
+        self.faults: Counter[str] = Counter()  # what chaos drew; "none" too
 
     def accept(self, record: Record) -> None:
         self.records.append(record)
@@ -74,8 +79,9 @@ class Book:
         record.completion_tokens += tokens
         self.totals.completion_tokens += tokens
 
-    def finish(self, record: Record) -> None:
+    def finish(self, record: Record, *, whole: bool = True) -> None:
         record.finished = True
+        record.whole = whole
         self.totals.finished += 1
 
     def leave(self, record: Record) -> None:
@@ -88,3 +94,7 @@ class Book:
             if some_id in {record.id, record.answer_id}:
                 return record
         raise KeyError(some_id)
+
+    def whole_answers(self) -> Counter[str]:
+        """x-request-id -> good answers that were finished for it: two are one too many."""
+        return Counter(record.id for record in tuple(self.records) if record.whole and record.id is not None)

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-
-from tests.fakes.shapes import DONE, Event
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fakes.book import Book, Record
+    from tests.fakes.dialects import Dialect
     from tests.fakes.knobs import Knobs
+    from tests.fakes.shapes import Event
     from tests.fakes.wire import Wire
 
 # Without a pace: so many writes, then the other connections have their turn.
@@ -25,14 +23,6 @@ BURST = 64
 # Between the three parts of a split frame: long enough that the parts leave as packets of their own.
 SPLIT_S = 0.001
 LAST_CHUNK = b"0\r\n\r\n"
-ERROR_EVENT: dict[str, Any] = {
-    "error": {
-        "message": "The server had an error while processing your request. Sorry about that!",
-        "type": "server_error",
-        "param": None,
-        "code": None,
-    },
-}
 
 
 class Later:
@@ -72,11 +62,15 @@ class Stream:
         wire: Wire,
         book: Book,
         record: Record,
+        dialect: Dialect,
         events: Iterator[Event],
+        tokens: int,
         knobs: Knobs,
         news: Callable[[], None],
     ) -> None:
         self.wire, self.book, self.record, self.events, self.news = wire, book, record, events, news
+        self._dialect = dialect
+        self._next = next(events, None)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
         self._pace_s = knobs.pace_ms / 1000
@@ -86,6 +80,9 @@ class Stream:
         self._parts: deque[bytes] = deque()
         self._tokens_in_parts = 0
         self._made = 0
+        self._made_tokens = 0
+        share = knobs.cut_after_tokens
+        self._cut_at = None if share is None else int(share * tokens) if share < 1 else int(share)
         self._halt_at, self._halt = self._first_halt(knobs)
         self._over = False
         wire.exchange = self
@@ -124,17 +121,20 @@ class Stream:
         frames: list[bytes] = []
         tokens = 0
         while len(frames) < self._per_write:
-            if self._made == self._halt_at:
+            due = self._cut_at is not None and self._made_tokens >= self._cut_at
+            if due or self._made == self._halt_at or self._next is None:
                 self._flush(frames, tokens)
                 self._over = True
-                self._halt()
+                (self._cut if due else self._halt)()
                 return False
-            data, made = next(self.events)
+            data, made = self._next
+            self._next = next(self.events, None)
             self._made += 1
+            self._made_tokens += made
             frames.append(self._frame(data))
             tokens += made
-            if data is DONE:
-                # In one write: a client that leaves at [DONE] has had everything.
+            if self._next is None:
+                # In one write: a client that leaves at the last event has had everything.
                 frames.append(LAST_CHUNK)
                 self._over = True
                 break
@@ -169,8 +169,8 @@ class Stream:
             self.news()
 
     def _frame(self, data: bytes) -> bytes:
-        ending = self._ending
-        return b"%x\r\ndata: %b%b\r\n" % (6 + len(data) + len(ending), data, ending)
+        framed = self._dialect.frame(data, self._ending)
+        return b"%x\r\n%b\r\n" % (len(framed), framed)
 
     def _finish(self) -> None:
         self.book.finish(self.record)
@@ -186,6 +186,8 @@ class Stream:
             halts.append((knobs.stall_after_events, self.news))
         if knobs.error_event_mid_stream is not None:
             halts.append((knobs.error_event_mid_stream, self._break))
+        if knobs.malformed_after_events is not None:
+            halts.append((knobs.malformed_after_events, self._garble))
         return min(halts, key=lambda halt: halt[0], default=(-1, self._cut))
 
     def _cut(self) -> None:
@@ -194,7 +196,13 @@ class Stream:
         self.news()
 
     def _break(self) -> None:
-        self.wire.transport.write(self._frame(msgspec.json.encode(ERROR_EVENT)) + LAST_CHUNK)
+        self._end_with(self._dialect.failure())
+
+    def _garble(self) -> None:
+        self._end_with(self._dialect.malformed())
+
+    def _end_with(self, data: bytes) -> None:
+        self.wire.transport.write(self._frame(data) + LAST_CHUNK)
         self.book.totals.broken += 1
         self.news()
         self.wire.done()

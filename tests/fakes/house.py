@@ -6,40 +6,29 @@ import asyncio
 import time
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from tests.fakes import shapes
-from tests.fakes.answers import (
-    Answer,
-    ApiError,
-    Ask,
-    chat_tokens,
-    choices_for,
-    input_tokens,
-    inputs,
-    pieces_of,
-)
+from tests.fakes.answers import Answer, ApiError, Ask, chat_tokens, choices_for, pieces_of
 from tests.fakes.book import Book, Record, Seen, Totals
+from tests.fakes.chaos import Chaos
+from tests.fakes.dialects import Dialect, decode
+from tests.fakes.door import Door
 from tests.fakes.exchange import Later, Stream
 from tests.fakes.knobs import HEADER_PREFIX, Knobs, from_headers, merged, quick
+from tests.fakes.rerank_shapes import Rerank
+from tests.fakes.routes import CHAT, EXACT, MODELS, SIDE, TOKENIZE, find
 from tests.fakes.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
 KEPT_REQUESTS = 10_000
 KEPT_KEYS = 10_000
 KEPT_TEMPLATES = 1_000
-BACKLOG = 4096
-CHAT = "/v1/chat/completions"
-COMPLETIONS = "/v1/completions"
-EMBEDDINGS = "/v1/embeddings"
-MODELS = "/v1/models"
-TOKENIZE = "/tokenize"
-GENERATING = (CHAT, COMPLETIONS, EMBEDDINGS)
 GARBAGE = b"<html><body>It works!</body></html>"
 CODES = MappingProxyType({401: "invalid_api_key", 429: "rate_limit_exceeded"})
 
@@ -49,24 +38,33 @@ class TokenizeAsk(msgspec.Struct):
     with_pieces: bool = False
 
 
-class Turn(NamedTuple):
+class Turn(msgspec.Struct):
     """One request on its way to an answer; a reset may change the fake's book meanwhile, not this one's."""
 
     wire: Wire
     book: Book
-    knobs: Knobs
-    ask: Ask
+    seen: Seen
     route: str
-    request_id: str | None
-    answer_id: str
-    headers: bytes
+    serial: str
+    knobs: Knobs
+    dialect: Dialect
+    named: str = ""  # the model in the path
+    changes: dict[str, Any] = {}  # the knobs that came with the call
+    ask: Ask = msgspec.field(default_factory=Ask)
+    request_id: str | None = None
+    fault: str = ""
 
+    @property
+    def answer_id(self) -> str:
+        return self.dialect.prefix + self.serial
 
-read_ask = msgspec.json.Decoder(Ask).decode
+    @property
+    def headers(self) -> bytes:
+        return self.dialect.headers(self.serial)
 
 
 class FakeProvider:
-    """`base_url` is what an OpenAI client wants, `url` the root."""
+    """`base_url` is what clients of OpenAI want, `url` the root: the others' addresses begin there."""
 
     def __init__(
         self,
@@ -79,21 +77,20 @@ class FakeProvider:
         self.knobs = knobs or Knobs()
         self.wires: set[Wire] = set()
         self._first_knobs = merged(self.knobs, {})
-        self._address = (host, port)
+        self._door = Door(partial(Wire, self), host, port)
         self._keep_requests = keep_requests
         self.produced = Book(keep_requests)
         self._serial = 0
         self._failed: dict[str, int] = {}
+        self._chaos = Chaos()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._templates: dict[tuple[int, bool], bytes] = {}
         self._quick_knobs: Knobs | None = None
         self._quick = False
-        self._port = 0
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._server = await self._loop.create_server(partial(Wire, self), *self._address, backlog=BACKLOG)
-        self._port = self._server.sockets[0].getsockname()[1]
+        await self._door.open()
         return self
 
     async def __aexit__(
@@ -102,11 +99,30 @@ class FakeProvider:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.close()
+        self._door.leave()
         for wire in list(self.wires):
             wire.drop()
         await self.until(lambda: not self.wires)
-        await self._server.wait_closed()
+        await self._door.left()
+
+    async def refuse(self) -> None:
+        """Refuse connections, from any loop; who is connected hears its answer out, and is then cut off."""
+        await self._at_home(self._refuse())
+
+    async def accept(self) -> None:
+        """Accept them again, on the same port."""
+        await self._at_home(self._door.open())
+
+    async def _refuse(self) -> None:
+        await self._door.shut()
+        for wire in list(self.wires):
+            wire.retire()
+
+    async def _at_home(self, work: Coroutine[Any, Any, None]) -> None:
+        if asyncio.get_running_loop() is self._loop:
+            await work
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     @property
     def totals(self) -> Totals:
@@ -114,7 +130,7 @@ class FakeProvider:
 
     @property
     def url(self) -> str:
-        return f"http://{self._address[0]}:{self._port}"
+        return f"http://{self._door.host}:{self._door.port}"
 
     @property
     def base_url(self) -> str:
@@ -129,6 +145,7 @@ class FakeProvider:
         self.set_knobs(msgspec.structs.asdict(self._first_knobs))
         self.produced = Book(self._keep_requests)
         self._failed.clear()
+        self._chaos = Chaos()
 
     def set_knobs(self, changes: dict[str, Any]) -> None:
         """In place, so that who holds `fake.knobs` sees it."""
@@ -139,7 +156,7 @@ class FakeProvider:
     def stats(self) -> dict[str, Any]:
         totals = self.produced.totals
         ended = totals.finished + totals.client_gone + totals.broken
-        counted = msgspec.structs.asdict(totals)
+        counted = {**msgspec.structs.asdict(totals), "faults": dict(self.produced.faults)}
         return {**counted, "open": totals.accepted - ended, "connections": len(self.wires)}
 
     async def until(self, condition: Callable[[], bool], timeout: float = 10) -> None:
@@ -177,53 +194,57 @@ class FakeProvider:
             return
         self.produced.totals.requests += 1
         self.produced.requests.append(seen)
-        request_id, key, steered = None, "", False
-        for name, value in seen.raw_headers:
-            low = name.lower()
-            if low == b"authorization":
-                key = value.decode("latin-1")
-            elif low == b"x-request-id":
-                request_id = value.decode("latin-1")
-            elif low.startswith(HEADER_PREFIX):
-                steered = True
         self._serial += 1
-        serial = f"{self._port:04x}{self._serial:016x}"
-        headers = b"x-request-id: req_%b\r\n" % serial.encode()
-        knobs = self.knobs
+        serial = f"{self._door.port:04x}{self._serial:016x}"
+        turn = Turn(wire, self.produced, seen, route, serial, self.knobs, SIDE)
         try:
-            changes = from_headers(seen.raw_headers) if steered else {}
-            knobs = self._steered(knobs, changes)
-            self._check_key(knobs, key)
-            if route not in GENERATING or seen.method != "POST":
-                self._fault(seen, knobs, changes, counted=False)
-                body = self._side_door(seen, route, knobs)
-                self._reply_later(
-                    wire, knobs, partial(wire.reply, 200, body, headers, close=knobs.keepalive_close)
-                )
-                return
-            ask = self._read(seen)
-            if not changes and route == CHAT and self._try_quick(wire, ask, request_id, serial, headers):
-                return
-            if ask.x_fake:
-                changes |= ask.x_fake
-                knobs = self._steered(knobs, ask.x_fake)
-            self._fault(seen, knobs, changes, counted=True)
-            prefix = "chatcmpl-" if route == CHAT else "cmpl-"
-            self._generate(Turn(wire, self.produced, knobs, ask, route, request_id, prefix + serial, headers))
+            self._take(turn)
         except ApiError as error:
-            self.produced.totals.refused += 1
-            body = msgspec.json.encode(error.body)
-            close = knobs.keepalive_close
-            self._reply_later(
-                wire, knobs, partial(wire.reply, error.status, body, headers + error.headers, close=close)
-            )
+            turn.book.totals.refused += 1
+            body = msgspec.json.encode(turn.dialect.error(error))
+            headers = turn.headers + turn.dialect.error_headers(error)
+            close = turn.knobs.keepalive_close
+            self._reply_later(turn, partial(wire.reply, error.status, body, headers, close=close))
         self._news()
 
-    def _try_quick(self, wire: Wire, ask: Ask, request_id: str | None, serial: str, headers: bytes) -> bool:
+    def _take(self, turn: Turn) -> None:
+        seen = turn.seen
+        turn.dialect, turn.named = find(seen.method, turn.route, turn.knobs)
+        steered = False
+        for name, value in seen.raw_headers:
+            low = name.lower()
+            if low == b"x-request-id":
+                turn.request_id = value.decode("latin-1")
+            elif low.startswith(HEADER_PREFIX):
+                steered = True
+        if steered:
+            self._steer(turn, from_headers(seen.raw_headers))
+            turn.dialect, turn.named = find(seen.method, turn.route, turn.knobs)
+        if turn.knobs.require_key is not None:
+            turn.dialect.check_key(seen, turn.knobs.require_key)
+        if not turn.dialect.bills:
+            self._fault(turn, counted=False)
+            body, close = self._side_door(turn), turn.knobs.keepalive_close
+            self._reply_later(turn, partial(turn.wire.reply, 200, body, turn.headers, close=close))
+            return
+        turn.ask = turn.dialect.read(seen, turn.named)
+        if not steered and turn.route == CHAT and self._try_quick(turn):
+            return
+        if turn.ask.x_fake:
+            self._steer(turn, turn.ask.x_fake)
+        if turn.knobs.chaos_seed is not None:
+            turn.fault = self._chaos.draw(turn.knobs)
+            turn.book.faults[turn.fault] += 1
+            turn.knobs = self._chaos.apply(turn.fault, turn.knobs, streamed=bool(turn.ask.stream))
+        self._fault(turn, counted=True)
+        self._generate(turn)
+
+    def _try_quick(self, turn: Turn) -> bool:
         """The ordinary unary chat, from a template."""
         if self.knobs != self._quick_knobs:
             self._quick_knobs = merged(self.knobs, {})
             self._quick = quick(self.knobs)
+        ask = turn.ask
         cap, wanted, messages = ask.cap(), self.knobs.answer_tokens, ask.messages
         if not self._quick or not messages or not ask.plain() or ask.model not in self.knobs.models:
             return False
@@ -236,15 +257,15 @@ class FakeProvider:
             template = shapes.quick_template(choices_for(ask, self.knobs, "")[0])
             if len(self._templates) < KEPT_TEMPLATES:
                 self._templates[tokens, cut] = template
-        answer_id = "chatcmpl-" + serial
+        answer_id, wire = turn.answer_id, turn.wire
         prompt = chat_tokens(messages)
-        record = Record(request_id, answer_id, CHAT, ask.model or "", False, prompt)
+        record = Record(turn.request_id, answer_id, CHAT, ask.model or "", False, prompt, claimed=tokens)
         self.produced.accept(record)
         model = msgspec.json.encode(ask.model)
         wire.reply(
             200,
             template % (answer_id.encode(), int(time.time()), model, prompt, prompt + tokens),
-            headers,
+            turn.headers,
         )
         self.produced.produce(record, tokens)
         self.produced.finish(record)
@@ -252,50 +273,35 @@ class FakeProvider:
         self._news()
         return True
 
-    def _read(self, seen: Seen) -> Ask:
+    def _steer(self, turn: Turn, changes: dict[str, Any]) -> None:
         try:
-            return read_ask(seen.raw)
-        except msgspec.ValidationError as error:
-            raise ApiError(400, f"Invalid type: {error}.", code="invalid_type") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ApiError(400, f"We could not parse the JSON body of your request. ({error})") from error
-
-    def _steered(self, knobs: Knobs, changes: dict[str, Any]) -> Knobs:
-        if not changes:
-            return knobs
-        try:
-            return merged(knobs, changes)
+            turn.knobs = merged(turn.knobs, changes)
         except msgspec.ValidationError as error:
             raise ApiError(400, f"No such knob: {error}", param="x_fake") from error
+        turn.changes = {**turn.changes, **changes}
 
-    def _check_key(self, knobs: Knobs, key: str) -> None:
-        if knobs.require_key is None or key == f"Bearer {knobs.require_key}":
-            return
-        if not key:
-            message = "You didn't provide an API key. Use 'Authorization: Bearer YOUR_KEY'."
-            raise ApiError(401, message)
-        raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
-
-    def _fault(self, seen: Seen, knobs: Knobs, changes: dict[str, Any], *, counted: bool) -> None:
+    def _fault(self, turn: Turn, *, counted: bool) -> None:
+        knobs = turn.knobs
         status = knobs.status
-        if status is None and counted and self._fails_again(seen, knobs, changes):
+        if status is None and counted and self._fails_again(turn):
             status = knobs.fail_status
         if status is None:
             return
-        headers = b"" if knobs.retry_after is None else f"retry-after: {knobs.retry_after}\r\n".encode()
         code = knobs.error_code or CODES.get(status)
         kind = "server_error" if status >= 500 else "invalid_request_error"
         if status == 429:
             kind = "insufficient_quota" if code == "insufficient_quota" else "requests"
-        raise ApiError(status, f"The fake was told to answer {status}.", kind, code=code, headers=headers)
+        message = f"The fake was told to answer {status}."
+        raise ApiError(status, message, kind, code=code, retry_after=knobs.retry_after)
 
-    def _fails_again(self, seen: Seen, knobs: Knobs, changes: dict[str, Any]) -> bool:
-        if "fail_first" not in changes:
+    def _fails_again(self, turn: Turn) -> bool:
+        knobs = turn.knobs
+        if "fail_first" not in turn.changes:
             left = self.knobs.fail_first
             self.knobs.fail_first = max(left - 1, 0)
             return left > 0
         # Every attempt of a steered call carries the same knob: so who it is must come from the call.
-        key = knobs.fail_key or seen.raw.decode("utf-8", "replace")
+        key = knobs.fail_key or turn.seen.raw.decode("utf-8", "replace")
         failed = self._failed.pop(key, 0)
         if failed >= knobs.fail_first:
             return False
@@ -305,45 +311,39 @@ class FakeProvider:
         return True
 
     def _generate(self, turn: Turn) -> None:
-        ask, knobs = turn.ask, turn.knobs
+        ask, knobs, dialect = turn.ask, turn.knobs, turn.dialect
         if not ask.model:
             raise ApiError(400, "you must provide a model parameter", param="model")
         self._model(ask.model, knobs)
-        if turn.route == EMBEDDINGS:
-            prompt_tokens = input_tokens(inputs(ask.input, "input"))
-            body = shapes.embeddings_body(ask, knobs, prompt_tokens)
-            record = self._accept(turn, prompt_tokens, streamed=False)
-            self._reply_later(turn.wire, knobs, partial(self._whole, turn, record, body, 0), record)
-            return
-        chat = turn.route == CHAT
-        prompts = [] if chat else inputs(ask.prompt, "prompt")
-        if chat and not ask.messages:
-            raise ApiError(400, "Missing required parameter: 'messages'.", param="messages")
-        prompt_tokens = chat_tokens(ask.messages or []) if chat else input_tokens(prompts)
-        choices = choices_for(ask, knobs, turn.answer_id, max(len(prompts), 1))
+        prompt_tokens = dialect.prompt_tokens(ask)
+        choices = choices_for(ask, knobs, turn.answer_id, dialect.prompts(ask)) if dialect.talks else []
         answer = Answer(turn.answer_id, int(time.time()), ask, knobs, prompt_tokens, choices)
-        streamed = bool(ask.stream)
-        record = self._accept(turn, prompt_tokens, streamed=streamed)
-        if not streamed or knobs.error_with_usage:
-            body = shapes.chat_body(answer) if chat else shapes.completion_body(answer)
-            if knobs.error_with_usage:
-                failed = ApiError(500, "The fake was told to fail after its work.", "server_error").body
-                body = msgspec.json.encode({**failed, "usage": answer.usage()})
-            then = partial(self._whole, turn, record, body, answer.tokens)
-        else:
-            then = partial(self._stream, turn, record, answer)
-        self._reply_later(turn.wire, knobs, then, record)
-
-    def _accept(self, turn: Turn, prompt_tokens: int, *, streamed: bool) -> Record:
-        model = turn.ask.model or ""
-        record = Record(turn.request_id, turn.answer_id, turn.route, model, streamed, prompt_tokens)
+        streamed = bool(ask.stream) and dialect.talks
+        body = b"" if streamed else dialect.whole(answer)
+        if knobs.error_with_usage:
+            failed = ApiError(500, "The fake was told to fail after its work.", "server_error")
+            body = msgspec.json.encode({**dialect.error(failed), "usage": answer.usage()})
+        record = Record(
+            turn.request_id,
+            turn.answer_id,
+            turn.route,
+            ask.model,
+            streamed,
+            prompt_tokens,
+            claimed=None if knobs.no_usage else answer.claimed,
+            search_units=dialect.search_units(ask) if isinstance(dialect, Rerank) else 0,
+            fault=turn.fault,
+        )
         self.produced.accept(record)
-        return record
+        if streamed and not knobs.error_with_usage:
+            then = partial(self._stream, turn, record, answer)
+        else:
+            then = partial(self._whole, turn, record, body, answer.tokens)
+        self._reply_later(turn, then, record)
 
-    def _reply_later(
-        self, wire: Wire, knobs: Knobs, then: Callable[[], None], record: Record | None = None
-    ) -> None:
+    def _reply_later(self, turn: Turn, then: Callable[[], None], record: Record | None = None) -> None:
         """`then`, at once or after the latency; what has no record is complete after it."""
+        wire, delay_ms = turn.wire, turn.knobs.latency_ms
 
         def run() -> None:
             if wire.closed:
@@ -354,41 +354,46 @@ class FakeProvider:
                 wire.done()
             self._news()
 
-        if knobs.latency_ms > 0:
-            Later(wire, self.produced, record, knobs.latency_ms / 1000, run, self._news)
+        if delay_ms > 0:
+            Later(wire, self.produced, record, delay_ms / 1000, run, self._news)
         else:
             run()
 
     def _whole(self, turn: Turn, record: Record, body: bytes, tokens: int) -> None:
         wire, knobs, book = turn.wire, turn.knobs, turn.book
+        hang_up = wire.reset if knobs.cut_by_reset else wire.hang_up
         if knobs.cut_before_answer:
             book.totals.broken += 1
-            wire.hang_up()
+            hang_up()
             return
-        if knobs.stall_after_events == 0:
+        if knobs.hang or knobs.stall_after_events == 0:
             Later(wire, book, record, None, self._news, self._news)
             return
         if knobs.garbage:
             tokens, body = 0, GARBAGE
+        if knobs.malformed_after_events is not None:
+            body = body[: len(body) // 2]
         status = 500 if knobs.error_with_usage else 200
         close = knobs.keepalive_close
         wire.reply(status, body, turn.headers, close=close, cut=knobs.cut_mid_body)
         book.produce(record, tokens)
         if knobs.cut_mid_body:
             book.totals.broken += 1
-            wire.hang_up()
+            hang_up()
             return
-        book.finish(record)
+        spoiled = knobs.garbage or knobs.malformed_after_events is not None
+        book.finish(record, whole=status == 200 and not spoiled)
         wire.done()
 
     def _stream(self, turn: Turn, record: Record, answer: Answer) -> None:
         wire, knobs = turn.wire, turn.knobs
-        if knobs.cut_before_answer or knobs.garbage:
+        if knobs.cut_before_answer or knobs.garbage or knobs.hang:
             self._whole(turn, record, GARBAGE, 0)
             return
-        wire.open_stream(turn.headers, close=knobs.keepalive_close)
-        events = shapes.events(answer, chat=turn.route == CHAT)
-        Stream(wire, turn.book, record, events, knobs, self._news).tick()
+        dialect = turn.dialect
+        wire.open_stream(dialect.stream_type, turn.headers, close=knobs.keepalive_close)
+        events, tokens = dialect.events(answer), answer.tokens
+        Stream(wire, turn.book, record, dialect, events, tokens, knobs, self._news).tick()
 
     # What makes no tokens.
 
@@ -397,19 +402,21 @@ class FakeProvider:
             message = f"The model `{name}` does not exist or you do not have access to it."
             raise ApiError(404, message, code="model_not_found")
 
-    def _side_door(self, seen: Seen, route: str, knobs: Knobs) -> bytes:
-        known = route in {*GENERATING, MODELS, TOKENIZE} or route.startswith(MODELS + "/")
+    def _side_door(self, turn: Turn) -> bytes:
+        seen, route, knobs = turn.seen, turn.route, turn.knobs
+        if turn.dialect is not SIDE:
+            ask = turn.dialect.read(seen, turn.named)
+            self._model(ask.model or "", knobs)
+            return turn.dialect.whole(Answer("", 0, ask, knobs, 0, []))
+        known = route in {*EXACT, MODELS, TOKENIZE} or route.startswith(MODELS + "/")
         if not known:
             raise ApiError(404, f"Invalid URL ({seen.method} {route})")
-        if seen.method != ("POST" if route == TOKENIZE else "GET") or route in GENERATING:
+        if seen.method != ("POST" if route == TOKENIZE else "GET") or route in EXACT:
             message = f"Not allowed to {seen.method} on {route}."
             raise ApiError(405, message, code="method_not_supported")
         if route == TOKENIZE:
-            try:
-                ask = msgspec.json.decode(seen.raw, type=TokenizeAsk)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise ApiError(400, f"Bad request: {error}") from error
-            return shapes.tokenized(pieces_of(ask.content), with_pieces=ask.with_pieces)
+            wanted = decode(seen.raw, TokenizeAsk)
+            return shapes.tokenized(pieces_of(wanted.content), with_pieces=wanted.with_pieces)
         rows = [{"id": name, "object": "model", "created": 0, "owned_by": "fake"} for name in knobs.models]
         if route == MODELS:
             return msgspec.json.encode({"object": "list", "data": rows})

@@ -7,7 +7,7 @@ which travels through any gateway that leaves unknown fields alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -31,7 +31,11 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tokens_per_event: int = 1
     parallel_calls: bool = False  # two tool calls instead of one
     reasoning_tokens: int = 0  # per choice, invisible, inside max_tokens and completion_tokens as at OpenAI
+    show_reasoning: bool = False  # where the dialect has a place for it, even if nobody asked for it
+    filtered: bool = False  # the answer ends because of a content filter
     cached_tokens: int = 0  # of the prompt; never more than the prompt
+    cache_write_tokens: int = 0  # of the prompt that was not cached
+    rerank_as: Literal["jina", "cohere"] = "jina"  # whose shape /v1/rerank has; /v2/rerank is Cohere's
     dimensions: int = 64  # of an embedding when the request names none
 
     # time
@@ -51,6 +55,9 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     cut_before_answer: bool = False  # orderly close, no byte sent
     cut_mid_body: bool = False  # unary: half of the promised bytes, then close
     cut_after_events: int | None = None  # stream: RST
+    cut_after_tokens: float | None = None  # stream: RST; below 1 it is that share of the answer
+    cut_by_reset: bool = False  # RST instead of an orderly close, before the answer and in its middle
+    hang: bool = False  # the request is read and never answered, not even by a head
     stall_after_events: int | None = None  # stream: silence; 0 also silences a unary answer
 
     # usage that lies
@@ -60,12 +67,18 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     # odd bytes
     error_event_mid_stream: int | None = None  # after so many events; then the stream ends without [DONE]
+    malformed_after_events: int | None = None  # then a broken frame, and the end; unary: half of the JSON
     garbage: bool = False  # 200 and no JSON
     huge_frame: int = 0  # bytes of padding in the first event (unary: in the body), in "obfuscation"
     crlf: bool = False
     split_writes: bool = False  # every frame in three TCP writes
     many_frames_per_write: int = 1
     keepalive_close: bool = False
+
+    # chance
+    chaos_seed: int | None = None  # draws a fault for every call that would make tokens
+    chaos: dict[str, float] = msgspec.field(default_factory=dict)  # fault -> share of the calls; chaos.FAULTS
+    chaos_storm: int = 5  # so many calls in a row are refused by a 429 storm
 
 
 def merged(base: Knobs, changes: Mapping[str, Any]) -> Knobs:

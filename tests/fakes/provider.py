@@ -1,4 +1,4 @@
-"""A commercial provider that a test holds in its hand: OpenAI's protocol over a real socket, with knobs.
+"""A commercial provider that a test holds in its hand: protocols of many over a real socket, with knobs.
 
     async with FakeProvider(Knobs(pace_ms=20)) as fake: ...   # in this loop
     with running_fake(Knobs(pace_ms=20)) as fake: ...         # in a thread with a loop of its own

@@ -145,8 +145,11 @@ def _chat_chunks(answer: Answer) -> Iterator[Event]:
             "refusal": None,
         }
         # The hidden tokens exist before the first visible one.
-        yield _chunk(choice.index, delta), choice.reasoning
+        yield _chunk(choice.index, delta), choice.reasoning - len(choice.thoughts)
     step = max(answer.knobs.tokens_per_event, 1)
+    for choice in answer.choices:
+        for thought in steps(choice.thoughts, step):
+            yield _chunk(choice.index, {"reasoning_content": "".join(thought)}), len(thought)
     for start in range(0, max(len(choice.pieces) for choice in answer.choices), step):
         for choice in answer.choices:
             said = choice.pieces[start : start + step]
@@ -156,8 +159,7 @@ def _chat_chunks(answer: Answer) -> Iterator[Event]:
             function = {"name": call.name, "arguments": ""}
             opened = {"index": place, "id": call.id, "type": "function", "function": function}
             yield _chunk(choice.index, {"tool_calls": [opened]}), 0
-            for start in range(0, len(call.pieces), step):
-                said = call.pieces[start : start + step]
+            for said in steps(call.pieces, step):
                 more = {"index": place, "function": {"arguments": "".join(said)}}
                 yield _chunk(choice.index, {"tool_calls": [more]}), len(said)
 
@@ -185,6 +187,12 @@ def _completion_chunks(answer: Answer) -> Iterator[Event]:
         yield encode({"text": "", "index": 0, "logprobs": None, "finish_reason": None}), hidden
 
 
+def steps(pieces: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The tokens in groups, one group per event."""
+    for start in range(0, len(pieces), max(size, 1)):
+        yield pieces[start : start + max(size, 1)]
+
+
 def _chunk(index: int, delta: dict[str, Any], logprobs: Any = None) -> bytes:
     return encode({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None})
 
@@ -199,6 +207,8 @@ def _finish(choice: Choice, *, chat: bool) -> bytes:
 def _chat_choice(choice: Choice, ask: Ask) -> dict[str, Any]:
     text = None if choice.calls else "".join(choice.pieces)
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    if choice.thoughts:
+        message["reasoning_content"] = "".join(choice.thoughts)
     if choice.calls:
         message["tool_calls"] = [
             {

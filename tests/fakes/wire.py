@@ -16,6 +16,7 @@ REASONS = {
     200: b"OK",
     400: b"Bad Request",
     401: b"Unauthorized",
+    403: b"Forbidden",
     404: b"Not Found",
     405: b"Method Not Allowed",
     429: b"Too Many Requests",
@@ -173,13 +174,19 @@ class Wire(asyncio.Protocol):
         )
         self.transport.write(head + (body[: len(body) // 2] if cut else body))
 
-    def open_stream(self, extra: bytes = b"", *, close: bool = False) -> None:
+    def open_stream(self, content_type: bytes, extra: bytes = b"", *, close: bool = False) -> None:
         self._last = self._last or close
         self.transport.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+            b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n"
             b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n%b%b\r\n"
-            % (b"connection: close\r\n" if self._last else b"", extra),
+            % (content_type, b"connection: close\r\n" if self._last else b"", extra),
         )
+
+    def retire(self) -> None:
+        """Close when the answer at hand is complete, or now when there is none."""
+        self._last = True
+        if not self._busy:
+            self.transport.close()
 
     def hang_up(self) -> None:
         """An orderly close after what was written; the client did not leave, we did."""

@@ -14,6 +14,7 @@ import httpx2
 
 from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.base.usage import Usage
+from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, Post
 from rechenwerk.ledger.postings import transfers
@@ -24,6 +25,8 @@ from rechenwerk.store.control import open_desk
 from tests.postgres import SPOOL
 
 DEFAULT = (resources.files("rechenwerk.office") / "default.toml").read_text(encoding="utf-8")
+SECRET_KEY = bytes(range(32))
+"""What the office of the tests seals secrets with."""
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 
 
@@ -51,7 +54,7 @@ class Office:
         first = self.runner.run(first_run(self.desk, DEFAULT))
         assert isinstance(first, FirstRun)
         self.first = first
-        self.app = create_app(self.desk, self.clock, secrets.token_bytes)
+        self.app = create_app(self.desk, self.clock, secrets.token_bytes, box=SecretBox(SECRET_KEY))
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
 

@@ -24,6 +24,7 @@ import uvicorn
 
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.cli.app import run
+from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.control import open_desk
@@ -67,7 +68,8 @@ class Served:
             desk = open_desk(pool)
             first = await first_run(desk, DEFAULT)
             assert first is not None
-            app = create_app(desk, SystemClock(), secrets.token_bytes)
+            box = SecretBox(bytes(32))
+            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box)
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             self._started.set_result((server, first))
             await server.serve(sockets=[self._socket])
@@ -142,6 +144,37 @@ def test_projects_and_organisations(served: Served) -> None:
     assert served.cli("project", "budget", "nowhere").code == 2
     assert "no project 'nowhere'" in served.cli("project", "budget", "nowhere", "--amount", "1").one_line()
     assert "amount" in served.cli("project", "budget", "default", "--amount", "much").one_line()
+
+
+def test_data_classes_of_projects(served: Served) -> None:
+    assert served.cli("project", "create", "files", "--data-class", "confidential").code == 0
+    assert "data_class" in served.cli("project", "create", "more", "--data-class", "secret").one_line()
+    assert "restricted" in served.cli("project", "data-class", "files", "restricted").out
+    shown = served.cli("project", "data-class", "files", "public", "--json").json()
+    assert shown["data_class"] == "public"
+    assert "public" in served.cli("project", "list").out
+    assert "no project 'nowhere'" in served.cli("project", "data-class", "nowhere", "public").one_line()
+
+
+def test_keys_of_providers_are_read_from_standard_input(served: Served) -> None:
+    command = [sys.executable, "-m", "rechenwerk", "provider", "secret", "embedded"]
+    environment = {"RECHENWERK_OFFICE_URL": served.url, "RECHENWERK_KEY": served.first.key}
+
+    def give(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=environment, input=text, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert "no key on standard input" in give("\n").stderr
+    ended = give("sk-very-secret\n")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "key of provider 'embedded' stored\n"
+    listed = served.cli("provider", "list")
+    assert listed.out.count("yes") == 3
+    assert "very-secret" not in ended.stdout + listed.out
+    removed = served.cli("provider", "secret", "embedded", "--remove", "--json").json()
+    assert removed["has_secret"] is False
+    assert "no provider 'nobody'" in served.cli("provider", "secret", "nobody", "--remove").one_line()
 
 
 def test_apply_shows_asks_applies_and_is_idempotent(served: Served, toml: Path) -> None:

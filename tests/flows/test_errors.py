@@ -29,7 +29,7 @@ CHAT = "/v1/chat/completions"
 
 @pytest.fixture(scope="module")
 def house(server: postgres.Server) -> Iterator[Site]:
-    settings = Settings(grace=2.0, max_body=200_000)
+    settings = Settings(grace=2.0, attempts=1, breaker_failures=1_000_000, max_body=200_000)
     with (
         running_fake() as fake,
         running_cloud(server.fresh_sync(), fake_config(fake), settings=settings) as cloud,

@@ -18,6 +18,8 @@ from tests.flows.cloud import tokens_of, until
 from tests.flows.raw import Answer, Client, House, open_house
 
 QUICK = Settings(
+    attempts=1,
+    breaker_failures=1_000_000,
     grace=2.0,
     header_timeout=0.2,
     body_timeout=0.2,
@@ -107,7 +109,7 @@ def test_pipelining_is_bounded(database_url: str) -> None:
         await house.idle()
         assert house.fake.totals.accepted == len(await house.town.settled(house.fake.totals.accepted)) <= 2
 
-    run(flow, database_url, Settings(grace=2.0, max_body=20_000))
+    run(flow, database_url, Settings(grace=2.0, attempts=1, breaker_failures=1_000_000, max_body=20_000))
 
 
 def test_http_1_0(database_url: str) -> None:
@@ -271,7 +273,7 @@ def test_the_house_is_full(database_url: str) -> None:
         for client in (second, third, fourth):
             client.vanish()
 
-    run(flow, database_url, Settings(grace=2.0, max_connections=2))
+    run(flow, database_url, Settings(grace=2.0, attempts=1, breaker_failures=1_000_000, max_connections=2))
 
 
 # -- gone -------------------------------------------------------------------------------------------
@@ -322,7 +324,7 @@ def test_nobody_reads_on_for_ever(database_url: str) -> None:
         assert tokens_of(call)[1] >= house.fake.totals.completion_tokens == 3
         await house.town.assert_books_verify(house.tenant.organisation)
 
-    run(flow, database_url, Settings(grace=2.0, drain_timeout=0.1))
+    run(flow, database_url, Settings(grace=2.0, attempts=1, breaker_failures=1_000_000, drain_timeout=0.1))
 
 
 async def lazy_client(house: House, data: bytes) -> socket.socket:
@@ -384,7 +386,7 @@ def test_a_reader_who_never_reads_is_dropped(database_url: str) -> None:
         assert (call["outcome"], tokens_of(call)[1]) == ("posted", TOKENS), "read on for its usage"
         sock.close()
 
-    run(flow, database_url, Settings(grace=2.0, write_timeout=0.3))
+    run(flow, database_url, Settings(grace=2.0, attempts=1, breaker_failures=1_000_000, write_timeout=0.3))
 
 
 def test_many_vanish_at_random_moments(database_url: str) -> None:

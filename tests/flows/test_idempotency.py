@@ -15,7 +15,9 @@ from tests.flows.raw import Answer, Client, House, open_house
 
 def run(flow: Callable[[House, Client], Awaitable[None]], url: str) -> None:
     async def inside() -> None:
-        async with open_house(url, Settings(grace=2.0, drain_timeout=0.5)) as house:
+        async with open_house(
+            url, Settings(grace=2.0, attempts=1, breaker_failures=1_000_000, drain_timeout=0.5)
+        ) as house:
             await flow(house, await house.client())
             await house.town.assert_books_verify(house.tenant.organisation)
 

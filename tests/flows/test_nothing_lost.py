@@ -17,10 +17,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from rechenwerk.base.errors import FencedError
 from rechenwerk.base.ids import decode_call
-from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
 from rechenwerk.ledger.ports import Hold, Outcome, Post
 from rechenwerk.ledger.postings import transfers
@@ -28,7 +28,7 @@ from rechenwerk.office.ports import Guard
 from rechenwerk.store.book import PostgresBook
 from tests.caller import Line, Reply, ask, chat_body
 from tests.fakes.provider import FakeProvider, Record, running_fake
-from tests.installation import CONFIG, Town, gateway, gateway_process, town
+from tests.installation import CONFIG, ONE_TRY, Town, gateway, gateway_process, town
 from tests.postgres import SPOOL, Postmaster
 
 EUR = 1_000_000_000
@@ -143,7 +143,7 @@ def test_whatever_goes_wrong_stands_in_the_books(
 
 
 async def _faults(url: str, fake: FakeProvider, kind: str, faults: tuple[Fault, ...]) -> None:
-    settings = Settings(grace=2.0, drain_timeout=0.3, first_byte_timeout=0.6, between_bytes_timeout=0.6)
+    settings = replace(ONE_TRY, drain_timeout=0.3, first_byte_timeout=0.6, between_bytes_timeout=0.6)
     async with town(url) as there:
         await there.configure(CONFIG.format(kind=kind, url=fake.base_url))
         tenant = await there.tenant(project=(Guard("money", "day", EUR),))

@@ -37,6 +37,19 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/organisations", {}, 403),
     ("POST", "/organisations", {"json": {"name": "third"}}, 403),
     ("POST", "/apply", {"json": {"text": DEFAULT, "organisation": "default"}}, 403),
+    ("POST", "/apply", {"json": {"text": DEFAULT}, "params": {"organisation": "neighbour"}}, 403),
+    ("PUT", "/projects/secret/data-class", {"json": {"data_class": "public"}}, 404),
+    (
+        "PUT",
+        "/projects/secret/data-class",
+        {"json": {"data_class": "public", "organisation": "default"}},
+        404,
+    ),
+    ("GET", "/providers", {}, 403),
+    ("GET", "/providers", {"params": {"organisation": "default"}}, 403),
+    ("PUT", "/providers/embedded/secret", {"json": {"secret": "sk-1"}}, 403),
+    ("PUT", "/providers/embedded/secret", {"json": {"secret": "sk-1", "organisation": "default"}}, 403),
+    ("DELETE", "/providers/embedded/secret", {}, 403),
 )
 
 

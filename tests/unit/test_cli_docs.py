@@ -18,15 +18,16 @@ import typer
 from rechenwerk.base.settings import TABLE
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.cli.app import build
-from rechenwerk.office.config import (
-    CONTRACT_KINDS,
+from rechenwerk.office.config import CONTRACT_KINDS, parse
+from rechenwerk.office.tables import (
     ContractTable,
+    DataClassTable,
     DeploymentTable,
     ProviderTable,
     TariffTable,
-    parse,
 )
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
+from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS
 
 DOCS = Path(__file__).parents[2] / "docs"
 HEAD = """\
@@ -83,8 +84,11 @@ def test_the_page_of_configuration_names_every_word() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     fields = {
         field
-        for table in (ProviderTable, ContractTable, DeploymentTable, TariffTable)
+        for table in (ProviderTable, ContractTable, DeploymentTable, TariffTable, DataClassTable)
         for field in table.__struct_fields__
     }
-    for word in {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *(row.env for row in TABLE)}:
+    words = {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *LEVELS, *DEFAULT_CLASSES}
+    for word in words | {row.env for row in TABLE}:
         assert f"`{word}`" in text, word
+    for kind, row in KINDS.items():
+        assert re.search(rf"^\| `{re.escape(kind)}` \|.*{re.escape(row.base_url)}", text, re.MULTILINE), kind

@@ -8,7 +8,17 @@ import msgspec
 import pytest
 
 from rechenwerk.office.config import MistakesError, diff, parse
-from rechenwerk.office.ports import Change, Configured, Contract, Cost, Deployment, Provider, Tariff
+from rechenwerk.office.ports import (
+    Change,
+    Configured,
+    Contract,
+    Cost,
+    DataClassRow,
+    Deployment,
+    Provider,
+    Row,
+    Tariff,
+)
 from rechenwerk.office.toml_lines import line_at, lines_of
 
 DEFAULT = (resources.files("rechenwerk.office") / "default.toml").read_text(encoding="utf-8")
@@ -72,10 +82,17 @@ def test_the_default_configuration_is_good() -> None:
         ('kind = "openai"', 'kind = "zzz"', 5, "unknown kind 'zzz'", "choose from openai"),
         ("base_url =", "base_ur =", 6, "unknown field 'base_ur'", "did you mean 'base_url'?"),
         ('kind = "openai"', 'kind = "embedded"', 6, "the installation sets", "leave base_url out"),
-        ('"http://127.0.0.1:9100/v1/"', '"127.0.0.1:9100"', 6, "not an http", "http://"),
-        ('"http://127.0.0.1:9100/v1/"', '"http://u:p@h/v1"', 6, "carries a user", "http://"),
-        ('"http://127.0.0.1:9100/v1/"', '"http://h/v1?a=b"', 6, "has a ?", "http://"),
-        ('"http://127.0.0.1:9100/v1/"', '"http://h:99999/v1"', 6, "not an http", "http://"),
+        ('"http://127.0.0.1:9100/v1/"', '"127.0.0.1:9100"', 6, "not an http", 'like base_url = "https://'),
+        (
+            '"http://127.0.0.1:9100/v1/"',
+            '"http://u:p@h/v1"',
+            6,
+            "carries a user",
+            'like base_url = "https://',
+        ),
+        ('"http://127.0.0.1:9100/v1/"', '"http://h/v1?a=b"', 6, "has a ?", 'like base_url = "https://'),
+        ('"http://127.0.0.1:9100/v1/"', '"http://h:99999/v1"', 6, "not an http", "https://"),
+        ('"http://127.0.0.1:9100/v1/"', '"https://{resource}.h/v1"', 6, "not an http", "https://"),
         ('api_key_env = "UPSTREAM_KEY"', 'api_key = "sk-1"', 7, "secret", "api_key_env"),
         ('"UPSTREAM_KEY"', '"sk-123"', 7, "not the name of an environment variable", "never the key"),
         ('kind = "on-demand"', 'kind = "on-demnd"', 12, "unknown kind", "did you mean 'on-demand'?"),
@@ -108,6 +125,111 @@ def test_a_mistake_has_its_line_and_its_fix(old: str, new: str, line: int, messa
     mistakes = caught.value.mistakes
     assert any(one.line == line and message in one.message and fix in one.fix for one in mistakes), mistakes
     assert not any("sk-1" in one.message + one.fix for one in mistakes), "a secret is never repeated"
+
+
+RESIDENT = GOOD.replace("max_output", 'jurisdiction = "DE"\nlevel = "dedicated"\nmax_output', 1) + (
+    '[[data_class]]\nname = "confidential"\njurisdictions = ["EU", "CH", "EU"]\nlevel = "no-retention"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message", "fix"),
+    [
+        ('"DE"', '"de"', 20, "'de' is no jurisdiction", "did you mean 'DE'?"),
+        ('"DE"', '"UK"', 20, "'UK' is no jurisdiction", "did you mean 'GB'?"),
+        ('"DE"', '"Local"', 20, "'Local' is no jurisdiction", "did you mean 'local'?"),
+        ('"DE"', '"EEA"', 20, "'EEA' is no jurisdiction", "'EU', 'local'"),
+        ('"DE"', '"Germany"', 20, "'Germany' is no jurisdiction", "ISO 3166"),
+        ('"dedicated"', '"dedicatet"', 21, "unknown level 'dedicatet'", "did you mean 'dedicated'?"),
+        ('"confidential"', '"secret"', 29, "unknown data class 'secret'", "choose from public, internal"),
+        ('"confidential"', '"confidental"', 29, "unknown data class", "did you mean 'confidential'?"),
+        ('"CH"', '"XX"', 30, "'XX' is no jurisdiction", "'EEA', 'EU', 'local'"),
+        ('jurisdictions = ["EU", "CH", "EU"]\n', "", 28, "has no jurisdictions", "jurisdictions = []"),
+        ('["EU", "CH", "EU"]', '"EU"', 30, "expected `array`", "list"),
+        ('"no-retention"', '"none"', 31, "unknown level 'none'", "choose from public, shared"),
+        ("[[data_class]]", "[[data_clas]]", 28, "unknown field 'data_clas'", "did you mean 'data_class'?"),
+    ],
+)
+def test_a_mistake_about_residency_has_its_line_and_its_fix(
+    old: str, new: str, line: int, message: str, fix: str
+) -> None:
+    assert old in RESIDENT
+    with pytest.raises(MistakesError) as caught:
+        parse(RESIDENT.replace(old, new, 1))
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, message in mistake.message, fix in mistake.fix) == (line, True, True), mistake
+
+
+def test_residency_is_read_and_compared() -> None:
+    wanted = parse(RESIDENT)
+    assert (wanted.deployments[0].jurisdiction, wanted.deployments[0].level) == ("DE", "dedicated")
+    row = DataClassRow("confidential", ("CH", "EU"), "no-retention")
+    assert wanted.data_classes == (row,)
+    plain = parse(GOOD)
+    assert (plain.deployments[0].jurisdiction, plain.deployments[0].level) == ("", "shared")
+    before: tuple[Row | None, Row] = plain.deployments[0], wanted.deployments[0]
+    assert diff(plain, wanted) == [
+        Change("deployment", "fake at upstream", "change", *before),
+        Change("data class", "confidential", "create", None, row),
+    ]
+    assert diff(wanted, wanted) == []
+    gone = msgspec.structs.replace(row, active=False)
+    assert diff(wanted, plain)[1:] == [Change("data class", "confidential", "deactivate", row, gone)]
+
+
+def test_the_same_class_twice() -> None:
+    with pytest.raises(MistakesError, match="data_class 'confidential' stands here twice"):
+        parse(RESIDENT + RESIDENT[RESIDENT.index("[[data_class]]") :])
+
+
+def test_the_embedded_models_are_here_and_ours_unless_the_file_says_otherwise() -> None:
+    assert {(one.jurisdiction, one.level) for one in parse(DEFAULT).deployments} == {("local", "own")}
+    elsewhere = DEFAULT.replace("context_tokens = 4096", 'context_tokens = 4096\njurisdiction = "DE"')
+    assert [one.jurisdiction for one in parse(elsewhere).deployments] == ["DE", "local"]
+    unknown = DEFAULT.replace("context_tokens = 4096", 'context_tokens = 4096\njurisdiction = ""')
+    assert parse(unknown).deployments[0].jurisdiction == ""
+
+
+# Kinds of providers
+
+ADDRESS = 'base_url = "http://127.0.0.1:9100/v1/"\n'
+
+
+def test_an_address_is_only_needed_where_the_kind_has_none() -> None:
+    assert parse(GOOD.replace(ADDRESS, "")).providers[0].base_url == "https://api.openai.com/v1"
+    for kind, like in (
+        ("azure-openai", "https://{resource}.openai.azure.com/openai/v1"),
+        ("vllm", "http://127.0.0.1:9100/v1"),
+    ):
+        with pytest.raises(MistakesError) as caught:
+            parse(GOOD.replace(ADDRESS, "").replace('"openai"', f'"{kind}"'))
+        (mistake,) = caught.value.mistakes
+        assert (mistake.line, mistake.message) == (3, "base_url is missing")
+        assert mistake.fix == f'write it like base_url = "{like}"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint", "known"),
+    [
+        ("anthropic", "completions", "choose from chat"),
+        ("openai", "rerank", "choose from chat, completions, embeddings"),
+        ("jina", "chat", "choose from embeddings, rerank"),
+        ("cohere", "embeddings", "choose from rerank"),
+        ("embedded-embeddings", "chat", "choose from embeddings"),
+    ],
+)
+def test_a_kind_serves_only_what_it_has(kind: str, endpoint: str, known: str) -> None:
+    text = GOOD.replace(ADDRESS, "").replace('"openai"', f'"{kind}"')
+    with pytest.raises(MistakesError) as caught:
+        parse(text.replace('"completions", "chat"', f'"{endpoint}"'))
+    (mistake,) = caught.value.mistakes
+    assert mistake.message == f"provider 'upstream' has no endpoint '{endpoint}' for its kind"
+    assert (mistake.line, mistake.fix) == (17, known)
+
+
+def test_rerank_needs_no_output() -> None:
+    text = GOOD.replace('"openai"', '"jina"').replace('"completions", "chat"', '"rerank"')
+    assert parse(text.replace("4096", "0")).deployments[0].endpoints == ("rerank",)
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:

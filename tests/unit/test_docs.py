@@ -21,7 +21,7 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     text = (DOCS / "dependencies.md").read_text(encoding="utf-8")
     for line in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]:
-        name = re.split(r"[>=<]", line)[0]
+        name = re.split(r"[\[>=<]", line)[0]
         assert re.search(rf"\b{re.escape(name)}\b", text), name
 
 

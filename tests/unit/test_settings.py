@@ -35,6 +35,12 @@ def test_the_database_is_text() -> None:
     assert read_settings({"RECHENWERK_DATABASE_URL": "postgresql://db/x"}).database_url == "postgresql://db/x"
 
 
+def test_values_are_not_shown_by_accident() -> None:
+    settings = read_settings({"RECHENWERK_SECRET_KEY": "hidden", "RECHENWERK_DATABASE_URL": "hidden"})
+    assert settings.secret_key == "hidden"
+    assert "hidden" not in f"{settings} {settings!r}"
+
+
 @pytest.mark.parametrize("row", NUMBERS, ids=lambda row: row.field)
 @pytest.mark.parametrize("text", ["many", "1,5", "0", "-1", "nan", "inf", "1e300"])
 def test_what_does_not_fit_is_refused_by_the_name_of_its_variable(row: Setting, text: str) -> None:

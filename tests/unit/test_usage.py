@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rechenwerk.base.usage import BUCKETS, Usage
-from rechenwerk.wire.openai import Reported, add_choice, read_usage
+from rechenwerk.wire.openai import add_choice, read_usage
+from rechenwerk.wire.talk import Reported
 
 COUNTS = st.integers(0, 1 << 38)
 

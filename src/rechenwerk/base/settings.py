@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: str = ""
     spool: str = ""
+    secret_key: str = ""
+    secret_key_file: str = ""
     max_body: int = 20_000_000
     max_header: int = 32_768
     header_timeout: float = 10.0
@@ -33,9 +35,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     between_bytes_timeout: float = 60.0
     total_timeout: float = 600.0
     drain_timeout: float = 30.0
+    attempts: int = 4
+    breaker_failures: int = 5
     grace: float = 30.0
     silence: float = 5.0
     max_connections: int = 10_000
+
+    def __repr__(self) -> str:
+        """Without the values: some are secrets."""
+        return "Settings(…)"
 
 
 TABLE = (
@@ -44,6 +52,16 @@ TABLE = (
         "RECHENWERK_SPOOL",
         "spool",
         "folder where gateway processes note calls that are about to leave; empty: one of this user's",
+    ),
+    Setting(
+        "RECHENWERK_SECRET_KEY",
+        "secret_key",
+        "base64 of the 32 bytes that providers' stored secrets are sealed with; the same for every process",
+    ),
+    Setting(
+        "RECHENWERK_SECRET_KEY_FILE",
+        "secret_key_file",
+        "file with that key; with neither, `serve` makes one in its data folder",
     ),
     Setting("RECHENWERK_MAX_BODY", "max_body", "largest request body"),
     Setting("RECHENWERK_MAX_HEADER", "max_header", "largest request head"),
@@ -59,6 +77,12 @@ TABLE = (
     Setting("RECHENWERK_TOTAL_TIMEOUT", "total_timeout", "longest duration of one call"),
     Setting(
         "RECHENWERK_DRAIN_TIMEOUT", "drain_timeout", "an answer that nobody reads is read on for its usage"
+    ),
+    Setting("RECHENWERK_ATTEMPTS", "attempts", "most attempts at providers that one call makes"),
+    Setting(
+        "RECHENWERK_BREAKER_FAILURES",
+        "breaker_failures",
+        "failures in a row after which a deployment is left alone for a while",
     ),
     Setting("RECHENWERK_GRACE", "grace", "running calls may end within this time after SIGTERM"),
     Setting("RECHENWERK_SILENCE", "silence", "a gateway process without a heartbeat for so long is dead"),

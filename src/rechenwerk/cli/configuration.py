@@ -1,4 +1,4 @@
-"""Command: apply."""
+"""Commands: apply, provider."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.text import Text
@@ -15,6 +16,10 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.remote import Answered, explain, remote
 from rechenwerk.cli.show import Json, console, plain, print_json, table
 
+Whose = Annotated[
+    str | None,
+    typer.Option("--organisation", help="Of this organisation; else of what is shared with all."),
+]
 _COLOURS: Mapping[str, str] = MappingProxyType({"create": "green", "change": "yellow", "deactivate": "red"})
 
 
@@ -109,6 +114,49 @@ def _flat(row: Any) -> dict[str, str]:
     return flat
 
 
+def provider_list(context: typer.Context, organisation: Whose = None, as_json: Json = False) -> None:
+    """List providers, and whether their keys are stored; a key itself is never shown."""
+    found = remote(context).ask("GET", "/providers", organisation=organisation)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("name", "kind", "base_url", "api_key_env", "has_secret", "active")
+    rows = [tuple(one[column] for column in columns) for one in found["providers"]]
+    shown = ("name", "kind", "address", "key from", "key stored", "active")
+    table(f"Providers of {found['organisation']}", shown, rows)
+
+
+def provider_secret(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The provider.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Forget its key.")] = False,
+    organisation: Whose = None,
+    as_json: Json = False,
+) -> None:
+    """Store a provider's key, sealed; it is read from standard input, or asked for without an echo."""
+    there, path = remote(context), f"/providers/{quote(name, safe='')}/secret"
+    if remove:
+        shown = there.ask("DELETE", path, organisation=organisation)
+    else:
+        shown = there.ask("PUT", path, {"secret": _secret(), "organisation": organisation})
+    if as_json:
+        print_json(shown)
+    else:
+        state = "stored" if shown["has_secret"] else "removed"
+        console().print(f"key of provider {shown['name']!r} {state}", markup=False)
+
+
+def _secret() -> str:
+    secret = typer.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    if not secret.strip():
+        raise RechenwerkError("there is no key on standard input; --remove forgets the stored one")
+    return str(secret)
+
+
 def add_configuration(app: typer.Typer) -> None:
-    """Join the command of this page."""
+    """Join the commands of this page."""
     app.command("apply")(apply)
+    provider = typer.Typer(help="Who serves models, and their keys.", no_args_is_help=True)
+    provider.command("list")(provider_list)
+    provider.command("secret")(provider_secret)
+    app.add_typer(provider, name="provider")

@@ -10,6 +10,7 @@ import typer
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 
+_DATA_CLASSES = "public, internal, confidential or restricted"
 _BUDGET_COLUMNS = ("amount", "granted", "held", "posted", "free")
 
 
@@ -47,15 +48,33 @@ def organisation_list(context: typer.Context, as_json: Json = False) -> None:
 def project_create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Its name, unique in the organisation.")],
+    data_class: Annotated[str, typer.Option(help=f"Of its data: {_DATA_CLASSES}.")] = "internal",
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
     """Create a project: a cost centre with budgets and limits."""
-    made = remote(context).ask("POST", "/projects", {"name": name, "organisation": organisation})
+    body = {"name": name, "data_class": data_class, "organisation": organisation}
+    made = remote(context).ask("POST", "/projects", body)
     if as_json:
         print_json(made)
     else:
         console().print(f"project {made['name']!r} created in {made['organisation']!r}", markup=False)
+
+
+def project_data_class(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The project.")],
+    data_class: Annotated[str, typer.Argument(help=f"The class: {_DATA_CLASSES}.")],
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Say of which class a project's data is: which jurisdictions and providers may see it."""
+    body = {"data_class": data_class, "organisation": organisation}
+    shown = remote(context).ask("PUT", f"/projects/{quote(name, safe='')}/data-class", body)
+    if as_json:
+        print_json(shown)
+    else:
+        console().print(f"data of project {shown['name']!r} is {shown['data_class']}", markup=False)
 
 
 def project_list(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -68,12 +87,12 @@ def project_list(context: typer.Context, organisation: Organisation = None, as_j
     for one in found["projects"]:
         limits = tuple(one["limits"].values())
         rows += [
-            (one["name"], *_budget_cells(budget, one["currency"]), *limits)
+            (one["name"], one["data_class"], *_budget_cells(budget, one["currency"]), *limits)
             for budget in one["budgets"] or [{}]
         ]
     table(
         "Projects",
-        ("name", "period", "kind", *_BUDGET_COLUMNS, "currency", "rpm", "tpm", "concurrent"),
+        ("name", "data class", "period", "kind", *_BUDGET_COLUMNS, "currency", "rpm", "tpm", "concurrent"),
         rows,
         right=(*_BUDGET_COLUMNS, "rpm", "tpm", "concurrent"),
     )
@@ -263,6 +282,7 @@ def add_tenants(app: typer.Typer) -> None:
     project = typer.Typer(help="Cost centres with budgets and limits.", no_args_is_help=True)
     project.command("create")(project_create)
     project.command("list")(project_list)
+    project.command("data-class")(project_data_class)
     project.command("budget")(project_budget)
     project.command("limits")(project_limits)
     key = typer.Typer(help="What clients authenticate with.", no_args_is_help=True)

@@ -12,6 +12,7 @@ from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.road import Road
 from rechenwerk.gateway.server import JSON, HttpRequest
+from rechenwerk.gateway.speech import error_of
 from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.wire.openai import Endpoint, model_list
@@ -35,6 +36,11 @@ ROUTES = (
     Route("/v1/chat/completions", ("POST",), "chat"),
     Route("/v1/completions", ("POST",), "completions"),
     Route("/v1/embeddings", ("POST",), "embeddings"),
+    Route("/v1/messages", ("POST",), "messages"),
+    Route("/v1/messages/count_tokens", ("POST",), "count_tokens"),
+    Route("/v1/responses", ("POST",), "responses"),
+    Route("/v1/rerank", ("POST",), "rerank"),
+    Route("/v2/rerank", ("POST",), "rerank"),
     Route(_MODELS, ("GET", "HEAD")),
     Route("/health/live", ("GET", "HEAD")),
     Route("/health/ready", ("GET", "HEAD")),
@@ -71,7 +77,7 @@ class App:
             if isinstance(tenant, Tenant):
                 await self._road.serve(http, tenant, route.endpoint)
             else:
-                self._refuse(http, tenant)
+                self._refuse(http, tenant, body=error_of(route.endpoint, tenant))
         elif route is not None and http.method not in route.methods:
             allow = f"allow: {', '.join(route.methods)}\r\n".encode()
             self._refuse(
@@ -114,15 +120,20 @@ class App:
 
     def _authenticate(self, http: HttpRequest, scope: str = "inference") -> Tenant | Refusal:
         header = http.headers.get(b"authorization")
-        if header is None:
+        plain = http.headers.get(b"x-api-key")  # as Anthropic's clients send it
+        if header is None and plain is None:
             return Refusal(
                 401,
                 "invalid_request_error",
                 "missing_api_key",
                 "No API key: send it as 'Authorization: Bearer rw-...'.",
             )
-        scheme, _, key = header.partition(b" ")
-        tenant = self._tenants.tenant(key.strip()) if scheme.lower() == b"bearer" else None
+        tenant = None
+        if plain is not None:
+            tenant = self._tenants.tenant(plain.strip())
+        elif header is not None:
+            scheme, _, key = header.partition(b" ")
+            tenant = self._tenants.tenant(key.strip()) if scheme.lower() == b"bearer" else None
         if tenant is None:
             return Refusal(
                 401,
@@ -201,9 +212,11 @@ class App:
         """The header line that names an answer which is no call."""
         return f"x-request-id: {encode_call(self._ids.next())}\r\n".encode()
 
-    def _refuse(self, http: HttpRequest, refusal: Refusal, headers: bytes = b"") -> None:
+    def _refuse(
+        self, http: HttpRequest, refusal: Refusal, headers: bytes = b"", body: bytes | None = None
+    ) -> None:
         self._metrics.refused(refusal.code)
-        http.connection.refuse(refusal, self.request_id() + headers)
+        http.connection.refuse(refusal, self.request_id() + headers, body)
 
 
 def _is_local(http: HttpRequest) -> bool:

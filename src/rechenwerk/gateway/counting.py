@@ -34,7 +34,8 @@ def prompt_texts(body: bytes) -> list[str]:
         request: dict[str, Any] = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # in a field that nobody read before
         return [body.decode("utf-8", "replace")]
-    return _strings(request.get("messages", request.get("prompt", request.get("input"))))
+    asked = request.get("messages", request.get("prompt", request.get("input")))
+    return _strings([request.get("system"), request.get("instructions"), asked])
 
 
 def _strings(value: Any) -> list[str]:

@@ -33,10 +33,16 @@ class Metrics(Collector):
 
     Args:
         gauges: name, help and current value of things that are measured when asked.
+        deployments: id, state of the breaker and calls under way of each.
     """
 
-    def __init__(self, gauges: Iterable[tuple[str, str, Callable[[], float]]] = ()) -> None:
+    def __init__(
+        self,
+        gauges: Iterable[tuple[str, str, Callable[[], float]]] = (),
+        deployments: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
+    ) -> None:
         self._gauges = tuple(gauges)
+        self._deployments = deployments
         self._calls: dict[tuple[str, str, str], _Row] = {}
         self._refusals: Counter[str] = Counter()
         self._durations = [0] * (len(_BOUNDS) + 1)
@@ -93,7 +99,12 @@ class Metrics(Collector):
         durations = HistogramMetricFamily("rechenwerk_call_seconds", "Duration of calls.")
         durations.add_metric((), buckets, self._seconds)
         gauges = [GaugeMetricFamily(name, text, value=value()) for name, text, value in self._gauges]
-        return [calls, tokens, money, refusals, durations, *gauges]
+        running = GaugeMetricFamily(
+            "rechenwerk_deployment_calls", "Calls under way at a deployment.", labels=("deployment", "state")
+        )
+        for name, state, outstanding in self._deployments():
+            running.add_metric((name, state), outstanding)
+        return [calls, tokens, money, refusals, durations, running, *gauges]
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
 
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList
+from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
+
+NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
+"""Where nobody has changed what the data classes permit."""
 
 
 class KeyRow(msgspec.Struct, frozen=True):
-    """A key that is valid now. `expires_at`: epoch seconds or None."""
+    """A key that is valid now. `expires_at`: epoch seconds or None; `data_class`: its project's."""
 
     id: int
     organisation: int
@@ -20,20 +25,34 @@ class KeyRow(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     expires_at: float | None
     guards: tuple[GuardRow, ...]
+    data_class: str = "internal"
 
 
 class ProviderRow(msgspec.Struct, frozen=True):
-    """A provider; `api_key_env` names the environment variable that holds its key."""
+    """A provider.
+
+    Attributes:
+        api_key_env: the environment variable that holds its key; a stored secret wins over it.
+        organisation: whose it is; 0 is the operator.
+        secret: its key, sealed by `identity.secrets`.
+    """
 
     id: int
     name: str
     kind: str
     base_url: str
     api_key_env: str | None
+    organisation: int = 0
+    secret: bytes | None = None
 
 
 class DeploymentRow(msgspec.Struct, frozen=True):
-    """A model at a provider under a contract, with the contract's price."""
+    """A model at a provider under a contract, with the contract's price.
+
+    Attributes:
+        jurisdiction: where the data is processed: a country, ``EU``, ``local``, or empty when unknown.
+        level: how they are protected there, one of `routing.ports.LEVELS`.
+    """
 
     id: int
     provider: ProviderRow
@@ -44,6 +63,8 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     context_tokens: int
     max_output_tokens: int
     cost: PriceList
+    jurisdiction: str = ""
+    level: str = "shared"
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -62,16 +83,22 @@ class Snapshot(msgspec.Struct, frozen=True):
         version: of the configuration.
         keys: SHA-256 of a key -> its row; revoked and expired keys are not in it.
         offers: (organisation, model) -> offer; organisation 0 is shared with all.
+        classes: (organisation, name) -> data class, where one differs from the default; 0 as above.
     """
 
     version: int
     currency: str
     keys: Mapping[bytes, KeyRow]
     offers: Mapping[tuple[int, str], Offer]
+    classes: Mapping[tuple[int, str], DataClass] = NO_CLASSES
 
     def offer(self, organisation: int, model: str) -> Offer | None:
         """The organisation's own offer of a model, else the shared one."""
         return self.offers.get((organisation, model)) or self.offers.get((0, model))
+
+    def data_class(self, organisation: int, name: str) -> DataClass:
+        """What a data class permits: the organisation's word, else the operator's, else the default."""
+        return self.classes.get((organisation, name)) or self.classes.get((0, name)) or DEFAULT_CLASSES[name]
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -118,4 +145,12 @@ class Source(Protocol):
 
     async def release(self, key: KeyRow, name: str) -> None:
         """The call that claimed the key failed before it could cost anything: let it be tried again."""
+        ...
+
+    async def keep_turn(self, key: KeyRow, name: str, items: bytes) -> None:
+        """Keep what was said up to an answer, under the answer's id."""
+        ...
+
+    async def turn(self, key: KeyRow, name: str) -> bytes | None:
+        """What was said up to an answer of this project."""
         ...

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from rechenwerk.base.errors import Refusal, bad_request, unavailable
+from rechenwerk.gateway.plans import Plan
 from rechenwerk.providers.transport import Answer
-from rechenwerk.wire.openai import Endpoint, read_error
+from rechenwerk.wire.openai import Endpoint
+from rechenwerk.wire.talk import UntranslatableError
 
 _KNOWN = frozenset({400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504})
 
@@ -34,9 +38,37 @@ def bad_gateway(reason: str) -> Refusal:
     return unavailable(f"The call failed: {reason}. Try again.", "provider_failed", 502, None)
 
 
-def provider_refused(answer: Answer) -> Refusal:
+def no_step(plan: Plan, untranslatable: UntranslatableError | None, now: float) -> Refusal:
+    """The model is there, but none of its deployments may or can serve this call now."""
+    model = plan.offer.model
+    if not plan.steps and plan.down:
+        return unavailable(
+            f"The provider of {model!r} is not running; ask your operator.", "provider_unavailable"
+        )
+    if not plan.steps:
+        why = "; ".join(plan.refused)
+        return Refusal(
+            403,
+            "invalid_request_error",
+            "no_deployment_allowed",
+            f"No deployment of {model!r} may serve this project: {why}. Ask your operator.",
+            "model",
+        )
+    if untranslatable is not None:
+        return bad_request(
+            f"{untranslatable.field}: {untranslatable.why}", untranslatable.field, "unsupported_parameter"
+        )
+    soonest = min(step.health.breaker.reopens_at for step in plan.steps)
+    return unavailable(
+        f"No provider of {model!r} is well enough right now; try again soon.",
+        "provider_unavailable",
+        503,
+        max(1, ceil(soonest - now)),
+    )
+
+
+def provider_refused(answer: Answer, refusal: Refusal) -> Refusal:
     """A provider's error as the client may see it: our credentials are not the client's business."""
-    refusal = read_error(answer.status, answer.body)
     if answer.status in {401, 403, 407}:
         return unavailable(
             "The provider does not accept this installation's credentials; tell your operator.",

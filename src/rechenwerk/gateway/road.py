@@ -1,65 +1,44 @@
-"""The road of a call, the same for every endpoint: key, peek, plan, hold, provider, relay, post."""
+"""The road of a call, the same for every endpoint: key, peek, plan, hold; `journey` has the rest."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Callable
 
-import msgspec
-
 from rechenwerk.base.clock import Clock
-from rechenwerk.base.errors import (
-    BrokenError,
-    ConnectError,
-    ProviderError,
-    Refusal,
-    bad_request,
-    unavailable,
-)
+from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings
 from rechenwerk.gateway.call import Call, Exit
-from rechenwerk.gateway.counting import count
+from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
+from rechenwerk.gateway.journey import Journey
 from rechenwerk.gateway.leases import Leases
-from rechenwerk.gateway.limits import limit_headers, refuse_guard
-from rechenwerk.gateway.refusals import BOOKS_DOWN, bad_gateway, no_plan, provider_refused
-from rechenwerk.gateway.relay import Relay
-from rechenwerk.gateway.server import JSON, HttpRequest
-from rechenwerk.gateway.tenants import Plan, Tenant, Tenants
+from rechenwerk.gateway.limits import refuse_guard
+from rechenwerk.gateway.plans import Plan
+from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_step
+from rechenwerk.gateway.server import HttpRequest
+from rechenwerk.gateway.speech import error_of, forwarded, peek, refuse_body
+from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
-from rechenwerk.gateway.upstreams import Upstreams
-from rechenwerk.ledger.guards import Guard, Unit, draw, undo
+from rechenwerk.gateway.trips import Trip, Trips
+from rechenwerk.gateway.turns import Turns
+from rechenwerk.gateway.ways import Way, way
+from rechenwerk.ledger.guards import Guard, Unit, draw
 from rechenwerk.ledger.ports import Hold
-from rechenwerk.providers.transport import Answer, Collect
-from rechenwerk.wire.openai import (
-    UNREADABLE,
-    Endpoint,
-    Request,
-    Splice,
-    alias_in,
-    answer_texts,
-    answers,
-    asks_usage,
-    error_event,
-    prompts,
-    read_answer,
-    read_request,
-    splice,
-    unreadable,
-)
+from rechenwerk.wire.openai import UNREADABLE, Endpoint, alias_in, answers
+from rechenwerk.wire.rerank import search_units
+from rechenwerk.wire.talk import UntranslatableError
 
 _log = logging.getLogger("rechenwerk.road")
 _TEMPLATE_TOKENS = 256
 """What a provider's chat template may add to a prompt, beyond the bytes of the body."""
 _EXPIRY_MARGIN = 120
-_NOT_TEXT = re.compile(rb'"(?:image_url|input_audio|file|video_url)"')
+_NOT_TEXT = re.compile(rb'"(?:image_url|input_audio|file|video_url|image|input_image|input_file|document)"')
 """Parts of a prompt that may take more tokens than they have bytes: then the whole context is held."""
-_EVENTS = b"text/event-stream; charset=utf-8"
-_MAY_HAVE_WORKED = frozenset({408, 499, 502, 504})
-"""What a proxy before a provider says when it gave up waiting: tokens may have been produced."""
+_TALKS = frozenset({"chat", "messages", "responses"})
+_NO_OUTPUT = frozenset({"embeddings", "rerank", "count_tokens"})
 _MOST = (1 << 63) - 1
 
 
@@ -71,8 +50,9 @@ class Road:
         leases: budgets and limits.
         till: holds and posts.
         exits: the one exit of every call.
-        upstreams: providers.
+        fleet: health of deployments.
         answers: of calls with an Idempotency-Key.
+        turns: of conversations that are kept here.
         ids: call ids.
         clock: time.
         settings: timeouts.
@@ -85,8 +65,9 @@ class Road:
         leases: Leases,
         till: Till,
         exits: Exit,
-        upstreams: Upstreams,
+        fleet: Fleet,
         answers: Answers,
+        turns: Turns,
         ids: CallIds,
         clock: Clock,
         settings: Settings,
@@ -96,38 +77,38 @@ class Road:
         self._leases = leases
         self._till = till
         self._exit = exits
-        self._upstreams = upstreams
+        self._fleet = fleet
         self._answers = answers
+        self._turns = turns
         self._ids = ids
         self._clock = clock
         self._settings = settings
+        self._journey = Journey(till, exits, answers, turns, clock, settings, refused)
         self._refused = refused
         self._expires = int(settings.total_timeout + settings.drain_timeout) + _EXPIRY_MARGIN
-        self._relays: set[Relay] = set()
-        self._loop = asyncio.get_running_loop()
+        self._ways: dict[tuple[Endpoint, str], Way] = {}
 
     async def serve(self, http: HttpRequest, tenant: Tenant, endpoint: Endpoint) -> None:
         """Serve one call of an authenticated client."""
-        call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint)
+        call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint, http.body)
+        call.forwarded = forwarded(http, endpoint)
         stored = await self._answers.claim(http, call)
         if isinstance(stored, Refusal):
-            self._refuse(http, call, stored)
+            self._refused(stored.code)
+            http.connection.refuse(stored, self._journey.headers(call), error_of(endpoint, stored))
         elif stored is not None:
             kind = b"content-type: %s\r\nidempotent-replayed: true\r\n" % stored.content_type.encode()
-            http.connection.respond(stored.status, kind + self._headers(call), stored.body)
+            http.connection.respond(stored.status, kind + self._journey.headers(call), stored.body)
         else:
             await self._travel(http, call)
 
     async def _travel(self, http: HttpRequest, call: Call) -> None:
-        refusal = await self._prepare(call, http.body)
-        if refusal is not None:
-            await self._answer(http, call, refusal)
+        trip = await self._prepare(call)
+        if isinstance(trip, Refusal):
+            await self._journey.refuse(http, call, trip)
             return
         try:
-            if call.request.stream:
-                await self._stream(http, call)
-            else:
-                await self._unary(http, call)
+            await self._journey.run(http, call, trip)
         finally:
             if not call.settled:  # an error of ours; the call does not leave the books open all the same
                 await call.durable
@@ -136,75 +117,104 @@ class Road:
 
     def cancel_all(self) -> None:
         """Hang up on all providers that still stream: the process is about to end."""
-        for relay in list(self._relays):
-            relay.cancel()
+        self._journey.cancel_all()
 
     # -- stops 2 to 4: peek, plan, hold -----------------------------------------------------------
 
-    async def _prepare(self, call: Call, body: bytes) -> Refusal | None:
+    async def _prepare(self, call: Call) -> Trip | Refusal:
         """Everything before the call leaves; a refusal costs nothing."""
-        request = read_request(body)
+        try:
+            refusal = await self._turns.recall(call) or self._plan(call)
+            if refusal is not None:
+                return refusal
+            way_of = self._way_of(call.endpoint)
+            trips = Trips(call, self._fleet, way_of, self._settings, self._clock)
+            trip = trips.first()
+            if trip is None:
+                return no_step(call.plan, trips.untranslatable, self._clock.monotonic())
+            call.step = trip.step
+            row = call.tenant.row
+            call.accounts = await self._till.accounts(
+                row.organisation, row.project, trip.step.deployment.contract
+            )
+            return await self._hold(call) or trip
+        except OSError as error:
+            _log.warning("the books cannot be reached: %s", error)
+            return BOOKS_DOWN
+        except (*UNREADABLE, UntranslatableError) as error:
+            return refuse_body(error)
+
+    def _plan(self, call: Call) -> Refusal | None:
+        """Peek at the body and find who may serve it."""
+        request = peek(call)
         if isinstance(request, Refusal):
             return request
         call.request = request
-        plan = self._tenants.plan(call.tenant.row.organisation, request.model, call.endpoint)
+        row = call.tenant.row
+        plan = self._tenants.plan(row.organisation, request.model, call.endpoint, row.data_class)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
-        if request.stream and call.endpoint == "embeddings":
-            return bad_request("Embeddings cannot be streamed; leave stream out.", "stream")
+        if request.stream and call.endpoint in _NO_OUTPUT:
+            return bad_request(f"{call.endpoint} cannot be streamed; leave stream out.", "stream")
         if request.max_completion_tokens is not None and call.endpoint == "completions":
             return bad_request(  # some providers read it here, others do not: then it would cap nothing
                 "max_completion_tokens is for chats; send max_tokens.", "max_completion_tokens"
             )
-        upstream = self._upstreams.get(plan.deployment.provider.id)
-        if upstream is None:
-            return unavailable(
-                f"The provider of {request.model!r} is not running; ask your operator.",
-                "provider_unavailable",
-            )
         if self._till.failing:
             return BOOKS_DOWN
         call.plan = plan
-        call.upstream = upstream
-        row = call.tenant.row
-        try:
-            alias = alias_in(body, upstream.kind.aliases)
+        for step in plan.steps:
+            alias = alias_in(call.asked, step.upstream.kind.aliases)
             if alias is not None:
                 return bad_request(
-                    f"{alias} goes past the limits of this call; send max_tokens or n instead.", alias
+                    f"{alias} goes past what is held for this call, or where it may go; leave it out.", alias
                 )
-            call.accounts = await self._till.accounts(row.organisation, row.project, plan.deployment.contract)
-            return await self._hold(call, request, body)
-        except OSError as error:
-            _log.warning("the books cannot be reached: %s", error)
-            return BOOKS_DOWN
-        except UNREADABLE as error:
-            return unreadable(error)
+        return None
 
-    async def _hold(self, call: Call, request: Request, body: bytes) -> Refusal | None:
-        """Draw on budgets and limits, and enqueue the hold; it becomes durable while the provider thinks."""
-        plan = call.plan
-        deployment = plan.deployment
+    def _way_of(self, endpoint: Endpoint) -> Callable[[str], Way]:
+        def way_of(kind: str) -> Way:
+            found = self._ways.get((endpoint, kind))
+            if found is None:
+                found = way(endpoint, kind)
+                if found is None:  # the plan admits only those that have one
+                    raise LookupError(f"no way from {endpoint} to {kind}")
+                self._ways[endpoint, kind] = found
+            return found
+
+        return way_of
+
+    async def _hold(self, call: Call) -> Refusal | None:
+        """Draw on budgets and limits, and enqueue the hold; it becomes durable while the provider thinks.
+
+        The hold is the most that the call can cost on the dearest deployment of its plan.
+        """
+        plan, request = call.plan, call.request
+        deployment = call.step.deployment
+        asked = call.asked
         # Providers differ in which of the two they believe.
         chosen = max(request.max_completion_tokens or 0, request.max_tokens or 0)
-        cap = 0 if call.endpoint == "embeddings" else (chosen or deployment.max_output_tokens)
-        output = cap * (answers(request) if call.endpoint != "embeddings" else 1)
-        bound = len(body) + _TEMPLATE_TOKENS
-        if call.endpoint == "chat" and (bound > deployment.context_tokens or _NOT_TEXT.search(body)):
-            bound = deployment.context_tokens
-        amount = plan.offer.price.highest(bound, output)
-        cost_bound = deployment.cost.highest(bound, output)
+        if call.endpoint in _NO_OUTPUT:
+            call.output_bound = 0
+        else:
+            call.output_bound = (chosen or plan.max_output_tokens) * answers(request)
+        call.bound = len(asked) + _TEMPLATE_TOKENS
+        if call.endpoint in _TALKS and (call.bound > plan.context_tokens or _NOT_TEXT.search(asked)):
+            call.bound = plan.context_tokens
+        if call.endpoint == "rerank":
+            call.units = search_units(asked)
+        bounds = (call.bound, call.output_bound, call.units)
+        amount = plan.offer.price.highest(*bounds)
+        cost_bound = max([step.deployment.cost.highest(*bounds) for step in plan.steps])
         if amount > _MOST or cost_bound > _MOST:
             return bad_request(
                 "This call could cost more than can be held; ask for fewer tokens.", "max_tokens"
             )
         needs: dict[Unit, int] = {
             "money": amount,
-            "tokens": len(body) // 4 + output,
+            "tokens": len(asked) // 4 + call.output_bound,
             "requests": 1,
             "calls": 1,
         }
-        call.body = self._outgoing(call, request, body, chosen, cap)
         guards = call.tenant.guards
         now = self._clock.now()
         draws = draw(guards, needs, now)
@@ -234,187 +244,3 @@ class Road:
         )
         call.durable = self._till.hold(call.hold)
         return None
-
-    def _outgoing(self, call: Call, request: Request, body: bytes, chosen: int, cap: int) -> bytes:
-        """The body for the provider: before anything is held, for it may turn out to be unreadable."""
-        upstream = call.plan.deployment.upstream
-        field = call.upstream.kind.cap_field if call.endpoint == "chat" else "max_tokens"
-        if chosen and not (field == "max_tokens" and request.max_tokens is None):
-            cap = 0  # the client's own cap stands in a field that the provider reads
-        if cap or request.stream or upstream != request.model:
-            return splice(body, request, Splice(upstream, field, cap, bool(request.stream)))
-        return body
-
-    async def _held(self, call: Call) -> Refusal | None:
-        """Wait until the hold is durable; the refusal if the books did not take it."""
-        await call.durable
-        error = self._till.refused(call.id)
-        if error is None:
-            return None
-        undo(call.draws)
-        call.settled = True
-        _log.error("call %s was served by a provider but its hold was refused: %s", call.name, error)
-        return unavailable("The books refused this call; tell your operator its id.", "books_refused", 500)
-
-    # -- stops 5 to 7, whole answers --------------------------------------------------------------
-
-    async def _unary(self, http: HttpRequest, call: Call) -> None:
-        sink = Collect(self._loop)
-        try:
-            await call.upstream.pool.send(
-                call.upstream.request(call.endpoint, call.name.encode(), call.body), sink
-            )
-            answer = await sink.done
-        except ProviderError as error:
-            await self._answer(http, call, await self._provider_failed(call, error))
-            return
-        call.first_at = self._clock.monotonic()
-        refusal = await self._held(call)
-        if refusal is None:
-            refusal = await self._settle_answer(call, answer)
-        if refusal is not None:
-            await self._answer(http, call, refusal)
-            return
-        http.connection.respond(200, JSON + self._headers(call), answer.body)
-        await self._answers.keep(http, call, "application/json", answer.body)
-
-    async def _settle_answer(self, call: Call, answer: Answer) -> Refusal | None:
-        """Book a whole answer; a refusal when it is none that the client can use."""
-        reported = read_answer(answer.body)
-        if answer.status >= 300:
-            refusal = provider_refused(answer)
-            if isinstance(reported, (str, type(None))) and answer.status in _MAY_HAVE_WORKED:
-                self._exit.unresolved(call, f"the provider answered {answer.status}", refusal.status)
-            elif isinstance(reported, (str, type(None))):
-                self._exit.void(call, f"the provider answered {answer.status}", refusal.status)
-            else:
-                self._exit.failed(call, reported, f"the provider answered {answer.status}", refusal.status)
-            return refusal
-        if reported == "garbage":
-            reason = "the provider's answer is not JSON"
-            self._exit.unresolved(call, reason, 502)
-            return bad_gateway(reason)
-        first_only = call.upstream.kind.usage_of_first_choice and answers(call.request) > 1
-        if reported is not None and not first_only:
-            self._exit.posted(call, reported, 200)
-            return None
-        said = answer_texts(answer.body)
-        if reported is not None:  # the prompt and the first choice are right, the other choices are missing
-            said = said[1:]
-        usage, source = await count(call.upstream, call.body, [text for text, _ in said], 0)
-        if source == "counted":  # a token that no text shows ended an answer that was not cut
-            ends = sum(ended for _, ended in said)
-            usage = msgspec.structs.replace(usage, output=usage.output + ends)
-        if reported is not None:
-            first = reported.usage
-            prompt = first.input if prompts(call.request) == 1 else usage.input - first.cached_input
-            usage = msgspec.structs.replace(first, input=prompt, output=first.output + usage.output)
-        reason = "usage of the first choice only" if reported else "the provider reported no usage"
-        self._exit.counted(call, usage, source, reason, 200)
-        return None
-
-    async def _provider_failed(self, call: Call, error: ProviderError) -> Refusal:
-        """No answer came: void when nothing had left, else the hold stands on the unresolved account."""
-        refusal = await self._held(call)
-        if refusal is not None:
-            return refusal
-        _log.warning("call %s: %s", call.name, error)
-        if isinstance(error, ConnectError):
-            self._exit.void(call, str(error), 503)
-            return unavailable(
-                "The provider cannot be reached; try again, or ask your operator.", "provider_unavailable"
-            )
-        self._exit.unresolved(call, str(error), 502)
-        return bad_gateway(str(error))
-
-    # -- stops 5 to 7, streams --------------------------------------------------------------------
-
-    async def _stream(self, http: HttpRequest, call: Call) -> None:
-        relay = Relay(
-            http.connection,
-            wants_usage=asks_usage(call.request),
-            drain=self._settings.drain_timeout,
-            record=b"idempotency-key" in http.headers,
-            usages=answers(call.request) if call.upstream.kind.usage_of_first_choice else 1,
-            same_prompt=prompts(call.request) == 1,
-        )
-        self._relays.add(relay)
-        try:
-            relay.attach(
-                await call.upstream.pool.send(
-                    call.upstream.request(call.endpoint, call.name.encode(), call.body), relay
-                )
-            )
-            streaming = await relay.begun
-            refusal = await self._held(call)
-            if refusal is None and not streaming:
-                broken = await relay.finished
-                if broken is not None:
-                    raise broken
-                refusal = await self._settle_answer(call, relay.answer)
-                if refusal is None:  # a provider that does not stream: its whole answer is still an answer
-                    http.connection.respond(200, JSON + self._headers(call), relay.answer.body)
-                    await self._answers.keep(http, call, "application/json", relay.answer.body)
-                    return
-        except ProviderError as error:
-            refusal = await self._provider_failed(call, error)
-        finally:
-            self._relays.discard(relay)
-        if refusal is not None:
-            relay.cancel()
-            await self._answer(http, call, refusal)
-            return
-        self._relays.add(relay)
-        relay.release(b"content-type: %s\r\ncache-control: no-cache\r\n" % _EVENTS + self._headers(call))
-        try:
-            whole = await self._end_stream(http, call, relay)
-        finally:
-            self._relays.discard(relay)
-        if whole and relay.record is not None:
-            await self._answers.keep(http, call, _EVENTS.decode(), bytes(relay.record))
-        else:
-            await self._answers.release(http, call)
-
-    async def _end_stream(self, http: HttpRequest, call: Call, relay: Relay) -> bool:
-        """Book a stream that came to its end, good or bad; True when the client could have all of it."""
-        error = await relay.finished
-        call.first_at = relay.first_at
-        whole = error is None and relay.done
-        if not whole and error is None and relay.usage is None and not relay.failed:
-            error = BrokenError("the provider ended the stream without its last event")
-        if error is not None and not relay.client_gone:
-            # An error after the first byte can only be an event; the client's SDK raises it.
-            http.connection.send(error_event(bad_gateway(str(error))))
-        http.connection.end()
-        if relay.usage is not None and not relay.failed and (whole or relay.usage_is_final):
-            self._exit.posted(call, relay.usage, 200)
-            return whole
-        if relay.usage is not None and relay.failed:
-            self._exit.failed(call, relay.usage, "the provider ended the stream with an error", 200)
-            return False
-        text = relay.text.decode("utf-8", "replace")
-        usage, source = await count(call.upstream, call.body, [text], relay.events)
-        if relay.usage is not None and relay.usage.usage.tokens > usage.tokens:
-            usage, source = relay.usage.usage, "reported"  # running usage of a stream that was cut
-        if whole and not relay.failed:
-            self._exit.counted(call, usage, source, "the provider reported no usage", 200)
-        else:
-            reason = str(error) if error else "the provider ended the stream with an error"
-            self._exit.unresolved(call, reason, 200, usage, source)
-        return whole and not relay.failed
-
-    # -- answers ----------------------------------------------------------------------------------
-
-    def _headers(self, call: Call) -> bytes:
-        return b"x-request-id: %s\r\n%s" % (
-            call.name.encode(),
-            limit_headers(call.tenant, self._clock.now()),
-        )
-
-    def _refuse(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
-        self._refused(refusal.code)
-        http.connection.refuse(refusal, self._headers(call))
-
-    async def _answer(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
-        self._refuse(http, call, refusal)
-        await self._answers.release(http, call)

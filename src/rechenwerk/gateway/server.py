@@ -104,11 +104,11 @@ class Connection(asyncio.Protocol):
         )
         self._finish(request)
 
-    def refuse(self, refusal: Refusal, headers: bytes = b"") -> None:
-        """Answer with an error body."""
+    def refuse(self, refusal: Refusal, headers: bytes = b"", body: bytes | None = None) -> None:
+        """Answer with an error. `body`: where it is not OpenAI's."""
         if refusal.retry_after is not None:
             headers += b"retry-after: %d\r\n" % refusal.retry_after
-        self.respond(refusal.status, JSON + headers, error_body(refusal))
+        self.respond(refusal.status, JSON + headers, error_body(refusal) if body is None else body)
 
     def start(self, status: int, headers: bytes) -> None:
         """Begin an answer of unknown length."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-
-import msgspec
+from collections.abc import Mapping
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.leases import Leases
-from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, Snapshot, Source
+from rechenwerk.gateway.plans import Plan, able, make_plan
+from rechenwerk.gateway.ports import KeyRow, Offer, Snapshot, Source
 from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.ledger.guards import Guard
@@ -37,14 +38,6 @@ class Tenant:
         self.tokens = tuple(guard for guard in guards if guard.row.unit == "tokens")
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """Where a call goes, and why, as it will be kept with the call."""
-
-    offer: Offer
-    deployment: DeploymentRow
-    decision: str
-
-
 class Tenants:
     """The current snapshot, and what is derived from it.
 
@@ -52,17 +45,21 @@ class Tenants:
         source: where snapshots come from.
         leases: owner of the guards.
         upstreams: owner of the connections.
+        fleet: health of the deployments.
         clock: to see keys expire between snapshots.
     """
 
-    def __init__(self, source: Source, leases: Leases, upstreams: Upstreams, clock: Clock) -> None:
+    def __init__(
+        self, source: Source, leases: Leases, upstreams: Upstreams, fleet: Fleet, clock: Clock
+    ) -> None:
         self._source = source
         self._leases = leases
         self._upstreams = upstreams
+        self._fleet = fleet
         self._clock = clock
         self._changed = asyncio.Event()
         self._tenants: dict[bytes, Tenant] = {}
-        self._plans: dict[tuple[int, str, str], Plan] = {}
+        self._plans: dict[tuple[int, str, str, str], Plan] = {}
         self.snapshot: Snapshot | None = None
         self.confirmed_at = 0.0
 
@@ -82,28 +79,24 @@ class Tenants:
         expires = tenant.row.expires_at
         return None if expires is not None and self._clock.now() >= expires else tenant
 
-    def plan(self, organisation: int, model: str, endpoint: Endpoint) -> Plan | Offer | None:
-        """Where a call goes.
+    def plan(self, organisation: int, model: str, endpoint: Endpoint, data_class: str) -> Plan | Offer | None:
+        """Where a call may go.
 
         Returns the offer alone when the model does not serve the endpoint, None when the organisation has
         no such model.
         """
-        plan = self._plans.get((organisation, model, endpoint))
+        plan = self._plans.get((organisation, model, endpoint, data_class))
         if plan is not None:
             return plan
-        offer = self.snapshot.offer(organisation, model) if self.snapshot is not None else None
-        if offer is None:
+        snapshot = self.snapshot
+        offer = snapshot.offer(organisation, model) if snapshot is not None else None
+        if snapshot is None or offer is None:
             return None
-        able = [deployment for deployment in offer.deployments if endpoint in deployment.endpoints]
-        if not able:
+        if not able(offer, endpoint):
             return offer
-        decision = {
-            "deployment": f"{able[0].provider.name}/{able[0].upstream}",
-            "contract": able[0].contract_name,
-            "reason": "the only deployment" if len(able) == 1 else f"the first of {len(able)} deployments",
-        }
-        plan = Plan(offer, able[0], msgspec.json.encode(decision).decode())
-        self._plans[organisation, model, endpoint] = plan
+        permitted = snapshot.data_class(organisation, data_class)
+        plan = make_plan(offer, endpoint, permitted, self._upstreams, self._fleet)
+        self._plans[organisation, model, endpoint, data_class] = plan
         return plan
 
     def models(self, organisation: int) -> list[tuple[str, int, str]]:
@@ -115,6 +108,14 @@ class Tenants:
             if owner in {0, organisation} and (owner or model not in seen):
                 seen[model] = (model, offer.created, offer.deployments[0].provider.name)
         return [seen[name] for name in sorted(seen)]
+
+    @property
+    def providers(self) -> Mapping[int, int]:
+        """Deployment -> provider, by their ids."""
+        if self.snapshot is None:
+            return {}
+        offers = self.snapshot.offers.values()
+        return {one.id: one.provider.id for offer in offers for one in offer.deployments}
 
     @property
     def currency(self) -> str:
@@ -141,6 +142,7 @@ class Tenants:
                 for deployment in offer.deployments
             }.values()
         )
+        self._fleet.keep_only(self.providers)
 
     async def run(self) -> None:
         """Follow the configuration for ever."""

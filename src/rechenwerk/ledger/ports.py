@@ -38,7 +38,8 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     """The most that a call can cost, reserved before it leaves.
 
     `amount` is the highest price, `cost_bound` the highest cost, in nano-units. `slices` are the ids of
-    the budget slices that it draws on, as PostgreSQL writes an array: ``{1,2}``.
+    the budget slices that it draws on, as PostgreSQL writes an array: ``{1,2}``. An attempt that failed after
+    it had left, while another served the call, is booked like a call: `attempt_of` is the call's id.
     """
 
     id: int
@@ -55,6 +56,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     slices: str
     started_us: int
     expires_s: int
+    attempt_of: int | None = None
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):

@@ -42,10 +42,10 @@ class PriceList(msgspec.Struct, frozen=True, gc=False):
         )
         return divide_half_even(total, self.denominator)
 
-    def highest(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that so many tokens can cost, whatever buckets they fall into; nano-units, rounded up."""
+    def highest(self, input_tokens: int, output_tokens: int, requests: int = 1) -> int:
+        """The most that this can cost, whatever buckets the tokens fall into; nano-units, rounded up."""
         n = self.numerators
-        total = input_tokens * max(n[0], n[1], n[2]) + output_tokens * max(n[3], n[4]) + n[7]
+        total = input_tokens * max(n[0], n[1], n[2]) + output_tokens * max(n[3], n[4]) + requests * n[7]
         return -(-total // self.denominator)
 
 

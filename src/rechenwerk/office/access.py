@@ -12,10 +12,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.identity.keys import hash_key
+from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.ports import Caller, Desk
+from rechenwerk.office.ports import OPERATOR, Caller, Desk
 
 _BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
 
@@ -26,6 +27,7 @@ class Office(msgspec.Struct, frozen=True):
     desk: Desk
     clock: Clock
     random_bytes: Callable[[int], bytes]
+    box: SecretBox | None = None
 
     def now(self) -> datetime:
         """Wall time in UTC."""
@@ -66,6 +68,12 @@ class Realm(msgspec.Struct, frozen=True):
         if found is None:
             raise missing("organisation", organisation)
         return msgspec.structs.replace(self, organisation_id=found.id, organisation=found.name)
+
+    async def enter_configuration(self, organisation: str | None) -> Realm:
+        """The realm of an organisation's configuration; without a name the operator's, shared with all."""
+        if organisation is None:
+            return msgspec.structs.replace(self, organisation_id=OPERATOR, organisation="operator")
+        return await self.enter(organisation)
 
     @property
     def is_operator(self) -> bool:
@@ -110,6 +118,9 @@ def _permit(scope: str) -> Callable[..., Awaitable[Realm]]:
     return realm
 
 
+Whose = Annotated[
+    Name | None, Query(description="an organisation's configuration; else what is shared with all")
+]
 KeysRealm = Annotated[Realm, Depends(_permit("keys"))]
 BooksRealm = Annotated[Realm, Depends(_permit("books"))]
 OperatorRealm = Annotated[Realm, Depends(_permit("operator"))]

@@ -10,12 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office import bodies
-from rechenwerk.office.access import Office, OperatorRealm
+from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
-from rechenwerk.office.ports import OPERATOR, Change, Configured, Desk
+from rechenwerk.office.ports import Change, Configured, Desk
+from rechenwerk.office.providers import add_provider_routes
 from rechenwerk.office.tenants import add_tenant_routes
 
 LARGEST_BODY = 4_000_000
@@ -48,26 +50,26 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-async def apply(realm: OperatorRealm, body: bodies.ApplyBody) -> bodies.AppliedView:
+async def apply(
+    realm: OperatorRealm, body: bodies.ApplyBody, organisation: Whose = None
+) -> bodies.AppliedView:
     """Compare a configuration with the one that stands, and apply it in one transaction.
 
     Without `organisation` it is the operator's configuration, shared with all.
     """
     wanted = parse(body.text)
-    named = body.organisation is not None or realm.organisation != realm.caller.organisation
-    realm = await realm.enter(body.organisation)
-    organisation_id = realm.organisation_id if named else OPERATOR
+    realm = await realm.enter_configuration(body.organisation or organisation)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
 
     configuration = realm.desk.configuration
     if body.dry_run:
-        changes = plan(await configuration.read(organisation_id))
+        changes = plan(await configuration.read(realm.organisation_id))
     else:
-        changes = list(await configuration.apply(organisation_id, plan))
+        changes = list(await configuration.apply(realm.organisation_id, plan))
     return bodies.AppliedView(
-        organisation=realm.organisation if named else "operator",
+        organisation=realm.organisation,
         changes=[
             bodies.ChangeView(
                 what=one.what,
@@ -82,7 +84,13 @@ async def apply(realm: OperatorRealm, body: bodies.ApplyBody) -> bodies.AppliedV
     )
 
 
-def create_app(desk: Desk, clock: Clock, random_bytes: Callable[[int], bytes], version: str = "0") -> FastAPI:
+def create_app(
+    desk: Desk,
+    clock: Clock,
+    random_bytes: Callable[[int], bytes],
+    version: str = "0",
+    box: SecretBox | None = None,
+) -> FastAPI:
     """The office over its storage.
 
     Args:
@@ -90,16 +98,18 @@ def create_app(desk: Desk, clock: Clock, random_bytes: Callable[[int], bytes], v
         clock: wall time: expiry of keys, windows of budgets.
         random_bytes: a cryptographic source for new keys.
         version: shown in the OpenAPI page.
+        box: seals providers' keys; without one none can be stored.
     """
     app = FastAPI(
         title="Rechenwerk office",
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes)
+    app.state.office = Office(desk, clock, random_bytes, box)
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
+    add_provider_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 Name = Annotated[
     str,
@@ -24,6 +24,7 @@ Amount = Annotated[
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Period = Literal["day", "month", "total"]
 Scope = Literal["inference", "books", "keys", "operator"]
+DataClass = Literal["public", "internal", "confidential", "restricted"]
 
 
 class Body(BaseModel):
@@ -48,6 +49,21 @@ class ProjectBody(InOrganisation):
     """A new project."""
 
     name: Name
+    data_class: DataClass = "internal"
+
+
+class DataClassBody(InOrganisation):
+    """The class of a project's data: which jurisdictions and providers may see it."""
+
+    data_class: DataClass
+
+
+class SecretBody(InOrganisation):
+    """A provider's key. It is sealed, and nothing ever shows it again."""
+
+    secret: SecretStr = Field(
+        description="for AWS: the access key's id, a colon and the secret access key", examples=["sk-…"]
+    )
 
 
 class BudgetBody(InOrganisation):
@@ -139,6 +155,7 @@ class ProjectView(BaseModel):
 
     name: str
     organisation: str
+    data_class: str
     created_at: datetime
     currency: str
     budgets: list[BudgetView]
@@ -188,6 +205,24 @@ class ChangeView(BaseModel):
     action: str = Field(description="create, change or deactivate")
     before: Any = None
     after: Any = None
+
+
+class ProviderView(BaseModel):
+    """A provider; its key is never shown, only whether one is stored."""
+
+    name: str
+    kind: str
+    base_url: str
+    api_key_env: str | None
+    has_secret: bool
+    active: bool
+
+
+class ProvidersView(BaseModel):
+    """The providers of a configuration."""
+
+    organisation: str
+    providers: list[ProviderView]
 
 
 class AppliedView(BaseModel):

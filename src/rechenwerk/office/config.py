@@ -20,13 +20,23 @@ from rechenwerk.office.ports import (
     Configured,
     Contract,
     Cost,
+    DataClassRow,
     Deployment,
     Provider,
     Row,
     Tariff,
 )
+from rechenwerk.office.residency import ALLOWED, PLACES, place_fix
+from rechenwerk.office.tables import (
+    ContractTable,
+    DataClassTable,
+    DeploymentTable,
+    ProviderTable,
+    TariffTable,
+)
 from rechenwerk.office.toml_lines import Path, line_at, lines_of
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
+from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, LOCAL
 
 CONTRACT_KINDS = ("on-demand",)
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -65,47 +75,9 @@ class MistakesError(RechenwerkError):
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
-class ProviderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[provider]]`` as written."""
+T = TypeVar("T", ProviderTable, ContractTable, DeploymentTable, TariffTable, DataClassTable)
 
-    name: str
-    kind: str
-    base_url: str = ""
-    api_key_env: str | None = None
-
-
-class ContractTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[contract]]`` as written."""
-
-    name: str
-    provider: str
-    kind: str
-
-
-class DeploymentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[deployment]]`` as written."""
-
-    model: str
-    provider: str
-    contract: str
-    endpoints: tuple[str, ...]
-    context_tokens: int
-    max_output_tokens: int
-    cost: dict[str, str]
-    upstream: str | None = None
-
-
-class TariffTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[tariff]]`` as written."""
-
-    model: str
-    price: dict[str, str]
-
-
-Table = ProviderTable | ContractTable | DeploymentTable | TariffTable
-T = TypeVar("T", ProviderTable, ContractTable, DeploymentTable, TariffTable)
-
-_TABLES = ("provider", "contract", "deployment", "tariff")
+_TABLES = ("provider", "contract", "deployment", "tariff", "data_class")
 
 
 class _Reader:
@@ -188,6 +160,8 @@ def _missing(name: str) -> str:
         return 'add cost = { input = "0.15", output = "0.60" }; a free one says cost = { input = "0" }'
     if name == "price":
         return 'add price = { input = "0.18", output = "0.72" }; a free one says price = { input = "0" }'
+    if name == "jurisdictions":
+        return 'add jurisdictions = ["EU"]; any says jurisdictions = []'
     return f"add {name} = …"
 
 
@@ -210,10 +184,12 @@ def parse(text: str) -> Configured:
     contracts = reader.tables("contract", ContractTable)
     deployments = reader.tables("deployment", DeploymentTable)
     tariffs = reader.tables("tariff", TariffTable)
+    classes = reader.tables("data_class", DataClassTable)
     _unique(reader, "provider", [(i, t.name) for i, t in providers])
     _unique(reader, "contract", [(i, t.name) for i, t in contracts])
     _unique(reader, "deployment", [(i, f"{t.model} at {t.provider}") for i, t in deployments])
     _unique(reader, "tariff", [(i, t.model) for i, t in tariffs])
+    _unique(reader, "data_class", [(i, t.name) for i, t in classes])
     for index, provider in providers:
         _check_provider(reader, index, provider)
     for index, contract in contracts:
@@ -223,28 +199,42 @@ def parse(text: str) -> Configured:
     for index, tariff in tariffs:
         _check_name(reader, ("tariff", index, "model"), tariff.model)
         _check_rates(reader, ("tariff", index, "price"), tariff.price)
+    for index, data_class in classes:
+        _check_data_class(reader, ("data_class", index), data_class)
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
+    kinds = {table.name: table.kind for _, table in providers}
     return Configured(
         currency=currency,
         providers=tuple(
-            Provider(t.name, t.kind, t.base_url.rstrip("/"), t.api_key_env) for _, t in providers
+            Provider(t.name, t.kind, _address(t).rstrip("/"), t.api_key_env) for _, t in providers
         ),
         contracts=tuple(Contract(t.name, t.provider, t.kind) for _, t in contracts),
-        deployments=tuple(
-            Deployment(
-                t.model,
-                t.provider,
-                t.contract,
-                t.model if t.upstream is None else t.upstream,
-                tuple(endpoint for endpoint in ENDPOINTS if endpoint in t.endpoints),
-                t.context_tokens,
-                t.max_output_tokens,
-            )
-            for _, t in deployments
-        ),
+        deployments=tuple(_deployment(t, own=KINDS[kinds[t.provider]].own) for _, t in deployments),
         costs=tuple(Cost(t.model, t.provider, currency, t.cost) for _, t in deployments),
         tariffs=tuple(Tariff(t.model, currency, t.price) for _, t in tariffs),
+        data_classes=tuple(
+            DataClassRow(t.name, tuple(sorted(set(t.jurisdictions))), t.level) for _, t in classes
+        ),
+    )
+
+
+def _address(table: ProviderTable) -> str:
+    return table.base_url or KINDS[table.kind].default_url
+
+
+def _deployment(table: DeploymentTable, *, own: bool) -> Deployment:
+    place, level = (LOCAL, "own") if own else ("", "shared")
+    return Deployment(
+        table.model,
+        table.provider,
+        table.contract,
+        table.model if table.upstream is None else table.upstream,
+        tuple(endpoint for endpoint in ENDPOINTS if endpoint in table.endpoints),
+        table.context_tokens,
+        table.max_output_tokens,
+        jurisdiction=place if table.jurisdiction is None else table.jurisdiction,
+        level=level if table.level is None else table.level,
     )
 
 
@@ -279,8 +269,9 @@ def _check_provider(reader: _Reader, index: int, table: ProviderTable) -> None:
         if table.base_url:
             fix = "leave base_url out"
             reader.wrong((*at, "base_url"), "the installation sets the address of the embedded models", fix)
-    elif problem := _address_problem(table.base_url):
-        fix = 'write it like base_url = "http://127.0.0.1:9100/v1"'
+    elif problem := _address_problem(_address(table)):
+        like = KINDS[table.kind].base_url or "http://127.0.0.1:9100/v1"
+        fix = f'write it like base_url = "{like}"'
         reader.wrong((*at, "base_url"), f"base_url {problem}", fix)
 
 
@@ -292,7 +283,7 @@ def _address_problem(address: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
-    if not good or not address.isprintable() or " " in address:
+    if not good or not address.isprintable() or set(" {}") & set(address):
         return "is not an http or https address"
     if parts.username or parts.password:
         return "carries a user or password; those belong into api_key_env"
@@ -342,14 +333,48 @@ def _check_service(reader: _Reader, at: Path, table: DeploymentTable) -> None:
         if endpoint not in ENDPOINTS:
             fix = _did_you_mean(endpoint, ENDPOINTS)
             reader.wrong((*at, "endpoints"), f"unknown endpoint {endpoint!r}", fix)
+        elif endpoint not in (serves := _serves(reader, table.provider)):
+            message = f"provider {table.provider!r} has no endpoint {endpoint!r} for its kind"
+            reader.wrong((*at, "endpoints"), message, f"choose from {', '.join(serves)}")
     if not table.endpoints:
         reader.wrong((*at, "endpoints"), "endpoints is empty", f"choose from {', '.join(ENDPOINTS)}")
     if not 0 < table.context_tokens < _LARGEST:
         reader.wrong((*at, "context_tokens"), "context_tokens must be above 0", "write what the model takes")
-    least = 0 if set(table.endpoints) == {"embeddings"} else 1
+    least = 0 if set(table.endpoints) <= {"embeddings", "rerank"} else 1
     if not least <= table.max_output_tokens < _LARGEST:
         message = f"max_output_tokens must be at least {least}"
         reader.wrong((*at, "max_output_tokens"), message, "write the most that one answer may have")
+    if table.jurisdiction:
+        _check_place(reader, (*at, "jurisdiction"), table.jurisdiction, PLACES)
+    if table.level is not None:
+        _check_level(reader, (*at, "level"), table.level)
+
+
+def _serves(reader: _Reader, provider: str) -> tuple[str, ...]:
+    """What the kind of a provider can serve; everything when that is not known: told elsewhere."""
+    for item in _items(reader, "provider"):
+        if item.get("name") == provider and (row := KINDS.get(str(item.get("kind")))):
+            return row.serves
+    return ENDPOINTS
+
+
+def _check_place(reader: _Reader, path: Path, place: str, known: frozenset[str]) -> None:
+    if place not in known:
+        reader.wrong(path, f"{place[:40]!r} is no jurisdiction", place_fix(place, known))
+
+
+def _check_level(reader: _Reader, path: Path, level: str) -> None:
+    if level not in LEVELS:
+        reader.wrong(path, f"unknown level {level!r}", _did_you_mean(level, LEVELS))
+
+
+def _check_data_class(reader: _Reader, at: Path, table: DataClassTable) -> None:
+    if table.name not in DEFAULT_CLASSES:
+        fix = _did_you_mean(table.name, DEFAULT_CLASSES)
+        reader.wrong((*at, "name"), f"unknown data class {table.name!r}", fix)
+    for place in table.jurisdictions:
+        _check_place(reader, (*at, "jurisdictions"), place, ALLOWED)
+    _check_level(reader, (*at, "level"), table.level)
 
 
 def _items(reader: _Reader, table: str) -> list[dict[str, Any]]:
@@ -400,13 +425,14 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
     changes += _rows("deployment", current.deployments, wanted.deployments, at)
     changes += _rates("cost", current.costs, wanted.costs, at)
     changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
+    changes += _rows("data class", current.data_classes, wanted.data_classes, lambda row: str(row.name))
     return changes
 
 
 def _rows(
     what: str,
-    current: Sequence[Provider | Contract | Deployment],
-    wanted: Sequence[Provider | Contract | Deployment],
+    current: Sequence[Provider | Contract | Deployment | DataClassRow],
+    wanted: Sequence[Provider | Contract | Deployment | DataClassRow],
     name: Callable[[Any], str],
 ) -> list[Change]:
     stand = {name(row): row for row in current}

@@ -74,6 +74,7 @@ class Project(msgspec.Struct, frozen=True):
     name: str
     created_at: datetime
     guards: tuple[GuardUse, ...]
+    data_class: str
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -145,8 +146,12 @@ class Tenants(Protocol):
         """The project of that name."""
         ...
 
-    async def create_project(self, organisation_id: int, name: str) -> int:
+    async def create_project(self, organisation_id: int, name: str, data_class: str = "internal") -> int:
         """A new project's id; raises TakenError."""
+        ...
+
+    async def classify_project(self, organisation_id: int, project_id: int, data_class: str) -> None:
+        """From now on the project's data is of this class."""
         ...
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
@@ -186,7 +191,12 @@ class Contract(msgspec.Struct, frozen=True):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A model at a provider."""
+    """A model at a provider.
+
+    Attributes:
+        jurisdiction: where it processes data: a country, ``EU``, ``local``, or empty when unknown.
+        level: how data is protected there, one of `routing.ports.LEVELS`.
+    """
 
     model: str
     provider: str
@@ -196,6 +206,8 @@ class Deployment(msgspec.Struct, frozen=True):
     context_tokens: int
     max_output_tokens: int
     active: bool = True
+    jurisdiction: str = ""
+    level: str = "shared"
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -215,6 +227,15 @@ class Tariff(msgspec.Struct, frozen=True):
     rates: Mapping[str, str]
 
 
+class DataClassRow(msgspec.Struct, frozen=True):
+    """What a data class permits, where it differs from the default; no jurisdictions: any."""
+
+    name: str
+    jurisdictions: tuple[str, ...]
+    level: str
+    active: bool = True
+
+
 class Configured(msgspec.Struct, frozen=True):
     """An organisation's configuration: as it stands, or as a file wants it.
 
@@ -228,17 +249,18 @@ class Configured(msgspec.Struct, frozen=True):
     deployments: tuple[Deployment, ...] = ()
     costs: tuple[Cost, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
+    data_classes: tuple[DataClassRow, ...] = ()
     currency_is_fixed: str = ""
 
 
-Row = Provider | Contract | Deployment | Cost | Tariff | str
+Row = Provider | Contract | Deployment | Cost | Tariff | DataClassRow | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, contract, deployment, cost, tariff or currency.
+        what: provider, contract, deployment, cost, tariff, data class or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
@@ -252,8 +274,23 @@ class Change(msgspec.Struct, frozen=True):
     after: Row
 
 
+class ShownProvider(msgspec.Struct, frozen=True):
+    """A provider and whether its key is stored; the key itself never leaves the store but for gateways."""
+
+    provider: Provider
+    has_secret: bool
+
+
 class Configuration(Protocol):
-    """Providers, contracts, deployments, dated prices."""
+    """Providers with their secrets, contracts, deployments, dated prices, data classes."""
+
+    async def providers(self, organisation_id: int) -> list[ShownProvider]:
+        """Those that the organisation owns, by name."""
+        ...
+
+    async def keep_secret(self, organisation_id: int, provider: str, sealed: bytes | None) -> bool:
+        """Store a provider's sealed key, or remove it; False when there is no such provider."""
+        ...
 
     async def read(self, organisation_id: int) -> Configured:
         """What stands now."""

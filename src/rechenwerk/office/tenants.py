@@ -60,6 +60,7 @@ async def _project_view(realm: Realm, project: Project) -> bodies.ProjectView:
     return bodies.ProjectView(
         name=project.name,
         organisation=realm.organisation,
+        data_class=project.data_class,
         created_at=project.created_at,
         currency=await realm.desk.tenants.currency(),
         budgets=_budgets(project.guards),
@@ -114,7 +115,7 @@ async def list_projects(realm: KeysRealm) -> bodies.ProjectsView:
 async def create_project(realm: KeysRealm, body: bodies.ProjectBody) -> bodies.ProjectView:
     """A new project: a cost centre that can carry budgets and limits."""
     realm = await realm.enter(body.organisation)
-    made = await realm.desk.tenants.create_project(realm.organisation_id, body.name)
+    made = await realm.desk.tenants.create_project(realm.organisation_id, body.name, body.data_class)
     return await _shown_project(realm, made)
 
 
@@ -125,6 +126,14 @@ async def set_budget(realm: KeysRealm, name: Name, body: bodies.BudgetBody) -> b
     amount = None if body.amount is None else parse_money(body.amount)
     guard = Guard("money", body.period, amount, body.hard)
     await realm.desk.tenants.guard_project(realm.organisation_id, project, [guard])
+    return await _shown_project(realm, project)
+
+
+async def set_data_class(realm: KeysRealm, name: Name, body: bodies.DataClassBody) -> bodies.ProjectView:
+    """Say of which class a project's data is; calls go nowhere that its class forbids."""
+    realm = await realm.enter(body.organisation)
+    project = await realm.project(name)
+    await realm.desk.tenants.classify_project(realm.organisation_id, project, body.data_class)
     return await _shown_project(realm, project)
 
 
@@ -227,6 +236,7 @@ def add_tenant_routes(router: APIRouter) -> None:
     add("/projects", create_project, methods=["POST"], status_code=201, tags=["projects"])
     add("/projects/{name}/budget", set_budget, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/limits", set_limits, methods=["PUT"], tags=["projects"])
+    add("/projects/{name}/data-class", set_data_class, methods=["PUT"], tags=["projects"])
     add("/keys", list_keys, methods=["GET"], tags=["keys"])
     add("/keys", create_key, methods=["POST"], status_code=201, tags=["keys"])
     add("/keys/{key}/revoke", revoke_key, methods=["POST"], tags=["keys"])

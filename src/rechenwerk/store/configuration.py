@@ -1,4 +1,7 @@
-"""Configuration in PostgreSQL: providers, contracts, deployments, dated prices. Fills `office.ports`."""
+"""Configuration in PostgreSQL: providers and their secrets, contracts, deployments, dated prices, classes.
+
+Fills `office.ports`.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from rechenwerk.office.ports import (
     Configured,
     Contract,
     Cost,
+    DataClassRow,
     Deployment,
     Provider,
+    ShownProvider,
     Tariff,
 )
 
@@ -31,7 +36,7 @@ where c.organisation_id = $1
 """
 _DEPLOYMENTS = """
 select d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints, d.context_tokens,
-    d.max_output_tokens, d.active
+    d.max_output_tokens, d.active, d.jurisdiction, d.level
 from deployment d
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
@@ -48,6 +53,11 @@ order by x.deployment_id, x.valid_from desc
 _TARIFFS = """
 select distinct on (model) model, currency, rates from tariff
 where organisation_id = $1 and valid_from <= clock_timestamp() order by model, valid_from desc
+"""
+_CLASSES = "select name, jurisdictions, level, active from data_class where organisation_id = $1"
+_SHOWN = """
+select name, kind, base_url, api_key_env, active, secret is not null as has_secret from provider
+where organisation_id = $1 order by name
 """
 # Two questions about the whole installation, because its currency is one: no row of a tenant is shown.
 _BOOKED = "select exists (select from call) or exists (select from hold)"
@@ -70,14 +80,19 @@ on conflict (organisation_id, name) do update set provider_id = excluded.provide
 """
 _WRITE_DEPLOYMENT = """
 insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints,
-    context_tokens, max_output_tokens, active)
-select $1, $2, p.id, c.id, $5, $6, $7, $8, $9 from provider p
+    context_tokens, max_output_tokens, active, jurisdiction, level)
+select $1, $2, p.id, c.id, $5, $6, $7, $8, $9, $10, $11 from provider p
 join contract c on c.organisation_id = p.organisation_id and c.name = $4
 where p.organisation_id = $1 and p.name = $3
 on conflict (organisation_id, model, provider_id) do update set contract_id = excluded.contract_id,
     upstream = excluded.upstream, endpoints = excluded.endpoints,
     context_tokens = excluded.context_tokens, max_output_tokens = excluded.max_output_tokens,
-    active = excluded.active
+    active = excluded.active, jurisdiction = excluded.jurisdiction, level = excluded.level
+"""
+_WRITE_CLASS = """
+insert into data_class (organisation_id, name, jurisdictions, level, active) values ($1, $2, $3, $4, $5)
+on conflict (organisation_id, name) do update set jurisdictions = excluded.jurisdictions,
+    level = excluded.level, active = excluded.active
 """
 _WRITE_COST = """
 insert into cost_price (organisation_id, deployment_id, valid_from, currency, rates)
@@ -92,7 +107,7 @@ values ($1, $2, clock_timestamp(), $3, $4)
 
 
 class StoredConfiguration:
-    """Providers, contracts, deployments, dated prices.
+    """Providers with their secrets, contracts, deployments, dated prices, data classes.
 
     Args:
         pool: connections to the installation's database.
@@ -120,6 +135,21 @@ class StoredConfiguration:
                 await _write(connection, organisation_id, change)
         return changes
 
+    async def providers(self, organisation_id: int) -> list[ShownProvider]:
+        """Those that the organisation owns, by name."""
+        rows = [dict(row) for row in await self._pool.fetch(_SHOWN, organisation_id)]
+        return [ShownProvider(has_secret=row.pop("has_secret"), provider=Provider(**row)) for row in rows]
+
+    async def keep_secret(self, organisation_id: int, provider: str, sealed: bytes | None) -> bool:
+        """Store a provider's sealed key, or remove it; False when there is no such provider."""
+        done: str = await self._pool.execute(
+            "update provider set secret = $3 where organisation_id = $1 and name = $2",
+            organisation_id,
+            provider,
+            sealed,
+        )
+        return done != "UPDATE 0"
+
 
 async def _read(connection: Connection, organisation_id: int) -> Configured:
     currency = await connection.fetchval("select currency from installation")
@@ -145,6 +175,10 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
         tariffs=tuple(
             Tariff(row["model"], row["currency"], _rates(row["rates"]))
             for row in await connection.fetch(_TARIFFS, organisation_id)
+        ),
+        data_classes=tuple(
+            DataClassRow(row["name"], tuple(row["jurisdictions"]), row["level"], row["active"])
+            for row in await connection.fetch(_CLASSES, organisation_id)
         ),
         currency_is_fixed=fixed,
     )
@@ -182,6 +216,8 @@ async def _write(connection: Connection, organisation_id: int, change: Change) -
                 row.context_tokens,
                 row.max_output_tokens,
                 row.active,
+                row.jurisdiction,
+                row.level,
             )
         case Cost() as row:
             rates = msgspec.json.encode(row.rates).decode()
@@ -191,6 +227,10 @@ async def _write(connection: Connection, organisation_id: int, change: Change) -
         case Tariff() as row:
             rates = msgspec.json.encode(row.rates).decode()
             await connection.execute(_WRITE_TARIFF, organisation_id, row.model, row.currency, rates)
+        case DataClassRow() as row:
+            await connection.execute(
+                _WRITE_CLASS, organisation_id, row.name, list(row.jurisdictions), row.level, row.active
+            )
         case str() as currency:
             await connection.execute("update installation set currency = $1, version = version + 1", currency)
             await connection.execute("select pg_notify('rechenwerk_config', '')")

@@ -111,7 +111,7 @@ class StoredTenants:
     async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
         rows = await self._pool.fetch(
-            "select id, name, created_at from project where organisation_id = $1 order by name",
+            "select id, name, created_at, data_class from project where organisation_id = $1 order by name",
             organisation_id,
         )
         guards = await self._guards(organisation_id, windows)
@@ -124,16 +124,27 @@ class StoredTenants:
         )
         return found
 
-    async def create_project(self, organisation_id: int, name: str) -> int:
+    async def create_project(self, organisation_id: int, name: str, data_class: str = "internal") -> int:
         """A new project's id; raises TakenError."""
         made: int | None = await self._pool.fetchval(
-            "insert into project (organisation_id, name) values ($1, $2) on conflict do nothing returning id",
+            "insert into project (organisation_id, name, data_class) values ($1, $2, $3)"
+            " on conflict do nothing returning id",
             organisation_id,
             name,
+            data_class,
         )
         if made is None:
             raise TakenError(f"there is a project {name!r} already")
         return made
+
+    async def classify_project(self, organisation_id: int, project_id: int, data_class: str) -> None:
+        """From now on the project's data is of this class."""
+        await self._pool.execute(
+            "update project set data_class = $3 where organisation_id = $1 and id = $2",
+            organisation_id,
+            project_id,
+            data_class,
+        )
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""

@@ -26,6 +26,7 @@ def hold_row(h: Hold) -> Row:
         h.slices,
         h.started_us,
         h.expires_s,
+        h.attempt_of,
     )
 
 
@@ -64,6 +65,7 @@ def post_row(p: Post) -> Row:
         p.first_byte_us,
         p.total_us,
         p.decision,
+        h.attempt_of,
     )
 
 

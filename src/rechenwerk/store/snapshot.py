@@ -15,18 +15,21 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, ProviderRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList, price_list
+from rechenwerk.routing.ports import DataClass
 
 _log = logging.getLogger("rechenwerk.snapshot")
 _KEYS = """
-    select id, organisation_id, project_id, hash, scopes, extract(epoch from expires_at)::float8 as expires
-    from api_key where revoked_at is null and (expires_at is null or expires_at > now())
+    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class,
+           extract(epoch from k.expires_at)::float8 as expires
+    from api_key k join project p on p.organisation_id = k.organisation_id and p.id = k.project_id
+    where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
 _DEPLOYMENTS = """
     select d.organisation_id, d.id, d.model, d.upstream, d.endpoints, d.context_tokens, d.max_output_tokens,
            d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
            coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
-           p.api_key_env, k.rates
+           p.api_key_env, p.secret, d.jurisdiction, d.level, k.rates
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
     join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
@@ -40,7 +43,9 @@ _TARIFFS = """
            extract(epoch from valid_from)::bigint as since
     from tariff where valid_from <= now() order by organisation_id, model, valid_from desc
 """
+_CLASSES = "select organisation_id, name, jurisdictions, level from data_class where active"
 _KEEP_ANSWERS = "24 hours"
+_KEEP_TURNS = "30 days"
 
 
 @contextmanager
@@ -86,7 +91,14 @@ class PostgresSource:
             guards = await connection.fetch(_GUARDS)
             deployments = await connection.fetch(_DEPLOYMENTS)
             tariffs = await connection.fetch(_TARIFFS)
-        return Snapshot(row["version"], row["currency"], _keys(keys, guards), _offers(deployments, tariffs))
+            classes = await connection.fetch(_CLASSES)
+        return Snapshot(
+            row["version"],
+            row["currency"],
+            _keys(keys, guards),
+            _offers(deployments, tariffs),
+            _classes(classes),
+        )
 
     async def watch(self, on_change: Callable[[], None]) -> None:
         """See `gateway.ports.Source`."""
@@ -162,6 +174,32 @@ class PostgresSource:
             name,
         )
 
+    async def keep_turn(self, key: KeyRow, name: str, items: bytes) -> None:
+        """See `gateway.ports.Source`."""
+        with _reaching():
+            await self._pool.execute(
+                f"delete from response where created_at < now() - interval '{_KEEP_TURNS}'"  # noqa: S608
+            )
+            await self._pool.execute(
+                "insert into response (organisation_id, project_id, id, items) values ($1, $2, $3, $4)"
+                " on conflict do nothing",
+                key.organisation,
+                key.project,
+                name,
+                items,
+            )
+
+    async def turn(self, key: KeyRow, name: str) -> bytes | None:
+        """See `gateway.ports.Source`."""
+        with _reaching():
+            found: bytes | None = await self._pool.fetchval(
+                "select items from response where organisation_id = $1 and project_id = $2 and id = $3",
+                key.organisation,
+                key.project,
+                name,
+            )
+        return found
+
 
 def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingProxyType[bytes, KeyRow]:
     of_project: dict[int, list[GuardRow]] = defaultdict(list)
@@ -183,6 +221,7 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 frozenset(row["scopes"]),
                 row["expires"],
                 (*of_key[row["id"]], *of_project[row["project_id"]]),
+                row["data_class"],
             )
             for row in keys
         }
@@ -198,7 +237,13 @@ def _offers(
         if cost is None:
             continue
         provider = ProviderRow(
-            row["provider_id"], row["name"], row["kind"], row["base_url"], row["api_key_env"]
+            row["provider_id"],
+            row["name"],
+            row["kind"],
+            row["base_url"],
+            row["api_key_env"],
+            row["organisation_id"],
+            row["secret"],
         )
         rows[row["organisation_id"], row["model"]].append(
             DeploymentRow(
@@ -211,6 +256,8 @@ def _offers(
                 row["context_tokens"],
                 row["max_output_tokens"],
                 cost,
+                row["jurisdiction"],
+                row["level"],
             )
         )
     offers = {}
@@ -220,6 +267,17 @@ def _offers(
         if key in rows and price is not None:
             offers[key] = Offer(row["model"], row["since"], price, tuple(rows[key]))
     return MappingProxyType(offers)
+
+
+def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], DataClass]:
+    return MappingProxyType(
+        {
+            (row["organisation_id"], row["name"]): DataClass(
+                row["name"], frozenset(row["jurisdictions"]), row["level"]
+            )
+            for row in rows
+        }
+    )
 
 
 def _prices(rates: str, what: str) -> PriceList | None:

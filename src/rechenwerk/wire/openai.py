@@ -13,8 +13,11 @@ import msgspec
 
 from rechenwerk.base.errors import Refusal, bad_request, error_document
 from rechenwerk.base.usage import Usage
+from rechenwerk.wire.talk import Reported
 
-Endpoint = Literal["chat", "completions", "embeddings"]
+Endpoint = Literal[
+    "chat", "completions", "embeddings", "messages", "responses", "rerank", "count_tokens"
+]
 
 
 class Request(msgspec.Struct, gc=False):
@@ -117,12 +120,7 @@ def read_request(body: bytes) -> Request | Refusal:
     try:
         request = _request.decode(body)
     except msgspec.ValidationError as error:
-        text = str(error)
-        path = _PATH.search(text)
-        if "missing required field `model`" in text:
-            return bad_request('You must name a model: add "model"; GET /v1/models lists them.', "model")
-        param = path.group(1) if path else None
-        return bad_request(f"Invalid value for {param or 'the body'}: {_PATH.sub('', text)}.", param)
+        return refuse_value(error)
     except UNREADABLE as error:
         return unreadable(error)
     for field in ("max_tokens", "max_completion_tokens", "n", "best_of"):
@@ -138,6 +136,16 @@ def read_request(body: bytes) -> Request | Refusal:
     except UNREADABLE as error:
         return unreadable(error)
     return request
+
+
+def refuse_value(error: msgspec.ValidationError) -> Refusal:
+    """The refusal of a body with a value of the wrong type, or out of range."""
+    text = str(error)
+    path = _PATH.search(text)
+    if "missing required field `model`" in text:
+        return bad_request('You must name a model: add "model"; GET /v1/models lists them.', "model")
+    param = path.group(1) if path else None
+    return bad_request(f"Invalid value for {param or 'the body'}: {_PATH.sub('', text)}.", param)
 
 
 def unreadable(error: Exception) -> Refusal:
@@ -251,13 +259,6 @@ class _Answer(msgspec.Struct, gc=False):
 
 _raw_usage = msgspec.json.Decoder(_RawUsage)
 _answer = msgspec.json.Decoder(_Answer)
-
-
-class Reported(msgspec.Struct, frozen=True, gc=False):
-    """Usage as a provider reported it, and the bytes it came in."""
-
-    usage: Usage
-    raw: str
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:

@@ -1,0 +1,65 @@
+"""What the clients of each endpoint speak: how their bodies are peeked at, how they are told of errors."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rechenwerk.base.errors import Refusal, bad_request
+from rechenwerk.gateway.call import Call
+from rechenwerk.gateway.server import HttpRequest
+from rechenwerk.gateway.ways import MESSAGES_IN, RESPONSES_IN
+from rechenwerk.wire import anthropic, rerank
+from rechenwerk.wire.openai import UNREADABLE, Endpoint, Request, read_request, refuse_value, unreadable
+from rechenwerk.wire.talk import Inbound, Talk, UntranslatableError
+
+_MESSAGES = frozenset({"messages", "count_tokens"})
+
+
+def peek(call: Call) -> Request | Refusal:
+    """What the road needs to know of a body, or why it cannot be served."""
+    match call.endpoint:
+        case "messages":
+            return anthropic.read_peek(call.asked)
+        case "rerank":
+            return rerank.read_rerank(call.asked)
+        case "responses":
+            talk = read_talk(call, RESPONSES_IN)
+            if isinstance(talk, Refusal):
+                return talk
+            return Request(talk.model, talk.stream, talk.max_tokens)
+    return read_request(call.asked)
+
+
+def read_talk(call: Call, inbound: Inbound) -> Talk | Refusal:
+    """The whole body as a conversation, or why it is none."""
+    try:
+        return call.talk(inbound)
+    except (UntranslatableError, *UNREADABLE) as error:
+        return refuse_body(error)
+
+
+def refuse_body(error: Exception) -> Refusal:
+    """The refusal of a body that cannot be read, or that no provider of the model can be told."""
+    if isinstance(error, UntranslatableError):
+        return bad_request(f"{error.field}: {error.why}", error.field, "unsupported_parameter")
+    if isinstance(error, msgspec.ValidationError):
+        return refuse_value(error)
+    return unreadable(error)
+
+
+def forwarded(http: HttpRequest, endpoint: Endpoint) -> bytes:
+    """Header lines that mean something to a provider of the client's own dialect.
+
+    The version of Anthropic's API belongs to the body: a body that passes unchanged goes with its version.
+    """
+    if endpoint not in _MESSAGES:
+        return b""
+    version = http.headers.get(b"anthropic-version", b"2023-06-01")
+    lines = b"anthropic-version: %s\r\n" % version
+    beta = http.headers.get(b"anthropic-beta")
+    return lines if beta is None else lines + b"anthropic-beta: %s\r\n" % beta
+
+
+def error_of(endpoint: Endpoint, refusal: Refusal) -> bytes | None:
+    """The body of an error in the words of an endpoint's clients; None for OpenAI's, the usual one."""
+    return MESSAGES_IN.error(refusal) if endpoint in _MESSAGES else None
