@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from rechenwerk.base.errors import Refusal
@@ -12,6 +13,7 @@ from rechenwerk.wire.talk import (
     Called,
     Failed,
     Inbound,
+    Kept,
     Piece,
     Reader,
     Refused,
@@ -35,7 +37,7 @@ class Channel(Protocol):
         failed: the provider said that it cannot go on.
         done: the stream's own last word came.
         started: something that matters was seen; comments do not.
-        pieces: the whole answer, where it is kept.
+        kept: the whole answer as the next turn needs it, where it is kept.
     """
 
     text: bytearray
@@ -45,7 +47,11 @@ class Channel(Protocol):
     failed: Refusal | None
     done: bool
     started: bool
-    pieces: list[Piece] | None
+
+    @property
+    def kept(self) -> Kept | None:
+        """See above; None before the end."""
+        ...
 
     def feed(self, chunk: bytes) -> bytes:
         """What the client gets for a chunk of the provider's bytes.
@@ -75,7 +81,7 @@ class _Tally:
         self.failed: Refusal | None = None
         self.done = False
         self.started = False
-        self.pieces: list[Piece] | None = None
+        self.kept: Kept | None = None
 
 
 class OpenAIChannel(_Tally):
@@ -141,18 +147,22 @@ class PieceChannel(_Tally):
         reader: of the provider's dialect.
         inbound: the client's dialect, for its errors.
         writer: of the client's dialect; None when both ends speak the same and bytes pass unchanged.
-        keep: keep all pieces, to store the answer.
+        keep: makes of all pieces what is kept of the answer.
     """
 
     def __init__(
-        self, reader: Reader, inbound: Inbound, writer: Writer | None = None, *, keep: bool = False
+        self,
+        reader: Reader,
+        inbound: Inbound,
+        writer: Writer | None = None,
+        keep: Callable[[list[Piece]], Kept | None] | None = None,
     ) -> None:
         super().__init__()
         self._reader = reader
         self._inbound = inbound
         self._writer = writer
-        if keep:
-            self.pieces = []
+        self._keep = keep
+        self._pieces: list[Piece] = []
 
     def feed(self, chunk: bytes) -> bytes:
         """See `Channel`."""
@@ -162,8 +172,10 @@ class PieceChannel(_Tally):
         if pieces:
             self.started = True
         self.done = self._reader.done
-        if self.pieces is not None:
-            self.pieces += pieces
+        if self._keep is not None:
+            self._pieces += pieces
+            if self.done:
+                self.kept = self._keep(self._pieces)
         if self._writer is None:
             return chunk
         return b"".join([self._writer.piece(piece) for piece in pieces])

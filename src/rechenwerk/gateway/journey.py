@@ -39,6 +39,9 @@ _ELSEWHERE = frozenset({401, 402, 403, 404, 407, 408, 425, 429, 499})
 """Refusals below 500 that another provider may not share: its credentials, its quota, its models."""
 _NOT_BEGUN = frozenset({425, 429, 503})
 """Refusals that say that nothing was begun: the same provider may be asked again."""
+_GONE = "the client was gone before the next attempt"
+_LEFT = Failure(bad_gateway(_GONE), _GONE, free=True)
+"""The attempts that were made are booked by themselves; the call itself has come to nothing."""
 
 
 class Journey:
@@ -95,6 +98,9 @@ class Journey:
             trip, delay = following
             if delay > 0:
                 await asyncio.sleep(delay)
+                if http.connection.gone:
+                    await self._give_up(http, call, _LEFT)
+                    return
             call.step = trip.step
             row, contract = call.tenant.row, trip.step.deployment.contract
             call.accounts = await self._till.accounts(row.organisation, row.project, contract)
@@ -198,7 +204,7 @@ class Journey:
         await self._settle(call, trip, whole, answer.body)
         tokens = whole.reported.usage.output if whole.reported else 0
         self._ended(trip, tokens=tokens, ok=True)
-        await self._turns.keep(call, whole.pieces)
+        await self._turns.keep(call, whole.kept)
         http.connection.respond(200, JSON + self.headers(call), whole.body)
         await self._answers.keep(http, call, "application/json", whole.body)
         return None
@@ -251,6 +257,10 @@ class Journey:
             streaming = await relay.begun
             if not streaming:
                 return await self._not_streamed(http, call, trip, relay)
+            if not relay.channel.started:
+                self._ended(trip, ok=False)
+                reason = "the provider ended the stream before it said anything"
+                return Failure(bad_gateway(reason), reason, free=False, status=200)
             failed = relay.channel.failed
             if failed is not None and not relay.channel.events:
                 relay.cancel()
@@ -276,7 +286,7 @@ class Journey:
         tokens = usage.usage.output if usage else relay.channel.events
         self._ended(trip, tokens=tokens, ok=whole)
         if whole:
-            await self._turns.keep(call, relay.channel.pieces)
+            await self._turns.keep(call, relay.channel.kept)
         if whole and relay.record is not None:
             await self._answers.keep(http, call, _EVENTS.decode(), bytes(relay.record))
         else:
@@ -300,7 +310,7 @@ class Journey:
         refusal = await self._held(call)
         if refusal is None:
             await self._settle(call, trip, whole, relay.answer.body)
-            await self._turns.keep(call, whole.pieces)
+            await self._turns.keep(call, whole.kept)
             http.connection.respond(200, JSON + self.headers(call), whole.body)
             await self._answers.keep(http, call, "application/json", whole.body)
         else:

@@ -8,9 +8,8 @@ from rechenwerk.base.errors import Refusal, bad_request, unavailable
 from rechenwerk.gateway.plans import Plan
 from rechenwerk.providers.transport import Answer
 from rechenwerk.wire.openai import Endpoint
-from rechenwerk.wire.talk import UntranslatableError
 
-_KNOWN = frozenset({400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504})
+_KNOWN = frozenset({400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504, 529})
 
 BOOKS_DOWN = unavailable(
     "The books cannot be written right now, so nothing is served; try again soon.", "books_unavailable"
@@ -38,7 +37,7 @@ def bad_gateway(reason: str) -> Refusal:
     return unavailable(f"The call failed: {reason}. Try again.", "provider_failed", 502, None)
 
 
-def no_step(plan: Plan, untranslatable: UntranslatableError | None, now: float) -> Refusal:
+def no_step(plan: Plan, now: float) -> Refusal:
     """The model is there, but none of its deployments may or can serve this call now."""
     model = plan.offer.model
     if not plan.steps and plan.down:
@@ -53,10 +52,6 @@ def no_step(plan: Plan, untranslatable: UntranslatableError | None, now: float) 
             "no_deployment_allowed",
             f"No deployment of {model!r} may serve this project: {why}. Ask your operator.",
             "model",
-        )
-    if untranslatable is not None:
-        return bad_request(
-            f"{untranslatable.field}: {untranslatable.why}", untranslatable.field, "unsupported_parameter"
         )
     soonest = min(step.health.breaker.reopens_at for step in plan.steps)
     return unavailable(

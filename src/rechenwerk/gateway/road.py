@@ -131,7 +131,9 @@ class Road:
             trips = Trips(call, self._fleet, way_of, self._settings, self._clock)
             trip = trips.first()
             if trip is None:
-                return no_step(call.plan, trips.untranslatable, self._clock.monotonic())
+                if trips.unsaid is not None:
+                    return refuse_body(trips.unsaid)
+                return no_step(call.plan, self._clock.monotonic())
             call.step = trip.step
             row = call.tenant.row
             call.accounts = await self._till.accounts(

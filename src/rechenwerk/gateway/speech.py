@@ -7,10 +7,10 @@ import msgspec
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.server import HttpRequest
-from rechenwerk.gateway.ways import MESSAGES_IN, RESPONSES_IN
-from rechenwerk.wire import anthropic, rerank
-from rechenwerk.wire.openai import UNREADABLE, Endpoint, Request, read_request, refuse_value, unreadable
-from rechenwerk.wire.talk import Inbound, Talk, UntranslatableError
+from rechenwerk.gateway.ways import MESSAGES_IN
+from rechenwerk.wire import anthropic, rerank, responses_out
+from rechenwerk.wire.openai import Endpoint, Request, read_request, refuse_value, unreadable
+from rechenwerk.wire.talk import UntranslatableError
 
 _MESSAGES = frozenset({"messages", "count_tokens"})
 
@@ -23,19 +23,8 @@ def peek(call: Call) -> Request | Refusal:
         case "rerank":
             return rerank.read_rerank(call.asked)
         case "responses":
-            talk = read_talk(call, RESPONSES_IN)
-            if isinstance(talk, Refusal):
-                return talk
-            return Request(talk.model, talk.stream, talk.max_tokens)
+            return responses_out.read_peek(call.asked)
     return read_request(call.asked)
-
-
-def read_talk(call: Call, inbound: Inbound) -> Talk | Refusal:
-    """The whole body as a conversation, or why it is none."""
-    try:
-        return call.talk(inbound)
-    except (UntranslatableError, *UNREADABLE) as error:
-        return refuse_body(error)
 
 
 def refuse_body(error: Exception) -> Refusal:

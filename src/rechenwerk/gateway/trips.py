@@ -83,6 +83,9 @@ class Trip:
 class Trips:
     """The attempts of one call.
 
+    Attributes:
+        unsaid: why a provider could not be told what the call says.
+
     Args:
         call: whose plan has at least one step.
         fleet: health and retry budget.
@@ -104,7 +107,7 @@ class Trips:
         self._made = 0
         self._rounds = 1
         self._failures: list[Failure] = []
-        self.untranslatable: UntranslatableError | None = None
+        self.unsaid: Exception | None = None
 
     def first(self) -> Trip | None:
         """The first attempt; None when no deployment is healthy, or none can be told what the call says.
@@ -160,8 +163,8 @@ class Trips:
             way = self._way(step.deployment.provider.kind)
             try:
                 outgoing = way.outgoing(self._call, step.deployment)
-            except UntranslatableError as error:
-                self.untranslatable = error
+            except (UntranslatableError, msgspec.ValidationError) as error:
+                self.unsaid = error  # another provider may speak the client's own dialect
                 continue
             self._made += 1
             return Trip(self, self._call, step, way, outgoing)

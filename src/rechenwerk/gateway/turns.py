@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 import msgspec
 
@@ -15,8 +14,8 @@ from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request
 from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.ports import Source
 from rechenwerk.gateway.refusals import BOOKS_DOWN
-from rechenwerk.wire.responses import ResponsesIn, output_items, read_state, with_history
-from rechenwerk.wire.talk import Piece
+from rechenwerk.wire.responses import ResponsesIn, read_state, with_history
+from rechenwerk.wire.talk import Kept
 
 _LOOKS = 5
 _PAUSE = 0.05
@@ -69,14 +68,14 @@ class Turns:
         call.asked = with_history(call.asked, _items.decode(before))
         return None
 
-    async def keep(self, call: Call, pieces: Sequence[Piece] | None) -> None:
+    async def keep(self, call: Call, answer: Kept | None) -> None:
         """Keep what was asked and answered, if the client did not decline."""
-        if not call.keeps_answer or pieces is None:
+        if not call.keeps_answer or answer is None:
             return
-        said = [*read_state(call.asked).items, *output_items(call.head, pieces)]
+        said = [*read_state(call.asked).items, *answer.items]
         kept = msgspec.json.encode(said)
         try:
             if len(kept) <= _LARGEST:
-                await self._source.keep_turn(call.tenant.row, f"resp_{call.name}", kept)
+                await self._source.keep_turn(call.tenant.row, answer.id, kept)
         except (OSError, RechenwerkError) as error:
             _log.warning("the turn of call %s was not kept: %s", call.name, error)

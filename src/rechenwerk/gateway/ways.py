@@ -7,6 +7,7 @@ body is read into a `Talk`, written in the provider's dialect, and the answer co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -18,13 +19,14 @@ from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.channels import Channel, OpenAIChannel, PieceChannel
 from rechenwerk.gateway.ports import DeploymentRow
 from rechenwerk.providers.registry import KINDS, ProviderKind
-from rechenwerk.wire import anthropic, bedrock, gemini, openai, openai_chat, rerank, responses
+from rechenwerk.wire import anthropic, bedrock, gemini, openai, openai_chat, rerank, responses, responses_out
 from rechenwerk.wire.openai import Endpoint, answers, asks_usage, prompts
 from rechenwerk.wire.talk import (
     Arguments,
     Called,
     Ended,
     Inbound,
+    Kept,
     Outbound,
     Piece,
     Refused,
@@ -53,7 +55,7 @@ class Whole(msgspec.Struct, frozen=True, gc=False):
 
     reported: Reported | None
     body: bytes
-    pieces: Sequence[Piece] = ()
+    kept: Kept | None = None
 
 
 class Way(Protocol):
@@ -186,7 +188,10 @@ class SameWay:
     def whole(self, call: Call, body: bytes) -> Whole:
         """See `Way`."""
         del call
-        return Whole(self._out.usage(body), body)
+        reported = self._out.usage(body)
+        if reported is None:
+            self._out.pieces(body)  # what cannot be read is no answer
+        return Whole(reported, body)
 
     def said(self, body: bytes) -> list[tuple[str, bool]]:
         """See `Way`."""
@@ -216,13 +221,44 @@ class TranslatedWay(SameWay):
         """See `Way`."""
         pieces = self._out.pieces(body)
         inbound = call.inbound or self._in
-        return Whole(self._out.usage(body), inbound.answer(call.head, pieces), pieces)
+        kept = _kept(call, pieces) if call.keeps_answer else None
+        return Whole(self._out.usage(body), inbound.answer(call.head, pieces), kept)
 
     def channel(self, call: Call) -> Channel:
         """See `Way`."""
         inbound = call.inbound or self._in
         writer = inbound.writer(call.head, call.talk(inbound))
-        return PieceChannel(self._out.reader(), inbound, writer, keep=call.keeps_answer)
+        keep = partial(_kept, call) if call.keeps_answer else None
+        return PieceChannel(self._out.reader(), inbound, writer, keep)
+
+
+class ResponsesWay(OpenAIWay):
+    """OpenAI's Responses at both ends. Conversations are kept here all the same: see `turns`."""
+
+    def outgoing(self, call: Call, deployment: DeploymentRow) -> Outgoing:
+        """See `Way`."""
+        cap = 0 if call.request.max_output_tokens else deployment.max_output_tokens
+        change = openai.Splice(deployment.upstream, "max_output_tokens", cap)
+        return Outgoing("/responses", openai.splice(call.asked, call.request, change))
+
+    def whole(self, call: Call, body: bytes) -> Whole:
+        """See `Way`."""
+        reported, kept = responses_out.read_whole(body)
+        return Whole(reported, body, kept if call.keeps_answer else None)
+
+    def said(self, body: bytes) -> list[tuple[str, bool]]:
+        """See `Way`."""
+        return [(body.decode("utf-8", "replace"), False)]  # rare: an answer without usage; rather too much
+
+    def channel(self, call: Call) -> Channel:
+        """See `Way`."""
+        reader = responses_out.ResponsesReader()
+        keep = (lambda _: reader.kept) if call.keeps_answer else None
+        return PieceChannel(reader, call.inbound or RESPONSES_IN, keep=keep)
+
+
+def _kept(call: Call, pieces: Sequence[Piece]) -> Kept:
+    return Kept(f"resp_{call.name}", tuple(responses.output_items(call.head, pieces)))
 
 
 class CountingWay(SameWay):
@@ -295,6 +331,8 @@ def way(endpoint: Endpoint, kind_name: str) -> Way | None:
         return (CountingWay if known else CountingHere)(MESSAGES_IN, anthropic.AnthropicOut())
     if kind.dialect == "openai" and endpoint in _PATHS:
         return OpenAIWay(endpoint, kind, _PATHS[endpoint])
+    if endpoint == "responses" and kind.responses:
+        return ResponsesWay(endpoint, kind, "/responses")
     inbound, outbound = _INBOUND.get(endpoint), _outbound(kind)
     if inbound is None or outbound is None:
         return None

@@ -27,6 +27,7 @@ class Request(msgspec.Struct, gc=False):
     stream: bool | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
+    max_output_tokens: int | None = None
     n: int | None = None
     best_of: int | None = None
     stream_options: dict[str, Any] | None = None
@@ -40,6 +41,7 @@ _GOVERNED = (
     b"stream",
     b"max_tokens",
     b"max_completion_tokens",
+    b"max_output_tokens",
     b"n",
     b"best_of",
     b"stream_options",
@@ -123,7 +125,7 @@ def read_request(body: bytes) -> Request | Refusal:
         return refuse_value(error)
     except UNREADABLE as error:
         return unreadable(error)
-    for field in ("max_tokens", "max_completion_tokens", "n", "best_of"):
+    for field in ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of"):
         value = getattr(request, field)
         if value is not None and value < 1:
             return bad_request(f"{field} must be at least 1, not {value}.", field, "integer_below_min_value")

@@ -232,6 +232,13 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     created: int
 
 
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """An answer as the next turn of its conversation needs it: the id that the client knows, its items."""
+
+    id: str
+    items: tuple[msgspec.Raw | dict[str, Any], ...]
+
+
 # -- what a dialect is able to do ---------------------------------------------------------------------
 
 
