@@ -51,7 +51,8 @@ def journal(
         return
     rows: list[tuple[object, ...]] = []
     for one in found["calls"]:
-        head = (one["id"], moment(one["started_at"]), one["model"], one["outcome"])
+        outcome = f"{one['outcome']} attempt" if one["attempt_of"] else one["outcome"]
+        head = (one["id"], moment(one["started_at"]), one["model"], outcome)
         for transfer in one["transfers"] or [{"debit": "", "credit": "", "amount": ""}]:
             rows.append((*head, transfer["debit"], transfer["credit"], transfer["amount"]))
             head = ("", "", "", "")

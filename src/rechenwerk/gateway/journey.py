@@ -183,7 +183,7 @@ class Journey:
     async def _whole(self, http: HttpRequest, call: Call, trip: Trip) -> Failure | None:
         sink = Collect(self._loop)
         try:
-            await trip.step.upstream.pool.send(trip.request(), sink)
+            await trip.send(sink)
             answer = await sink.done
         except ProviderError as error:
             return self._broken(trip, error)
@@ -253,7 +253,7 @@ class Journey:
         )
         self._relays.add(relay)
         try:
-            relay.attach(await trip.step.upstream.pool.send(trip.request(), relay))
+            relay.attach(await trip.send(relay))
             streaming = await relay.begun
             if not streaming:
                 return await self._not_streamed(http, call, trip, relay)

@@ -25,6 +25,7 @@ from rechenwerk.wire.openai import error_body
 _log = logging.getLogger("rechenwerk.gateway")
 _STATUS = MappingProxyType(
     {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+    | {529: b"HTTP/1.1 529 Site Overloaded\r\n"}  # Anthropic's own, which its SDK knows
 )
 _MAX_PIPELINED = 32
 _LARGE = 65_536

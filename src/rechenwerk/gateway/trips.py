@@ -13,6 +13,7 @@ from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.plans import Step
 from rechenwerk.gateway.ways import Outgoing, Way
+from rechenwerk.providers.transport import Exchange, Sink
 from rechenwerk.routing.retries import backoff
 from rechenwerk.wire.talk import Reported, UntranslatableError
 
@@ -74,10 +75,15 @@ class Trip:
         """As the decision names it."""
         return f"{self.step.deployment.provider.name}/{self.step.deployment.upstream}"
 
-    def request(self) -> bytes:
-        """The bytes to send, head and body."""
-        out = self._outgoing
-        return self.step.upstream.request(out.path, self.call.name.encode(), out.body, out.headers)
+    async def send(self, sink: Sink) -> Exchange:
+        """Send the request; the answer goes to `sink`, within what is left of the call's time.
+
+        Raises:
+            ConnectError: nothing has left.
+        """
+        out, upstream = self._outgoing, self.step.upstream
+        request = upstream.request(out.path, self.call.name.encode(), out.body, out.headers)
+        return await upstream.pool.send(request, sink, self.trips.left(self.began))
 
 
 class Trips:
@@ -117,10 +123,14 @@ class Trips:
         """
         return self._take()
 
+    def left(self, now: float) -> float:
+        """Seconds that the call still has."""
+        return self._settings.total_timeout - (now - self._call.started)
+
     def after(self, failure: Failure) -> tuple[Trip, float] | None:
         """The attempt after one that failed, and how many seconds to wait before it."""
         self._failures.append(failure)
-        late = self._clock.monotonic() - self._call.started > self._settings.total_timeout
+        late = self.left(self._clock.monotonic()) <= 0
         if not failure.again or late or self._made >= self._settings.attempts:
             return None
         trip = self._take()

@@ -262,9 +262,10 @@ class TransferView(BaseModel):
 
 
 class CallView(BaseModel):
-    """A booked call."""
+    """A booked call; `attempt_of` names the call that it was a failed attempt of, if it was one."""
 
     id: str
+    attempt_of: str | None
     started_at: datetime
     project: str
     key: str

@@ -43,6 +43,7 @@ async def show_balance(realm: BooksRealm) -> bodies.BalanceView:
 def _call_fields(call: BookedCall) -> dict[str, Any]:
     return {
         "id": encode_call(call.id),
+        "attempt_of": None if call.attempt_of is None else encode_call(call.attempt_of),
         "started_at": call.started_at,
         "project": call.project,
         "key": call.key,

@@ -326,9 +326,11 @@ class BookedCall(msgspec.Struct, frozen=True):
 
     Attributes:
         usage: bucket -> count, as in `base.usage.BUCKETS`.
+        attempt_of: the call that this was a failed attempt of.
     """
 
     id: int
+    attempt_of: int | None
     project: str
     key: str
     provider: str

@@ -97,13 +97,12 @@ class Exchange(asyncio.Protocol):
 
     # -- the request ------------------------------------------------------------------------------
 
-    def send(self, data: bytes, sink: Sink, now: float) -> None:
-        """Write a whole request; the answer goes to `sink`."""
+    def send(self, data: bytes, sink: Sink, total_at: float) -> None:
+        """Write a whole request; the answer goes to `sink`, all of it until `total_at`."""
         assert self._transport is not None
         self._sink = sink
-        limits = self._pool.limits
-        self._total_at = now + limits.total
-        self._next_at = now + limits.first_byte
+        self._total_at = total_at
+        self._next_at = self._pool.now() + self._pool.limits.first_byte
         self._transport.write(data)
 
     def abort(self) -> None:
@@ -246,19 +245,25 @@ class Pool:
         self._retired = False
         self._timer = self._loop.call_later(_TICK, self._tick)
 
-    async def send(self, data: bytes, sink: Sink) -> Exchange:
+    async def send(self, data: bytes, sink: Sink, left: float | None = None) -> Exchange:
         """Send a whole request (head and body); returns when it has left, not when it is answered.
+
+        Args:
+            data: the request.
+            sink: takes the answer.
+            left: seconds that the call still has, connecting included; all that an attempt may take if None.
 
         Raises:
             ConnectError: no connection; nothing has left.
         """
+        total_at = self.now() + (self.limits.total if left is None else left)
         while self._idle:
             exchange = self._idle.pop()
             if not exchange.closing:
-                exchange.send(data, sink, self.now())
+                exchange.send(data, sink, total_at)
                 return exchange
         exchange = await self._connect()
-        exchange.send(data, sink, self.now())
+        exchange.send(data, sink, total_at)
         return exchange
 
     async def _connect(self) -> Exchange:

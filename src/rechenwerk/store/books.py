@@ -108,6 +108,7 @@ class StoredBooks:
 def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
     return BookedCall(
         id=row["id"],
+        attempt_of=row["attempt_of"],
         project=row["project"],
         key=row["key"],
         provider=row["provider"],

@@ -142,6 +142,17 @@ from hold h join call c on c.organisation_id = h.organisation_id and c.id = h.id
 where h.organisation_id = $1
 """
 
+_ATTEMPTS = """
+select a.id as subject, 'priced, or of no call of its project' as is, 'free, and of a call of its project' as should
+from call a
+where a.organisation_id = $1 and a.attempt_of is not null and (a.price <> 0 or a.held <> 0 or not exists (
+    select from call c where c.organisation_id = a.organisation_id and c.id = a.attempt_of
+        and c.project_id = a.project_id and c.attempt_of is null
+    union all
+    select from hold h where h.organisation_id = a.organisation_id and h.id = a.attempt_of
+        and h.project_id = a.project_id))
+"""
+
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
@@ -158,6 +169,7 @@ PROOFS = (
     Proof("no hard guard is passed", "guard", _PASSED, _WINDOWS),
     Proof("no slice is passed", "slice", _SLICE_PASSED, _SLICES),
     Proof("no call is both under way and booked", "call", _BOTH, _HOLDS),
+    Proof("every failed attempt is free and belongs to a call", "call", _ATTEMPTS, _CALLS),
     Proof("no hold is older than its expiry", "call", _EXPIRED, _HOLDS),
 )
 """Everything that `books verify` proves."""
