@@ -37,7 +37,7 @@ kind = "on-demand"
 model = "fake-model"
 provider = "fake"
 contract = "fake on demand"
-endpoints = ["chat", "completions", "embeddings", "rerank"]
+endpoints = ["chat", "completions", "embeddings"]
 context_tokens = 8000
 max_output_tokens = 512
 cost = {{ input = "1.00", cached_input = "0.50", output = "2.00" }}

@@ -11,6 +11,7 @@ from rechenwerk.gateway.app import ROUTES
 from rechenwerk.providers.registry import ENDPOINTS
 from rechenwerk.wire.openai import Endpoint
 from tests.flows.raw import open_house
+from tests.installation import CONFIG
 
 ASKS: dict[str, dict[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 3},
@@ -21,6 +22,9 @@ ASKS: dict[str, dict[str, Any]] = {
     "responses": {"input": "hello", "max_output_tokens": 3},
     "rerank": {"query": "hello", "documents": ["hello", "world"]},
 }
+EVERYTHING = CONFIG.format(url="{url}", kind="openai-compatible").replace(
+    '"embeddings"]', '"embeddings", "rerank"]'
+)
 FORWARDED = {
     "messages": "/v1/chat/completions",
     "responses": "/v1/chat/completions",
@@ -69,7 +73,7 @@ def test_every_post_route_serves_an_endpoint() -> None:
 
 def test_every_call_is_held_and_booked(database_url: str) -> None:
     async def flow() -> None:
-        async with open_house(database_url) as house:
+        async with open_house(database_url, None, EVERYTHING) as house:
             routes = [route for route in ROUTES if route.endpoint is not None]
             client = await house.client()
             for number, route in enumerate(routes, 1):

@@ -12,7 +12,7 @@ from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.road import Road
 from rechenwerk.gateway.server import JSON, HttpRequest
-from rechenwerk.gateway.speech import error_of
+from rechenwerk.gateway.speech import error_of, name_lines
 from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.wire.openai import Endpoint, model_list
@@ -77,7 +77,7 @@ class App:
             if isinstance(tenant, Tenant):
                 await self._road.serve(http, tenant, route.endpoint)
             else:
-                self._refuse(http, tenant, body=error_of(route.endpoint, tenant))
+                self._refuse(http, tenant, endpoint=route.endpoint)
         elif route is not None and http.method not in route.methods:
             allow = f"allow: {', '.join(route.methods)}\r\n".encode()
             self._refuse(
@@ -208,15 +208,16 @@ class App:
 
     # -- answers ----------------------------------------------------------------------------------
 
-    def request_id(self) -> bytes:
-        """The header line that names an answer which is no call."""
-        return f"x-request-id: {encode_call(self._ids.next())}\r\n".encode()
+    def request_id(self, endpoint: Endpoint | None = None) -> bytes:
+        """The header lines that name an answer which is no call."""
+        return name_lines(endpoint, encode_call(self._ids.next()))
 
     def _refuse(
-        self, http: HttpRequest, refusal: Refusal, headers: bytes = b"", body: bytes | None = None
+        self, http: HttpRequest, refusal: Refusal, headers: bytes = b"", endpoint: Endpoint | None = None
     ) -> None:
         self._metrics.refused(refusal.code)
-        http.connection.refuse(refusal, self.request_id() + headers, body)
+        body = None if endpoint is None else error_of(endpoint, refusal)
+        http.connection.refuse(refusal, self.request_id(endpoint) + headers, body)
 
 
 def _is_local(http: HttpRequest) -> bool:

@@ -20,6 +20,12 @@ from rechenwerk.wire.openai import Endpoint, Request
 from rechenwerk.wire.talk import Head, Inbound, Reported, Talk
 
 NOTHING = Usage(requests=0)
+_LONGEST_REASON = 500
+
+
+def plain(reason: str) -> str:
+    """A reason as books and logs can keep it: it may hold a provider's words, and those may hold anything."""
+    return "".join([one if one.isprintable() else " " for one in reason[:_LONGEST_REASON]])
 
 
 class Call:
@@ -181,7 +187,7 @@ class Exit:
             hold.deployment,
             hold.contract,
             outcome,
-            reason,
+            plain(reason),
             "none" if reported is None else "reported",
             usage,
             None if reported is None else reported.raw,
@@ -231,7 +237,7 @@ class Exit:
                 deployment.id,
                 deployment.contract,
                 outcome,
-                reason,
+                None if reason is None else plain(reason),
                 source,
                 usage,
                 raw,

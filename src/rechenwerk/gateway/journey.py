@@ -12,14 +12,14 @@ import msgspec
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import BrokenError, ConnectError, ProviderError, Refusal, unavailable
 from rechenwerk.base.settings import Settings
-from rechenwerk.gateway.call import Call, Exit
+from rechenwerk.gateway.call import Call, Exit, plain
 from rechenwerk.gateway.counting import count
 from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.limits import limit_headers
 from rechenwerk.gateway.refusals import bad_gateway, provider_refused
 from rechenwerk.gateway.relay import Relay
 from rechenwerk.gateway.server import JSON, HttpRequest
-from rechenwerk.gateway.speech import error_of
+from rechenwerk.gateway.speech import error_of, name_lines
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.trips import Failure, Trip
 from rechenwerk.gateway.turns import Turns
@@ -112,9 +112,10 @@ class Journey:
 
     def _note(self, call: Call, trip: Trip, failure: Failure) -> None:
         """Keep an attempt that came to nothing, and book it if it can have cost anything."""
-        _log.warning("call %s: %s at %s; trying on", call.name, failure.reason, trip.name)
+        reason = plain(failure.reason)
+        _log.warning("call %s: %s at %s; trying on", call.name, reason, trip.name)
         seconds = round(self._clock.monotonic() - trip.began, 6)
-        call.tried.append({"deployment": trip.name, "reason": failure.reason, "seconds": seconds})
+        call.tried.append({"deployment": trip.name, "reason": reason, "seconds": seconds})
         if not failure.free:
             self._exit.attempt(call, trip.began, failure.status, failure.reason, failure.reported)
 
@@ -353,10 +354,8 @@ class Journey:
 
     def headers(self, call: Call) -> bytes:
         """The header lines that every answer of a call has."""
-        return b"x-request-id: %s\r\n%s" % (
-            call.name.encode(),
-            limit_headers(call.tenant, self._clock.now()),
-        )
+        limits = limit_headers(call.tenant, self._clock.now())
+        return name_lines(call.endpoint, call.name) + limits
 
     async def refuse(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
         """Answer with an error, and let a repeated call be tried again."""

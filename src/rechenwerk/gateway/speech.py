@@ -49,6 +49,13 @@ def forwarded(http: HttpRequest, endpoint: Endpoint) -> bytes:
     return lines if beta is None else lines + b"anthropic-beta: %s\r\n" % beta
 
 
+def name_lines(endpoint: Endpoint | None, name: str) -> bytes:
+    """The header lines that name an answer. Anthropic's clients look for another one than OpenAI's."""
+    text = name.encode()
+    line = b"x-request-id: %s\r\n" % text
+    return line + b"request-id: %s\r\n" % text if endpoint in _MESSAGES else line
+
+
 def error_of(endpoint: Endpoint, refusal: Refusal) -> bytes | None:
     """The body of an error in the words of an endpoint's clients; None for OpenAI's, the usual one."""
     return MESSAGES_IN.error(refusal) if endpoint in _MESSAGES else None

@@ -143,7 +143,8 @@ where h.organisation_id = $1
 """
 
 _ATTEMPTS = """
-select a.id as subject, 'priced, or of no call of its project' as is, 'free, and of a call of its project' as should
+select a.id as subject, 'priced, or of no call of its project' as is,
+    'free, and of a call of its project' as should
 from call a
 where a.organisation_id = $1 and a.attempt_of is not null and (a.price <> 0 or a.held <> 0 or not exists (
     select from call c where c.organisation_id = a.organisation_id and c.id = a.attempt_of
