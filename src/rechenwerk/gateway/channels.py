@@ -11,6 +11,7 @@ from rechenwerk.wire.sse import DONE, EventCutter, event_data
 from rechenwerk.wire.talk import (
     Arguments,
     Called,
+    Ended,
     Failed,
     Inbound,
     Kept,
@@ -36,6 +37,7 @@ class Channel(Protocol):
         usage: as the provider reported it; `usage_is_final` when no more of it can come.
         failed: the provider said that it cannot go on.
         done: the stream's own last word came.
+        ended: a reason why the model stopped came; some providers leave out the last word after it.
         started: something that matters was seen; comments do not.
         kept: the whole answer as the next turn needs it, where it is kept.
     """
@@ -46,6 +48,7 @@ class Channel(Protocol):
     usage_is_final: bool
     failed: Refusal | None
     done: bool
+    ended: bool
     started: bool
 
     @property
@@ -80,6 +83,7 @@ class _Tally:
         self.usage_is_final = False
         self.failed: Refusal | None = None
         self.done = False
+        self.ended = False
         self.started = False
         self.kept: Kept | None = None
 
@@ -127,13 +131,20 @@ class OpenAIChannel(_Tally):
                 self.usage = self._added
         if frame.error:
             self.failed = _FAILED
-        ended = frame.only_usage or (frame.error and self.usage is not None)
-        self.usage_is_final = self.usage_is_final or ended
+        self.ended = self.ended or frame.finished
+        final = frame.only_usage or (frame.error and self.usage is not None)
+        self.usage_is_final = self.usage_is_final or final
         return self._wants_usage or not frame.only_usage
 
     def end(self) -> bytes:
-        """See `Channel`: what came after the last whole event."""
-        return self._cutter.rest
+        """See `Channel`: a last event may lack its empty line, but one that was cut off is dropped."""
+        event = self._cutter.rest
+        data = event_data(event)
+        if data != DONE and read_frame(data) is None:
+            return b""
+        if not self._passes(event):
+            return b""
+        return event if self.done else event.rstrip(b"\r\n") + b"\n\n"  # an error event may follow
 
     def error(self, refusal: Refusal) -> bytes:
         """See `Channel`."""
@@ -163,6 +174,7 @@ class PieceChannel(_Tally):
         self._writer = writer
         self._keep = keep
         self._pieces: list[Piece] = []
+        self._rest = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """See `Channel`."""
@@ -177,8 +189,16 @@ class PieceChannel(_Tally):
             if self.done:
                 self.kept = self._keep(self._pieces)
         if self._writer is None:
-            return chunk
+            return self._whole_events(chunk)
         return b"".join([self._writer.piece(piece) for piece in pieces])
+
+    def _whole_events(self, chunk: bytes) -> bytes:
+        """What may pass: an event that is cut off would spoil the error event after it."""
+        data = self._rest + chunk
+        last = max(data.rfind(b"\n\n"), data.rfind(b"\n\r\n"))
+        end = data.index(b"\n", last + 1) + 1 if last >= 0 else 0
+        self._rest = data[end:]
+        return data[:end]
 
     def _note(self, piece: Piece) -> None:
         match piece:
@@ -191,11 +211,18 @@ class PieceChannel(_Tally):
                 self.usage_is_final = final
             case Failed(refusal):
                 self.failed = refusal
+            case Ended():
+                self.ended = True
 
     def end(self) -> bytes:
         """See `Channel`."""
-        if self._writer is None or self.failed is not None or not self.done:
+        if self._writer is None:
+            return self._rest if self.done else b""
+        if self.failed is not None or not (self.done or self.ended):
             return b""
+        if self._keep is not None and not self.done:
+            self.kept = self._keep(self._pieces)
+        self.done = True
         return self._writer.end()
 
     def error(self, refusal: Refusal) -> bytes:

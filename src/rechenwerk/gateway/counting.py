@@ -35,6 +35,9 @@ def prompt_texts(body: bytes) -> list[str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # in a field that nobody read before
         return [body.decode("utf-8", "replace")]
     asked = request.get("messages", request.get("prompt", request.get("input")))
+    documents = request.get("documents")
+    if asked is None and isinstance(documents, list):  # a rerank: the query is read with every document
+        asked = [[request.get("query"), document] for document in documents]
     return _strings([request.get("system"), request.get("instructions"), asked])
 
 
@@ -77,7 +80,7 @@ async def count(upstream: Upstream, body: bytes, texts: list[str], events: int) 
         return estimate("\n".join(prompts), texts, events), "estimated"
     try:
         numbers = [await _count(upstream, text) for text in (*prompts, *texts)]
-    except (ProviderError, msgspec.MsgspecError):
+    except (ProviderError, ValueError, RecursionError):  # the tokenizer may say anything
         return estimate("\n".join(prompts), texts, events), "estimated"
     return Usage(input=sum(numbers[: len(prompts)]), output=sum(numbers[len(prompts) :])), "counted"
 

@@ -38,11 +38,13 @@ class Fleet:
         self._rules = BreakerRules(failures=failures, least=4.0 * failures)
         self._now = clock.monotonic
         self._healths: dict[int, Health] = {}
+        self._names: dict[int, str] = {}
         self._retries = RetryBudget()
         self._turn = 0
 
-    def health(self, deployment: int, *, own: bool = False) -> Health:
+    def health(self, deployment: int, name: str, *, own: bool = False) -> Health:
         """The health of a deployment. `own`: it runs on hardware of the operator's own."""
+        self._names[deployment] = name
         found = self._healths.get(deployment)
         if found is None or found.own != own:
             found = self._healths[deployment] = Health(
@@ -54,6 +56,7 @@ class Fleet:
         """Forget deployments that do not exist any more."""
         for gone in set(self._healths) - set(deployments):
             del self._healths[gone]
+            del self._names[gone]
 
     def order(self, steps: Sequence[H], now: float, body: bytes) -> Sequence[H]:
         """Steps, best first."""
@@ -68,10 +71,13 @@ class Fleet:
         """Whether another attempt may be made; it is counted."""
         return self._retries.withdraw(now)
 
-    def states(self) -> list[tuple[str, str, int]]:
-        """Deployment, state of its breaker, and calls under way, for the metrics."""
+    def states(self) -> list[tuple[str, str, str, int]]:
+        """Id and name of a deployment, state of its breaker, and calls under way, for the metrics."""
         now = self._now()
-        return [(str(at), one.breaker.state(now), one.outstanding) for at, one in self._healths.items()]
+        return [
+            (str(at), self._names[at], one.breaker.state(now), one.outstanding)
+            for at, one in self._healths.items()
+        ]
 
     @property
     def healths(self) -> Iterable[tuple[int, Health]]:

@@ -25,6 +25,7 @@ from rechenwerk.gateway.trips import Failure, Trip
 from rechenwerk.gateway.turns import Turns
 from rechenwerk.gateway.ways import FOR_NOTHING, CountingHere, Whole
 from rechenwerk.ledger.guards import undo
+from rechenwerk.ledger.ports import Accounts
 from rechenwerk.providers.transport import Answer, Collect
 from rechenwerk.routing.retries import retry_after
 from rechenwerk.wire.anthropic import count_tokens_answer
@@ -91,7 +92,8 @@ class Journey:
             if failure is None:
                 return
             following = None if http.connection.gone else trip.trips.after(failure)
-            if following is None:
+            accounts = None if following is None else await self._accounts(call, following[0])
+            if following is None or accounts is None:
                 await self._give_up(http, call, failure)
                 return
             self._note(call, trip, failure)
@@ -101,9 +103,16 @@ class Journey:
                 if http.connection.gone:
                     await self._give_up(http, call, _LEFT)
                     return
-            call.step = trip.step
-            row, contract = call.tenant.row, trip.step.deployment.contract
-            call.accounts = await self._till.accounts(row.organisation, row.project, contract)
+            call.step, call.accounts = trip.step, accounts
+
+    async def _accounts(self, call: Call, trip: Trip) -> Accounts | None:
+        """Where an attempt is booked; None when the books cannot tell, and so it must not be made."""
+        row = call.tenant.row
+        try:
+            return await self._till.accounts(row.organisation, row.project, trip.step.deployment.contract)
+        except OSError as error:
+            _log.warning("call %s: the books cannot be reached: %s", call.name, error)
+            return None
 
     def cancel_all(self) -> None:
         """Hang up on all providers that still stream: the process is about to end."""
@@ -280,12 +289,15 @@ class Journey:
             whole = await self._end_stream(http, call, trip, relay)
         except ProviderError as error:
             relay.detach()
+            if relay.client_gone:
+                self._ended(trip, ok=None)
             return self._broken(trip, error)
         finally:
             self._relays.discard(relay)
         usage = relay.channel.usage
         tokens = usage.usage.output if usage else relay.channel.events
-        self._ended(trip, tokens=tokens, ok=whole)
+        # An answer that was read on for nobody, and given up, is not the provider's fault.
+        self._ended(trip, tokens=tokens, ok=None if relay.client_gone and not whole else whole)
         if whole:
             await self._turns.keep(call, relay.channel.kept)
         if whole and relay.record is not None:
@@ -326,9 +338,9 @@ class Journey:
         call.first_at = relay.first_at
         failed = channel.failed is not None
         whole = error is None and channel.done and not failed
-        if not channel.done and error is None and channel.usage is None and not failed:
+        if error is None and not (channel.done or failed or (channel.ended and channel.usage is not None)):
             error = BrokenError("the provider ended the stream without its last event")
-        if error is not None and not relay.client_gone:
+        if error is not None and not failed and not relay.client_gone:
             # An error after the first byte can only be an event; the client's SDK raises it.
             http.connection.send(channel.error(bad_gateway(str(error))))
         http.connection.end()

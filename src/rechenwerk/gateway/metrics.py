@@ -33,13 +33,13 @@ class Metrics(Collector):
 
     Args:
         gauges: name, help and current value of things that are measured when asked.
-        deployments: id, state of the breaker and calls under way of each.
+        deployments: id, name, state of the breaker and calls under way of each.
     """
 
     def __init__(
         self,
         gauges: Iterable[tuple[str, str, Callable[[], float]]] = (),
-        deployments: Callable[[], Iterable[tuple[str, str, int]]] = tuple,
+        deployments: Callable[[], Iterable[tuple[str, str, str, int]]] = tuple,
     ) -> None:
         self._gauges = tuple(gauges)
         self._deployments = deployments
@@ -100,10 +100,12 @@ class Metrics(Collector):
         durations.add_metric((), buckets, self._seconds)
         gauges = [GaugeMetricFamily(name, text, value=value()) for name, text, value in self._gauges]
         running = GaugeMetricFamily(
-            "rechenwerk_deployment_calls", "Calls under way at a deployment.", labels=("deployment", "state")
+            "rechenwerk_deployment_calls",
+            "Calls under way at a deployment.",
+            labels=("deployment", "name", "state"),
         )
-        for name, state, outstanding in self._deployments():
-            running.add_metric((name, state), outstanding)
+        for *labels, outstanding in self._deployments():
+            running.add_metric(labels, outstanding)
         return [calls, tokens, money, refusals, durations, running, *gauges]
 
     def text(self) -> bytes:

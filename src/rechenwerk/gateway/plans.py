@@ -86,7 +86,7 @@ def make_plan(
         Step(
             deployment,
             upstream,
-            fleet.health(deployment.id, own=deployment.level == "own"),
+            fleet.health(deployment.id, _name(deployment), own=deployment.level == "own"),
             _decision(deployment, data_class, len(allowed), refused),
         )
         for deployment, upstream in allowed

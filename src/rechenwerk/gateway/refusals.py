@@ -11,6 +11,8 @@ from rechenwerk.wire.openai import Endpoint
 
 _KNOWN = frozenset({400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504, 529})
 
+_LONGEST_NUMBER = 10
+
 BOOKS_DOWN = unavailable(
     "The books cannot be written right now, so nothing is served; try again soon.", "books_unavailable"
 )
@@ -74,6 +76,6 @@ def provider_refused(answer: Answer, refusal: Refusal) -> Refusal:
     if answer.status >= 300 and answer.status < 400:
         return bad_gateway(f"the provider redirects ({answer.status})")
     retry = answer.header(b"retry-after")
-    seconds = int(retry) if retry is not None and retry.isdigit() else None
+    seconds = int(retry) if retry is not None and retry.isdigit() and len(retry) < _LONGEST_NUMBER else None
     status = answer.status if answer.status in _KNOWN else (502 if answer.status >= 500 else 400)
     return Refusal(status, refusal.type, refusal.code, refusal.message, refusal.param, seconds)

@@ -117,8 +117,11 @@ class Relay:
         self._finish(None)
 
     def broken(self, error: ProviderError) -> None:
-        """The provider will not finish."""
-        self._finish(error)
+        """The provider will not finish; after its last word nothing is missing, though."""
+        if self._streaming and self.channel.done:
+            self.end()
+        else:
+            self._finish(error)
 
     def _finish(self, error: ProviderError | None) -> None:
         if self._drain_timer is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings
+from rechenwerk.gateway.bounds import NO_OUTPUT, bound
 from rechenwerk.gateway.call import Call, Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
@@ -27,18 +27,11 @@ from rechenwerk.gateway.turns import Turns
 from rechenwerk.gateway.ways import Way, way
 from rechenwerk.ledger.guards import Guard, Unit, draw
 from rechenwerk.ledger.ports import Hold
-from rechenwerk.wire.openai import UNREADABLE, Endpoint, alias_in, answers
-from rechenwerk.wire.rerank import search_units
+from rechenwerk.wire.openai import UNREADABLE, Endpoint, alias_in
 from rechenwerk.wire.talk import UntranslatableError
 
 _log = logging.getLogger("rechenwerk.road")
-_TEMPLATE_TOKENS = 256
-"""What a provider's chat template may add to a prompt, beyond the bytes of the body."""
 _EXPIRY_MARGIN = 120
-_NOT_TEXT = re.compile(rb'"(?:image_url|input_audio|file|video_url|image|input_image|input_file|document)"')
-"""Parts of a prompt that may take more tokens than they have bytes: then the whole context is held."""
-_TALKS = frozenset({"chat", "messages", "responses"})
-_NO_OUTPUT = frozenset({"embeddings", "rerank", "count_tokens"})
 _MOST = (1 << 63) - 1
 
 
@@ -156,7 +149,7 @@ class Road:
         plan = self._tenants.plan(row.organisation, request.model, call.endpoint, row.data_class)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
-        if request.stream and call.endpoint in _NO_OUTPUT:
+        if request.stream and call.endpoint in NO_OUTPUT:
             return bad_request(f"{call.endpoint} cannot be streamed; leave stream out.", "stream")
         if request.max_completion_tokens is not None and call.endpoint == "completions":
             return bad_request(  # some providers read it here, others do not: then it would cap nothing
@@ -192,18 +185,7 @@ class Road:
         """
         plan, request = call.plan, call.request
         deployment = call.step.deployment
-        asked = call.asked
-        # Providers differ in which of the two they believe.
-        chosen = max(request.max_completion_tokens or 0, request.max_tokens or 0)
-        if call.endpoint in _NO_OUTPUT:
-            call.output_bound = 0
-        else:
-            call.output_bound = (chosen or plan.max_output_tokens) * answers(request)
-        call.bound = len(asked) + _TEMPLATE_TOKENS
-        if call.endpoint in _TALKS and (call.bound > plan.context_tokens or _NOT_TEXT.search(asked)):
-            call.bound = plan.context_tokens
-        if call.endpoint == "rerank":
-            call.units = search_units(asked)
+        bound(call)
         bounds = (call.bound, call.output_bound, call.units)
         amount = plan.offer.price.highest(*bounds)
         cost_bound = max([step.deployment.cost.highest(*bounds) for step in plan.steps])
@@ -213,7 +195,7 @@ class Road:
             )
         needs: dict[Unit, int] = {
             "money": amount,
-            "tokens": len(asked) // 4 + call.output_bound,
+            "tokens": len(call.asked) // 4 + call.output_bound,
             "requests": 1,
             "calls": 1,
         }

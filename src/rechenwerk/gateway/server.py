@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send a piece of a begun answer."""
-        if self._transport is not None and not self.gone:
+        if data and self._transport is not None and not self.gone:  # an empty chunk would be the last
             self._transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
 
     def end(self) -> None:

@@ -15,6 +15,7 @@ from rechenwerk.gateway.plans import Step
 from rechenwerk.gateway.ways import Outgoing, Way
 from rechenwerk.providers.transport import Exchange, Sink
 from rechenwerk.routing.retries import backoff
+from rechenwerk.wire.openai import UNREADABLE
 from rechenwerk.wire.talk import Reported, UntranslatableError
 
 _LONGEST_WAIT = 2.0
@@ -110,17 +111,14 @@ class Trips:
         self._clock = clock
         self._order = fleet.order(call.plan.steps, clock.monotonic(), call.asked)
         self._next = 0
+        self._resting: list[Step] = []
         self._made = 0
         self._rounds = 1
         self._failures: list[Failure] = []
         self.unsaid: Exception | None = None
 
     def first(self) -> Trip | None:
-        """The first attempt; None when no deployment is healthy, or none can be told what the call says.
-
-        Raises:
-            TwiceError, msgspec.DecodeError, UnicodeDecodeError, RecursionError: the body is unreadable.
-        """
+        """The first attempt; None when no deployment is healthy, or none can be told what the call says."""
         return self._take()
 
     def left(self, now: float) -> float:
@@ -141,7 +139,7 @@ class Trips:
                 return None
             self._rounds += 1
             self._next = 0
-            trip = self._take()
+            trip = self._take(delay)
         if trip is None:
             return None
         # The first change of provider is always free: it adds no load to the one that failed.
@@ -150,12 +148,6 @@ class Trips:
             return None
         return trip, delay
 
-    def _only_rests(self, step: Step, now: float) -> bool:
-        """It asked to be left alone, but nobody else is there: what it says now is the client's to hear."""
-        return step.health.breaker.rests(now) and not any(
-            other.health.breaker.allows(now) for other in self._order
-        )
-
     def _pause(self) -> float:
         """Seconds until all deployments may be asked once more; too many when one of them may not."""
         if self._rounds > 1 or not all(failure.safe for failure in self._failures):
@@ -163,19 +155,32 @@ class Trips:
         asked = min(failure.wait or 0.0 for failure in self._failures)
         return asked + backoff(1, _FIRST_WAIT, _LONGEST_WAIT, self._fleet.chance)
 
-    def _take(self) -> Trip | None:
-        now = self._clock.monotonic()
+    def _take(self, delay: float = 0.0) -> Trip | None:
+        """The next deployment that may be asked so many seconds from now."""
+        now = self._clock.monotonic() + delay
         while self._next < len(self._order):
             step = self._order[self._next]
             self._next += 1
-            if not step.health.breaker.allows(now) and not self._only_rests(step, now):
-                continue
-            way = self._way(step.deployment.provider.kind)
-            try:
-                outgoing = way.outgoing(self._call, step.deployment)
-            except (UntranslatableError, msgspec.ValidationError) as error:
-                self.unsaid = error  # another provider may speak the client's own dialect
-                continue
-            self._made += 1
-            return Trip(self, self._call, step, way, outgoing)
+            breaker = step.health.breaker
+            if breaker.allows(now):
+                trip = self._trip(step)
+                if trip is not None:
+                    return trip
+            elif self._rounds == 1 and breaker.rests(now):
+                self._resting.append(step)
+        while self._resting:
+            # They asked to be left alone, but nobody else is left: what they say now is the client's to hear.
+            trip = self._trip(self._resting.pop(0))
+            if trip is not None:
+                return trip
         return None
+
+    def _trip(self, step: Step) -> Trip | None:
+        way = self._way(step.deployment.provider.kind)
+        try:
+            outgoing = way.outgoing(self._call, step.deployment)
+        except (UntranslatableError, *UNREADABLE) as error:
+            self.unsaid = error  # another provider may speak the client's own dialect
+            return None
+        self._made += 1
+        return Trip(self, self._call, step, way, outgoing)

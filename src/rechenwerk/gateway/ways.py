@@ -6,7 +6,7 @@ body is read into a `Talk`, written in the provider's dialect, and the answer co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Protocol
@@ -33,6 +33,7 @@ from rechenwerk.wire.talk import (
     Reported,
     Said,
     Thought,
+    UntranslatableError,
 )
 
 CHAT_IN = openai_chat.ChatIn()
@@ -208,14 +209,27 @@ class SameWay:
 
 
 class TranslatedWay(SameWay):
-    """One dialect in, another out."""
+    """One dialect in, another out.
+
+    Args:
+        inbound: as clients speak it.
+        outbound: as providers speak it.
+        terms: the client's names of fields that an outbound dialect names as OpenAI does.
+    """
+
+    def __init__(self, inbound: Inbound, outbound: Outbound, terms: Mapping[str, str]) -> None:
+        super().__init__(inbound, outbound)
+        self._terms = terms
 
     def outgoing(self, call: Call, deployment: DeploymentRow) -> Outgoing:
         """See `Way`."""
         talk = call.talk(self._in)
         cap = talk.max_tokens or deployment.max_output_tokens
         path = self._out.path(deployment.upstream, stream=talk.stream)
-        return Outgoing(path, self._out.write(talk, deployment.upstream, cap))
+        try:
+            return Outgoing(path, self._out.write(talk, deployment.upstream, cap))
+        except UntranslatableError as error:
+            raise UntranslatableError(self._terms.get(error.field, error.field), error.why) from error
 
     def whole(self, call: Call, body: bytes) -> Whole:
         """See `Way`."""
@@ -300,6 +314,16 @@ def told(pieces: Sequence[Piece]) -> tuple[str, bool]:
 _INBOUND: MappingProxyType[Endpoint, Inbound] = MappingProxyType(
     {"chat": CHAT_IN, "messages": MESSAGES_IN, "responses": RESPONSES_IN}
 )
+_TERMS: MappingProxyType[Endpoint, Mapping[str, str]] = MappingProxyType(
+    {
+        "messages": {
+            "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+            "reasoning_effort": "output_config.effort",
+            "response_format": "output_config.format",
+        },
+        "responses": {"reasoning_effort": "reasoning.effort", "response_format": "text.format"},
+    }
+)
 _PATHS: MappingProxyType[Endpoint, str] = MappingProxyType(
     {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 )
@@ -338,4 +362,4 @@ def way(endpoint: Endpoint, kind_name: str) -> Way | None:
         return None
     if endpoint == "messages" and kind.dialect == "anthropic":
         return SameWay(inbound, outbound)
-    return TranslatedWay(inbound, outbound)
+    return TranslatedWay(inbound, outbound, _TERMS.get(endpoint, {}))

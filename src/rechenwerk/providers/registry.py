@@ -23,6 +23,11 @@ ENDPOINTS = ("chat", "completions", "embeddings", "rerank")
 
 _CHAT = ("chat",)
 _LLAMA = ("n_predict", "n_cmpl")
+_ANTHROPIC = (
+    *("fallbacks", "inference_geo", "mcp_servers"),  # go elsewhere
+    *("speed", "billing_policy", "fallback_credit_token"),  # cost something else
+    *("thread", "container"),  # what the provider keeps, for all who share its key
+)
 
 
 class ProviderKind(msgspec.Struct, frozen=True):
@@ -34,8 +39,8 @@ class ProviderKind(msgspec.Struct, frozen=True):
         cap_field: the field that caps the output of a chat (OpenAI renamed it, others did not follow).
         own: a child of this installation, which knows its address.
         aliases: fields by which a call would go past what was held for it or where it may go: other names of
-            ``max_tokens`` and ``n``, other models or providers than the deployment's. A call that names one
-            is refused.
+            ``max_tokens`` and ``n``, other models or providers than the deployment's, other prices, what the
+            provider keeps for all who share its key. A call that names one is refused.
         dialect: what it speaks.
         auth: how it takes its key: as ``Authorization: Bearer``, as a header of that name, or as a signature.
         headers: header lines that every request needs.
@@ -81,6 +86,7 @@ _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
             auth="api-key",
             base_url="https://{resource}.openai.azure.com/openai/v1",
             responses=True,
+            aliases=("data_sources",),
         ),
         "anthropic": ProviderKind(
             dialect="anthropic",
@@ -88,6 +94,7 @@ _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
             headers=(("anthropic-version", "2023-06-01"),),
             base_url="https://api.anthropic.com/v1",
             endpoints=_CHAT,
+            aliases=_ANTHROPIC,
         ),
         "gemini": ProviderKind(
             dialect="gemini",
@@ -130,7 +137,7 @@ _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
 _OWN_SERVERS: Mapping[str, ProviderKind] = MappingProxyType(
     {
         "openai-compatible": ProviderKind(aliases=_LLAMA, rerank="/rerank"),
-        "vllm": ProviderKind(rerank="/rerank"),
+        "vllm": ProviderKind(rerank="/rerank", aliases=("chat_template",)),
         "llama.cpp": ProviderKind(
             tokenize="/tokenize", usage_of_first_choice=True, aliases=_LLAMA, rerank="/rerank"
         ),

@@ -19,6 +19,8 @@ from rechenwerk.base.errors import BrokenError, ConnectError, ProviderError, Rec
 # Shorter than any server's keep-alive known to us, so that a request rarely meets a closing connection.
 _IDLE_SECONDS = 2.0
 _TICK = 0.25
+_MOST_UNHEARD = 1_000_000
+"""Bytes that may come without a byte of a body among them: a head, trailers, the extensions of chunks."""
 
 
 class Sink(Protocol):
@@ -90,6 +92,7 @@ class Exchange(asyncio.Protocol):
         self._framed = False
         self._head = False
         self._paused = False
+        self._unheard = 0
         self.idle_since = 0.0
         self.idle_limit = _IDLE_SECONDS
         self._total_at = 0.0
@@ -101,6 +104,7 @@ class Exchange(asyncio.Protocol):
         """Write a whole request; the answer goes to `sink`, all of it until `total_at`."""
         assert self._transport is not None
         self._sink = sink
+        self._unheard = 0
         self._total_at = total_at
         self._next_at = self._pool.now() + self._pool.limits.first_byte
         self._transport.write(data)
@@ -150,6 +154,7 @@ class Exchange(asyncio.Protocol):
             self.abort()
             return
         self._next_at = self._pool.now() + self._pool.limits.between_bytes
+        self._unheard += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -158,6 +163,9 @@ class Exchange(asyncio.Protocol):
             self._fail(BrokenError(reason))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(BrokenError(f"the provider does not speak HTTP: {error}"))
+        else:
+            if self._unheard > _MOST_UNHEARD:
+                self._fail(BrokenError("the provider sends a head without end"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The provider hung up, or we did."""
@@ -200,6 +208,7 @@ class Exchange(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece over."""
+        self._unheard = 0
         if self._sink is not None:
             self._sink.data(body)
 
@@ -274,7 +283,7 @@ class Pool:
                 _, exchange = await self._loop.create_connection(
                     lambda: Exchange(self), target.host, target.port, ssl=self._context
                 )
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+        except (OSError, TimeoutError, ssl.SSLError, UnicodeError) as error:  # the last: no name of a host
             reason = str(error) or "no answer in time"
             raise ConnectError(f"no connection to {target.authority}: {reason}") from error
         finally:

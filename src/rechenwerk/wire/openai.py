@@ -359,12 +359,14 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
         usage: reported usage, if it carries one.
         only_usage: the frame exists to carry usage and has no choice in it.
         error: the provider says that the stream failed.
+        finished: a choice has come to its end.
     """
 
     text: str = ""
     usage: Reported | None = None
     only_usage: bool = False
     error: bool = False
+    finished: bool = False
 
 
 def _produced(choice: _Choice) -> str:
@@ -390,7 +392,8 @@ def read_frame(data: bytes) -> Frame | None:
     choices = chunk.choices
     text = _produced(choices[0]) if len(choices) == 1 else "".join(_produced(choice) for choice in choices)
     usage = read_usage(chunk.usage)
-    return Frame(text, usage, usage is not None and not choices, bytes(chunk.error) != b"null")
+    finished = any(choice.finish_reason for choice in choices)
+    return Frame(text, usage, usage is not None and not choices, bytes(chunk.error) != b"null", finished)
 
 
 def answer_texts(body: bytes) -> list[tuple[str, bool]]:

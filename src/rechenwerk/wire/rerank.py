@@ -7,6 +7,7 @@ reference (``/v1/rerank``, ``/v2/rerank``), Jina's reranker API, vLLM's ``Rerank
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 import msgspec
@@ -46,6 +47,10 @@ RERANK_KINDS = MappingProxyType(
 """The providers whose rerank is known; ``cohere`` is its second version."""
 
 _DOCUMENTS_PER_UNIT = 100
+_TOKENS_PER_DOCUMENT = 500
+_MARKS = 8
+"""Tokens that stand around and between a query and a document."""
+_PICTURE = re.compile(rb'"(?:image|url|bytes|pdf|video)"|\\u00')
 _MOST = 1 << 40
 
 
@@ -79,13 +84,23 @@ def read_rerank(body: bytes) -> Request | Refusal:
     return Request(model=request.model)  # what else the gateway knows of a request is no business of rerank
 
 
-def search_units(body: bytes) -> int:
-    """The search units that Cohere bills: one for a query and up to 100 documents.
+def most_used(body: bytes, context: int) -> tuple[int, int]:
+    """The most that a request may be billed for: tokens beyond the bytes of its body, and search units.
 
-    Documents that are longer than about 500 tokens are cut into several by Cohere, and cost as much; only
-    its own tokenizer knows, so they are not counted here.
+    Those who bill tokens read the query anew with every document; a document that is an object may hold a
+    picture, which fills the context. Cohere bills a unit for a query and up to 100 documents, and takes
+    one that is longer than 500 tokens with the query for several. A token has at least one byte.
     """
-    return -(-len(_asked.decode(body).documents) // _DOCUMENTS_PER_UNIT)
+    asked = _asked.decode(body)
+    query = len(bytes(asked.query))
+    room = max(_TOKENS_PER_DOCUMENT - query, _TOKENS_PER_DOCUMENT // 4)
+    tokens = documents = 0
+    for raw in asked.documents:
+        document = bytes(raw)
+        picture = document[:1] == b"{" and _PICTURE.search(document) is not None
+        tokens += query + _MARKS + (context if picture else 0)
+        documents += max(1, -(-len(document) // room))
+    return tokens, -(-documents // _DOCUMENTS_PER_UNIT)
 
 
 def rerank_body(body: bytes, kind: RerankKind) -> bytes:

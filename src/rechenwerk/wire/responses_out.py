@@ -11,7 +11,15 @@ import msgspec
 
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.base.usage import Usage
-from rechenwerk.wire.openai import Request, read_error, read_request
+from rechenwerk.wire.openai import (
+    Request,
+    TwiceError,
+    members,
+    read_error,
+    read_request,
+    refuse_value,
+    unreadable,
+)
 from rechenwerk.wire.sse import EventCutter, event_data
 from rechenwerk.wire.talk import (
     Arguments,
@@ -78,10 +86,16 @@ class _Event(msgspec.Struct, gc=False):
     output_index: int = 0
 
 
+class _Kind(msgspec.Struct, gc=False):
+    type: str | None = None
+    role: str | None = None
+
+
 class _Asked(msgspec.Struct, gc=False):
     background: bool | None = None
     conversation: msgspec.Raw = _NULL
     prompt: msgspec.Raw = _NULL
+    input: str | list[_Kind] | None = None
 
 
 _usage = msgspec.json.Decoder(_Usage)
@@ -101,9 +115,12 @@ def read_peek(body: bytes) -> Request | Refusal:
     if isinstance(request, Refusal):
         return request
     try:
+        members(body)  # of two equal names, the provider might believe the other
         asked = _asked.decode(body)
     except msgspec.ValidationError as error:
-        return bad_request(f"Invalid value for background: {error}.", "background")
+        return refuse_value(error)
+    except TwiceError as error:
+        return unreadable(error)
     if asked.background:
         return bad_request("Responses are answered at once; leave background out.", "background")
     for name, value in (("conversation", asked.conversation), ("prompt", asked.prompt)):
@@ -111,7 +128,19 @@ def read_peek(body: bytes) -> Request | Refusal:
             return bad_request(
                 f"{name} is kept by one provider alone; send the input itself, or previous_response_id.", name
             )
-    return msgspec.structs.replace(request, max_tokens=request.max_output_tokens, stream_options=None)
+    for at, item in enumerate(asked.input if isinstance(asked.input, list) else ()):
+        if item.type == "item_reference" or (item.type is None and item.role is None):
+            return bad_request(
+                f"input[{at}] refers to what one provider alone has kept; send the item itself.",
+                f"input[{at}]",
+                "unsupported_parameter",
+            )
+    return msgspec.structs.replace(
+        request,
+        max_tokens=request.max_output_tokens,
+        max_completion_tokens=None,  # it caps nothing here
+        stream_options=None,
+    )
 
 
 def read_usage(raw: msgspec.Raw) -> Reported | None:
