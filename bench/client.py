@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import httptools
 
@@ -74,7 +74,10 @@ def probe(target: Target, *, patience: float = 15) -> None:
 
 @dataclass
 class Stream(asyncio.Protocol):
-    """One streamed call."""
+    """One streamed call in OpenAI's dialect."""
+
+    LAST: ClassVar[bytes] = b"[DONE]"
+    USED: ClassVar[re.Pattern[bytes]] = TOKENS
 
     request: bytes
     begun: float = 0.0
@@ -116,19 +119,21 @@ class Stream(asyncio.Protocol):
         """What is wrong with the stream, or nothing."""
         if self.status != 200:
             return f"status {self.status}: {self.tail[-200:]!r}"
-        if not self.ended or b"[DONE]" not in self.tail:
+        if not self.ended or self.LAST not in self.tail:
             return f"cut after {self.events} events"
-        used = TOKENS.findall(self.tail)
+        used = self.USED.findall(self.tail)
         if not used or int(used[-1]) != tokens:
             return f"usage {used[-1:]!r} where {tokens} tokens were streamed"
         return "" if self.events > tokens else f"{self.events} events for {tokens} tokens"
 
 
-async def open_streams(target: Target, count: int, tokens: int, apart: float) -> list[Stream]:
+async def open_streams(
+    target: Target, count: int, tokens: int, apart: float, kind: type[Stream] = Stream
+) -> list[Stream]:
     """Opens streams one after the other, `apart` seconds between them."""
     loop = asyncio.get_running_loop()
     request = target.request(target.body(tokens, stream=True))
-    streams = [Stream(request) for _ in range(count)]
+    streams = [kind(request) for _ in range(count)]
     begun = loop.time()
     opening: set[asyncio.Task[Any]] = set()
     for number, stream in enumerate(streams):

@@ -20,7 +20,7 @@ from bench.machine import BenchError, free_port, rss_mb, tree
 from bench.results import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PEERS = HERE / ".peers"
 LOCK = HERE / "litellm.lock"
@@ -45,7 +45,9 @@ MODEL = """
   - model_name: {model}
     litellm_params: {{model: openai/{model}, api_base: "{base}", api_key: none}}"""
 SETTINGS = """
-litellm_settings: {{set_verbose: false, num_retries: 0, request_timeout: 600}}
+litellm_settings:
+  {{set_verbose: false, num_retries: 0, request_timeout: 600,
+    use_chat_completions_url_for_anthropic_messages: true}}
 general_settings: {{master_key: {key}}}
 """
 
@@ -141,12 +143,12 @@ def bare(lab: Lab, road: Road, database_url: str) -> Target:
     return Target("bare road", port, CHAT, road.model, root=program.pid)
 
 
-def install_litellm(lab: Lab) -> Path:
+def install_litellm(say: Callable[[str], None]) -> Path:
     """LiteLLM in a virtual environment of its own, from the lock file."""
     home = PEERS / "litellm"
     done, wanted = home / ".installed", sha256(LOCK.read_bytes()).hexdigest()
     if not done.exists() or done.read_text() != wanted:
-        lab.say("installing LiteLLM")
+        say("installing LiteLLM")
         shutil.rmtree(home, ignore_errors=True)
         uv = str(Path(sys.executable).parent / "uv")
         pip = [
@@ -171,7 +173,7 @@ def install_litellm(lab: Lab) -> Path:
 
 def litellm(lab: Lab) -> Peer:
     """LiteLLM's proxy, one worker on the gateway's core, without a database: it books nothing."""
-    program_file = install_litellm(lab)
+    program_file = install_litellm(lab.say)
     port = free_port()
     models = "".join(MODEL.format(model=road.model, base=road.base()) for road in lab.roads())
     conf = lab.folder / "litellm.yaml"

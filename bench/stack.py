@@ -20,29 +20,31 @@ from bench.machine import BenchError, free_port, pin, rss_mb, tree_seconds
 from bench.results import Metric, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PROGRAM = Path(sys.executable).parent / "rechenwerk"
 READY = "/health/ready"
 CURRENCY = 'currency = "EUR"\n'
-ENTRY = """
+DEPLOYMENT = """
 [[provider]]
-name = "{model} upstream"
+name = "{model} upstream {number}"
 kind = "openai"
 base_url = "{base}"
 [[contract]]
-name = "{model} on demand"
-provider = "{model} upstream"
+name = "{model} on demand {number}"
+provider = "{model} upstream {number}"
 kind = "on-demand"
 [[deployment]]
 model = "{model}"
-provider = "{model} upstream"
-contract = "{model} on demand"
+provider = "{model} upstream {number}"
+contract = "{model} on demand {number}"
 upstream = "{model}"
 endpoints = ["chat", "completions"]
 context_tokens = 128000
 max_output_tokens = 4096
 cost = {{ input = "0.15", output = "0.60" }}
+"""
+TARIFF = """
 [[tariff]]
 model = "{model}"
 price = {{ input = "0.18", output = "0.72" }}
@@ -125,13 +127,17 @@ def ready_line(program: procs.Program) -> dict[str, Any] | None:
     return None
 
 
-def serve(lab: Lab, data: Path, *, cores: Sequence[int]) -> Served:
+def serve(
+    lab: Lab, data: Path, *, cores: Sequence[int], environment: Mapping[str, str] | None = None
+) -> Served:
     """Starts the product on a data folder and waits until it says that it is ready."""
     port, office = free_port(), free_port()
     command = [str(PROGRAM), "serve", "--without-model", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--office-port", str(office), "--data-dir", str(data), "--processes", "1", "--json"]
     begun = time.perf_counter()
-    program = procs.start(lab.fresh("serve"), command, cores=cores, folder=lab.folder)
+    program = procs.start(
+        lab.fresh("serve"), command, cores=cores, folder=lab.folder, environment=environment
+    )
     lab.passing.callback(procs.stop, program)
     procs.wait_until(lambda: procs.http_status(port, READY) == 200, program, limit=60, pause=0.005)
     ready = time.perf_counter() - begun
@@ -172,16 +178,28 @@ def ask(*arguments: str, served: Served, key: str) -> dict[str, Any]:
     return found
 
 
-def configured(lab: Lab) -> Gateway:
-    """The product on an empty data folder with the upstreams applied; the gateway alone on its core."""
+def offered(model: str, bases: Sequence[str]) -> str:
+    """A model for the configuration file, with a provider of its own for every address."""
+    deployments = [
+        DEPLOYMENT.format(model=model, base=base, number=number) for number, base in enumerate(bases, 1)
+    ]
+    return "".join(deployments) + TARIFF.format(model=model)
+
+
+def configured(lab: Lab, *, more: str = "", environment: Mapping[str, str] | None = None) -> Gateway:
+    """The product on an empty data folder with the upstreams applied; the gateway alone on its core.
+
+    `more` stands in the configuration beside the upstreams.
+    """
     if not PROGRAM.exists():
         raise BenchError("the command rechenwerk is not installed beside this Python: make install")
     roads = lab.roads()
     lab.say("starting rechenwerk")
-    served = serve(lab, lab.folder / lab.fresh("data"), cores=[lab.load_core])
+    data = lab.folder / lab.fresh("data")
+    served = serve(lab, data, cores=[lab.load_core], environment=environment)
     file = lab.folder / "bench.toml"
-    entries = [ENTRY.format(model=road.model, base=road.base(counted=True)) for road in roads]
-    file.write_text(CURRENCY + "".join(entries))
+    entries = [offered(road.model, [road.base(counted=True)]) for road in roads]
+    file.write_text(CURRENCY + "".join(entries) + more)
     owner = str(served.line["key"])
     ask("apply", str(file), "--yes", served=served, key=owner)
     key = ask(

@@ -25,9 +25,11 @@ OWN = "rechenwerk"
 FRAMES_MORE = 4
 
 
-async def played(target: Target, events: int, apart: float, limit: float) -> list[client.Stream]:
+async def played(
+    target: Target, events: int, apart: float, limit: float, kind: type[client.Stream]
+) -> list[client.Stream]:
     """All streams, the beginning of each one `apart` seconds after the one before."""
-    streams = await client.open_streams(target, STREAMS, events, apart)
+    streams = await client.open_streams(target, STREAMS, events, apart, kind)
     await client.finished(streams, limit)
     return streams
 
@@ -39,9 +41,11 @@ class Series:
         self.cpu_us: defaultdict[str, list[float]] = defaultdict(list)
         self.first_ms: defaultdict[str, list[float]] = defaultdict(list)
 
-    def turn(self, target: Target, events: int, apart: float) -> None:
+    def turn(
+        self, target: Target, events: int, apart: float, kind: type[client.Stream] = client.Stream
+    ) -> None:
         cpu = target.cpu() if target.root else 0.0
-        streams = uvloop.run(played(target, events, apart, events * PACE * 10 + 30))
+        streams = uvloop.run(played(target, events, apart, events * PACE * 10 + 30, kind))
         time.sleep(0.5)
         wrong = client.faults(streams, events)
         if wrong:

@@ -1,7 +1,8 @@
 """A provider that answers at a set pace: `python -m bench.upstream PORT`.
 
 `POST /[gw/]MS/v1/chat/completions` answers after MS milliseconds, or streams one event every MS
-milliseconds, `max_tokens` of them, in OpenAI's chunk shapes with a final usage chunk and [DONE].
+milliseconds, `max_completion_tokens` or `max_tokens` of them, in OpenAI's chunk shapes with a final usage
+chunk and [DONE].
 `GET /count` gives what was answered in full: {path: [calls, input tokens, output tokens]}.
 """
 
@@ -34,10 +35,11 @@ STREAM_HEAD = (
 
 
 class Request(msgspec.Struct):
-    """What of a request matters here."""
+    """What of a request matters here; the cap has two names, of which a translated request has the newer."""
 
     stream: bool = False
     max_tokens: int = 16
+    max_completion_tokens: int = 0
 
 
 def framed(data: bytes) -> bytes:
@@ -123,7 +125,7 @@ class Connection(asyncio.Protocol):
             request = msgspec.json.decode(self.body, type=Request)
             pace = int(path.removeprefix("/gw").split("/")[1]) / 1000
             if request.stream:
-                self.begin(path, request.max_tokens, pace)
+                self.begin(path, request.max_completion_tokens or request.max_tokens, pace)
             else:
                 self.loop.run_in_executor(None, self.later, path, pace)
 

@@ -9,6 +9,7 @@ import msgspec
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.ports import DeploymentRow, Offer
 from rechenwerk.gateway.upstreams import Upstream, Upstreams
+from rechenwerk.ledger.prices import PriceList
 from rechenwerk.providers.registry import ProviderKind
 from rechenwerk.routing.health import Health
 from rechenwerk.routing.ports import DataClass
@@ -38,6 +39,8 @@ class Plan(msgspec.Struct, frozen=True):
         refused: which were, and by what rule.
         down: a deployment would be allowed, but its provider does not run.
         context_tokens, max_output_tokens: of the largest of them.
+        costs: their prices, each once.
+        aliases: fields that any of their providers would take for something that is governed.
     """
 
     offer: Offer
@@ -46,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True):
     down: bool
     context_tokens: int
     max_output_tokens: int
+    costs: tuple[PriceList, ...]
+    aliases: tuple[str, ...]
 
 
 def serves(kind: ProviderKind, endpoint: Endpoint) -> bool:
@@ -98,6 +103,8 @@ def make_plan(
         down,
         max((step.deployment.context_tokens for step in steps), default=0),
         max((step.deployment.max_output_tokens for step in steps), default=0),
+        tuple(dict.fromkeys(step.deployment.cost for step in steps)),
+        tuple(dict.fromkeys(alias for step in steps for alias in step.upstream.kind.aliases)),
     )
 
 

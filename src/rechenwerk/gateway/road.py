@@ -158,12 +158,11 @@ class Road:
         if self._till.failing:
             return BOOKS_DOWN
         call.plan = plan
-        for step in plan.steps:
-            alias = alias_in(call.asked, step.upstream.kind.aliases)
-            if alias is not None:
-                return bad_request(
-                    f"{alias} goes past what is held for this call, or where it may go; leave it out.", alias
-                )
+        alias = alias_in(call.asked, plan.aliases)
+        if alias is not None:
+            return bad_request(
+                f"{alias} goes past what is held for this call, or where it may go; leave it out.", alias
+            )
         return None
 
     def _way_of(self, endpoint: Endpoint) -> Callable[[str], Way]:
@@ -188,7 +187,7 @@ class Road:
         bound(call)
         bounds = (call.bound, call.output_bound, call.units)
         amount = plan.offer.price.highest(*bounds)
-        cost_bound = max([step.deployment.cost.highest(*bounds) for step in plan.steps])
+        cost_bound = max([cost.highest(*bounds) for cost in plan.costs])
         if amount > _MOST or cost_bound > _MOST:
             return bad_request(
                 "This call could cost more than can be held; ask for fewer tokens.", "max_tokens"

@@ -31,9 +31,11 @@ def order(healths: Sequence[Health], now: float, affinity: int = 0, turn: int = 
         return [0]
     costs = [health.cost(now) for health in healths]
     found = sorted(range(len(costs)), key=costs.__getitem__)
-    limit = min(costs, default=AWAY) * TIE
+    limit = costs[found[0]] * TIE if found else AWAY
     if limit < AWAY:
-        equals = sum(cost <= limit for cost in costs)
+        equals = 1
+        while equals < len(found) and costs[found[equals]] <= limit:
+            equals += 1
         first = turn % equals
         found[:equals] = found[first:equals] + found[:first]
     if affinity:

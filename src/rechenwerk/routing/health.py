@@ -68,12 +68,12 @@ class Breaker:
         "_closed_at",
         "_failed",
         "_length",
-        "_probing",
         "_row",
         "_rules",
         "_seen",
         "_seen_at",
         "_ticket",
+        "probing",
         "reopens_at",
     )
 
@@ -81,7 +81,7 @@ class Breaker:
         self._chance = chance
         self._rules = rules
         self._closed = True
-        self._probing = False
+        self.probing = False
         self._ticket = 0
         self._row = 0
         self._seen = self._failed = self._seen_at = 0.0
@@ -91,7 +91,7 @@ class Breaker:
 
     def allows(self, now: float) -> bool:
         """Whether a call may begin."""
-        return self.reopens_at <= now and not self._probing
+        return self.reopens_at <= now and not self.probing
 
     def state(self, now: float) -> Literal["closed", "open", "half-open"]:
         """For people and metrics; a deployment that rests is open, too."""
@@ -113,7 +113,7 @@ class Breaker:
             return self._ticket
         if not self.allows(now):
             return _NO_TICKET
-        self._probing = True
+        self.probing = True
         self._ticket += 1
         return self._ticket
 
@@ -121,8 +121,8 @@ class Breaker:
         """The call was served."""
         if ticket != self._ticket:
             return
-        if self._probing:
-            self._probing = False
+        if self.probing:
+            self.probing = False
             self._closed = True
             self._closed_at = now
             self._seen = self._failed = 0.0
@@ -133,7 +133,7 @@ class Breaker:
         """The call failed, and the deployment is to blame."""
         if ticket != self._ticket:
             return
-        if self._probing:
+        if self.probing:
             self._open(now)
             return
         self._row += 1
@@ -146,8 +146,8 @@ class Breaker:
 
     def abandoned(self, ticket: int) -> None:
         """The call ended without a verdict: the client left, or the provider asked to wait."""
-        if ticket == self._ticket and self._probing:
-            self._probing = False
+        if ticket == self._ticket and self.probing:
+            self.probing = False
             self._ticket += 1
 
     def rest(self, until: float) -> None:
@@ -164,7 +164,7 @@ class Breaker:
         rules = self._rules
         again = not self._closed or now - self._closed_at < self._length
         self._length = min(rules.most, self._length * 2) if again and self._length else rules.first
-        self._closed = self._probing = False
+        self._closed = self.probing = False
         self._ticket += 1
         self.rest(now + self._length * (1 + self._chance.random()) / 2)
 
@@ -224,7 +224,9 @@ class Health:
         """
         if not self._tokens:
             return 0.0
-        return self._seconds / self._tokens * exp(min(0.0, self._seen_at - now) / FORGET)
+        quiet = now - self._seen_at
+        fade = exp(-quiet / FORGET) if quiet > SMOOTH else 1.0
+        return fade * self._seconds / self._tokens
 
     def cost(self, now: float) -> float:
         """What lies ahead of the next call, for comparison: (outstanding + 1) x the pace of late.
@@ -236,9 +238,11 @@ class Health:
             At least `AWAY` when no call may begin; more, the longer that lasts.
         """
         breaker = self.breaker
-        if not breaker.allows(now):
+        ahead = self.outstanding + 1
+        if breaker.reopens_at > now or breaker.probing:  # `allows`, without a call: this runs for every call
             return AWAY + max(0.0, breaker.reopens_at - now)
-        pace = self.pace(now)
-        if pace:
-            return (self.outstanding + 1) * pace
-        return (self.outstanding + 1) * _UNKNOWN if self.outstanding else 0.0
+        if self._tokens:
+            quiet = now - self._seen_at
+            fade = exp(-quiet / FORGET) if quiet > SMOOTH else 1.0
+            return ahead * fade * self._seconds / self._tokens
+        return ahead * _UNKNOWN if ahead > 1 else 0.0
