@@ -143,7 +143,7 @@ class Messages(Named):
             signature = _signature(answer)
             content.append({"type": "thinking", "thinking": "".join(choice.thoughts), "signature": signature})
         if choice.pieces:
-            content.append({"type": "text", "text": "".join(choice.pieces), "citations": None})
+            content.append({"type": "text", "text": "".join(choice.pieces)})
         content += [{**_use(call), "input": arguments(call)} for call in choice.calls]
         body = {**_message(answer), "content": content, **_stop(answer)}
         return body if answer.knobs.no_usage else {**body, "usage": _usage(answer, answer.claimed)}

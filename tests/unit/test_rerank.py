@@ -20,11 +20,11 @@ from rechenwerk.wire.openai import Request, Splice, splice
 from rechenwerk.wire.rerank import (
     RERANK_KINDS,
     RerankKind,
+    most_used,
     read_rerank,
     rerank_answer,
     rerank_body,
     rerank_usage,
-    search_units,
 )
 from rechenwerk.wire.talk import UntranslatableError
 
@@ -83,10 +83,23 @@ def test_only_the_model_changes_on_the_way() -> None:
     assert sent == ASKED.replace(b'"m"', b'"up/stream"')
 
 
-def test_search_units() -> None:
-    for count, units in ((1, 1), (100, 1), (101, 2), (1000, 10)):
-        body = json.dumps({"model": "m", "query": "q", "documents": ["x"] * count}).encode()
-        assert search_units(body) == units
+def test_what_it_can_use_at_most() -> None:
+    for documents, units, tokens in (
+        (["x"], 1, 11),
+        (["x"] * 100, 1, 1100),
+        (["x"] * 101, 2, 1111),
+        (["x"] * 1000, 10, 11000),
+        (["x" * 1000] * 50, 2, 550),  # one that is longer than 500 tokens counts as several
+        ([{"text": "x"}], 1, 11),
+        ([{"image": "https://example.com/cat.png"}, "x"], 1, 22 + 4000),
+    ):
+        body = json.dumps({"model": "m", "query": "q", "documents": documents}).encode()
+        assert most_used(body, 4000) == (tokens, units)
+
+
+def test_a_long_query_is_read_with_every_document() -> None:
+    body = json.dumps({"model": "m", "query": "q" * 2998, "documents": ["x"] * 1000}).encode()
+    assert most_used(body, 8000) == (1000 * 3008, 10)
 
 
 # -- what providers are sent --------------------------------------------------------------------------

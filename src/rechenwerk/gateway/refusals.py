@@ -66,7 +66,7 @@ def no_step(plan: Plan, now: float) -> Refusal:
 
 def provider_refused(answer: Answer, refusal: Refusal) -> Refusal:
     """A provider's error as the client may see it: our credentials are not the client's business."""
-    if answer.status in {401, 403, 407}:
+    if answer.status in {401, 402, 403, 407}:
         return unavailable(
             "The provider does not accept this installation's credentials; tell your operator.",
             "provider_credentials",

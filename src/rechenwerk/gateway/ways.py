@@ -126,6 +126,9 @@ class OpenAIWay:
         reported = openai.read_answer(body)
         if reported == "garbage":
             raise ValueError("the provider's answer is not JSON")
+        frame = openai.read_frame(body) if reported is None else None
+        if frame is not None and frame.error:
+            raise ValueError(openai.read_error(200, body).message)
         return Whole(reported, body)
 
     def said(self, body: bytes) -> list[tuple[str, bool]]:
