@@ -38,7 +38,9 @@ def prompt_texts(body: bytes) -> list[str]:
     documents = request.get("documents")
     if asked is None and isinstance(documents, list):  # a rerank: the query is read with every document
         asked = [[request.get("query"), document] for document in documents]
-    return _strings([request.get("system"), request.get("instructions"), asked])
+    tools = request.get("tools")
+    named = msgspec.json.encode(tools).decode() if tools else None
+    return _strings([request.get("system"), request.get("instructions"), asked, named])
 
 
 def _strings(value: Any) -> list[str]:

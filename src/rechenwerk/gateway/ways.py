@@ -21,6 +21,7 @@ from rechenwerk.gateway.ports import DeploymentRow
 from rechenwerk.providers.registry import KINDS, ProviderKind
 from rechenwerk.wire import anthropic, bedrock, gemini, openai, openai_chat, rerank, responses, responses_out
 from rechenwerk.wire.openai import Endpoint, answers, asks_usage, prompts
+from rechenwerk.wire.places import client_field
 from rechenwerk.wire.talk import (
     Arguments,
     Called,
@@ -232,7 +233,8 @@ class TranslatedWay(SameWay):
         try:
             return Outgoing(path, self._out.write(talk, deployment.upstream, cap))
         except UntranslatableError as error:
-            raise UntranslatableError(self._terms.get(error.field, error.field), error.why) from error
+            field = self._terms.get(error.field) or client_field(error.field, call.asked)
+            raise UntranslatableError(field, error.why) from error
 
     def whole(self, call: Call, body: bytes) -> Whole:
         """See `Way`."""
