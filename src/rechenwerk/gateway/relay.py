@@ -10,6 +10,8 @@ from rechenwerk.gateway.server import Connection
 from rechenwerk.providers.transport import Answer, Exchange
 
 _MAX_ERROR = 1_000_000
+_MAX_TEXT = 16_000_000
+"""Bytes of words in a stream: some ten times what the longest answers of models have."""
 _HIGH_WATER = 256_000
 _STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
@@ -91,6 +93,8 @@ class Relay:
         if not self.first_at:
             self.first_at = self._loop.time()
         out = self.channel.feed(chunk)
+        if len(self.channel.text) > _MAX_TEXT:
+            raise ValueError(f"the provider says more than {_MAX_TEXT} bytes")
         if out:
             self._emit(out)
         if self.channel.started and not self.begun.done():

@@ -166,10 +166,10 @@ class Trips:
                 trip = self._trip(step)
                 if trip is not None:
                     return trip
-            elif self._rounds == 1 and breaker.rests(now):
+            elif self._rounds == 1 and (breaker.rests(now) or self._failures):
                 self._resting.append(step)
         while self._resting:
-            # They asked to be left alone, but nobody else is left: what they say now is the client's to hear.
+            # They asked to be left alone, or have failed of late, but nobody else is left to serve the call.
             trip = self._trip(self._resting.pop(0))
             if trip is not None:
                 return trip
