@@ -43,7 +43,7 @@ async def refused(process: Process) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection(host, int(port))
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed in just that moment
                 return
             writer.transport.abort()
 

@@ -10,6 +10,7 @@ from rechenwerk.wire.openai import add_choice, error_event, read_frame
 from rechenwerk.wire.sse import DONE, EventCutter, event_data
 from rechenwerk.wire.talk import (
     Arguments,
+    Began,
     Called,
     Ended,
     Failed,
@@ -26,6 +27,10 @@ from rechenwerk.wire.talk import (
 )
 
 _FAILED = Refusal(502, "server_error", "provider_failed", "The provider ended the stream with an error.")
+
+
+_MAX_TEXT = 16_000_000
+"""Bytes of words that are kept for counting: some ten times what the longest answers of models have."""
 
 
 class Channel(Protocol):
@@ -87,6 +92,11 @@ class _Tally:
         self.started = False
         self.kept: Kept | None = None
 
+    def _heard(self, said: str) -> None:
+        self.events += 1
+        if len(self.text) < _MAX_TEXT:
+            self.text += said.encode("utf-8", "replace")
+
 
 class OpenAIChannel(_Tally):
     """OpenAI's dialect at both ends: events pass byte for byte.
@@ -120,8 +130,7 @@ class OpenAIChannel(_Tally):
             return True
         self.started = True
         if frame.text:
-            self.text += frame.text.encode("utf-8", "replace")
-            self.events += 1
+            self._heard(frame.text)
         if frame.usage is not None and self._usages == 1:
             self.usage = frame.usage
         elif frame.usage is not None:
@@ -181,8 +190,7 @@ class PieceChannel(_Tally):
         pieces = self._reader.feed(chunk)
         for piece in pieces:
             self._note(piece)
-        if pieces:
-            self.started = True
+        self.started = self.started or any(_matters(piece) for piece in pieces)
         self.done = self._reader.done
         if self._keep is not None:
             self._pieces += pieces
@@ -204,8 +212,7 @@ class PieceChannel(_Tally):
         match piece:
             case Said(said) | Thought(said) | Refused(said) | Arguments(_, said) | Called(name=said):
                 if said:
-                    self.text += said.encode("utf-8", "replace")
-                    self.events += 1
+                    self._heard(said)
             case Used(reported, final):
                 self.usage = reported
                 self.usage_is_final = final
@@ -230,3 +237,8 @@ class PieceChannel(_Tally):
         if self._writer is None:
             return self._inbound.error_event(refusal)
         return self._writer.piece(Failed(refusal))
+
+
+def _matters(piece: Piece) -> bool:
+    """Whether a client could miss it: before that, another provider may still take over."""
+    return not isinstance(piece, Began) and not (isinstance(piece, Used) and not piece.final)

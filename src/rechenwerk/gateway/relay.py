@@ -10,8 +10,6 @@ from rechenwerk.gateway.server import Connection
 from rechenwerk.providers.transport import Answer, Exchange
 
 _MAX_ERROR = 1_000_000
-_MAX_TEXT = 16_000_000
-"""Bytes of words in a stream: some ten times what the longest answers of models have."""
 _HIGH_WATER = 256_000
 _STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
@@ -93,8 +91,6 @@ class Relay:
         if not self.first_at:
             self.first_at = self._loop.time()
         out = self.channel.feed(chunk)
-        if len(self.channel.text) > _MAX_TEXT:
-            raise ValueError(f"the provider says more than {_MAX_TEXT} bytes")
         if out:
             self._emit(out)
         if self.channel.started and not self.begun.done():
@@ -115,7 +111,11 @@ class Relay:
 
     def end(self) -> None:
         """The provider is done."""
-        rest = self.channel.end() if self._streaming else b""
+        try:
+            rest = self.channel.end() if self._streaming else b""
+        except Exception as error:  # whatever it is, nobody may wait for an end that never comes
+            self._finish(BrokenError(f"the end of the stream cannot be read: {error}"))
+            return
         if rest:
             self._emit(rest)
         self._finish(None)

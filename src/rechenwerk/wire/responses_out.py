@@ -12,8 +12,8 @@ import msgspec
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.base.usage import Usage
 from rechenwerk.wire.openai import (
+    UNREADABLE,
     Request,
-    TwiceError,
     members,
     read_error,
     read_request,
@@ -119,7 +119,7 @@ def read_peek(body: bytes) -> Request | Refusal:
         asked = _asked.decode(body)
     except msgspec.ValidationError as error:
         return refuse_value(error)
-    except TwiceError as error:
+    except UNREADABLE as error:
         return unreadable(error)
     if asked.background:
         return bad_request("Responses are answered at once; leave background out.", "background")
