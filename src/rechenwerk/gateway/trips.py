@@ -166,7 +166,7 @@ class Trips:
                 trip = self._trip(step)
                 if trip is not None:
                     return trip
-            elif self._rounds == 1 and (breaker.rests(now) or self._failures):
+            elif self._rounds == 1 and (breaker.rests(now) or len(self._order) > 1):
                 self._resting.append(step)
         while self._resting:
             # They asked to be left alone, or have failed of late, but nobody else is left to serve the call.
