@@ -69,9 +69,7 @@ class Signer:
         service: the name that AWS signs the service under.
     """
 
-    def __init__(
-        self, credentials: Credentials, region: str, clock: Clock, service: str = "bedrock"
-    ) -> None:
+    def __init__(self, credentials: Credentials, region: str, clock: Clock, service: str = "bedrock") -> None:
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - see tests/test_house.py
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
         from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415

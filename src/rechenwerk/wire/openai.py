@@ -15,9 +15,7 @@ from rechenwerk.base.errors import Refusal, bad_request, error_document
 from rechenwerk.base.usage import Usage
 from rechenwerk.wire.talk import Reported
 
-Endpoint = Literal[
-    "chat", "completions", "embeddings", "messages", "responses", "rerank", "count_tokens"
-]
+Endpoint = Literal["chat", "completions", "embeddings", "messages", "responses", "rerank", "count_tokens"]
 
 
 class Request(msgspec.Struct, gc=False):
