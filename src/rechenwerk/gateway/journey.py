@@ -197,6 +197,10 @@ class Journey:
             answer = await sink.done
         except ProviderError as error:
             return self._broken(trip, error)
+        return await self._serve(http, call, trip, answer)
+
+    async def _serve(self, http: HttpRequest, call: Call, trip: Trip, answer: Answer) -> Failure | None:
+        """A whole answer: book it and pass it on, if it is one."""
         if answer.status >= 300:
             return self._declined(trip, answer)
         try:
@@ -312,24 +316,7 @@ class Journey:
         relay.detach()
         if broken is not None:
             return self._broken(trip, broken)
-        if relay.answer.status >= 300:
-            return self._declined(trip, relay.answer)
-        try:
-            whole = trip.way.whole(call, relay.answer.body)
-        except ValueError as error:
-            self._ended(trip, ok=False)
-            reason = f"the provider's answer cannot be read: {error}"
-            return Failure(bad_gateway(reason), reason, free=False, status=relay.answer.status)
-        refusal = await self._held(call)
-        if refusal is None:
-            await self._settle(call, trip, whole, relay.answer.body)
-            await self._turns.keep(call, whole.kept)
-            http.connection.respond(200, JSON + self.headers(call), whole.body)
-            await self._answers.keep(http, call, "application/json", whole.body)
-        else:
-            await self.refuse(http, call, refusal)
-        self._ended(trip, ok=True)
-        return None
+        return await self._serve(http, call, trip, relay.answer)
 
     async def _end_stream(self, http: HttpRequest, call: Call, trip: Trip, relay: Relay) -> bool:
         """Book a stream that came to its end, good or bad; True when the client could have all of it."""

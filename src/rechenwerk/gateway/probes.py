@@ -40,11 +40,15 @@ class Probes:
         while True:
             await asyncio.sleep(_EVERY)
             now = self._clock.monotonic()
-            providers = self._tenants.providers
-            for deployment, health in list(self._fleet.healths):
+            half_open = [
+                (deployment, health)
+                for deployment, health in self._fleet.healths
+                if health.breaker.state(now) == "half-open" and health.breaker.allows(now)
+            ]
+            providers = self._tenants.providers if half_open else {}
+            for deployment, health in half_open:
                 upstream = self._upstreams.get(providers.get(deployment, 0))
-                half_open = health.breaker.state(now) == "half-open" and health.breaker.allows(now)
-                if half_open and upstream is not None:
+                if upstream is not None:
                     task = asyncio.create_task(self._probe(health, upstream))
                     self._running.add(task)
                     task.add_done_callback(self._running.discard)

@@ -277,12 +277,19 @@ def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
     cached = (seen.prompt_tokens_details and seen.prompt_tokens_details.cached_tokens) or 0
     written = (seen.prompt_tokens_details and seen.prompt_tokens_details.cache_write_tokens) or 0
     reasoning = (seen.completion_tokens_details and seen.completion_tokens_details.reasoning_tokens) or 0
+    return disjoint(text, prompt, cached, written, completion, reasoning)
+
+
+def disjoint(
+    raw: bytes, prompt: int, cached: int, written: int, completion: int, reasoning: int
+) -> Reported | None:
+    """Buckets from OpenAI's counts, where the whole contains its parts; None when they make no sense."""
     if min(cached, written) < 0 or not cached + written <= prompt <= 1 << 40:
         return None
     if not 0 <= reasoning <= completion <= 1 << 40:
         return None
     usage = Usage(prompt - cached - written, cached, written, completion - reasoning, reasoning)
-    return Reported(usage, text.decode("utf-8", "replace"))
+    return Reported(usage, raw.decode("utf-8", "replace"))
 
 
 def add_choice(first: Reported | None, more: Reported, *, same_prompt: bool) -> Reported:

@@ -10,16 +10,18 @@ from typing import Literal
 import msgspec
 
 from rechenwerk.base.errors import Refusal, bad_request
-from rechenwerk.base.usage import Usage
 from rechenwerk.wire.openai import (
     UNREADABLE,
     Request,
+    disjoint,
     members,
     read_error,
     read_request,
     refuse_value,
     unreadable,
 )
+from rechenwerk.wire.outbound import NULL
+from rechenwerk.wire.outbound import UNREADABLE as NO_ANSWER
 from rechenwerk.wire.sse import EventCutter, event_data
 from rechenwerk.wire.talk import (
     Arguments,
@@ -36,9 +38,6 @@ from rechenwerk.wire.talk import (
     Used,
 )
 
-_NULL = msgspec.Raw(b"null")
-_MOST = 1 << 40
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _LAST = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
 
 
@@ -66,9 +65,9 @@ class _Response(msgspec.Struct, gc=False):
     id: str
     model: str = ""
     status: str | None = None
-    usage: msgspec.Raw = _NULL
+    usage: msgspec.Raw = NULL
     output: list[msgspec.Raw] = []
-    error: msgspec.Raw = _NULL
+    error: msgspec.Raw = NULL
     incomplete_details: _Why | None = None
 
 
@@ -80,9 +79,9 @@ class _Item(msgspec.Struct, gc=False):
 
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
-    delta: msgspec.Raw = _NULL
-    response: msgspec.Raw = _NULL
-    item: msgspec.Raw = _NULL
+    delta: msgspec.Raw = NULL
+    response: msgspec.Raw = NULL
+    item: msgspec.Raw = NULL
     output_index: int = 0
 
 
@@ -93,8 +92,8 @@ class _Kind(msgspec.Struct, gc=False):
 
 class _Asked(msgspec.Struct, gc=False):
     background: bool | None = None
-    conversation: msgspec.Raw = _NULL
-    prompt: msgspec.Raw = _NULL
+    conversation: msgspec.Raw = NULL
+    prompt: msgspec.Raw = NULL
     input: str | list[_Kind] | None = None
 
 
@@ -148,20 +147,13 @@ def read_usage(raw: msgspec.Raw) -> Reported | None:
     text = bytes(raw)
     try:
         seen = _usage.decode(text)
-    except _UNREADABLE:
+    except NO_ANSWER:
         return None
     into, out = seen.input_tokens_details, seen.output_tokens_details
     cached = (into and into.cached_tokens) or 0
     written = (into and into.cache_write_tokens) or 0
     reasoning = (out and out.reasoning_tokens) or 0
-    if min(cached, written) < 0 or not cached + written <= seen.input_tokens <= _MOST:
-        return None
-    if not 0 <= reasoning <= seen.output_tokens <= _MOST:
-        return None
-    usage = Usage(
-        seen.input_tokens - cached - written, cached, written, seen.output_tokens - reasoning, reasoning
-    )
-    return Reported(usage, text.decode("utf-8", "replace"))
+    return disjoint(text, seen.input_tokens, cached, written, seen.output_tokens, reasoning)
 
 
 class ResponsesReader:
@@ -190,7 +182,7 @@ class ResponsesReader:
         try:
             event = _event.decode(data)
             return self._pieces(event, data)
-        except _UNREADABLE:
+        except NO_ANSWER:
             return []
 
     def _pieces(self, event: _Event, data: bytes) -> list[Piece]:
