@@ -22,18 +22,20 @@ ROOMS = MappingProxyType(
         "identity": frozenset({"base"}),
         "wire": frozenset({"base"}),
         "ledger": frozenset({"base"}),
+        "contracts": frozenset({"base", "ledger"}),
         "providers": frozenset({"base", "wire"}),
-        "routing": frozenset({"base"}),
-        "gateway": frozenset({"base", "identity", "wire", "ledger", "providers", "routing"}),
-        "office": frozenset({"base", "identity", "ledger", "providers", "routing"}),
-        "store": frozenset({"base", "ledger", "gateway", "office", "routing"}),  # ports of theirs
-        "cli": frozenset({"base", "main"}),
+        "routing": frozenset({"base", "contracts"}),
+        "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
+        "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
+        "store": frozenset({"base", "ledger", "contracts", "gateway", "office", "routing"}),  # ports of theirs
+        "cli": frozenset({"base", "contracts", "routing", "main"}),
         "main": frozenset(
             {
                 "base",
                 "identity",
                 "wire",
                 "ledger",
+                "contracts",
                 "providers",
                 "routing",
                 "gateway",
