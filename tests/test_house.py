@@ -27,7 +27,9 @@ ROOMS = MappingProxyType(
         "routing": frozenset({"base", "contracts"}),
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
-        "store": frozenset({"base", "ledger", "contracts", "gateway", "office", "routing"}),  # ports of theirs
+        "store": frozenset(
+            {"base", "ledger", "contracts", "gateway", "office", "routing"}
+        ),  # ports of theirs
         "cli": frozenset({"base", "contracts", "routing", "main"}),
         "main": frozenset(
             {
