@@ -65,7 +65,7 @@ DEFAULT_CLASSES = MappingProxyType(
 """The classes that an installation begins with, by name."""
 
 
-class Load(msgspec.Struct, frozen=True, gc=False):
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """What arrived of one class of calls in a bucket of time, so far.
 
     Attributes:
@@ -84,7 +84,7 @@ class Load(msgspec.Struct, frozen=True, gc=False):
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
-    """What a deployment was given in a bucket of time, so far; as `Load`."""
+    """What a deployment was given in a bucket of time, so far; as `Arrived`."""
 
     starts: int
     supply: int
@@ -98,7 +98,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
         down: deployments whose breakers are open there.
     """
 
-    loads: tuple[Load, ...] = ()
+    loads: tuple[Arrived, ...] = ()
     uses: tuple[Use, ...] = ()
     down: tuple[int, ...] = ()
 

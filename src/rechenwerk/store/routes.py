@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.routing.ports import Load, Published, Report, Use
+from rechenwerk.routing.ports import Arrived, Published, Report, Use
 
 _LOCK = 0x5EC4E8  # any number; all installations use the same
 
@@ -83,7 +83,7 @@ class PostgresBoard:
             down = await pool.fetch(_DOWN)
         return Report(
             tuple(
-                Load(row["starts"], row["demand"], row["calls"], row["refused"], tuple(row["usage"]))
+                Arrived(row["starts"], row["demand"], row["calls"], row["refused"], tuple(row["usage"]))
                 for row in loads
             ),
             tuple(Use(row["starts"], row["deployment_id"], tuple(row["usage"])) for row in uses),
