@@ -50,6 +50,7 @@ ROOMS = MappingProxyType(
 
 VALUES_OF_PORTS = MappingProxyType(
     {
+        "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
     }

@@ -198,6 +198,7 @@ class Exit:
             total,
             step.decision,
             transfers(outcome, call.accounts, 0, cost, 0),
+            *step.deployment.energy(usage),
         )
         self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
 
@@ -248,6 +249,7 @@ class Exit:
                 int(total * 1e6),
                 call.decision,
                 transfers(outcome, call.accounts, price, cost, held),
+                *deployment.energy(usage),
             ),
             call.draws,
         )
