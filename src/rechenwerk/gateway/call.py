@@ -206,6 +206,7 @@ class Exit:
             total,
             step.decision,
             transfers(outcome, call.accounts, 0, cost, 0),
+            *step.deployment.energy(usage),
         )
         self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
 
@@ -256,6 +257,7 @@ class Exit:
                 int(total * 1e6),
                 call.decision,
                 transfers(outcome, call.accounts, price, cost, held),
+                *deployment.energy(usage),
             ),
             call.draws,
         )

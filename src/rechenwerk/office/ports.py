@@ -179,6 +179,27 @@ class Provider(msgspec.Struct, frozen=True):
     base_url: str = ""
     api_key_env: str | None = None
     active: bool = True
+    owner: str = ""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A place with machines, and the electricity there. Numbers are decimal text.
+
+    Attributes:
+        jurisdiction: as of a deployment.
+        power_cap_kw: the most that all machines there may draw together; None: no cap.
+        pue: power usage effectiveness: what the site draws over what the machines draw (ISO/IEC 30134-2).
+        co2_grams: per kWh of the electricity there.
+        prices: currency per kWh: one, 24 by hour of the day or 168 by hour of the week from Monday; UTC.
+    """
+
+    name: str
+    jurisdiction: str
+    power_cap_kw: str | None
+    pue: str
+    co2_grams: str
+    prices: tuple[str, ...]
+    active: bool = True
 
 
 class Contract(msgspec.Struct, frozen=True):
@@ -191,11 +212,15 @@ class Contract(msgspec.Struct, frozen=True):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A model at a provider.
+    """A model at a provider under a contract.
 
     Attributes:
         jurisdiction: where it processes data: a country, ``EU``, ``local``, or empty when unknown.
         level: how data is protected there, one of `routing.ports.LEVELS`.
+        site: where its machines stand, if they are known.
+        concurrency: calls at once that it takes; None: any number.
+        tokens_per_minute: the most that it takes; None: any number.
+        joules: bucket -> energy per unit of usage, decimal text; None: not known.
     """
 
     model: str
@@ -208,6 +233,10 @@ class Deployment(msgspec.Struct, frozen=True):
     active: bool = True
     jurisdiction: str = ""
     level: str = "shared"
+    site: str | None = None
+    concurrency: int | None = None
+    tokens_per_minute: int | None = None
+    joules: Mapping[str, str] | None = None
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -215,6 +244,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     model: str
     provider: str
+    contract: str
     currency: str
     rates: Mapping[str, str]
 
@@ -250,17 +280,18 @@ class Configured(msgspec.Struct, frozen=True):
     costs: tuple[Cost, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
+    sites: tuple[Site, ...] = ()
     currency_is_fixed: str = ""
 
 
-Row = Provider | Contract | Deployment | Cost | Tariff | DataClassRow | str
+Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, contract, deployment, cost, tariff, data class or currency.
+        what: provider, site, contract, deployment, cost, tariff, data class or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
