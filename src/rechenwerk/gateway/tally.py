@@ -1,4 +1,4 @@
-"""What this process saw of demand, by class of calls and bucket of time: what the router's forecast is made of."""
+"""What this process saw of demand, by class of calls and bucket of time: the router forecasts from it."""
 
 from __future__ import annotations
 
