@@ -32,6 +32,8 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
+from collections.abc import Iterable
+from math import exp
 from typing import Generic, TypeVar
 
 from rechenwerk.base.usage import Usage
@@ -43,6 +45,9 @@ OUTPUT = 4.0
 
 Providers' price lists say about the same: output at three to six times the input, cached input at a tenth.
 """
+
+FORGET = 60.0
+"""Seconds in which what was seen of late fades to a third."""
 
 _LEAST = 1.0
 """What a call counts at least: one without tokens (an image, a rerank) takes a turn, too."""
@@ -71,7 +76,18 @@ class Flow(Generic[T]):
         promised: until when its share is spoken for by those who were asked to come back, monotonic seconds.
     """
 
-    __slots__ = ("counter", "key", "load", "project", "promised", "running", "waiting", "weight")
+    __slots__ = (
+        "_came",
+        "_came_at",
+        "counter",
+        "key",
+        "load",
+        "project",
+        "promised",
+        "running",
+        "waiting",
+        "weight",
+    )
 
     def __init__(self, project: int, weight: float, counter: float) -> None:
         self.project = project
@@ -82,6 +98,16 @@ class Flow(Generic[T]):
         self.load = 0.0
         self.waiting: OrderedDict[T, None] = OrderedDict()
         self.promised = 0.0
+        self._came = self._came_at = 0.0
+
+    def comes(self, load: float, now: float) -> None:
+        """It has another call; `load` as above."""
+        self._came = self._came * exp(min(0.0, self._came_at - now) / FORGET) + load
+        self._came_at = now
+
+    def pace(self, now: float) -> float:
+        """Calls per second that it had of late."""
+        return self._came * exp(min(0.0, self._came_at - now) / FORGET) / FORGET
 
 
 class Shares(Generic[T]):
@@ -116,6 +142,11 @@ class Shares(Generic[T]):
             flow.counter = max(flow.counter, floor)
         return flow
 
+    @property
+    def flows(self) -> Iterable[Flow[T]]:
+        """All projects that are known, whether they wait or not."""
+        return self._flows.values()
+
     def wait(self, flow: Flow[T], call: T, load: float = 1.0) -> None:
         """A call waits, behind those of its project. `load`: see `Flow`."""
         if not flow.waiting:
@@ -131,6 +162,7 @@ class Shares(Generic[T]):
         if not flow.waiting:
             flow.load = 0.0
             flow.key = -1.0
+            flow.waiting.clear()  # gives back what a long line took
             del self.backlogged[flow.project]
 
     def first(self) -> Flow[T] | None:

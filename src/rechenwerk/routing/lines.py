@@ -8,12 +8,9 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from rechenwerk.routing.fair import INPUT, Flow, Shares
+from rechenwerk.routing.fair import FORGET, INPUT, Flow, Shares
 from rechenwerk.routing.reserve import MINUTE, Lot, Minute, Owner, Reserve, Second, faults, hand
 from rechenwerk.routing.supply import CLASSES
-
-FORGET = 60.0
-"""Seconds in which what was seen fades to a third."""
 
 Limited = Literal["calls", "tokens"]
 
@@ -81,6 +78,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
 
 T = TypeVar("T")
+_ONE_CALL = (1,)
+_NOTHING: frozenset[Limited] = frozenset()
 
 
 class Line(Generic[T]):
@@ -106,6 +105,7 @@ class Line(Generic[T]):
     def join(self, flow: Flow[T], call: T, load: float, now: float) -> None:
         """A call waits."""
         self._see(now)
+        flow.comes(load, now)
         self.shares.wait(flow, call, load)
         self.count += 1
         self.load += load
@@ -124,22 +124,28 @@ class Line(Generic[T]):
         seconds = self._backlogged + weight
         return (self._served + first_guess * weight) / seconds if seconds > 0 else 0.0
 
-    def ahead(self, flow: Flow[T], load: float, each: float) -> float:
+    def ahead(self, flow: Flow[T], load: float, each: float, seconds: float, now: float) -> float:
         """Calls that will be served before one that is the last of its project.
 
         Those of its project; of each other project as many as it will have been served when the counter of
-        this one has come so far.
+        this one has come so far, if it has so many by then.
 
         Args:
             flow: the project's.
             load: of its calls before this one.
             each: what a call counts, on average.
+            seconds: in which others come, as often as of late.
+            now: monotonic seconds.
         """
         reached = flow.counter + load * each / flow.weight
+        least = self.shares.first()
+        floor_of_new = self.shares.virtual if least is None else least.counter
         found = load
-        for other in self.shares.backlogged.values():
-            if other is not flow and other.counter <= reached:
-                found += min(other.load, floor((reached - other.counter) * other.weight / each) + 1)
+        for other in self.shares.flows:
+            counter = other.counter if other.waiting else max(other.counter, floor_of_new)
+            if other is not flow and counter <= reached:
+                share = floor((reached - counter) * other.weight / each) + 1
+                found += min(other.load + other.pace(now) * seconds, share)
         return found
 
     def _see(self, now: float) -> None:
@@ -257,6 +263,8 @@ class Pool(Generic[T]):
 
     def needs(self, owner: Owner, ask: Ask) -> Sequence[int]:
         """What a call takes of each limit; one that is larger than all that there is takes all of it."""
+        if self.minute is None:
+            return _ONE_CALL[: len(self._limits)]
         return [
             1
             if unit == "calls"
@@ -274,7 +282,7 @@ class Pool(Generic[T]):
     def owns(self, owner: Owner, needs: Sequence[int], ahead: int = 0) -> bool:
         """Whether a call, and so many like it before, are within what is kept for its owner."""
         found = False
-        for (_, reserve), need in zip(self._limits, needs, strict=True):
+        for (_, reserve), need in zip(self._limits, needs, strict=True) if self.kept else ():
             if reserve.has_lot(owner):
                 if not reserve.owns(owner, need * (ahead + 1)):
                     return False
@@ -282,14 +290,14 @@ class Pool(Generic[T]):
         return found
 
     def short(
-        self, owner: Owner, needs: Sequence[int], held: frozenset[Limited] = frozenset()
-    ) -> set[Limited]:
+        self, owner: Owner, needs: Sequence[int], held: frozenset[Limited] = _NOTHING
+    ) -> frozenset[Limited]:
         """Of what there is not enough. `held`: units of which what becomes free is another's."""
-        return {
-            unit
-            for (unit, reserve), need in zip(self._limits, needs, strict=True)
-            if not reserve.fits(owner, need, self.recent.seconds, alone=unit in held)
-        }
+        found = _NOTHING
+        for (unit, reserve), need in zip(self._limits, needs, strict=True):
+            if not reserve.fits(owner, need, self.recent.seconds, alone=unit in held):
+                found |= {unit}
+        return found
 
     def take(self, owner: Owner, needs: Sequence[int], now: float) -> Held:
         """A call has its place."""

@@ -24,10 +24,13 @@ import msgspec
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.fair import OUTPUT, Flow, Shares, service
-from rechenwerk.routing.lines import Ask, Held, Line, Pool, PoolRow
+from rechenwerk.routing.lines import Ask, Held, Limited, Line, Pool, PoolRow
 
 _LONGEST_RETRY = 600.0
 """Seconds; who is asked to come back in more than that is told to come in so many."""
+
+
+_ROUNDS = 3
 
 
 class Full(msgspec.Struct, frozen=True, gc=False):
@@ -301,6 +304,7 @@ class Waiting:
             return False
         line = pool.lines[owner]
         flow = line.shares.flow(ticket.ask.project, ticket.ask.weight, now)
+        flow.comes(1.0, now)
         ticket.index = index
         self._place(ticket, pool, line, flow, now)
         return True
@@ -343,6 +347,9 @@ class Waiting:
                 pools.add(wait.pool)
         ticket.waits = ()
         self.waiting -= 1
+        if len(self._deadlines) > 2 * self.waiting + 64:
+            self._deadlines = [entry for entry in self._deadlines if entry[2].state == "waiting"]
+            heapq.heapify(self._deadlines)
         return pools
 
     def _serve(self, pool: Pool[Ticket], now: float) -> None:
@@ -375,25 +382,29 @@ class Waiting:
     def _set_deadline(self, ticket: Ticket, deadline: float) -> None:
         self._serial += 1
         heapq.heappush(self._deadlines, (deadline, self._serial, ticket))
-        if len(self._deadlines) > 2 * self.waiting + 64:
-            self._deadlines = [entry for entry in self._deadlines if entry[2].state == "waiting"]
-            heapq.heapify(self._deadlines)
 
     def _outlook(self, ticket: Ticket, enough: float, now: float) -> tuple[float, float]:
         """Calls before the last one of a waiting call's project, without itself, and their seconds.
 
-        Over several pools the rates add up. Where less than `enough` is certain, it is not looked at closer.
+        Over several pools the rates add up. Where it is half of `enough` with all that wait now, it is not
+        looked at closer; else those who will come before it is served count, too: found in a few rounds.
         """
         load, each = ticket.load, ticket.ask.cost
         waits = [wait for wait in ticket.waits if wait.line.owner == (ticket.ask.service, 0)]
-        rough = self._wait_of(ticket, [max(0.0, wait.line.load - load) for wait in waits], waits, now)
-        if rough <= enough:
-            return 0.0, rough
-        ahead = [
-            wait.line.ahead(wait.flow, max(0.0, wait.flow.load - load), wait.pool.recent.cost or each)
-            for wait in waits
-        ]
-        return sum(ahead), self._wait_of(ticket, ahead, waits, now)
+        ahead = [max(0.0, wait.line.load - load) for wait in waits]
+        seconds = self._wait_of(ticket, ahead, waits, now)
+        if 2 * seconds <= enough:
+            return sum(ahead), seconds
+        seconds = 0.0
+        for _ in range(_ROUNDS):
+            ahead = [
+                wait.line.ahead(
+                    wait.flow, max(0.0, wait.flow.load - load), wait.pool.recent.cost or each, seconds, now
+                )
+                for wait in waits
+            ]
+            seconds = self._wait_of(ticket, ahead, waits, now)
+        return sum(ahead), seconds
 
     def _wait_of(self, ticket: Ticket, ahead: Sequence[float], waits: Sequence[_Wait], now: float) -> float:
         total = rate = 0.0
@@ -425,16 +436,14 @@ class Waiting:
 
 def _within(pool: Pool[Ticket], ask: Ask) -> bool:
     """Whether a call is within what is kept for an owner, those that wait before it counted."""
-    return any(
-        pool.owns(owner, pool.needs(owner, ask), pool.lines[owner].count)
-        for owner in pool.owners(ask)
-        if owner in pool.lines
+    return bool(pool.kept) and any(
+        pool.owns(owner, pool.needs(owner, ask), pool.lines[owner].count) for owner in pool.owners(ask)
     )
 
 
 def _following(pool: Pool[Ticket]) -> tuple[Line[Ticket], Flow[Ticket], Ticket] | None:
     """Who is served next, if there is room for it."""
-    held: set[Literal["calls", "tokens"]] = set()
+    held: frozenset[Limited] = frozenset()
     for line in pool.kept:
         flow = line.shares.first()
         if flow is None:
@@ -442,7 +451,7 @@ def _following(pool: Pool[Ticket]) -> tuple[Line[Ticket], Flow[Ticket], Ticket] 
         ticket = next(iter(flow.waiting))
         needs = pool.needs(line.owner, ticket.ask)
         if pool.owns(line.owner, needs):
-            short = pool.short(line.owner, needs, frozenset(held))
+            short = pool.short(line.owner, needs, held)
             if not short:
                 return line, flow, ticket
             held |= short
