@@ -175,7 +175,7 @@ def test_who_would_wait_too_long_is_refused_at_once_and_others_at_their_deadline
     told = world.job(1, seconds=4).full
     assert told is not None
     assert told.ahead == 2
-    assert told.retry_after == 7  # in 12 s it would be served: it comes when 5 s are left to wait
+    assert told.retry_after == 10  # in 12 s it would be served: it comes to wait for 2.5 s
     slow = World(pool(1), patience=10.0)
     slow.job(1, seconds=100)  # nothing has ended yet, so nobody can tell
     late = slow.job(1)
@@ -183,7 +183,7 @@ def test_who_would_wait_too_long_is_refused_at_once_and_others_at_their_deadline
     for until in (1000, 1009, 1011):
         slow.run(until)
         story.append(late.full)
-    assert story == [None, None, Full(5, 0)]
+    assert story == [None, None, Full(8, 0)]
 
 
 def test_all_capacity_is_kept_for_others() -> None:
@@ -266,7 +266,7 @@ def test_a_minutes_tokens_come_back_a_minute_later_and_that_is_what_is_said() ->
     world.run(1005)
     job = world.job(2, read=100)
     assert job.full is not None
-    assert job.full.retry_after == 51  # free at 1061, come back when half of the patience is left
+    assert job.full.retry_after == 54  # free at 1061: it comes to wait for 2.5 s
     assert served_when_told(world, [job], 2) == [job]
 
 
