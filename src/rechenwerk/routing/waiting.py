@@ -152,13 +152,15 @@ class Waiting:
         pools = {self._of[one].row.id: self._of[one] for one in candidates}
         if not any(pool.able(ask) for pool in pools.values()):
             return Full(None, 0)
-        kept = any(_within(pool, ask) for pool in pools.values())
+        kept = [pool for pool in pools.values() if _within(pool, ask)]
         ticket.since = now
         self._join(ticket, now)
         for pool in pools.values():
             self._serve(pool, now)
         if ticket.state == "placed":
             return ticket
+        for pool in kept:
+            pool.called_back(ask)
         if not kept:
             outlook = self._outlook(ticket, now)
             if not outlook.surely_within(patience) and outlook.ahead()[1] > patience:
@@ -171,13 +173,17 @@ class Waiting:
         return ticket
 
     def leave(self, ticket: Ticket, now: float) -> None:
-        """The client is gone, or was served by other means: whatever the ticket has becomes free."""
+        """The client is gone before its call has left: whatever the ticket has becomes free."""
         if ticket.state == "waiting":
             ticket.state = "over"
             for pool in self._leave(ticket, now):
                 self._serve(pool, now)
-        else:
-            self.end(ticket, None, now)
+        elif ticket.pool is not None:
+            pool, ticket.pool = ticket.pool, None
+            ticket.state = "over"
+            ticket.shares.end(ticket.flow, -ticket.charged)
+            ticket.held.give(0)
+            self._serve(pool, now)
 
     def wrote(self, ticket: Ticket, tokens: int) -> None:
         """A running call has put out so many more tokens."""
@@ -202,6 +208,7 @@ class Waiting:
         ticket.held.give(None if usage is None else usage.tokens)
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
+            pool.ended(ticket.held, usage.tokens)
         self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:
@@ -227,6 +234,14 @@ class Waiting:
             held.give(0)
             self._serve(pool, now)
         return True
+
+    def dismiss(self, now: float) -> None:
+        """Nobody waits any longer: this process is about to end. They are told without a `Full`."""
+        for _, _, ticket in self._deadlines:
+            if ticket.state == "waiting":
+                self._leave(ticket, now)
+                self._tell(ticket, "over")
+        self._deadlines = []
 
     def tick(self, now: float) -> None:
         """Time has passed: tokens of a minute ago are free again, and deadlines have come."""
