@@ -21,8 +21,8 @@ DEPLOYMENTS = """
            d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
            coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
            p.api_key_env, p.secret, coalesce(nullif(p.owner, ''), p.name) as owner, d.jurisdiction, d.level,
-           d.concurrency, d.tokens_per_minute, d.joules,
-           coalesce(s.name, '') as site, s.out_since, s.out_reason, coalesce(s.pue, 1) as pue, coalesce(s.co2_grams, 0) as co2_grams, k.rates
+           d.concurrency, d.tokens_per_minute, d.joules, k.rates, coalesce(s.name, '') as site, s.out_since,
+           s.out_reason, coalesce(s.pue, 1) as pue, coalesce(s.co2_grams, 0) as co2_grams
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
     join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
