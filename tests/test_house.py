@@ -56,6 +56,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
+        "rechenwerk.office.standing": "values that office.ports names",
     }
 )
 """Modules beside a room's ports that store may import, with the reason."""

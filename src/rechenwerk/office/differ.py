@@ -15,9 +15,9 @@ from rechenwerk.office.ports import (
     Deployment,
     Provider,
     Row,
-    Site,
 )
 from rechenwerk.office.reader import Mistake, MistakesError
+from rechenwerk.office.standing import Site
 
 _Standing = Provider | Site | Contract | Deployment | DataClassRow
 """Rows that are deactivated when they are gone from the file."""

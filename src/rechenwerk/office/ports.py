@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.office.standing import ShownSite, Site
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -68,13 +69,20 @@ class GuardUse(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """A budget and cost centre inside an organisation."""
+    """A budget and cost centre inside an organisation.
+
+    Attributes:
+        service_class: of its work: critical, standard or batch.
+        weight: its share when scarce capacity is shared.
+    """
 
     id: int
     name: str
     created_at: datetime
     guards: tuple[GuardUse, ...]
     data_class: str
+    service_class: str = "standard"
+    weight: int = 1
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -154,6 +162,12 @@ class Tenants(Protocol):
         """From now on the project's data is of this class."""
         ...
 
+    async def serve_project(
+        self, organisation_id: int, project_id: int, service_class: str | None, weight: int | None
+    ) -> None:
+        """From now on the project's work is of this class, and of this weight; None leaves one as it is."""
+        ...
+
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
         ...
@@ -180,26 +194,6 @@ class Provider(msgspec.Struct, frozen=True):
     api_key_env: str | None = None
     active: bool = True
     owner: str = ""
-
-
-class Site(msgspec.Struct, frozen=True):
-    """A place with machines, and the electricity there. Numbers are decimal text.
-
-    Attributes:
-        jurisdiction: as of a deployment.
-        power_cap_kw: the most that all machines there may draw together; None: no cap.
-        pue: power usage effectiveness: what the site draws over what the machines draw (ISO/IEC 30134-2).
-        co2_grams: per kWh of the electricity there.
-        prices: currency per kWh: one, 24 by hour of the day or 168 by hour of the week from Monday; UTC.
-    """
-
-    name: str
-    jurisdiction: str
-    power_cap_kw: str | None
-    pue: str
-    co2_grams: str
-    prices: tuple[str, ...]
-    active: bool = True
 
 
 class Contract(msgspec.Struct, frozen=True):
@@ -416,9 +410,26 @@ class Books(Protocol):
         ...
 
 
+class Sites(Protocol):
+    """Sites that are out, and back."""
+
+    async def sites(self, organisation_id: int) -> list[ShownSite]:
+        """Those that the organisation owns, by name."""
+        ...
+
+    async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
+        """Nothing there serves from now on; False when there is no such site."""
+        ...
+
+    async def bring_back(self, organisation_id: int, name: str) -> bool:
+        """It serves again; False when there is no such site."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
     tenants: Tenants
     configuration: Configuration
     books: Books
+    sites: Sites

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from rechenwerk.base.money import parse_decimal
-from rechenwerk.office.ports import Site
 from rechenwerk.office.reader import Reader, check_name
 from rechenwerk.office.residency import PLACES, place_fix
+from rechenwerk.office.standing import Site
 from rechenwerk.office.tables import HourTable, SiteTable
 from rechenwerk.office.toml_lines import Path
 

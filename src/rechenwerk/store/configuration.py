@@ -22,9 +22,10 @@ from rechenwerk.office.ports import (
     Deployment,
     Provider,
     ShownProvider,
-    Site,
     Tariff,
 )
+from rechenwerk.office.standing import Site
+from rechenwerk.store.sites import SITE_COLUMNS, site_of
 
 _LOCK = 0x5EC4E6  # any number; all installations use the same
 
@@ -34,10 +35,7 @@ Written = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow
 _PROVIDERS = (
     "select name, kind, base_url, api_key_env, active, owner from provider where organisation_id = $1"
 )
-_SITES = """
-select name, jurisdiction, power_cap_kw::text, pue::text, co2_grams::text, prices::text[], active
-from site where organisation_id = $1
-"""
+_SITES = f"select {SITE_COLUMNS} from site where organisation_id = $1"  # noqa: S608 - our own words
 _CONTRACTS = """
 select c.name, p.name as provider, c.kind, c.active from contract c
 join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id
@@ -189,10 +187,7 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
     return Configured(
         currency=currency,
         providers=tuple(Provider(**row) for row in await connection.fetch(_PROVIDERS, organisation_id)),
-        sites=tuple(
-            Site(**{**row, "prices": tuple(row["prices"])})
-            for row in await connection.fetch(_SITES, organisation_id)
-        ),
+        sites=tuple([site_of(row) for row in await connection.fetch(_SITES, organisation_id)]),
         contracts=tuple(Contract(**row) for row in await connection.fetch(_CONTRACTS, organisation_id)),
         deployments=tuple(
             Deployment(**{**row, "endpoints": tuple(row["endpoints"]), "joules": _joules(row["joules"])})
