@@ -136,6 +136,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         "energy",
         "spill",
         "balance",
+        "prepayment",
     ]
     quantity: Fraction
     unit: str

@@ -185,8 +185,8 @@ class Block(_Terms, frozen=True):
     """Provisioned units of one sort and price.
 
     Attributes:
-        name: such as ``PTU`` or ``input``. Blocks of one name add up (some reserved, some by the hour); of blocks
-            with different names a call needs room in each (input and output units).
+        name: such as ``PTU`` or ``input``. Blocks of one name add up (some reserved, some by the hour); of
+            blocks with different names a call needs room in each (input and output units).
         units: how many were bought.
         hold_fee: per unit and `per`, used or not.
         use_fee: per unit and hour in use, on top of it; None: nothing.
