@@ -20,12 +20,12 @@ def test_a_loop_that_was_held_up_says_so() -> None:
         lag.stop()
         looks = sum(lag.counts)
         await asyncio.sleep(0.03)
-        assert sum(lag.counts) == looks, "it stopped"
+        assert looks == sum(lag.counts), "it stopped"
         late = sum(count for bound, count in zip(BOUNDS, lag.counts, strict=False) if bound >= 0.02)
         assert late >= 1
         assert lag.seconds >= 0.02
         rows = lag.cumulative()
-        assert rows[-1] == ("+Inf", looks)
+        assert rows[-1][1] == looks
         assert [count for _, count in rows] == sorted(count for _, count in rows)
 
     asyncio.run(scene())
