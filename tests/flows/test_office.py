@@ -231,7 +231,8 @@ def test_what_is_missing_is_deactivated_and_comes_back(office: Office) -> None:
     start, end = DEFAULT.index('[[deployment]]\nmodel = "potion'), DEFAULT.index("[[tariff]]")
     smaller = DEFAULT[:start] + DEFAULT[end:]
     (gone,) = office.ok("POST", "/apply", json={"text": smaller})["changes"]
-    assert (gone["action"], gone["name"]) == ("deactivate", "potion-multilingual at embedded-embeddings")
+    name = "potion-multilingual at embedded-embeddings under embedded embeddings on demand"
+    assert (gone["action"], gone["name"]) == ("deactivate", name)
     assert office.ok("POST", "/apply", json={"text": smaller})["changes"] == []
     (back,) = office.ok("POST", "/apply", json={"text": DEFAULT})["changes"]
     assert (back["action"], back["before"]["active"], back["after"]["active"]) == ("change", False, True)

@@ -24,6 +24,7 @@ from rechenwerk.office.tables import (
     DataClassTable,
     DeploymentTable,
     ProviderTable,
+    SiteTable,
     TariffTable,
 )
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
@@ -84,7 +85,7 @@ def test_the_page_of_configuration_names_every_word() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     fields = {
         field
-        for table in (ProviderTable, ContractTable, DeploymentTable, TariffTable, DataClassTable)
+        for table in (ProviderTable, SiteTable, ContractTable, DeploymentTable, TariffTable, DataClassTable)
         for field in table.__struct_fields__
     }
     words = {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *LEVELS, *DEFAULT_CLASSES}

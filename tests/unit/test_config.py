@@ -62,7 +62,7 @@ def test_a_good_file_is_read_whole() -> None:
                 "fake", "upstream", "upstream on demand", "fake", ("chat", "completions"), 128_000, 4096
             ),
         ),
-        costs=(Cost("fake", "upstream", "EUR", {"input": "0.15", "output": "0.60"}),),
+        costs=(Cost("fake", "upstream", "upstream on demand", "EUR", {"input": "0.15", "output": "0.60"}),),
         tariffs=(Tariff("fake", "EUR", {"input": "0.18", "output": "0.72"}),),
     )
 
@@ -169,7 +169,7 @@ def test_residency_is_read_and_compared() -> None:
     assert (plain.deployments[0].jurisdiction, plain.deployments[0].level) == ("", "shared")
     before: tuple[Row | None, Row] = plain.deployments[0], wanted.deployments[0]
     assert diff(plain, wanted) == [
-        Change("deployment", "fake at upstream", "change", *before),
+        Change("deployment", "fake at upstream under upstream on demand", "change", *before),
         Change("data class", "confidential", "create", None, row),
     ]
     assert diff(wanted, wanted) == []
