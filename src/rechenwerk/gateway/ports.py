@@ -10,10 +10,13 @@ import msgspec
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.energy import Meter
+from rechenwerk.contracts.terms import Contract
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 
+NO_CONTRACTS: Mapping[int, Contract] = MappingProxyType({})
+"""Where no contract says more than a list price."""
 NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
 """Where nobody has changed what the data classes permit."""
 
@@ -111,6 +114,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         keys: SHA-256 of a key -> its row; revoked and expired keys are not in it.
         offers: (organisation, model) -> offer; organisation 0 is shared with all.
         classes: (organisation, name) -> data class, where one differs from the default; 0 as above.
+        contracts: their terms now, by the id of the contract.
     """
 
     version: int
@@ -118,6 +122,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     keys: Mapping[bytes, KeyRow]
     offers: Mapping[tuple[int, str], Offer]
     classes: Mapping[tuple[int, str], DataClass] = NO_CLASSES
+    contracts: Mapping[int, Contract] = NO_CONTRACTS
 
     def offer(self, organisation: int, model: str) -> Offer | None:
         """The organisation's own offer of a model, else the shared one."""
