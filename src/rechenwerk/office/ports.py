@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.standing import ShownSite, Site
 
 OPERATOR = 0
@@ -197,11 +198,16 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """The terms under which deployments of a provider are paid."""
+    """The terms under which deployments of a provider are paid.
+
+    Attributes:
+        terms: whole; what stands beside them here is taken from them.
+    """
 
     name: str
     provider: str
     kind: str
+    terms: Terms
     active: bool = True
 
 
@@ -264,6 +270,8 @@ class Configured(msgspec.Struct, frozen=True):
     """An organisation's configuration: as it stands, or as a file wants it.
 
     Attributes:
+        used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
+        lines: name of a contract -> its line, of a file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -275,6 +283,8 @@ class Configured(msgspec.Struct, frozen=True):
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
+    used: Mapping[str, tuple[datetime, datetime]] = {}
+    lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 

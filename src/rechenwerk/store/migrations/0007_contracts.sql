@@ -42,8 +42,8 @@ create table contract_version (
     contract_id bigint not null,
     valid_from timestamptz not null,
     terms jsonb not null,
-    recorded_at timestamptz not null default clock_timestamp(),
-    primary key (organisation_id, contract_id, valid_from),
+    recorded_at timestamptz not null default clock_timestamp(), -- of two from the same time the later holds
+    primary key (organisation_id, contract_id, valid_from, recorded_at),
     foreign key (organisation_id, contract_id) references contract (organisation_id, id)
 );
 create trigger append_only before update or delete or truncate on contract_version
