@@ -11,6 +11,7 @@ from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.base.usage import Usage
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.plans import Plan, Step
+from rechenwerk.gateway.ports import DeploymentRow
 from rechenwerk.gateway.tenants import Tenant
 from rechenwerk.gateway.till import Till
 from rechenwerk.ledger.guards import Draw, settle
@@ -128,6 +129,14 @@ class Call:
         return kept
 
 
+def _listed(deployment: DeploymentRow, call: Call, usage: Usage, *, at_hold: bool) -> int | None:
+    """What a call would cost at list rates; None where that is what it costs."""
+    listed = deployment.listed
+    if listed is None:
+        return None
+    return listed.highest(call.bound, call.output_bound, call.units) if at_hold else listed.amount(usage)
+
+
 class Exit:
     """The one exit of every call: posts the true price, releases the hold, keeps the raw usage.
 
@@ -207,6 +216,7 @@ class Exit:
             step.decision,
             transfers(outcome, call.accounts, 0, cost, 0),
             *step.deployment.energy(usage),
+            _listed(step.deployment, call, usage, at_hold=reported is None),
         )
         self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
 
@@ -258,6 +268,7 @@ class Exit:
                 call.decision,
                 transfers(outcome, call.accounts, price, cost, held),
                 *deployment.energy(usage),
+                None if outcome == "void" else _listed(deployment, call, usage, at_hold=at_hold),
             ),
             call.draws,
         )

@@ -12,7 +12,7 @@ from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.energy import Meter
 from rechenwerk.contracts.ports import Contract, Site
 from rechenwerk.ledger.guards import GuardRow
-from rechenwerk.ledger.prices import FREE, PriceList
+from rechenwerk.ledger.prices import PriceList
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 
 NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
@@ -75,7 +75,7 @@ class DeploymentRow(msgspec.Struct, frozen=True):
         concurrency: calls at once that it takes, whoever makes them; None: any number.
         tokens_per_minute: the most that it takes; None: any number.
         meter: what its calls draw; None: not known.
-        listed: the provider's list rates, as in the file.
+        listed: the provider's list rates, where `cost` is something else.
         model: the public name.
     """
 
@@ -95,8 +95,13 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     tokens_per_minute: int | None = None
     meter: Meter | None = None
-    listed: PriceList = FREE
+    listed: PriceList | None = None
     model: str = ""
+
+    @property
+    def at_list(self) -> PriceList:
+        """The provider's list rates, as in the file."""
+        return self.cost if self.listed is None else self.listed
 
     def energy(self, usage: Usage) -> tuple[int, int]:
         """Microwatt-hours and micrograms of CO2 of a call; nothing where it is not known."""
@@ -133,6 +138,7 @@ class DrawRow(msgspec.Struct, frozen=True, gc=False):
         hour: in which the calls began, epoch seconds.
         usage: summed.
         amount: nano-units that the provider charges for them.
+        listed: the same at its list rates.
     """
 
     contract: int
@@ -140,6 +146,7 @@ class DrawRow(msgspec.Struct, frozen=True, gc=False):
     hour: int
     usage: Usage
     amount: int
+    listed: int
 
 
 class Offer(msgspec.Struct, frozen=True):

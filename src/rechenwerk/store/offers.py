@@ -81,6 +81,7 @@ def sites_of(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], Si
                     prices=tuple(row["prices"]),
                     power_cap_kw=row["power_cap_kw"],
                     co2_grams=row["co2_grams"],
+                    pue=row["pue"],
                 ),
                 row["jurisdiction"],
                 _out(row, row["name"]),
@@ -121,6 +122,7 @@ def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
         row["owner"],
     )
     terms = terms_of(row["terms"], row["contract_name"], row["name"])
+    cost = charged(terms, listed)
     return DeploymentRow(
         row["id"],
         provider,
@@ -130,7 +132,7 @@ def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
         frozenset(row["endpoints"]),
         row["context_tokens"],
         row["max_output_tokens"],
-        charged(terms, listed),
+        cost,
         row["jurisdiction"],
         row["level"],
         row["site"],
@@ -138,7 +140,7 @@ def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
         row["concurrency"],
         row["tokens_per_minute"],
         _meter(row, terms),
-        listed,
+        None if cost == listed else listed,
         row["model"],
     )
 

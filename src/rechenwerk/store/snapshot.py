@@ -34,7 +34,8 @@ _CLASSES = "select organisation_id, name, jurisdictions, level from data_class w
 # Terms that come into force at a later time are a change of configuration then.
 _VERSION = "version + (select count(*) from contract_version where valid_from <= now())"
 _DRAWN = """
-    select contract_id, deployment_id, extract(epoch from hour)::bigint as hour, sum(amount) as amount,
+    select contract_id, deployment_id, extract(epoch from hour)::bigint as hour,
+           sum(amount) as amount, sum(listed) as listed,
            sum(input)::bigint as input, sum(cached_input)::bigint as cached_input,
            sum(cache_write)::bigint as cache_write, sum(output)::bigint as output,
            sum(reasoning)::bigint as reasoning, sum(images)::bigint as images,
@@ -114,6 +115,7 @@ class PostgresSource:
                 row["hour"],
                 Usage(*[row[bucket] for bucket in BUCKETS]),
                 int(row["amount"]),
+                int(row["listed"]),
             )
             for row in rows
         ]
