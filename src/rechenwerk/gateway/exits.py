@@ -10,11 +10,20 @@ from rechenwerk.base.usage import Usage
 from rechenwerk.gateway.call import NOTHING, Call, plain
 from rechenwerk.gateway.dispatch import Dispatch
 from rechenwerk.gateway.metrics import Metrics
+from rechenwerk.gateway.ports import DeploymentRow
 from rechenwerk.gateway.till import Till
 from rechenwerk.ledger.guards import settle
 from rechenwerk.ledger.ports import Outcome, Post, UsageSource
 from rechenwerk.ledger.postings import transfers
 from rechenwerk.wire.talk import Reported
+
+
+def _listed(deployment: DeploymentRow, call: Call, usage: Usage, *, at_hold: bool) -> int | None:
+    """What a call would cost at list rates; None where that is what it costs."""
+    listed = deployment.listed
+    if listed is None:
+        return None
+    return listed.highest(call.bound, call.output_bound, call.units) if at_hold else listed.amount(usage)
 
 
 class Exit:
@@ -98,6 +107,7 @@ class Exit:
             call.attempt,
             transfers(outcome, call.accounts, 0, cost, 0),
             *step.deployment.energy(usage),
+            _listed(step.deployment, call, usage, at_hold=reported is None),
         )
         self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
 
@@ -150,6 +160,7 @@ class Exit:
                 call.decision,
                 transfers(outcome, call.accounts, price, cost, held),
                 *deployment.energy(usage),
+                None if outcome == "void" else _listed(deployment, call, usage, at_hold=at_hold),
             ),
             call.draws,
         )

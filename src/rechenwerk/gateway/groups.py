@@ -10,8 +10,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.contracts.terms import Contract, OnDemand
-from rechenwerk.gateway.ports import Offer
+from rechenwerk.contracts.ports import Contract
+from rechenwerk.contracts.terms import OnDemand
+from rechenwerk.gateway.ports import ContractRow, Offer
 
 
 def plain(contract: Contract | None, covered: frozenset[str]) -> bool:
@@ -46,16 +47,17 @@ NO_SUPPLIES = Supplies(MappingProxyType({}), frozenset())
 """Each deployment is a supply of its own."""
 
 
-def supplies_of(offers: Iterable[Offer], contracts: Mapping[int, Contract]) -> Supplies:
+def supplies_of(offers: Iterable[Offer], contracts: Mapping[int, ContractRow]) -> Supplies:
     """Find deployments that the router need not tell apart."""
-    covered = frozenset(name for contract in contracts.values() for name in contract.covers)
+    covered = frozenset(name for row in contracts.values() for name in row.terms.covers)
     first: dict[tuple[object, ...], int] = {}
     found: dict[int, int] = {}
     governed = []
     for offer in offers:
         for row in offer.deployments:
             terms = None
-            if not plain(contracts.get(row.contract), covered):
+            contract = contracts.get(row.contract)
+            if not plain(None if contract is None else contract.terms, covered):
                 terms = row.contract
                 governed.append(row.id)
             # Where it stands is no matter of price: a call is shown only those that may see its data.
