@@ -52,6 +52,7 @@ VALUES_OF_PORTS = MappingProxyType(
     {
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
+        "rechenwerk.contracts.grants": "Award is named in office.governance.ports; what is drawn on it is read",
     }
 )
 """Modules beside a room's ports that store may import, with the reason."""

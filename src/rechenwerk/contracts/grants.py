@@ -157,12 +157,20 @@ def application_refusal(tokens: int, starts: int, ends: int, use_by: int, today:
     return None
 
 
+def decided_refusal(application: Application) -> Refusal | None:
+    """Why nothing more can be decided; None while an application waits."""
+    if application.stage == "applied":
+        return None
+    return bad_request(
+        f"application {application.id} is {application.stage} already", None, "already_decided", 409
+    )
+
+
 def approval_refusal(application: Application, approver: Person) -> Refusal | None:
     """Why an approval does not count; None when it does."""
-    if application.stage != "applied":
-        return bad_request(
-            f"application {application.id} is {application.stage} already", None, "already_decided", 409
-        )
+    decided = decided_refusal(application)
+    if decided is not None:
+        return decided
     if approver.same(application.applicant):
         return bad_request(
             f"{approver.name!r} applied for this: nobody approves what is their own",

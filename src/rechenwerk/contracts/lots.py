@@ -49,7 +49,6 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
         id: as people name it.
         taken_from: the class whose lot is drawn.
         given_to: the class whose calls may draw it.
-        organisation: only its calls; 0: everybody's.
         amount: tokens per minute.
         starts: epoch seconds.
         ends: epoch seconds, the first at which it is over.
@@ -58,7 +57,6 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
     id: int
     taken_from: Service
     given_to: Service
-    organisation: int
     amount: int
     starts: int
     ends: int

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.office.governance.ports import Governance
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -29,6 +30,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -391,3 +393,4 @@ class Desk(msgspec.Struct, frozen=True):
     tenants: Tenants
     configuration: Configuration
     books: Books
+    governance: Governance
