@@ -27,7 +27,9 @@ ROOMS = MappingProxyType(
         "routing": frozenset({"base", "contracts"}),
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
-        "store": frozenset({"base", "ledger", "contracts", "gateway", "office", "routing"}),  # ports of theirs
+        "store": frozenset(
+            {"base", "ledger", "contracts", "gateway", "office", "routing"}
+        ),  # ports of theirs
         "cli": frozenset({"base", "contracts", "routing", "main"}),
         "main": frozenset(
             {
@@ -52,7 +54,7 @@ VALUES_OF_PORTS = MappingProxyType(
     {
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
-        "rechenwerk.contracts.grants": "Award is named in office.governance.ports; what is drawn on it is read",
+        "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
     }
 )
 """Modules beside a room's ports that store may import, with the reason."""
