@@ -52,9 +52,12 @@ ROOMS = MappingProxyType(
 
 VALUES_OF_PORTS = MappingProxyType(
     {
+        "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
+        "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
+        "rechenwerk.office.standing": "values that office.ports names",
     }
 )
 """Modules beside a room's ports that store may import, with the reason."""

@@ -78,6 +78,8 @@ def test_a_draw_begins_with_the_second_person_and_ends_by_itself(watch: Watch) -
     assert (made["state"], made["requested_by"], made["approved_by"]) == ("active", "Anna", "Bela")
     (seen,) = watch.lots().draws
     assert (seen.taken_from, seen.given_to, seen.amount) == ("critical", "standard", 6_000)
+    drawn = [(one.service, one.nominal, one.lendable) for one in watch.lots().drawn(watch.office.clock.at)]
+    assert drawn == [("critical", 24_000, 20_000), ("standard", 6_000, 6_000)]
     watch.office.clock.at += 20 * 60 - 1
     assert (watch.state(number), len(watch.lots().draws)) == ("active", 1)
     watch.office.clock.at += 1
@@ -184,7 +186,7 @@ def test_a_gateway_sees_the_reserve_and_what_was_sold(watch: Watch) -> None:
     watch.buyer("north")
     watch.sell("north", 40_000, 1, 2, lendable=10_000, reclaim=5)
     critical, *rest = watch.lots().lots
-    assert (critical.owner, critical.nominal, critical.lendable, critical.reclaim) == (
+    assert (critical.service, critical.nominal, critical.lendable, critical.reclaim) == (
         *("critical", 30_000),
         *(20_000, 30),
     )
@@ -192,7 +194,7 @@ def test_a_gateway_sees_the_reserve_and_what_was_sold(watch: Watch) -> None:
     (all_of_it,) = watch.office.runner.run(StoredLots(watch.office.pool).lots(watch.office.clock.at))
     begins = all_of_it.next_change(watch.office.clock.at)
     _, sold = all_of_it.at(begins).lots
-    assert (sold.owner, sold.nominal, sold.lendable, sold.reclaim) == ("", 40_000, 10_000, 5)
+    assert (sold.service, sold.nominal, sold.lendable, sold.reclaim) == ("", 40_000, 10_000, 5)
     assert sold.organisation == watch.office.sql("select id from organisation where name = 'north'")[0]["id"]
     assert len(all_of_it.at(begins - 1).lots) == 1
     assert all_of_it.capacity == 100_000

@@ -18,6 +18,7 @@ from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.reserve import add_reserve
 from rechenwerk.cli.service import add_service
+from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tenants import add_tenants
 from rechenwerk.cli.utilisation import add_utilisation
 
@@ -74,6 +75,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_reserve(app)
     add_grant(app)
     add_utilisation(app)
+    add_sites(app)
     add_chat(app)
     return app
 

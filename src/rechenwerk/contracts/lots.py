@@ -22,22 +22,21 @@ class PoolLot(msgspec.Struct, frozen=True, gc=False):
     """Capacity that is kept for a class, or for an organisation that bought it.
 
     Attributes:
-        owner: the class; empty for a bought lot.
+        service: the class; empty for bought throughput, which serves every class of the buyer. What is bought
+            by the day serves the buyer's class batch.
         organisation: who bought it; 0 for a class's lot.
         nominal: tokens per minute that the owner can count on.
         lendable: of it, tokens per minute that others may use while they lie idle.
         reclaim: seconds within which the owner has back what is lent: whoever borrows must be done by then.
-        batch: bought by the day: the organisation's calls of class batch draw it.
         starts: epoch seconds.
         ends: epoch seconds, the first at which it is over.
     """
 
-    owner: Service | Literal[""]
+    service: Service | Literal[""]
     organisation: int
     nominal: int
     lendable: int
     reclaim: int
-    batch: bool = False
     starts: int = 0
     ends: int = FOREVER
 
@@ -106,13 +105,34 @@ class PoolLots(msgspec.Struct, frozen=True):
     grants: tuple[OpenGrant, ...] = ()
 
     def at(self, now: float) -> PoolLots:
-        """What holds at this moment (epoch seconds)."""
+        """What holds at this moment (epoch seconds), before emergency draws."""
         return msgspec.structs.replace(
             self,
             lots=tuple(one for one in self.lots if one.starts <= now < one.ends),
             draws=tuple(one for one in self.draws if one.starts <= now < one.ends),
             grants=tuple(one for one in self.grants if one.starts <= now < one.ends and one.left > 0),
         )
+
+    def drawn(self, now: float) -> tuple[PoolLot, ...]:
+        """The lots of this moment as emergency draws make them.
+
+        What is drawn leaves the lot of the class that it is taken from, first what is kept for it alone, and
+        stands in a lot of the class that it is given to, on the same terms: idle, it is lent like the rest.
+        """
+        lots = [one for one in self.lots if one.starts <= now < one.ends]
+        for draw in self.draws:
+            if not draw.starts <= now < draw.ends:
+                continue
+            for at, lot in enumerate(lots):
+                if lot.service == draw.taken_from and not lot.organisation:
+                    amount = min(draw.amount, lot.nominal)
+                    left = lot.nominal - amount
+                    lots[at] = msgspec.structs.replace(lot, nominal=left, lendable=min(lot.lendable, left))
+                    lots.append(
+                        PoolLot(draw.given_to, 0, amount, amount, lot.reclaim, draw.starts, draw.ends)
+                    )
+                    break
+        return tuple(lots)
 
     def next_change(self, now: float) -> int:
         """When something begins or ends by itself next, epoch seconds; `FOREVER` if nothing does."""

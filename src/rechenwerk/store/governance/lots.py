@@ -95,12 +95,11 @@ async def read_lots(connection: Connection, now: datetime) -> tuple[PoolLots, ..
     for row in await connection.fetch(_SALES, now):
         lots[row["pool_id"]].append(
             PoolLot(
-                owner="",
+                service="batch" if row["unit"] == "tokens per day" else "",
                 organisation=row["organisation_id"],
                 nominal=row["per_minute"],
                 lendable=row["lendable"],
                 reclaim=row["reclaim"],
-                batch=row["unit"] == "tokens per day",
                 starts=row["starts"],
                 ends=row["ends"],
             )
