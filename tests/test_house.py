@@ -57,6 +57,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
+        "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
         "rechenwerk.office.standing": "values that office.ports names",
     }
 )

@@ -14,6 +14,7 @@ import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import ShownSite, Site
 
 OPERATOR = 0
@@ -31,6 +32,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -443,3 +445,4 @@ class Desk(msgspec.Struct, frozen=True):
     configuration: Configuration
     books: Books
     sites: Sites
+    governance: Governance
