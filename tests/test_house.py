@@ -27,7 +27,9 @@ ROOMS = MappingProxyType(
         "routing": frozenset({"base", "contracts"}),
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
-        "store": frozenset({"base", "ledger", "contracts", "gateway", "office", "routing"}),  # ports of theirs
+        "store": frozenset(
+            {"base", "ledger", "contracts", "gateway", "office", "routing"}
+        ),  # ports of theirs
         "cli": frozenset({"base", "contracts", "routing", "main"}),
         "main": frozenset(
             {
@@ -50,6 +52,7 @@ ROOMS = MappingProxyType(
 
 VALUES_OF_PORTS = MappingProxyType(
     {
+        "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
     }
