@@ -10,6 +10,7 @@ import typer
 
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.adviser import add_adviser
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.configuration import add_configuration
@@ -67,6 +68,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_books(app)
     add_configuration(app)
     add_chat(app)
+    add_adviser(app)
     return app
 
 

@@ -104,11 +104,11 @@ def hold_total(offer: Offer, months: Sequence[Month], rate: Fraction, since: int
         share = Fraction(len(months), offer.term_months * len(starts))
         paid = sum(today(rate, since + start, at_start=True) for start in starts)
         return offer.hold * paid * share / NANO
-    count: Iterable[tuple[int, int]]
+    worth = [today(rate, since + number) for number in range(len(months))]
     if offer.hold_per == "month":
-        count = ((1, number) for number in range(len(months)))
+        paid = sum(worth)
     elif offer.hold_per == "hour":
-        count = ((len(month), number) for number, month in enumerate(months))
+        paid = sum(len(month) * worth[number] for number, month in enumerate(months))
     else:
-        count = ((1, number) for _, number in intervals(months, offer.interval))
-    return offer.hold * sum(times * today(rate, since + number) for times, number in count) / NANO
+        paid = sum(worth[number] for _, number in intervals(months, offer.interval))
+    return offer.hold * paid / NANO

@@ -2,8 +2,8 @@
 
 The rule is the newsvendor's: commit up to the level that demand passes for just the share of time which the
 price of holding bears to what holding saves. Several offers that differ in what holding and using cost share
-the levels among themselves as power stations share a load: the more hours a level lasts, the dearer an offer to
-hold and the cheaper one to use belongs there (the screening curve of capacity planning).
+the levels among themselves as power stations share a load: the more hours a level lasts, the rather does an
+offer belong there that is dear to hold and cheap to use (the screening curve of capacity planning).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import msgspec
 from rechenwerk.contracts.curves import Curve, money
 from rechenwerk.contracts.offers import Offer
 
-_MOST_IN_A_STACK = 8
+_MOST_IN_A_STACK = 6
+_FAR = 4
 
 
 class Deal(msgspec.Struct, frozen=True):
@@ -66,18 +67,14 @@ class Deal(msgspec.Struct, frozen=True):
         """The number of pieces that costs least; among equals the fewest."""
         gain = money(self.beyond - self.offer.use, self.offer.capacity)
         level = curve.quantile(self.hold / gain) if gain > 0 else 0
-        return min(
-            (0, *around(self.offer, level)), key=lambda pieces: (self.cost(curve, pieces), pieces)
-        )
+        return min((0, *around(self.offer, level)), key=lambda pieces: (self.cost(curve, pieces), pieces))
 
     def cautious(self, curves: Sequence[Curve]) -> int:
         """The number of pieces whose worst regret over several curves is least; among equals the fewest."""
         bests = [self.cost(curve, self.best(curve)) for curve in curves]
 
         def worst(pieces: int) -> Fraction:
-            return max(
-                self.cost(curve, pieces) - best for curve, best in zip(curves, bests, strict=True)
-            )
+            return max(self.cost(curve, pieces) - best for curve, best in zip(curves, bests, strict=True))
 
         # The worst regret is convex in the pieces, so the first step that no longer improves is the best.
         top = max(around(self.offer, max(curve.levels[-1] for curve in curves)))
@@ -136,8 +133,8 @@ def stack_cost(curve: Curve, deals: Sequence[Deal], pieces: Sequence[int]) -> Fr
 def stack(curve: Curve, deals: Sequence[Deal]) -> Stack:
     """The cheapest mix of offers that are settled in the same interval.
 
-    Exact where pieces are small; otherwise rounded and improved piece by piece, and `bound` says how much is
-    left at most.
+    Exact where the levels of demand are whole pieces; otherwise rounded and improved piece by piece, and
+    `bound` says how much can be left at most.
 
     Args:
         curve: of demand in that interval.
@@ -195,13 +192,17 @@ def _rounded(deal: Deal, height: int) -> int:
 
 
 def _improved(curve: Curve, deals: Sequence[Deal], start: Sequence[int]) -> tuple[int, ...]:
-    """Change one or two offers by a step at a time while that saves money."""
-    moves = [((index, way),) for index in range(len(deals)) for way in (1, -1)]
+    """Change one or two offers by a few steps at a time while that saves money."""
+    farthest = _FAR if len(deals) <= 2 else 1
+    strides = [stride * way for stride in range(1, farthest + 1) for way in (1, -1)]
+    moves: list[tuple[tuple[int, int], ...]] = [
+        ((index, way),) for index in range(len(deals)) for way in strides
+    ]
     moves += [
         ((one, way), (two, back))
         for one, two in combinations(range(len(deals)), 2)
-        for way in (1, -1)
-        for back in (1, -1)
+        for way in strides
+        for back in strides
     ]
     here = tuple(start)
     cost = stack_cost(curve, deals, here)
@@ -221,5 +222,3 @@ def _improved(curve: Curve, deals: Sequence[Deal], start: Sequence[int]) -> tupl
 
 def _allowed(offer: Offer, pieces: int) -> bool:
     return pieces >= offer.minimum and (offer.most is None or pieces <= offer.most)
-
-

@@ -91,10 +91,11 @@ def parse_usage(text: str, place: str) -> list[UsageRow]:
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(header, place)
-        rows = []
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append(_row(header, cells, f"{place}:{reader.line_num}", reader.line_num))
+        rows = [
+            _row(header, cells, f"{place}:{reader.line_num}", reader.line_num)
+            for cells in reader
+            if any(cell.strip() for cell in cells)
+        ]
     except csv.Error as error:
         raise _wrong(f"{place}:{reader.line_num}", f"this is not CSV: {error}", "save it as CSV") from None
     if not rows:

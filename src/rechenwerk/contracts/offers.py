@@ -244,7 +244,9 @@ def _offer(reader: _Reader, at: Path, table: Mapping[str, Any], on_demand: Fract
     name = reader.text(at, table, "name", "reserved, one year")
     interval = reader.text(at, table, "interval", "hour")
     if interval not in INTERVALS:
-        raise reader.wrong((*at, "interval"), f"unknown interval {interval!r}", f"choose from {', '.join(INTERVALS)}")
+        raise reader.wrong(
+            (*at, "interval"), f"unknown interval {interval!r}", f"choose from {', '.join(INTERVALS)}"
+        )
     term = reader.whole(at, table, "term_months", None)
     if term > LONGEST_TERM or (INTERVALS[interval] and term % INTERVALS[interval]):
         fix = f"write whole intervals, at most {LONGEST_TERM} months"
