@@ -53,8 +53,10 @@ ROOMS = MappingProxyType(
 VALUES_OF_PORTS = MappingProxyType(
     {
         "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
+        "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
+        "rechenwerk.office.standing": "values that office.ports names",
     }
 )
 """Modules beside a room's ports that store may import, with the reason."""

@@ -32,6 +32,7 @@ from rechenwerk.gateway.app import App
 from rechenwerk.gateway.call import Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
+from rechenwerk.gateway.lag import LoopLag
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.probes import Probes
@@ -73,6 +74,7 @@ class Gateway:
         self.tenants: Tenants
         self.server: Server
         self.road: Road
+        self.lag: LoopLag
         self.source: PostgresSource
 
     async def start(self, host: str, port: int, *, shared: bool) -> int:
@@ -93,7 +95,8 @@ class Gateway:
         fleet = Fleet(random.Random(), self._clock, settings.breaker_failures)  # noqa: S311 - jitter, no secret
         self.tenants = Tenants(self.source, self.leases, self.upstreams, fleet, self._clock)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
-        metrics = Metrics(self._gauges(), fleet.states)
+        self.lag = LoopLag()
+        metrics = Metrics(self._gauges(), fleet.states, self.lag)
         self.road = Road(
             self.tenants,
             self.leases,
@@ -111,6 +114,7 @@ class Gateway:
         self.server = Server(app, settings, app.request_id, app.gate)
         await self.tenants.refresh()
         self.till.start()
+        self.lag.start()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(work) for work in (self.tenants.run(), self._beat(), probes.run())]
         return await self.server.listen(host, port, shared=shared)
@@ -150,6 +154,7 @@ class Gateway:
             await asyncio.sleep(0.05)
         for task in self._tasks:
             task.cancel()
+        self.lag.stop()
         await self.till.close()
         self.upstreams.close()
         await self.source.close()

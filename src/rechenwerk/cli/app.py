@@ -16,6 +16,7 @@ from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.service import add_service
+from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tenants import add_tenants
 
 
@@ -67,6 +68,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_tenants(app)
     add_books(app)
     add_configuration(app)
+    add_sites(app)
     add_chat(app)
     add_adviser(app)
     return app

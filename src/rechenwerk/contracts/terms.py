@@ -128,7 +128,8 @@ class FreeAllowance(_Terms, frozen=True):
 class Pricing(_Terms, frozen=True):
     """How use is priced, beginning with the list rates at the deployment.
 
-    First steps round, then the allowance is taken off, then tiers, factor and discount apply.
+    First steps round, then the allowance is taken off (in order of time, then of deployments, then of
+    buckets), then tiers, factor and discount apply.
 
     Attributes:
         discount: share off: ``"0.09"`` is nine per cent.
@@ -181,16 +182,17 @@ class Milestone(_Terms, frozen=True):
 
 
 class Block(_Terms, frozen=True):
-    """Provisioned units of one sort.
+    """Provisioned units of one sort and price.
 
     Attributes:
-        name: such as ``PTU`` or ``input``.
+        name: such as ``PTU`` or ``input``. Blocks of one name add up (some reserved, some by the hour); of
+            blocks with different names a call needs room in each (input and output units).
         units: how many were bought.
-        hold_fee: per unit and `per`, while it is not in use.
-        use_fee: per unit and hour, instead of `hold_fee`, while it is in use (needs `per` = hour); None: the
-            same.
-        per: what the fees are for.
-        throughput: weighted usage that one unit takes per minute; None: not told.
+        hold_fee: per unit and `per`, used or not.
+        use_fee: per unit and hour in use, on top of it; None: nothing.
+        per: what `hold_fee` is for.
+        throughput: what one unit takes per minute; None: not told.
+        measure: of `throughput`: weighted usage, or currency units at list rates.
         weights: what a unit of usage takes of the throughput (burndown rates); empty: every token weighs 1.
         least: the fewest units that can be bought.
         increment: units are bought in multiples of it.
@@ -202,6 +204,7 @@ class Block(_Terms, frozen=True):
     use_fee: Decimal | None = None
     per: Interval = "hour"
     throughput: Decimal | None = None
+    measure: Measure = "quantity"
     weights: dict[Bucket, Decimal] = {}
     least: Decimal = _NONE
     increment: Decimal = _ONE
@@ -333,7 +336,7 @@ class Provisioned(Common, frozen=True, kw_only=True, tag="provisioned"):
     """Capacity that is paid whether used or not.
 
     Attributes:
-        blocks: what was bought; where there are several (input and output units) a call needs room in each.
+        blocks: what was bought.
     """
 
     blocks: tuple[Block, ...]

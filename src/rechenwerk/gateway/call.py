@@ -41,6 +41,8 @@ class Call:
         bound, output_bound, units: the most tokens in and out, and pieces, that it can use.
         forwarded: header lines of the client that a provider of the same dialect understands.
         inbound: the client's dialect, where this call has one of its own.
+        service: its service class: its project's, or a lower one that the client asked for.
+        weighed: why it went where it went: what its deployments cost then, for the decision.
         keeps_answer: the answer is stored for the next turn of the conversation.
     """
 
@@ -62,12 +64,14 @@ class Call:
         "output_bound",
         "plan",
         "request",
+        "service",
         "settled",
         "started",
         "step",
         "tenant",
         "tried",
         "units",
+        "weighed",
     )
 
     def __init__(
@@ -86,6 +90,8 @@ class Call:
         self.inbound: Inbound | None = None
         self.bound = self.output_bound = 0
         self.units = 1
+        self.service = "standard"
+        self.weighed = ""
         self.tried: list[dict[str, str | float]] = []
         self._talk: Talk | None = None
         self.request: Request
@@ -114,10 +120,12 @@ class Call:
     @property
     def decision(self) -> str:
         """Why it went where it went, as kept with the call."""
-        if not self.tried:
-            return self.step.decision
-        kept = msgspec.json.decode(self.step.decision)
-        return msgspec.json.encode({**kept, "tried": self.tried}).decode()
+        kept = self.step.decision
+        if self.weighed:
+            kept = f"{kept[:-1]},{self.weighed}}}"
+        if self.tried:
+            kept = f'{kept[:-1]},"tried":{msgspec.json.encode(self.tried).decode()}}}'
+        return kept
 
 
 class Exit:
@@ -198,6 +206,7 @@ class Exit:
             total,
             step.decision,
             transfers(outcome, call.accounts, 0, cost, 0),
+            *step.deployment.energy(usage),
         )
         self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
 
@@ -248,6 +257,7 @@ class Exit:
                 int(total * 1e6),
                 call.decision,
                 transfers(outcome, call.accounts, price, cost, held),
+                *deployment.energy(usage),
             ),
             call.draws,
         )

@@ -37,7 +37,7 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         steps: none when every deployment was refused by a rule.
         refused: which were, and by what rule.
-        down: a deployment would be allowed, but its provider does not run.
+        down: a deployment would be allowed, but its provider does not run or its site is out.
         context_tokens, max_output_tokens: of the largest of them.
         costs: their prices, each once.
         aliases: fields that any of their providers would take for something that is governed.
@@ -78,7 +78,10 @@ def make_plan(
     for deployment in able(offer, endpoint):
         upstream = upstreams.get(deployment.provider.id)
         rule = forbids(data_class, deployment.jurisdiction, deployment.level)
-        if rule is None and upstream is None:
+        if rule is None and deployment.out:
+            rule = deployment.out
+            down = True
+        elif rule is None and upstream is None:
             rule = "its provider is not running"
             down = True
         elif rule is None and upstream is not None and not serves(upstream.kind, endpoint):

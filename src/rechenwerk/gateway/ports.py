@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from rechenwerk.base.usage import Usage
+from rechenwerk.contracts.energy import Meter
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
@@ -17,7 +19,14 @@ NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
 
 
 class KeyRow(msgspec.Struct, frozen=True):
-    """A key that is valid now. `expires_at`: epoch seconds or None; `data_class`: its project's."""
+    """A key that is valid now.
+
+    Attributes:
+        expires_at: epoch seconds or None.
+        data_class: its project's.
+        service_class: its project's, one of `routing.supply.CLASSES`.
+        weight: of its project, when scarce capacity is shared.
+    """
 
     id: int
     organisation: int
@@ -26,6 +35,8 @@ class KeyRow(msgspec.Struct, frozen=True):
     expires_at: float | None
     guards: tuple[GuardRow, ...]
     data_class: str = "internal"
+    service_class: str = "standard"
+    weight: int = 1
 
 
 class ProviderRow(msgspec.Struct, frozen=True):
@@ -35,6 +46,7 @@ class ProviderRow(msgspec.Struct, frozen=True):
         api_key_env: the environment variable that holds its key; a stored secret wins over it.
         organisation: whose it is; 0 is the operator.
         secret: its key, sealed by `identity.secrets`.
+        owner: the ultimate owner; of one that names none, itself.
     """
 
     id: int
@@ -44,6 +56,7 @@ class ProviderRow(msgspec.Struct, frozen=True):
     api_key_env: str | None
     organisation: int = 0
     secret: bytes | None = None
+    owner: str = ""
 
 
 class DeploymentRow(msgspec.Struct, frozen=True):
@@ -52,6 +65,11 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     Attributes:
         jurisdiction: where the data is processed: a country, ``EU``, ``local``, or empty when unknown.
         level: how they are protected there, one of `routing.ports.LEVELS`.
+        site: where its machines stand; empty: not known.
+        out: why it serves nothing now, such as a site that is out; empty: it serves.
+        concurrency: calls at once that it takes, whoever makes them; None: any number.
+        tokens_per_minute: the most that it takes; None: any number.
+        meter: what its calls draw; None: not known.
     """
 
     id: int
@@ -65,6 +83,15 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     cost: PriceList
     jurisdiction: str = ""
     level: str = "shared"
+    site: str = ""
+    out: str = ""
+    concurrency: int | None = None
+    tokens_per_minute: int | None = None
+    meter: Meter | None = None
+
+    def energy(self, usage: Usage) -> tuple[int, int]:
+        """Microwatt-hours and micrograms of CO2 of a call; nothing where it is not known."""
+        return (0, 0) if self.meter is None else self.meter.read(usage)
 
 
 class Offer(msgspec.Struct, frozen=True):

@@ -17,9 +17,10 @@ from rechenwerk.gateway.journey import Journey
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.limits import refuse_guard
 from rechenwerk.gateway.plans import Plan
+from rechenwerk.gateway.ports import Stored
 from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_step
 from rechenwerk.gateway.server import HttpRequest
-from rechenwerk.gateway.speech import error_of, forwarded, peek, refuse_body
+from rechenwerk.gateway.speech import error_of, forwarded, peek, refuse_body, service_class
 from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.trips import Trip, Trips
@@ -85,7 +86,13 @@ class Road:
         """Serve one call of an authenticated client."""
         call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint, http.body)
         call.forwarded = forwarded(http, endpoint)
-        stored = await self._answers.claim(http, call)
+        service = service_class(http, tenant.row.service_class)
+        stored: Stored | Refusal | None
+        if isinstance(service, Refusal):
+            stored = service
+        else:
+            call.service = service
+            stored = await self._answers.claim(http, call)
         if isinstance(stored, Refusal):
             self._refused(stored.code)
             http.connection.refuse(stored, self._journey.headers(call), error_of(endpoint, stored))

@@ -8,11 +8,13 @@ from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.server import HttpRequest
 from rechenwerk.gateway.ways import MESSAGES_IN
+from rechenwerk.routing.supply import CLASSES
 from rechenwerk.wire import anthropic, rerank, responses_out
 from rechenwerk.wire.openai import Endpoint, Request, read_request, refuse_value, unreadable
 from rechenwerk.wire.talk import UntranslatableError
 
 _MESSAGES = frozenset({"messages", "count_tokens"})
+_CLASS = b"x-rechenwerk-class"
 
 
 def peek(call: Call) -> Request | Refusal:
@@ -47,6 +49,33 @@ def forwarded(http: HttpRequest, endpoint: Endpoint) -> bytes:
     lines = b"anthropic-version: %s\r\n" % version
     beta = http.headers.get(b"anthropic-beta")
     return lines if beta is None else lines + b"anthropic-beta: %s\r\n" % beta
+
+
+def service_class(http: HttpRequest, own: str) -> str | Refusal:
+    """The service class of a call: its project's, or a lower one that the client asks for.
+
+    Args:
+        http: whose ``x-rechenwerk-class`` may ask for one.
+        own: of the project.
+    """
+    asked = http.headers.get(_CLASS)
+    if asked is None:
+        return own
+    wanted = asked.decode("ascii", "replace").strip().lower()
+    if wanted not in CLASSES:
+        return bad_request(
+            f"There is no service class {wanted[:40]!r}; {_CLASS.decode()} is one of {', '.join(CLASSES)}.",
+            _CLASS.decode(),
+        )
+    if CLASSES.index(wanted) < CLASSES.index(own):
+        return bad_request(
+            f"This project's calls are {own}; {_CLASS.decode()} can lower that, not raise it to {wanted}."
+            " Ask your operator for a higher one.",
+            _CLASS.decode(),
+            "class_not_allowed",
+            403,
+        )
+    return wanted
 
 
 def name_lines(endpoint: Endpoint | None, name: str) -> bytes:

@@ -60,7 +60,10 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
-    """How a call ended: settles its hold. Money in nano-units, times in microseconds."""
+    """How a call ended: settles its hold.
+
+    Money in nano-units, times in microseconds, energy in microwatt-hours, carbon dioxide in micrograms.
+    """
 
     hold: Hold
     deployment: int
@@ -77,6 +80,8 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     total_us: int
     decision: str
     transfers: tuple[Transfer, ...]
+    energy_uwh: int = 0
+    co2_ug: int = 0
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):

@@ -18,6 +18,7 @@ from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tenants import add_tenant_routes
 
 LARGEST_BODY = 4_000_000
@@ -110,6 +111,7 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_provider_routes(router)
+    add_site_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

@@ -13,6 +13,8 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.standing import ShownSite, Site
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -68,13 +70,20 @@ class GuardUse(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """A budget and cost centre inside an organisation."""
+    """A budget and cost centre inside an organisation.
+
+    Attributes:
+        service_class: of its work: critical, standard or batch.
+        weight: its share when scarce capacity is shared.
+    """
 
     id: int
     name: str
     created_at: datetime
     guards: tuple[GuardUse, ...]
     data_class: str
+    service_class: str = "standard"
+    weight: int = 1
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -154,6 +163,12 @@ class Tenants(Protocol):
         """From now on the project's data is of this class."""
         ...
 
+    async def serve_project(
+        self, organisation_id: int, project_id: int, service_class: str | None, weight: int | None
+    ) -> None:
+        """From now on the project's work is of this class, and of this weight; None leaves one as it is."""
+        ...
+
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
         ...
@@ -179,23 +194,33 @@ class Provider(msgspec.Struct, frozen=True):
     base_url: str = ""
     api_key_env: str | None = None
     active: bool = True
+    owner: str = ""
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """The terms under which deployments of a provider are paid."""
+    """The terms under which deployments of a provider are paid.
+
+    Attributes:
+        terms: whole; what stands beside them here is taken from them.
+    """
 
     name: str
     provider: str
     kind: str
+    terms: Terms
     active: bool = True
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A model at a provider.
+    """A model at a provider under a contract.
 
     Attributes:
         jurisdiction: where it processes data: a country, ``EU``, ``local``, or empty when unknown.
         level: how data is protected there, one of `routing.ports.LEVELS`.
+        site: where its machines stand, if they are known.
+        concurrency: calls at once that it takes; None: any number.
+        tokens_per_minute: the most that it takes; None: any number.
+        joules: bucket -> energy per unit of usage, decimal text; None: not known.
     """
 
     model: str
@@ -208,6 +233,10 @@ class Deployment(msgspec.Struct, frozen=True):
     active: bool = True
     jurisdiction: str = ""
     level: str = "shared"
+    site: str | None = None
+    concurrency: int | None = None
+    tokens_per_minute: int | None = None
+    joules: Mapping[str, str] | None = None
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -215,6 +244,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     model: str
     provider: str
+    contract: str
     currency: str
     rates: Mapping[str, str]
 
@@ -240,6 +270,8 @@ class Configured(msgspec.Struct, frozen=True):
     """An organisation's configuration: as it stands, or as a file wants it.
 
     Attributes:
+        used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
+        lines: name of a contract -> its line, of a file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -250,17 +282,20 @@ class Configured(msgspec.Struct, frozen=True):
     costs: tuple[Cost, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
+    sites: tuple[Site, ...] = ()
+    used: Mapping[str, tuple[datetime, datetime]] = {}
+    lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 
-Row = Provider | Contract | Deployment | Cost | Tariff | DataClassRow | str
+Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, contract, deployment, cost, tariff, data class or currency.
+        what: provider, site, contract, deployment, cost, tariff, data class or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
@@ -385,9 +420,26 @@ class Books(Protocol):
         ...
 
 
+class Sites(Protocol):
+    """Sites that are out, and back."""
+
+    async def sites(self, organisation_id: int) -> list[ShownSite]:
+        """Those that the organisation owns, by name."""
+        ...
+
+    async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
+        """Nothing there serves from now on; False when there is no such site."""
+        ...
+
+    async def bring_back(self, organisation_id: int, name: str) -> bool:
+        """It serves again; False when there is no such site."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
     tenants: Tenants
     configuration: Configuration
     books: Books
+    sites: Sites

@@ -23,6 +23,7 @@ from rechenwerk.office.ports import (
 )
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.sites import StoredSites
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
 
@@ -111,7 +112,8 @@ class StoredTenants:
     async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
         rows = await self._pool.fetch(
-            "select id, name, created_at, data_class from project where organisation_id = $1 order by name",
+            "select id, name, created_at, data_class, service_class, weight from project"
+            " where organisation_id = $1 order by name",
             organisation_id,
         )
         guards = await self._guards(organisation_id, windows)
@@ -144,6 +146,19 @@ class StoredTenants:
             organisation_id,
             project_id,
             data_class,
+        )
+
+    async def serve_project(
+        self, organisation_id: int, project_id: int, service_class: str | None, weight: int | None
+    ) -> None:
+        """From now on the project's work is of this class, and of this weight; None leaves one as it is."""
+        await self._pool.execute(
+            "update project set service_class = coalesce($3, service_class), weight = coalesce($4, weight)"
+            " where organisation_id = $1 and id = $2",
+            organisation_id,
+            project_id,
+            service_class,
+            weight,
         )
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
@@ -264,4 +279,4 @@ async def _guard(
 
 def open_desk(pool: asyncpg.Pool) -> Desk:
     """All storage of the office over one pool."""
-    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool))
+    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool), StoredSites(pool))

@@ -66,6 +66,8 @@ def post_row(p: Post) -> Row:
         p.total_us,
         p.decision,
         h.attempt_of,
+        p.energy_uwh,
+        p.co2_ug,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,38 +9,18 @@ from types import MappingProxyType
 
 import asyncpg
 
-from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, ProviderRow, Snapshot, Stored
+from rechenwerk.gateway.ports import KeyRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow
-from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.routing.ports import DataClass
+from rechenwerk.store.offers import DEPLOYMENTS, TARIFFS, offers_of
 
-_log = logging.getLogger("rechenwerk.snapshot")
 _KEYS = """
-    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class,
+    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class, p.service_class, p.weight,
            extract(epoch from k.expires_at)::float8 as expires
     from api_key k join project p on p.organisation_id = k.organisation_id and p.id = k.project_id
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
-_DEPLOYMENTS = """
-    select d.organisation_id, d.id, d.model, d.upstream, d.endpoints, d.context_tokens, d.max_output_tokens,
-           d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
-           coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
-           p.api_key_env, p.secret, d.jurisdiction, d.level, k.rates
-    from deployment d
-    join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
-    join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
-    join lateral (select rates from cost_price k where k.organisation_id = d.organisation_id
-                  and k.deployment_id = d.id and k.valid_from <= now()
-                  order by k.valid_from desc limit 1) k on true
-    where d.active order by d.id
-"""
-_TARIFFS = """
-    select distinct on (organisation_id, model) organisation_id, model, rates,
-           extract(epoch from valid_from)::bigint as since
-    from tariff where valid_from <= now() order by organisation_id, model, valid_from desc
-"""
 _CLASSES = "select organisation_id, name, jurisdictions, level from data_class where active"
 _KEEP_ANSWERS = "24 hours"
 _KEEP_TURNS = "30 days"
@@ -89,14 +67,14 @@ class PostgresSource:
             assert row is not None
             keys = await connection.fetch(_KEYS)
             guards = await connection.fetch(_GUARDS)
-            deployments = await connection.fetch(_DEPLOYMENTS)
-            tariffs = await connection.fetch(_TARIFFS)
+            deployments = await connection.fetch(DEPLOYMENTS)
+            tariffs = await connection.fetch(TARIFFS)
             classes = await connection.fetch(_CLASSES)
         return Snapshot(
             row["version"],
             row["currency"],
             _keys(keys, guards),
-            _offers(deployments, tariffs),
+            offers_of(deployments, tariffs),
             _classes(classes),
         )
 
@@ -222,51 +200,12 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 row["expires"],
                 (*of_key[row["id"]], *of_project[row["project_id"]]),
                 row["data_class"],
+                row["service_class"],
+                row["weight"],
             )
             for row in keys
         }
     )
-
-
-def _offers(
-    deployments: list[asyncpg.Record], tariffs: list[asyncpg.Record]
-) -> MappingProxyType[tuple[int, str], Offer]:
-    rows: dict[tuple[int, str], list[DeploymentRow]] = defaultdict(list)
-    for row in deployments:
-        cost = _prices(row["rates"], f"the cost of {row['model']!r}")
-        if cost is None:
-            continue
-        provider = ProviderRow(
-            row["provider_id"],
-            row["name"],
-            row["kind"],
-            row["base_url"],
-            row["api_key_env"],
-            row["organisation_id"],
-            row["secret"],
-        )
-        rows[row["organisation_id"], row["model"]].append(
-            DeploymentRow(
-                row["id"],
-                provider,
-                row["contract_id"],
-                row["contract_name"],
-                row["upstream"],
-                frozenset(row["endpoints"]),
-                row["context_tokens"],
-                row["max_output_tokens"],
-                cost,
-                row["jurisdiction"],
-                row["level"],
-            )
-        )
-    offers = {}
-    for row in tariffs:  # a model without a tariff is not sold
-        key = (row["organisation_id"], row["model"])
-        price = _prices(row["rates"], f"the tariff of {row['model']!r}")
-        if key in rows and price is not None:
-            offers[key] = Offer(row["model"], row["since"], price, tuple(rows[key]))
-    return MappingProxyType(offers)
 
 
 def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], DataClass]:
@@ -278,12 +217,3 @@ def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], Da
             for row in rows
         }
     )
-
-
-def _prices(rates: str, what: str) -> PriceList | None:
-    """One row's prices; a row that cannot be read must not stop everybody else's."""
-    try:
-        return price_list(json.loads(rates))
-    except (RechenwerkError, ValueError, TypeError, AttributeError) as error:
-        _log.error("%s cannot be read and is left out: %s", what, error)
-        return None
