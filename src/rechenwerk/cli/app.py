@@ -10,6 +10,7 @@ import typer
 
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.adviser import add_adviser
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
@@ -77,6 +78,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_utilisation(app)
     add_sites(app)
     add_chat(app)
+    add_adviser(app)
     return app
 
 
