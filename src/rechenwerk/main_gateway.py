@@ -29,9 +29,11 @@ from rechenwerk.base.errors import FencedError, RechenwerkError, SetupError
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.gateway.app import App
-from rechenwerk.gateway.call import Exit
+from rechenwerk.gateway.dispatch import Dispatch
+from rechenwerk.gateway.exits import Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
+from rechenwerk.gateway.lag import LoopLag
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.probes import Probes
@@ -44,6 +46,7 @@ from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.secrets import secret_box
 from rechenwerk.providers.transport import Limits
 from rechenwerk.store.book import PostgresBook
+from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
 
 _log = logging.getLogger("rechenwerk.main")
@@ -73,6 +76,7 @@ class Gateway:
         self.tenants: Tenants
         self.server: Server
         self.road: Road
+        self.lag: LoopLag
         self.source: PostgresSource
 
     async def start(self, host: str, port: int, *, shared: bool) -> int:
@@ -92,13 +96,16 @@ class Gateway:
         self.source = PostgresSource(pool, settings.database_url)
         fleet = Fleet(random.Random(), self._clock, settings.breaker_failures)  # noqa: S311 - jitter, no secret
         self.tenants = Tenants(self.source, self.leases, self.upstreams, fleet, self._clock)
+        dispatch = Dispatch(PostgresBoard(pool), fleet, self._clock, number)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
-        metrics = Metrics(self._gauges(), fleet.states)
+        self.lag = LoopLag()
+        metrics = Metrics(self._gauges(), fleet.states, self.lag)
         self.road = Road(
             self.tenants,
             self.leases,
             self.till,
-            Exit(self.till, self._clock, ids, metrics),
+            Exit(self.till, dispatch, self._clock, ids, metrics),
+            dispatch,
             fleet,
             Answers(self.source),
             Turns(self.source),
@@ -111,8 +118,12 @@ class Gateway:
         self.server = Server(app, settings, app.request_id, app.gate)
         await self.tenants.refresh()
         self.till.start()
+        self.lag.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(work) for work in (self.tenants.run(), self._beat(), probes.run())]
+        self._tasks = [
+            loop.create_task(work)
+            for work in (self.tenants.run(), self._beat(), probes.run(), dispatch.run())
+        ]
         return await self.server.listen(host, port, shared=shared)
 
     def _gauges(self) -> list[tuple[str, str, Callable[[], float]]]:
@@ -150,6 +161,7 @@ class Gateway:
             await asyncio.sleep(0.05)
         for task in self._tasks:
             task.cancel()
+        self.lag.stop()
         await self.till.close()
         self.upstreams.close()
         await self.source.close()

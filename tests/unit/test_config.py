@@ -7,6 +7,7 @@ from importlib import resources
 import msgspec
 import pytest
 
+from rechenwerk.contracts.terms import OnDemand
 from rechenwerk.office.config import MistakesError, diff, parse
 from rechenwerk.office.ports import (
     Change,
@@ -49,14 +50,15 @@ cost = { input = "0.15", output = "0.60" }
 model = "fake"
 price = { input = "0.18", output = "0.72" }
 """
+ON_DEMAND = OnDemand(name="upstream on demand", provider="upstream")
 EMPTY = Configured(currency="EUR")
 
 
 def test_a_good_file_is_read_whole() -> None:
-    assert parse(GOOD) == Configured(
+    assert msgspec.structs.replace(parse(GOOD), lines={}) == Configured(
         currency="EUR",
         providers=(Provider("upstream", "openai", "http://127.0.0.1:9100/v1", "UPSTREAM_KEY"),),
-        contracts=(Contract("upstream on demand", "upstream", "on-demand"),),
+        contracts=(Contract("upstream on demand", "upstream", "on-demand", ON_DEMAND),),
         deployments=(
             Deployment(
                 "fake", "upstream", "upstream on demand", "fake", ("chat", "completions"), 128_000, 4096

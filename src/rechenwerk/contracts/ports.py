@@ -43,7 +43,7 @@ STANDARD = "standard"
 """The service tier of a call that asks for none."""
 
 Energy: TypeAlias = Callable[[int], Decimal]
-"""Epoch seconds of an hour's start -> currency per kWh in that hour."""
+"""Epoch seconds of an hour's start -> currency per kWh of a machine in that hour, the site's PUE included."""
 
 
 class Chance(Protocol):
@@ -100,10 +100,12 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         hour: when it began.
         amount: nano-units of the contract's measure; below zero for a correction.
+        listed: the same at list rates, where that differs.
     """
 
     hour: int
     amount: int
+    listed: int | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +136,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         "energy",
         "spill",
         "balance",
+        "prepayment",
     ]
     quantity: Fraction
     unit: str

@@ -128,7 +128,8 @@ class FreeAllowance(_Terms, frozen=True):
 class Pricing(_Terms, frozen=True):
     """How use is priced, beginning with the list rates at the deployment.
 
-    First steps round, then the allowance is taken off, then tiers, factor and discount apply.
+    First steps round, then the allowance is taken off (in order of time, then of deployments, then of
+    buckets), then tiers, factor and discount apply.
 
     Attributes:
         discount: share off: ``"0.09"`` is nine per cent.
@@ -181,16 +182,17 @@ class Milestone(_Terms, frozen=True):
 
 
 class Block(_Terms, frozen=True):
-    """Provisioned units of one sort.
+    """Provisioned units of one sort and price.
 
     Attributes:
-        name: such as ``PTU`` or ``input``.
+        name: such as ``PTU`` or ``input``. Blocks of one name add up (some reserved, some by the hour); of
+            blocks with different names a call needs room in each (input and output units).
         units: how many were bought.
-        hold_fee: per unit and `per`, while it is not in use.
-        use_fee: per unit and hour, instead of `hold_fee`, while it is in use (needs `per` = hour); None: the
-            same.
-        per: what the fees are for.
-        throughput: weighted usage that one unit takes per minute; None: not told.
+        hold_fee: per unit and `per`, used or not.
+        use_fee: per unit and hour in use, on top of it; None: nothing.
+        per: what `hold_fee` is for.
+        throughput: what one unit takes per minute; None: not told.
+        measure: of `throughput`: weighted usage, or currency units at list rates.
         weights: what a unit of usage takes of the throughput (burndown rates); empty: every token weighs 1.
         least: the fewest units that can be bought.
         increment: units are bought in multiples of it.
@@ -202,6 +204,7 @@ class Block(_Terms, frozen=True):
     use_fee: Decimal | None = None
     per: Interval = "hour"
     throughput: Decimal | None = None
+    measure: Measure = "quantity"
     weights: dict[Bucket, Decimal] = {}
     least: Decimal = _NONE
     increment: Decimal = _ONE
@@ -333,7 +336,7 @@ class Provisioned(Common, frozen=True, kw_only=True, tag="provisioned"):
     """Capacity that is paid whether used or not.
 
     Attributes:
-        blocks: what was bought; where there are several (input and output units) a call needs room in each.
+        blocks: what was bought.
     """
 
     blocks: tuple[Block, ...]
@@ -350,7 +353,7 @@ class OwnHardware(Common, frozen=True, kw_only=True, tag="own-hardware"):
         site: name of the site whose energy it draws.
         idle_kw: power drawn when nothing runs.
         load_kw: power drawn at full throughput.
-        pue: power usage effectiveness: what the site draws per kW of the machine.
+        pue: power usage effectiveness, where the site does not say its own.
         throughput: weighted usage per minute at full load.
         weights: what a unit of usage takes of the throughput; empty: every token weighs 1.
     """
@@ -412,12 +415,14 @@ class Site(_Terms, frozen=True):
         name: unique in the installation.
         power_cap_kw: what the site may draw, cooling included; None: no cap.
         prices: currency per kWh: one, 24 by hour of the day or 168 by hour of the week from Monday; UTC.
+        pue: power usage effectiveness: what the site draws per kW of its machines.
         co2_grams: per kWh.
     """
 
     name: str
     prices: tuple[Decimal, ...]
     power_cap_kw: Decimal | None = None
+    pue: Decimal = _ONE
     co2_grams: Decimal = _NONE
 
 

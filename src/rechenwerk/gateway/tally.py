@@ -8,7 +8,7 @@ from rechenwerk.base.usage import BUCKETS
 from rechenwerk.routing.ports import Arrived, Report, Use
 from rechenwerk.routing.supply import Vector
 
-BUCKET = 300
+BUCKET = 60
 """Seconds of a bucket."""
 
 NONE: Vector = (0.0,) * len(BUCKETS)
@@ -22,13 +22,15 @@ class Stream:
     Attributes:
         name: tells the class: the same in every process.
         mean: usage of one call, of late.
+        demand: its id in the world that the desk knows; None until it does.
     """
 
-    __slots__ = ("calls", "mean", "name", "refused", "usage")
+    __slots__ = ("calls", "demand", "mean", "name", "refused", "usage")
 
     def __init__(self, name: str, mean: Vector) -> None:
         self.name = name
         self.mean = mean
+        self.demand: int | None = None
         self.calls = self.refused = 0.0
         self.usage = list(NONE)
 

@@ -9,23 +9,21 @@ from urllib.parse import urlsplit
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.prices import price_list
+from rechenwerk.office.contracts import CONTRACT_KINDS, check_contract, contract_of
 from rechenwerk.office.differ import diff
-from rechenwerk.office.ports import Configured, Contract, Cost, DataClassRow, Deployment, Provider, Tariff
+from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider, Tariff
 from rechenwerk.office.reader import (
     Mistake,
     MistakesError,
     Reader,
     check_name,
-    did_you_mean,
     items_of,
-    missing_fix,
     unique,
     written,
 )
 from rechenwerk.office.residency import ALLOWED, PLACES, place_fix
 from rechenwerk.office.sites import check_site, site_of
 from rechenwerk.office.tables import (
-    ContractTable,
     DataClassTable,
     DeploymentTable,
     ProviderTable,
@@ -33,12 +31,12 @@ from rechenwerk.office.tables import (
     TariffTable,
 )
 from rechenwerk.office.toml_lines import Path
+from rechenwerk.office.type_words import did_you_mean, missing_fix
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, LOCAL
 
 __all__ = ["CONTRACT_KINDS", "Mistake", "MistakesError", "diff", "parse"]
 
-CONTRACT_KINDS = ("on-demand",)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
@@ -59,7 +57,7 @@ def parse(text: str) -> Configured:
     currency = _currency(reader)
     providers = reader.tables("provider", ProviderTable)
     sites = reader.tables("site", SiteTable)
-    contracts = reader.tables("contract", ContractTable)
+    contracts = reader.tables_of("contract", CONTRACT_KINDS)
     deployments = reader.tables("deployment", DeploymentTable)
     tariffs = reader.tables("tariff", TariffTable)
     classes = reader.tables("data_class", DataClassTable)
@@ -75,7 +73,7 @@ def parse(text: str) -> Configured:
     for index, site in sites:
         check_site(reader, index, site)
     for index, contract in contracts:
-        _check_contract(reader, index, contract)
+        check_contract(reader, index, contract)
     for index, deployment in deployments:
         _check_deployment(reader, index, deployment)
     for index, tariff in tariffs:
@@ -94,7 +92,8 @@ def parse(text: str) -> Configured:
             for _, t in providers
         ),
         sites=tuple(site_of(t) for _, t in sites),
-        contracts=tuple(Contract(t.name, t.provider, t.kind) for _, t in contracts),
+        contracts=tuple(contract_of(t) for _, t in contracts),
+        lines={t.name: reader.line(("contract", index)) for index, t in contracts},
         deployments=tuple(
             _deployment(t, own=KINDS[kinds[t.provider]].own, site=where.get(t.site or "", ""))
             for _, t in deployments
@@ -178,18 +177,6 @@ def _address_problem(address: str) -> str:
     if parts.query or parts.fragment:
         return "has a ? or # part"
     return ""
-
-
-def _check_contract(reader: Reader, index: int, table: ContractTable) -> None:
-    at: Path = ("contract", index)
-    check_name(reader, (*at, "name"), table.name)
-    if table.kind not in CONTRACT_KINDS:
-        fix = did_you_mean(table.kind, CONTRACT_KINDS)
-        reader.wrong((*at, "kind"), f"unknown kind {table.kind!r} of a contract", fix)
-    known = written(reader, "provider", "name")
-    if table.provider not in known:
-        message = f"there is no provider {table.provider!r} in this file"
-        reader.wrong((*at, "provider"), message, did_you_mean(table.provider, known))
 
 
 def _check_deployment(reader: Reader, index: int, table: DeploymentTable) -> None:

@@ -15,9 +15,10 @@ from rechenwerk.office.ports import (
     Deployment,
     Provider,
     Row,
-    Site,
 )
 from rechenwerk.office.reader import Mistake, MistakesError
+from rechenwerk.office.rewriting import rewrites
+from rechenwerk.office.standing import Site
 
 _Standing = Provider | Site | Contract | Deployment | DataClassRow
 """Rows that are deactivated when they are gone from the file."""
@@ -30,7 +31,7 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
     harmless without a deployment. A changed rate is a new row.
 
     Raises:
-        MistakesError: the currency cannot change any more.
+        MistakesError: the currency cannot change any more, or a contract not like this.
     """
     changes: list[Change] = []
     if wanted.currency != current.currency:
@@ -39,6 +40,7 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
             message = f"the currency cannot change to {wanted.currency}: {current.currency_is_fixed}"
             raise MistakesError([Mistake(1, message, fix)])
         changes.append(Change("currency", wanted.currency, "change", current.currency, wanted.currency))
+    _check_booked(current, wanted)
     at = "{0.model} at {0.provider} under {0.contract}".format
     changes += _rows("provider", current.providers, wanted.providers, lambda row: str(row.name))
     changes += _rows("site", current.sites, wanted.sites, lambda row: str(row.name))
@@ -48,6 +50,20 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
     changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
     changes += _rows("data class", current.data_classes, wanted.data_classes, lambda row: str(row.name))
     return changes
+
+
+def _check_booked(current: Configured, wanted: Configured) -> None:
+    stand = {row.name: row for row in current.contracts}
+    mistakes = []
+    for row in wanted.contracts:
+        before, used = stand.get(row.name), current.used.get(row.name)
+        problem = rewrites(before, row, *used) if before is not None and used is not None else None
+        if problem is not None:
+            message, fix = problem
+            line = wanted.lines.get(row.name, 0)
+            mistakes.append(Mistake(line, f"contract {row.name!r}: {message}", fix))
+    if mistakes:
+        raise MistakesError(mistakes)
 
 
 def _rows(

@@ -13,6 +13,9 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.standing import ShownSite, Site
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -29,6 +32,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -68,13 +72,20 @@ class GuardUse(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """A budget and cost centre inside an organisation."""
+    """A budget and cost centre inside an organisation.
+
+    Attributes:
+        service_class: of its work: critical, standard or batch.
+        weight: its share when scarce capacity is shared.
+    """
 
     id: int
     name: str
     created_at: datetime
     guards: tuple[GuardUse, ...]
     data_class: str
+    service_class: str = "standard"
+    weight: int = 1
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -154,6 +165,12 @@ class Tenants(Protocol):
         """From now on the project's data is of this class."""
         ...
 
+    async def serve_project(
+        self, organisation_id: int, project_id: int, service_class: str | None, weight: int | None
+    ) -> None:
+        """From now on the project's work is of this class, and of this weight; None leaves one as it is."""
+        ...
+
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
         ...
@@ -182,32 +199,17 @@ class Provider(msgspec.Struct, frozen=True):
     owner: str = ""
 
 
-class Site(msgspec.Struct, frozen=True):
-    """A place with machines, and the electricity there. Numbers are decimal text.
+class Contract(msgspec.Struct, frozen=True):
+    """The terms under which deployments of a provider are paid.
 
     Attributes:
-        jurisdiction: as of a deployment.
-        power_cap_kw: the most that all machines there may draw together; None: no cap.
-        pue: power usage effectiveness: what the site draws over what the machines draw (ISO/IEC 30134-2).
-        co2_grams: per kWh of the electricity there.
-        prices: currency per kWh: one, 24 by hour of the day or 168 by hour of the week from Monday; UTC.
+        terms: whole; what stands beside them here is taken from them.
     """
-
-    name: str
-    jurisdiction: str
-    power_cap_kw: str | None
-    pue: str
-    co2_grams: str
-    prices: tuple[str, ...]
-    active: bool = True
-
-
-class Contract(msgspec.Struct, frozen=True):
-    """The terms under which deployments of a provider are paid."""
 
     name: str
     provider: str
     kind: str
+    terms: Terms
     active: bool = True
 
 
@@ -270,6 +272,8 @@ class Configured(msgspec.Struct, frozen=True):
     """An organisation's configuration: as it stands, or as a file wants it.
 
     Attributes:
+        used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
+        lines: name of a contract -> its line, of a file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -281,6 +285,8 @@ class Configured(msgspec.Struct, frozen=True):
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
+    used: Mapping[str, tuple[datetime, datetime]] = {}
+    lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 
@@ -416,9 +422,27 @@ class Books(Protocol):
         ...
 
 
+class Sites(Protocol):
+    """Sites that are out, and back."""
+
+    async def sites(self, organisation_id: int) -> list[ShownSite]:
+        """Those that the organisation owns, by name."""
+        ...
+
+    async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
+        """Nothing there serves from now on; False when there is no such site."""
+        ...
+
+    async def bring_back(self, organisation_id: int, name: str) -> bool:
+        """It serves again; False when there is no such site."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
     tenants: Tenants
     configuration: Configuration
     books: Books
+    sites: Sites
+    governance: Governance

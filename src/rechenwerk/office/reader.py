@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,15 +14,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.office.tables import ProviderTable
 from rechenwerk.office.toml_lines import Path, line_at, lines_of
-
-_EXPECTED: Mapping[str, str] = MappingProxyType(
-    {
-        "str": 'write it in quotes, such as "0.15"',
-        "int": "write a whole number without quotes",
-        "array": 'write a list, such as ["chat"]',
-        "object": 'write a table, such as { input = "0.15" }',
-    }
-)
+from rechenwerk.office.type_words import did_you_mean, explained, missing_fix
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -64,7 +56,7 @@ class Reader:
         self.mistakes: list[Mistake] = []
         self._lines = lines_of(text)
         try:
-            self.raw = tomllib.loads(text)
+            self.raw = tomllib.loads(text, parse_float=Decimal)  # never a binary fraction
         except tomllib.TOMLDecodeError as error:
             place = re.search(r"line (\d+)", str(error))
             line = int(place[1]) if place else text.count("\n") + 1
@@ -73,23 +65,47 @@ class Reader:
 
     def wrong(self, path: Path, message: str, fix: str) -> None:
         """Note a mistake at the line of a path."""
-        self.mistakes.append(Mistake(line_at(self._lines, path), message, fix))
+        self.mistakes.append(Mistake(self.line(path), message, fix))
+
+    def line(self, path: Path) -> int:
+        """Where something stands; 0 when that is not known."""
+        return line_at(self._lines, path)
 
     def tables(self, name: str, kind: type[T]) -> list[tuple[int, T]]:
         """All ``[[name]]`` that have the right fields with the right types."""
-        raw = self.raw.get(name, [])
-        if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
-            self.wrong((name,), f"{name} must be a list of tables", f"write [[{name}]]")
-            return []
         good = []
-        for index, item in enumerate(raw):
+        for index, item in enumerate(self._items(name)):
             table = self._table((name, index), item, kind)
             if table is not None:
                 good.append((index, table))
         return good
 
+    def tables_of(self, name: str, kinds: Mapping[str, type[T]]) -> list[tuple[int, T]]:
+        """The same where the field ``kind`` says which fields a table has."""
+        good = []
+        for index, item in enumerate(self._items(name)):
+            kind = item.get("kind")
+            if "kind" not in item:
+                self.wrong((name, index), f"[[{name}]] has no kind", f"choose from {', '.join(kinds)}")
+            elif not isinstance(kind, str) or kind not in kinds:
+                fix = did_you_mean(str(kind), kinds)
+                self.wrong((name, index, "kind"), f"unknown kind {kind!r} of a {name}", fix)
+            else:
+                table = self._table((name, index), item, kinds[kind])
+                if table is not None:
+                    good.append((index, table))
+        return good
+
+    def _items(self, name: str) -> list[dict[str, Any]]:
+        raw = self.raw.get(name, [])
+        if isinstance(raw, list) and all(isinstance(item, dict) for item in raw):
+            return raw
+        self.wrong((name,), f"{name} must be a list of tables", f"write [[{name}]]")
+        return []
+
     def _table(self, path: Path, item: dict[str, Any], kind: type[T]) -> T | None:
-        known = {field.name: field for field in msgspec.structs.fields(kind)}
+        known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        tag = {kind.__struct_config__.tag_field} - {None}
         if kind is ProviderTable and "api_key" in item:
             self.wrong(
                 (*path, "api_key"),
@@ -98,7 +114,7 @@ class Reader:
             )
         absent = [name for name, field in known.items() if field.required and name not in item]
         for key in item:
-            if key not in known and not (kind is ProviderTable and key == "api_key"):
+            if key not in {*known, *tag} and not (kind is ProviderTable and key == "api_key"):
                 message = f"unknown field {key!r} in [[{path[0]}]]"
                 self.wrong((*path, key), message, did_you_mean(key, known))
                 absent = [name for name in absent if name not in difflib.get_close_matches(key, absent, 1)]
@@ -107,44 +123,12 @@ class Reader:
         if any(field.required and name not in item for name, field in known.items()):
             return None
         try:  # without the strangers, so that all mistakes of a table are found at once
-            return msgspec.convert({key: value for key, value in item.items() if key in known}, kind)
+            good = {key: value for key, value in item.items() if key in known or key in tag}
+            return msgspec.convert(good, kind)
         except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at `$")
-            inner: tuple[str, ...] = tuple(re.findall(r"[^.\[\]`]+", place))
-            if place.endswith("[...]`"):  # msgspec does not say which value of a mapping is wrong
-                inner = (*inner, *_first_not_text(item.get(inner[0])))
-            kind_of = next((word for word in _EXPECTED if f"`{word}`, got" in message), "")
-            what = f"{'.'.join(inner)}: {message[:1].lower()}{message[1:]}"
-            self.wrong((*path, *inner), what, _EXPECTED.get(kind_of, "write what docs/configuration.md says"))
+            inner, what, fix = explained(error, kind, item)
+            self.wrong((*path, *inner), what, fix)
             return None
-
-
-def _first_not_text(mapping: object) -> tuple[str, ...]:
-    if isinstance(mapping, dict):
-        for key, value in mapping.items():
-            if not isinstance(value, str):
-                return (str(key),)
-    return ()
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """How to mend a word that is not known: the one that it looks like, else all of them."""
-    known = list(known)
-    near = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known) or 'none yet'}"
-
-
-def missing_fix(name: str) -> str:
-    """How to add a field that is missing."""
-    if name == "cost":
-        return 'add cost = { input = "0.15", output = "0.60" }; a free one says cost = { input = "0" }'
-    if name == "price":
-        return 'add price = { input = "0.18", output = "0.72" }; a free one says price = { input = "0" }'
-    if name == "joules":
-        return 'add joules = { input = "0.05", output = "1.5" }, or leave joules out'
-    if name == "jurisdictions":
-        return 'add jurisdictions = ["EU"]; any says jurisdictions = []'
-    return f"add {name} = …"
 
 
 def unique(reader: Reader, table: str, names: Sequence[tuple[int, str]]) -> None:

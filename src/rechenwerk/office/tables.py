@@ -33,14 +33,6 @@ class SiteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prices: str | tuple[str | HourTable, ...] = "0"
 
 
-class ContractTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[contract]]`` as written."""
-
-    name: str
-    provider: str
-    kind: str
-
-
 class DeploymentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A ``[[deployment]]`` as written."""
 

@@ -61,6 +61,8 @@ async def _project_view(realm: Realm, project: Project) -> bodies.ProjectView:
         name=project.name,
         organisation=realm.organisation,
         data_class=project.data_class,
+        service_class=project.service_class,
+        weight=project.weight,
         created_at=project.created_at,
         currency=await realm.desk.tenants.currency(),
         budgets=_budgets(project.guards),
@@ -134,6 +136,17 @@ async def set_data_class(realm: KeysRealm, name: Name, body: bodies.DataClassBod
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
     await realm.desk.tenants.classify_project(realm.organisation_id, project, body.data_class)
+    return await _shown_project(realm, project)
+
+
+async def set_service(realm: OperatorRealm, name: Name, body: bodies.ServiceBody) -> bodies.ProjectView:
+    """Say of which service class a project's work is, and its weight when scarce capacity is shared.
+
+    For the operator: capacity is shared between organisations too, and nobody gives priority to himself.
+    """
+    realm = await realm.enter(body.organisation)
+    project = await realm.project(name)
+    await realm.desk.tenants.serve_project(realm.organisation_id, project, body.service_class, body.weight)
     return await _shown_project(realm, project)
 
 
@@ -237,6 +250,7 @@ def add_tenant_routes(router: APIRouter) -> None:
     add("/projects/{name}/budget", set_budget, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/limits", set_limits, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/data-class", set_data_class, methods=["PUT"], tags=["projects"])
+    add("/projects/{name}/service", set_service, methods=["PUT"], tags=["projects"])
     add("/keys", list_keys, methods=["GET"], tags=["keys"])
     add("/keys", create_key, methods=["POST"], status_code=201, tags=["keys"])
     add("/keys/{key}/revoke", revoke_key, methods=["POST"], tags=["keys"])

@@ -22,9 +22,11 @@ from rechenwerk.office.ports import (
     Deployment,
     Provider,
     ShownProvider,
-    Site,
     Tariff,
 )
+from rechenwerk.office.standing import Site
+from rechenwerk.store.sites import SITE_COLUMNS, site_of
+from rechenwerk.store.terms import terms_of
 
 _LOCK = 0x5EC4E6  # any number; all installations use the same
 
@@ -34,14 +36,20 @@ Written = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow
 _PROVIDERS = (
     "select name, kind, base_url, api_key_env, active, owner from provider where organisation_id = $1"
 )
-_SITES = """
-select name, jurisdiction, power_cap_kw::text, pue::text, co2_grams::text, prices::text[], active
-from site where organisation_id = $1
-"""
+_SITES = f"select {SITE_COLUMNS} from site where organisation_id = $1"  # noqa: S608 - our own words
 _CONTRACTS = """
-select c.name, p.name as provider, c.kind, c.active from contract c
+select c.name, p.name as provider, c.kind, c.active, v.terms from contract c
 join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id
+left join lateral (select terms from contract_version v where v.organisation_id = c.organisation_id
+    and v.contract_id = c.id order by valid_from desc, recorded_at desc limit 1) v on true
 where c.organisation_id = $1
+"""
+# Calls under way count as well: they will be booked under the contract that they left under.
+_USED = """
+select c.name, min(x.at) as first, max(x.at) as last from contract c
+join (select contract_id, hour as at from position_draw union all select contract_id, started_at from hold) x
+    on x.contract_id = c.id
+where c.organisation_id = $1 group by c.name
 """
 _DEPLOYMENTS = """
 select d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints, d.context_tokens,
@@ -98,6 +106,17 @@ insert into contract (organisation_id, name, provider_id, kind, active)
 select $1, $2, p.id, $4, $5 from provider p where p.organisation_id = $1 and p.name = $3
 on conflict (organisation_id, name) do update set provider_id = excluded.provider_id,
     kind = excluded.kind, active = excluded.active
+"""
+# The first terms hold for ever back. Later ones hold from now on, or from the day that they say themselves:
+# what that may be, office/differ.py has checked.
+_WRITE_TERMS = """
+insert into contract_version (organisation_id, contract_id, valid_from, terms)
+select c.organisation_id, c.id, case
+        when not exists (select from contract_version v where v.organisation_id = c.organisation_id
+            and v.contract_id = c.id) and not exists (select from position_draw d where d.contract_id = c.id)
+            then '-infinity'
+        else coalesce($3::date::timestamp at time zone 'UTC', clock_timestamp()) end, $4
+from contract c where c.organisation_id = $1 and c.name = $2
 """
 _WRITE_DEPLOYMENT = """
 insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints,
@@ -189,11 +208,14 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
     return Configured(
         currency=currency,
         providers=tuple(Provider(**row) for row in await connection.fetch(_PROVIDERS, organisation_id)),
-        sites=tuple(
-            Site(**{**row, "prices": tuple(row["prices"])})
-            for row in await connection.fetch(_SITES, organisation_id)
+        sites=tuple([site_of(row) for row in await connection.fetch(_SITES, organisation_id)]),
+        contracts=tuple(
+            Contract(name, provider, kind, terms_of(terms, name, provider), active)
+            for name, provider, kind, active, terms in await connection.fetch(_CONTRACTS, organisation_id)
         ),
-        contracts=tuple(Contract(**row) for row in await connection.fetch(_CONTRACTS, organisation_id)),
+        used={
+            row["name"]: (row["first"], row["last"]) for row in await connection.fetch(_USED, organisation_id)
+        },
         deployments=tuple(
             Deployment(**{**row, "endpoints": tuple(row["endpoints"]), "joules": _joules(row["joules"])})
             for row in await connection.fetch(_DEPLOYMENTS, organisation_id)
@@ -229,6 +251,10 @@ async def _write(connection: Connection, organisation_id: int, change: Change) -
         return
     query, values = _statement(change.after)
     await connection.execute(query, organisation_id, *values)
+    before, after = change.before, change.after
+    if isinstance(after, Contract) and not (isinstance(before, Contract) and before.terms == after.terms):
+        since = after.terms.since
+        await connection.execute(_WRITE_TERMS, organisation_id, after.name, since, _text(after.terms))
 
 
 def _statement(row: Written) -> tuple[str, Sequence[object]]:

@@ -1,0 +1,42 @@
+"""Values that `office.ports` names: how sites stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A place with machines, and the electricity there. Numbers are decimal text.
+
+    Attributes:
+        jurisdiction: as of a deployment.
+        power_cap_kw: the most that all machines there may draw together; None: no cap.
+        pue: power usage effectiveness: what the site draws over what the machines draw (ISO/IEC 30134-2).
+        co2_grams: per kWh of the electricity there.
+        prices: currency per kWh: one, 24 by hour of the day or 168 by hour of the week from Monday; UTC.
+    """
+
+    name: str
+    jurisdiction: str
+    power_cap_kw: str | None
+    pue: str
+    co2_grams: str
+    prices: tuple[str, ...]
+    active: bool = True
+
+
+class ShownSite(msgspec.Struct, frozen=True):
+    """A site and whether it serves.
+
+    Attributes:
+        deployments: how many active ones stand there.
+        out_since: since when it is out; None: it serves.
+        out_reason: why, as somebody said.
+    """
+
+    site: Site
+    deployments: int
+    out_since: datetime | None
+    out_reason: str
