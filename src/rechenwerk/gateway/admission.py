@@ -19,15 +19,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-import msgspec
-
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import Refusal, unavailable
 from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
-from rechenwerk.routing.lines import Ask, PoolRow, Tally
+from rechenwerk.routing.lines import InUse, PoolRow, Tally
 from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Owner
+from rechenwerk.routing.room import Ask
 from rechenwerk.routing.waiting import Ticket, Waiting
 
 GONE = unavailable("The client was gone before there was room for its call.", "client_gone", 503, None)
@@ -74,26 +73,6 @@ class Granted:
 
 FREE = Granted(None, None)
 """Where nothing is limited: a place at every candidate, which nobody has to give back."""
-
-
-class InUse(msgspec.Struct, frozen=True, gc=False):
-    """How much of a pool an owner uses now.
-
-    Attributes:
-        pool: its name.
-        unit: ``calls`` or ``tokens`` (of the last minute).
-        owner: a service class, or an organisation that bought a lot.
-        nominal: what is kept for it.
-        used: by it.
-        waiting: its calls that wait.
-    """
-
-    pool: str
-    unit: str
-    owner: Owner
-    nominal: int
-    used: int
-    waiting: int
 
 
 class Admission:
@@ -197,11 +176,7 @@ class Admission:
 
     def in_use(self) -> list[InUse]:
         """Who uses how much of what, now."""
-        return [
-            InUse(pool.row.name, unit, owner, nominal, used, pool.lines[owner].count)
-            for pool in self._core.pools
-            for unit, owner, nominal, used in pool.use(self._now())
-        ]
+        return [one for pool in self._core.pools for one in pool.use(self._now())]
 
     def counted(self) -> dict[tuple[int, Owner], Tally]:
         """Tokens by pool and owner since this was asked last, for the report of utilisation."""
