@@ -2,8 +2,7 @@
 
 Amounts become floats here: nothing of it is booked. What an interval of a week or less takes is a cap of its
 own windows, full; what a longer one still has is one window from now to its end, so that every new set of
-offers says what is left. A cap has one vector of weights: where its supplies take different amounts of it, the
-largest counts for all, so that it holds.
+offers
 """
 
 from __future__ import annotations
