@@ -177,15 +177,22 @@ class Dispatch:
         """Report and follow for ever."""
         while True:
             try:
-                await self._board.report(self._process, self._tally.report(self._fleet.away()))
-                await self.follow()
+                await self.exchange()
             except Exception as error:  # whatever it is, calls go on by the plan that is there
                 _log.warning("the router cannot be heard: %s", error)
             await asyncio.sleep(_EVERY)
-            self._tally.turn(self._clock.now())
 
-    async def follow(self) -> None:
-        """Take up the newest plan."""
+    async def exchange(self) -> None:
+        """Say what was seen, and take up the newest plan.
+
+        Raises:
+            OSError: the database cannot be reached.
+        """
+        await self._board.report(self._process, self._tally.report(self._fleet.away()))
+        self._tally.turn(self._clock.now())
+        await self._follow()
+
+    async def _follow(self) -> None:
         found = await self._board.newest(self._number)
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""How things stand for the router's next solve: contracts, positions, what gateways saw, as one value. Pure."""
+"""How things stand for the next solve: contracts, positions and what was seen, as one value. Pure."""
 
 from __future__ import annotations
 
