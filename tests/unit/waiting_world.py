@@ -8,8 +8,9 @@ from collections.abc import Callable
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.fair import INPUT, OUTPUT
 from rechenwerk.routing.lines import Ask, Limit, PoolRow
+from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Lot
-from rechenwerk.routing.waiting import Full, Ticket, Waiting
+from rechenwerk.routing.waiting import Ticket, Waiting
 
 EVER = 1e9
 

@@ -184,13 +184,14 @@ class Recent:
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What a call has taken of a pool's limits, and as whom."""
+    """What a call has taken of a pool's limits, as whom, and out of whose lot if that is another's."""
 
     owner: Owner
     calls: Reserve | None
     minute: Minute | None
     second: Second | None
     tokens: int
+    lender: Owner | None
 
     def give(self, used: int | None) -> None:
         """The call has ended. `used`: its tokens, None when nobody knows better than was thought."""
@@ -198,6 +199,21 @@ class Held(msgspec.Struct, frozen=True):
             self.calls.give(self.owner, 1)
         if self.minute is not None and self.second is not None and used is not None:
             self.minute.correct(self.owner, self.second, used - self.tokens)
+
+
+class Tally:
+    """What was counted for an owner: tokens.
+
+    Attributes:
+        used: by its calls.
+        lent: out of its lot, used by others.
+        reclaimed: asked for by its calls that had to wait for what was lent.
+    """
+
+    __slots__ = ("lent", "reclaimed", "used")
+
+    def __init__(self) -> None:
+        self.used = self.lent = self.reclaimed = 0
 
 
 class Pool(Generic[T]):
@@ -212,6 +228,7 @@ class Pool(Generic[T]):
 
     def __init__(self, row: PoolRow, now: float) -> None:
         self.recent = Recent()
+        self._tallies: dict[Owner, Tally] = {}
         self.lines: dict[Owner, Line[T]] = {(name, 0): Line((name, 0), now) for name in CLASSES}
         self.waiting = 0
         self.row = row
@@ -301,15 +318,51 @@ class Pool(Generic[T]):
 
     def take(self, owner: Owner, needs: Sequence[int], now: float) -> Held:
         """A call has its place."""
-        calls = second = None
+        calls = second = lender = None
         tokens = 0
+        if self.kept:
+            unit, reserve = self._limits[-1]
+            lender = reserve.lender(owner, needs[-1])
         for (unit, reserve), need in zip(self._limits, needs, strict=True):
             if unit == "tokens" and self.minute is not None:
                 second, tokens = self.minute.take(owner, need, now), need
             else:
                 calls = reserve
                 reserve.take(owner, need)
-        return Held(owner, calls, self.minute, second, tokens)
+        return Held(owner, calls, self.minute, second, tokens, lender)
+
+    # -- for the report of utilisation ------------------------------------------------------------
+
+    def use(self, now: float) -> list[tuple[Limited, Owner, int, int]]:
+        """What each owner has and uses, by unit."""
+        if self.minute is not None:
+            self.minute.pass_by(now)
+        found: list[tuple[Limited, Owner, int, int]] = []
+        for unit, reserve in self._limits:
+            nominal = {lot.owner: lot.nominal for lot in reserve.lots}
+            found += [(unit, owner, nominal.get(owner, 0), reserve.used(owner)) for owner in self.lines]
+        return found
+
+    def ended(self, held: Held, tokens: int) -> None:
+        """A call used so many tokens."""
+        self._tally(held.owner).used += tokens
+        if held.lender is not None:
+            self._tally(held.lender).lent += tokens
+
+    def called_back(self, ask: Ask) -> None:
+        """A call waits for what its owner has lent."""
+        for owner in self.owners(ask):
+            if any(reserve.has_lot(owner) for _, reserve in self._limits):
+                self._tally(owner).reclaimed += ask.input + ask.output
+                break
+
+    def counted(self) -> dict[Owner, Tally]:
+        """What was counted for each owner since this was asked last."""
+        found, self._tallies = self._tallies, {}
+        return found
+
+    def _tally(self, owner: Owner) -> Tally:
+        return self._tallies.setdefault(owner, Tally())
 
     # -- how long it takes ------------------------------------------------------------------------
 

@@ -17,41 +17,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from math import ceil
 from typing import Literal
-
-import msgspec
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.fair import OUTPUT, Flow, Shares, service
 from rechenwerk.routing.lines import Ask, Held, Limited, Line, Pool, PoolRow
-
-_LONGEST_RETRY = 600.0
-"""Seconds; who is asked to come back in more than that is told to come in so many."""
-
-
-_ROUNDS = 3
-
-
-class Full(msgspec.Struct, frozen=True, gc=False):
-    """There is no place in time.
-
-    Attributes:
-        retry_after: whole seconds after which there should be; None when there never will be: all capacity
-            is kept for others.
-        ahead: calls that would be served before.
-    """
-
-    retry_after: int | None
-    ahead: int
-
-
-class _Wait(msgspec.Struct, frozen=True):
-    """A call's place in one line."""
-
-    pool: Pool[Ticket]
-    line: Line[Ticket]
-    flow: Flow[Ticket]
+from rechenwerk.routing.outlook import Full, Outlook, Wait
 
 
 class Ticket:
@@ -97,7 +68,7 @@ class Ticket:
         self.index = -1
         self.full: Full | None = None
         self.told: Callable[[], None] | None = None
-        self.waits: tuple[_Wait, ...] = ()
+        self.waits: tuple[Wait[Ticket], ...] = ()
         self.load = 1.0
         self.patience = 0.0
         self.pool: Pool[Ticket] | None = None
@@ -181,17 +152,19 @@ class Waiting:
         pools = {self._of[one].row.id: self._of[one] for one in candidates}
         if not any(pool.able(ask) for pool in pools.values()):
             return Full(None, 0)
-        kept = any(_within(pool, ask) for pool in pools.values())
+        kept = [pool for pool in pools.values() if _within(pool, ask)]
         ticket.since = now
         self._join(ticket, now)
         for pool in pools.values():
             self._serve(pool, now)
         if ticket.state == "placed":
             return ticket
+        for pool in kept:
+            pool.called_back(ask)
         if not kept:
-            ahead, wait = self._outlook(ticket, patience, now)
-            if wait > patience:
-                full = self._promised(ticket, ahead, wait, patience, now)
+            outlook = self._outlook(ticket, now)
+            if not outlook.surely_within(patience) and outlook.ahead()[1] > patience:
+                full = outlook.refuse(patience)
                 ticket.state = "over"
                 self._leave(ticket, now)
                 return full
@@ -200,13 +173,17 @@ class Waiting:
         return ticket
 
     def leave(self, ticket: Ticket, now: float) -> None:
-        """The client is gone, or was served by other means: whatever the ticket has becomes free."""
+        """The client is gone before its call has left: whatever the ticket has becomes free."""
         if ticket.state == "waiting":
             ticket.state = "over"
             for pool in self._leave(ticket, now):
                 self._serve(pool, now)
-        else:
-            self.end(ticket, None, now)
+        elif ticket.pool is not None:
+            pool, ticket.pool = ticket.pool, None
+            ticket.state = "over"
+            ticket.shares.end(ticket.flow, -ticket.charged)
+            ticket.held.give(0)
+            self._serve(pool, now)
 
     def wrote(self, ticket: Ticket, tokens: int) -> None:
         """A running call has put out so many more tokens."""
@@ -231,6 +208,7 @@ class Waiting:
         ticket.held.give(None if usage is None else usage.tokens)
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
+            pool.ended(ticket.held, usage.tokens)
         self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:
@@ -257,6 +235,14 @@ class Waiting:
             self._serve(pool, now)
         return True
 
+    def dismiss(self, now: float) -> None:
+        """Nobody waits any longer: this process is about to end. They are told without a `Full`."""
+        for _, _, ticket in self._deadlines:
+            if ticket.state == "waiting":
+                self._leave(ticket, now)
+                self._tell(ticket, "over")
+        self._deadlines = []
+
     def tick(self, now: float) -> None:
         """Time has passed: tokens of a minute ago are free again, and deadlines have come."""
         for pool in self._pools.values():
@@ -266,8 +252,7 @@ class Waiting:
         while heap and (heap[0][0] <= now or heap[0][2].state != "waiting"):
             _, _, ticket = heapq.heappop(heap)
             if ticket.state == "waiting":
-                ahead, wait = self._outlook(ticket, 0.0, now)
-                ticket.full = self._promised(ticket, ahead, wait, ticket.patience, now)
+                ticket.full = self._outlook(ticket, now).refuse(ticket.patience)
                 pools = self._leave(ticket, now)
                 self._tell(ticket, "over")
                 for pool in pools:
@@ -332,7 +317,7 @@ class Waiting:
                 line = pool.lines[owner]
                 flow = line.shares.flow(ask.project, ask.weight, now)
                 line.join(flow, ticket, ticket.load, now)
-                waits.append(_Wait(pool, line, flow))
+                waits.append(Wait(pool, line, flow))
         ticket.waits = tuple(waits)
         ticket.state = "waiting"
         self.waiting += 1
@@ -383,55 +368,9 @@ class Waiting:
         self._serial += 1
         heapq.heappush(self._deadlines, (deadline, self._serial, ticket))
 
-    def _outlook(self, ticket: Ticket, enough: float, now: float) -> tuple[float, float]:
-        """Calls before the last one of a waiting call's project, without itself, and their seconds.
-
-        Over several pools the rates add up. Where it is half of `enough` with all that wait now, it is not
-        looked at closer; else those who will come before it is served count, too: found in a few rounds.
-        """
-        load, each = ticket.load, ticket.ask.cost
+    def _outlook(self, ticket: Ticket, now: float) -> Outlook[Ticket]:
         waits = [wait for wait in ticket.waits if wait.line.owner == (ticket.ask.service, 0)]
-        ahead = [max(0.0, wait.line.load - load) for wait in waits]
-        seconds = self._wait_of(ticket, ahead, waits, now)
-        if 2 * seconds <= enough:
-            return sum(ahead), seconds
-        seconds = 0.0
-        for _ in range(_ROUNDS):
-            ahead = [
-                wait.line.ahead(
-                    wait.flow, max(0.0, wait.flow.load - load), wait.pool.recent.cost or each, seconds, now
-                )
-                for wait in waits
-            ]
-            seconds = self._wait_of(ticket, ahead, waits, now)
-        return sum(ahead), seconds
-
-    def _wait_of(self, ticket: Ticket, ahead: Sequence[float], waits: Sequence[_Wait], now: float) -> float:
-        total = rate = 0.0
-        for before, wait in zip(ahead, waits, strict=True):
-            calls = before + ticket.load
-            seconds = wait.pool.seconds(wait.line, calls, ticket.ask, now)
-            if seconds <= 0:
-                return 0.0
-            total += calls
-            rate += calls / seconds
-        return total / rate if rate > 0 else 0.0
-
-    def _promised(self, ticket: Ticket, ahead: float, wait: float, patience: float, now: float) -> Full:
-        """The refusal of a call, and when to come back: so that half of its patience is left to wait in line.
-
-        Those of a project who are refused one after the other are asked to come one after the other, as fast
-        as its share becomes free; together they would only be refused once more.
-        """
-        flows = [wait.flow for wait in ticket.waits if wait.line.owner == (ticket.ask.service, 0)]
-        own = sum(flow.load for flow in flows)
-        if wait <= 0:  # nothing has become free in all that time
-            wait = patience
-        at = max(now + wait, *(flow.promised for flow in flows))
-        for flow in flows:
-            flow.promised = min(at + wait / max(1.0, own), now + _LONGEST_RETRY)
-        seconds = min(at - now - patience / 2, _LONGEST_RETRY)
-        return Full(max(1, ceil(seconds)), ceil(ahead))
+        return Outlook(waits, ticket.load, ticket.ask, now)
 
 
 def _within(pool: Pool[Ticket], ask: Ask) -> bool:
