@@ -13,6 +13,7 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.configuration import add_configuration
+from rechenwerk.cli.contracts import add_contracts
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.service import add_service
 from rechenwerk.cli.sites import add_sites
@@ -67,6 +68,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_tenants(app)
     add_books(app)
     add_configuration(app)
+    add_contracts(app)
     add_sites(app)
     add_chat(app)
     return app

@@ -17,6 +17,7 @@ from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.ports import Change, Configured, Desk
+from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
 from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tenants import add_tenant_routes
@@ -112,6 +113,7 @@ def create_app(
     add_book_routes(router)
     add_provider_routes(router)
     add_site_routes(router)
+    add_position_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

@@ -23,6 +23,7 @@ from rechenwerk.office.ports import (
 )
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -279,4 +280,10 @@ async def _guard(
 
 def open_desk(pool: asyncpg.Pool) -> Desk:
     """All storage of the office over one pool."""
-    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool), StoredSites(pool))
+    return Desk(
+        StoredTenants(pool),
+        StoredConfiguration(pool),
+        StoredBooks(pool),
+        StoredSites(pool),
+        StoredPositions(pool),
+    )
