@@ -8,7 +8,7 @@ from rechenwerk.base.usage import BUCKETS
 from rechenwerk.routing.ports import Arrived, Report, Use
 from rechenwerk.routing.supply import Vector
 
-BUCKET = 300
+BUCKET = 60
 """Seconds of a bucket."""
 
 NONE: Vector = (0.0,) * len(BUCKETS)

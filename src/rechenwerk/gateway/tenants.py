@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.gateway.fleet import Fleet
+from rechenwerk.gateway.groups import NO_SUPPLIES, supplies_of
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.plans import Plan, able, make_plan
 from rechenwerk.gateway.ports import KeyRow, Offer, Snapshot, Source
@@ -60,6 +61,7 @@ class Tenants:
         self._changed = asyncio.Event()
         self._tenants: dict[bytes, Tenant] = {}
         self._plans: dict[tuple[int, str, str, str], Plan] = {}
+        self._supplies = NO_SUPPLIES
         self.snapshot: Snapshot | None = None
         self.confirmed_at = 0.0
 
@@ -95,7 +97,7 @@ class Tenants:
         if not able(offer, endpoint):
             return offer
         permitted = snapshot.data_class(organisation, data_class)
-        plan = make_plan(offer, endpoint, permitted, self._upstreams, self._fleet)
+        plan = make_plan(offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies)
         self._plans[organisation, model, endpoint, data_class] = plan
         return plan
 
@@ -131,6 +133,7 @@ class Tenants:
         self.confirmed_at = self._clock.monotonic()
         self._tenants = {}
         self._plans = {}
+        self._supplies = supplies_of(snapshot.offers.values(), snapshot.contracts)
         rows = {guard.id: guard for key in snapshot.keys.values() for guard in key.guards}
         self._leases.keep_only(rows)
         for row in rows.values():

@@ -15,6 +15,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.ports import HourDraw
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import ShownSite, Site, StoredContract
 
 OPERATOR = 0
@@ -32,6 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -457,3 +459,4 @@ class Desk(msgspec.Struct, frozen=True):
     books: Books
     sites: Sites
     positions: Positions
+    governance: Governance

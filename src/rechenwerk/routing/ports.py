@@ -104,10 +104,11 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
-    """A plan as it was published: its number, and the bytes of a `plan.Plan`."""
+    """A plan as it was published: its number, the bytes of a `plan.Plan`, and how many gateways share it."""
 
     number: int
     plan: bytes
+    gateways: int = 1
 
 
 class Board(Protocol):

@@ -48,9 +48,10 @@ left join account c on c.id = t.credit and c.organisation_id = t.organisation_id
 where t.organisation_id = $1 and (d.id is null or c.id is null)
 """
 _HAS_CALL = """
-select t.call_id as subject, 'without a call' as is, 'part of a call of its organisation' as should
+select t.call_id as subject, 'without a call or a fee' as is, 'part of one of its organisation' as should
 from transfer t left join call c on c.id = t.call_id and c.organisation_id = t.organisation_id
-where t.organisation_id = $1 and c.id is null
+left join fee f on f.id = t.call_id and f.organisation_id = t.organisation_id
+where t.organisation_id = $1 and c.id is null and f.id is null
 """
 
 
@@ -192,7 +193,7 @@ where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
-    Proof("every transfer belongs to a call", "call", _HAS_CALL, _TRANSFERS),
+    Proof("every transfer belongs to a call or a fee", "call", _HAS_CALL, _TRANSFERS),
     Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
     Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),
     Proof("void calls have no transfers", "call", _VOID, _CALLS),

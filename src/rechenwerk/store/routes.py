@@ -66,9 +66,11 @@ class PostgresBoard:
         """See `routing.ports.Board`."""
         async with self._reaching() as pool:
             row = await pool.fetchrow(
-                "select id, plan from route_plan where id > $1 order by id desc limit 1", after
+                "select id, plan, (select count(*) from process where ended_at is null) as gateways"
+                " from route_plan where id > $1 order by id desc limit 1",
+                after,
             )
-        return None if row is None else Published(row["id"], row["plan"])
+        return None if row is None else Published(row["id"], row["plan"], row["gateways"])
 
     async def publish(self, plan: bytes) -> int:
         """See `routing.ports.Board`."""
