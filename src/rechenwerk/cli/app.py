@@ -14,6 +14,7 @@ from rechenwerk.cli.books import add_books
 from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.remote import Remote
+from rechenwerk.cli.routing import add_routing
 from rechenwerk.cli.service import add_service
 from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tenants import add_tenants
@@ -68,6 +69,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_books(app)
     add_configuration(app)
     add_sites(app)
+    add_routing(app)
     add_chat(app)
     return app
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -86,7 +85,7 @@ def parse_portfolio(text: str) -> Portfolio:
         raise MistakesError(reader.mistakes)
     assert simulation is not None
     tried = tuple(_deployment(one, sites) for _, one in deployments)
-    return Portfolio(tuple(one for _, one in contracts), tried, MappingProxyType(classes), simulation)
+    return Portfolio(tuple(one for _, one in contracts), tried, classes, simulation)
 
 
 def _deployment(table: TriedTable, sites: Mapping[str, str]) -> Deployment:
