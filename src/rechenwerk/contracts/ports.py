@@ -43,7 +43,7 @@ STANDARD = "standard"
 """The service tier of a call that asks for none."""
 
 Energy: TypeAlias = Callable[[int], Decimal]
-"""Epoch seconds of an hour's start -> currency per kWh in that hour."""
+"""Epoch seconds of an hour's start -> currency per kWh of a machine in that hour, the site's PUE included."""
 
 
 class Chance(Protocol):
