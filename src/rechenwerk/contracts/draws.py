@@ -4,37 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
-
-from rechenwerk.base.usage import Usage
-from rechenwerk.contracts.ports import Drawn
+from rechenwerk.base.money import NANO
+from rechenwerk.contracts.ports import Drawn, HourDraw, Version
 from rechenwerk.contracts.position import takes
-from rechenwerk.contracts.terms import Contract
-
-
-class HourDraw(msgspec.Struct, frozen=True, gc=False):
-    """Calls under one contract that began in the same hour.
-
-    Attributes:
-        contract: name of the one that they were booked under.
-        hour: when it began, epoch seconds.
-        usage: of all of them together.
-        cost: nano-units that were booked for them.
-        listed: the same at list rates.
-    """
-
-    contract: str
-    hour: int
-    usage: Usage
-    cost: int
-    listed: int
-
-
-class Version(msgspec.Struct, frozen=True):
-    """Terms and the moment (epoch seconds) from which they hold."""
-
-    since: float
-    terms: Contract
+from rechenwerk.contracts.terms import Cap, Contract
+from rechenwerk.contracts.weights import counts, dot, weights
 
 
 def version_at(versions: Sequence[Version], moment: float) -> Contract:
@@ -80,3 +54,14 @@ def drawn_all(contracts: Mapping[str, Sequence[Version]], draws: Sequence[HourDr
         own = [draw for other in {name, *covered} for draw in by_contract.get(other, ())]
         found[name] = drawn(versions, own)
     return found
+
+
+def cap_drawn(contract: Contract, cap: Cap, draws: Iterable[HourDraw]) -> Drawn:
+    """What calls of a contract drew from one of its caps, which is not one by the minute."""
+    weigh = weights(cap.weights)
+    hours: dict[int, int] = {}
+    for draw in draws:
+        if draw.contract == contract.name:
+            taken = draw.cost if cap.measure == "spend" else round(dot(weigh, counts(draw.usage)) * NANO)
+            hours[draw.hour] = hours.get(draw.hour, 0) + taken
+    return Drawn(hours)

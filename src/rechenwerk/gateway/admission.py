@@ -23,9 +23,9 @@ from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import Refusal, unavailable
 from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
-from rechenwerk.routing.lines import InUse, PoolRow, Tally
+from rechenwerk.contracts.lots import SERVICES, PoolUse
+from rechenwerk.routing.lines import InUse, PoolRow
 from rechenwerk.routing.outlook import Full
-from rechenwerk.routing.reserve import Owner
 from rechenwerk.routing.room import Ask
 from rechenwerk.routing.waiting import Ticket, Waiting
 
@@ -84,6 +84,7 @@ class Admission:
     """
 
     def __init__(self, clock: Clock, settings: Settings) -> None:
+        self._clock = clock
         self._now = clock.monotonic
         self._patience = {
             "critical": settings.queue_deadline,
@@ -178,13 +179,16 @@ class Admission:
         """Who uses how much of what, now."""
         return [one for pool in self._core.pools for one in pool.use(self._now())]
 
-    def counted(self) -> dict[tuple[int, Owner], Tally]:
-        """Tokens by pool and owner since this was asked last, for the report of utilisation."""
-        return {
-            (pool.row.id, owner): tally
+    def uses(self) -> tuple[PoolUse, ...]:
+        """What was counted in governed pools since this was asked last, for the report of utilisation."""
+        day = int(self._clock.now() // 86_400)
+        return tuple(
+            PoolUse(pool.row.id, day, service, tally.used, tally.lent, tally.reclaimed)
             for pool in self._core.pools
-            for owner, tally in pool.counted().items()
-        }
+            if pool.row.id > 0
+            for service in SERVICES
+            if (tally := pool.counted(service)) is not None
+        )
 
     # -- waiting ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import msgspec
 from rechenwerk.contracts.lots import PoolLots
 from rechenwerk.gateway.ports import DeploymentRow
 from rechenwerk.routing.lines import PoolRow
-from rechenwerk.routing.reserve import Lot, Owner, gathered
+from rechenwerk.routing.reserve import Lot, gathered
 from rechenwerk.routing.room import Limit
 
 
@@ -33,7 +33,7 @@ def pool_rows(
         mine = tuple(one for one in pool.deployments if one in limits)
         if mine:
             own = tuple((one, limits.pop(one)) for one in mine)
-            lots = _fitted(pool.capacity, _lots(pool.at(now)))
+            lots = _fitted(pool.capacity, _lots(pool, now))
             whole = Limit("tokens", pool.capacity, lots)
             rows.append(PoolRow(pool.id, pool.name, mine, (whole,), tuple(pair for pair in own if pair[1])))
     names = {one.id: one.upstream for one in deployments}
@@ -50,24 +50,11 @@ def _limits(deployment: DeploymentRow) -> tuple[Limit, ...]:
     return tuple(found)
 
 
-def _lots(pool: PoolLots) -> list[Lot]:
-    """Lots of classes and buyers, with emergency draws: what is drawn is the drawer's while it lasts."""
-    lots: dict[Owner, Lot] = {
-        lot.owner: lot
-        for lot in gathered(
-            Lot(one.service, one.organisation, one.nominal, one.lendable, one.reclaim) for one in pool.lots
-        )
-    }
-    drawn = []
-    for draw in pool.draws:
-        lot = lots.get((draw.taken_from, 0))
-        if lot is not None:
-            amount = min(draw.amount, lot.nominal)
-            nominal = lot.nominal - amount
-            lendable = min(lot.lendable, nominal)
-            lots[lot.owner] = msgspec.structs.replace(lot, nominal=nominal, lendable=lendable)
-            drawn.append(Lot(draw.given_to, draw.organisation, amount, amount, lot.reclaim))
-    return [*lots.values(), *drawn]
+def _lots(pool: PoolLots, now: float) -> list[Lot]:
+    return [
+        Lot(one.service, one.organisation, one.nominal, one.lendable, one.reclaim)
+        for one in pool.drawn(now)
+    ]
 
 
 def _fitted(capacity: int, lots: Iterable[Lot]) -> tuple[Lot, ...]:

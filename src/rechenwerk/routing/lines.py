@@ -160,7 +160,7 @@ class Recent:
 
 
 class Tally:
-    """What was counted for an owner: tokens.
+    """What was counted for a class: tokens.
 
     Attributes:
         used: by its calls.
@@ -214,7 +214,7 @@ class Pool(Generic[T]):
         self.room = Room(())
         self.own: dict[int, Room] = {}
         self._lines: dict[tuple[Owner, str], Line[T]] = {}
-        self._tallies: dict[Owner, Tally] = {}
+        self._tallies: dict[str, Tally] = {}
         self.reform(row, now)
 
     def reform(self, row: PoolRow, now: float) -> None:
@@ -331,23 +331,22 @@ class Pool(Generic[T]):
                 )
         return found
 
-    def ended(self, held: Held, tokens: int) -> None:
+    def ended(self, service: str, held: Held, tokens: int) -> None:
         """A call used so many tokens."""
-        self._tally(held.owner).used += tokens
-        if held.lender is not None:
-            self._tally(held.lender).lent += tokens
+        self._tally(service).used += tokens
+        if held.lender is not None and not held.lender[1]:
+            self._tally(held.lender[0]).lent += tokens
 
     def called_back(self, ask: Ask) -> None:
         """A call waits for what its owner has lent."""
-        self._tally(self.lines(ask)[0].owner).reclaimed += ask.input + ask.output
+        self._tally(ask.service).reclaimed += ask.input + ask.output
 
-    def counted(self) -> dict[Owner, Tally]:
-        """What was counted for each owner since this was asked last."""
-        found, self._tallies = self._tallies, {}
-        return found
+    def counted(self, service: str) -> Tally | None:
+        """What was counted for a class since this was asked last."""
+        return self._tallies.pop(service, None)
 
-    def _tally(self, owner: Owner) -> Tally:
-        return self._tallies.setdefault(owner, Tally())
+    def _tally(self, service: str) -> Tally:
+        return self._tallies.setdefault(service, Tally())
 
     # -- how long it takes ------------------------------------------------------------------------
 
