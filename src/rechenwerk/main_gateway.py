@@ -77,6 +77,7 @@ class Gateway:
         self.server: Server
         self.road: Road
         self.lag: LoopLag
+        self.dispatch: Dispatch
         self.source: PostgresSource
 
     async def start(self, host: str, port: int, *, shared: bool) -> int:
@@ -96,7 +97,7 @@ class Gateway:
         self.source = PostgresSource(pool, settings.database_url)
         fleet = Fleet(random.Random(), self._clock, settings.breaker_failures)  # noqa: S311 - jitter, no secret
         self.tenants = Tenants(self.source, self.leases, self.upstreams, fleet, self._clock)
-        dispatch = Dispatch(PostgresBoard(pool), fleet, self._clock, number)
+        self.dispatch = dispatch = Dispatch(PostgresBoard(pool), fleet, self._clock, number)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
         self.lag = LoopLag()
         metrics = Metrics(self._gauges(), fleet.states, self.lag)

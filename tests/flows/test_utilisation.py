@@ -31,27 +31,31 @@ def report(hall: Hall, days: int = 1) -> Any:
 
 
 def test_a_day_is_told_in_sums(hall: Hall, bookkeeper: Bookkeeper) -> None:
-    for _ in range(4):
-        bookkeeper.post(bookkeeper.hold("default", 10), "posted", 1, 1)
+    hall.office.sql("update project set service_class = 'critical' where name = 'default'")
+    hall.office.ok("POST", "/organisations", json={"name": "north"})
+    hall.office.ok("POST", "/projects", json={"name": "default", "organisation": "north"})
+    body = {"period": "month", "amount": "7", "organisation": "north"}
+    hall.office.ok("PUT", "/projects/default/budget", json=body)
+    hall.person("app", "inference", organisation="north")
+    for whose in ("default", "default", "north", "default"):
+        bookkeeper.post(bookkeeper.hold(whose, 10), "posted", 1, 1)
     today = day_of(hall.office.clock.at)
     uses = (
-        PoolUse(1, today, "critical", 40, 15, 5),
-        PoolUse(1, today, "batch", 20, 0, 0),
-        PoolUse(1, today, "critical", 10, 0, 0),
-        PoolUse(1, today - 1, "critical", 7, 0, 0),
+        PoolUse(1, today, "critical", 10, 3),
+        PoolUse(1, today, "critical", 5, 2),
+        PoolUse(1, today, "batch", 0, 0),
+        PoolUse(1, today - 1, "critical", 7, 0),
     )
     lots = StoredLots(hall.office.pool)
     hall.office.runner.run(lots.note_use(uses))
-    hall.office.runner.run(lots.note_use((PoolUse(1, today, "batch", 5, 0, 1),)))
+    hall.office.runner.run(lots.note_use((PoolUse(1, today, "critical", 4, 1),)))
     (day,) = report(hall)
     assert day == {
         "pool": "main",
         "day": hall.date(0),
         "capacity": 48_000,
-        "booked": 120,
-        "used": {"critical": 50, "standard": 0, "batch": 25},
-        "unattributed": 45,
-        "lent": 15,
+        "used": {"critical": 90, "standard": 30, "batch": 0},
+        "lent": 19,
         "reclaimed": 6,
         "idle": 48_000 - 120,
         "emergency_draws": 0,
@@ -75,12 +79,12 @@ def test_emergencies_and_grants_stand_in_it(hall: Hall, bookkeeper: Bookkeeper) 
     assert (day["emergency_draws"], day["emergency"]) == (1, 900), (
         "30 tokens a minute for half an hour so far"
     )
-    assert (day["booked"], day["grants"]) == (60, 50)
+    assert (day["used"]["standard"], day["grants"]) == (60, 50)
     hall.office.clock.at += 3 * DAY
     days = report(hall, 4)
-    assert [(one["emergency"], one["grants"], one["booked"]) for one in days] == [(1_800, 50, 60)] + [
-        (0, 0, 0)
-    ] * 3
+    assert [(one["emergency"], one["grants"], one["used"]["standard"]) for one in days] == [
+        (1_800, 50, 60)
+    ] + [(0, 0, 0)] * 3
     assert [one["capacity"] for one in days[:3]] == [144_000] * 3
 
 
@@ -99,11 +103,11 @@ def test_it_names_nobody_and_is_made_once_a_minute(
     first = report(hall)
     assert "neighbour" not in str(first)
     assert "default" not in str(first)
-    assert first[0]["booked"] == 30
+    assert first[0]["used"]["standard"] == 30
     bookkeeper.post(bookkeeper.hold("neighbour", 10), "posted", 1, 1)
     assert report(hall) == first
     hall.office.clock.at += 61
-    assert report(hall)[0]["booked"] == 60
+    assert report(hall)[0]["used"]["standard"] == 60
 
 
 def test_a_tenants_own_pool_is_not_public(hall: Hall) -> None:

@@ -14,12 +14,10 @@ from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, console, moment, print_json, table
 
 _WIDTH = 30
-_COLOURS: Mapping[str, str] = MappingProxyType(
-    {"critical": "red", "standard": "green", "batch": "cyan", "unattributed": "yellow"}
-)
+_COLOURS: Mapping[str, str] = MappingProxyType({"critical": "red", "standard": "green", "batch": "cyan"})
 _COLUMNS = (
-    *("pool", "day", "use", "capacity", "booked", "critical", "standard", "batch", "unattributed"),
-    *("lent", "reclaimed", "idle", "emergency", "grants"),
+    *("pool", "day", "use", "capacity", "critical", "standard", "batch", "lent", "reclaimed", "idle"),
+    *("emergency", "grants"),
 )
 
 
@@ -49,10 +47,10 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
     return (
         one["pool"],
         one["day"],
-        bar({**used, "unattributed": one["unattributed"]}, one["capacity"]),
-        *(count(number) for number in (one["capacity"], one["booked"])),
-        *(count(used[name]) for name in ("critical", "standard", "batch")),
-        *(count(one[name]) for name in ("unattributed", "lent", "reclaimed", "idle")),
+        bar(used, one["capacity"]),
+        count(one["capacity"]),
+        *(count(used[name]) for name in _COLOURS),
+        *(count(one[name]) for name in ("lent", "reclaimed", "idle")),
         emergency,
         count(one["grants"]),
     )

@@ -155,7 +155,6 @@ class PoolUse(msgspec.Struct, frozen=True, gc=False):
         pool: its id.
         day: days since 1970-01-01, UTC.
         service: whose lot.
-        used: tokens that calls of the class used.
         lent: tokens of the class's lot that others used.
         reclaimed: tokens per minute, summed over the times that lent capacity was called back.
     """
@@ -163,7 +162,6 @@ class PoolUse(msgspec.Struct, frozen=True, gc=False):
     pool: int
     day: int
     service: Service
-    used: int
     lent: int
     reclaimed: int
 

@@ -26,7 +26,7 @@ class PoolFacts(msgspec.Struct, frozen=True):
         name: of the pool.
         members: dated rows of what its deployments gave.
         uses: what admission counted.
-        booked: day -> tokens of booked calls.
+        booked: day -> class of the project -> tokens of booked calls.
         draws: emergency draws.
         awards: project -> its grants.
         drawn: project -> day -> tokens of its booked calls, for projects with grants.
@@ -35,7 +35,7 @@ class PoolFacts(msgspec.Struct, frozen=True):
     name: str
     members: tuple[Member, ...]
     uses: tuple[PoolUse, ...]
-    booked: Mapping[int, int]
+    booked: Mapping[int, Mapping[str, int]]
     draws: tuple[Drawn, ...]
     awards: Mapping[int, tuple[Award, ...]]
     drawn: Mapping[int, Mapping[int, int]]
@@ -48,9 +48,7 @@ class PoolDay(msgspec.Struct, frozen=True):
         pool: its name.
         day: days since 1970-01-01, UTC.
         capacity: what it could have served; of today, what it could have served until now.
-        booked: what booked calls used.
-        used: class -> tokens, as admission counted them.
-        unattributed: booked, but counted by no admission.
+        used: class -> tokens of booked calls.
         lent: tokens of a class's or a buyer's lot that others used.
         reclaimed: tokens per minute that were called back, summed.
         idle: capacity that nothing used.
@@ -62,9 +60,7 @@ class PoolDay(msgspec.Struct, frozen=True):
     pool: str
     day: int
     capacity: int
-    booked: int
     used: Mapping[str, int]
-    unattributed: int
     lent: int
     reclaimed: int
     idle: int
@@ -87,11 +83,8 @@ def _day(pool: PoolFacts, day: int, now: int) -> PoolDay:
     starts = day * SECONDS_PER_DAY
     ends = min(starts + SECONDS_PER_DAY, now)
     uses = [one for one in pool.uses if one.day == day]
-    used: dict[str, int] = {
-        service: sum(one.used for one in uses if one.service == service) for service in SERVICES
-    }
-    booked = pool.booked.get(day, 0)
-    served = max(booked, sum(used.values()))
+    booked = pool.booked.get(day, {})
+    used: dict[str, int] = {service: booked.get(service, 0) for service in SERVICES}
     could = capacity(pool.members, starts, ends)
     spans = [
         (one.amount, min(one.ends, ends) - max(one.starts, starts))
@@ -102,12 +95,10 @@ def _day(pool: PoolFacts, day: int, now: int) -> PoolDay:
         pool=pool.name,
         day=day,
         capacity=could,
-        booked=booked,
         used=used,
-        unattributed=served - sum(used.values()),
         lent=sum(one.lent for one in uses),
         reclaimed=sum(one.reclaimed for one in uses),
-        idle=max(0, could - served),
+        idle=max(0, could - sum(used.values())),
         emergency_draws=len(spans),
         emergency=sum(amount * seconds for amount, seconds in spans) // 60,
         grants=sum(

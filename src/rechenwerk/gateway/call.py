@@ -40,6 +40,7 @@ class Call:
         bound, output_bound, units: the most tokens in and out, and pieces, that it can use.
         forwarded: header lines of the client that a provider of the same dialect understands.
         inbound: the client's dialect, where this call has one of its own.
+        purpose: what it is for, as the client says.
         service: its service class: its project's, or a lower one that the client asked for.
         stream: the class of calls that it belongs to.
         estimate: what it is expected to use.
@@ -69,6 +70,7 @@ class Call:
         "ordered",
         "output_bound",
         "plan",
+        "purpose",
         "request",
         "service",
         "settled",
@@ -99,6 +101,7 @@ class Call:
         self.bound = self.output_bound = 0
         self.units = 1
         self.service = "standard"
+        self.purpose = ""
         self.weighed = ""
         self.estimate: Vector = NONE
         self.ordered: Sequence[int] = ()

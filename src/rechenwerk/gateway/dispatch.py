@@ -17,6 +17,7 @@ from rechenwerk.base.usage import Usage
 from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.plans import Step
+from rechenwerk.gateway.situation import demand_name
 from rechenwerk.gateway.tally import Stream, Tally
 from rechenwerk.routing.desk import Desk, Explanation
 from rechenwerk.routing.plan import Plan as Route
@@ -124,7 +125,7 @@ class Dispatch:
 
     def _placed(self, call: Call, usage: Vector) -> None:
         supply = call.step.supply
-        self._tally.used(supply, usage)
+        self._tally.used(supply, usage, critical=call.service == "critical")
         demand = call.stream.demand
         if self._desk is not None and demand is not None:
             self._desk.placed(demand, supply, usage, self._clock.now())
@@ -145,9 +146,10 @@ class Dispatch:
     def _stream(self, call: Call) -> Stream:
         """The class that a call belongs to."""
         row, plan = call.tenant.row, call.plan
-        stream = self._tally.stream(
-            f"{row.organisation}/{plan.ability}/{row.data_class}/{call.service}/{plan.offer.model}", _USUAL
+        name = demand_name(
+            row.organisation, plan.ability, row.data_class, call.service, plan.grants, plan.offer.model
         )
+        stream = self._tally.stream(name, _USUAL)
         if stream.demand is None and self._desk is not None:
             stream.demand = _ids(self._desk.plan).get(stream.name)
         return stream
@@ -175,15 +177,22 @@ class Dispatch:
         """Report and follow for ever."""
         while True:
             try:
-                await self._board.report(self._process, self._tally.report(self._fleet.away()))
-                await self.follow()
+                await self.exchange()
             except Exception as error:  # whatever it is, calls go on by the plan that is there
                 _log.warning("the router cannot be heard: %s", error)
             await asyncio.sleep(_EVERY)
-            self._tally.turn(self._clock.now())
 
-    async def follow(self) -> None:
-        """Take up the newest plan."""
+    async def exchange(self) -> None:
+        """Say what was seen, and take up the newest plan.
+
+        Raises:
+            OSError: the database cannot be reached.
+        """
+        await self._board.report(self._process, self._tally.report(self._fleet.away()))
+        self._tally.turn(self._clock.now())
+        await self._follow()
+
+    async def _follow(self) -> None:
         found = await self._board.newest(self._number)
         if found is None:
             return

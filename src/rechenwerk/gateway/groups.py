@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from rechenwerk.contracts.ports import Contract
-from rechenwerk.contracts.terms import OnDemand
+from rechenwerk.contracts.terms import Grant, OnDemand
 from rechenwerk.gateway.ports import ContractRow, Offer
 
 
@@ -64,6 +64,29 @@ def supplies_of(offers: Iterable[Offer], contracts: Mapping[int, ContractRow]) -
             seen = (row.provider.organisation, offer.model, terms, row.cost)
             found[row.id] = first.setdefault(seen, row.id)
     return Supplies(found, frozenset(governed))
+
+
+def limited(contracts: Mapping[int, ContractRow]) -> frozenset[int]:
+    """Contracts whose grants are for some projects or purposes only."""
+    return frozenset(
+        row.id
+        for row in contracts.values()
+        if isinstance(row.terms, Grant) and (row.terms.projects or row.terms.purposes)
+    )
+
+
+def may_draw(contract: Contract, project: str, purpose: str) -> bool:
+    """Whether a project may draw a grant for a purpose.
+
+    Args:
+        contract: the grant, or any other contract, which everybody may draw.
+        project: as ``organisation/project``.
+        purpose: as the client says it.
+    """
+    if not isinstance(contract, Grant):
+        return True
+    named = not contract.projects or bool({project, project.partition("/")[2]} & set(contract.projects))
+    return named and (not contract.purposes or purpose in contract.purposes)
 
 
 _USUAL = OnDemand(name="", provider="")

@@ -28,6 +28,22 @@ _ABILITY: MappingProxyType[Endpoint, str] = MappingProxyType(
 _ONLY = '"reason":"the only deployment"'
 
 
+class Eligible(msgspec.Struct, frozen=True):
+    """What a project may draw of contracts that are not for everybody.
+
+    Attributes:
+        limited: ids of such contracts.
+        grants: of those, the ones that this project may draw, for this purpose.
+    """
+
+    limited: frozenset[int]
+    grants: frozenset[int]
+
+
+EVERYBODY = Eligible(frozenset(), frozenset())
+"""Where no contract is limited."""
+
+
 class Step(msgspec.Struct, frozen=True):
     """A deployment that may serve a call, and its state.
 
@@ -61,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True):
         groups: the steps by supply, those that the router cannot tell apart together.
         governed: a contract bounds one of them or has a say in its price.
         streams: classes of these calls by service class, as they come up.
+        grants: contracts of them that are not for everybody.
     """
 
     offer: Offer
@@ -75,6 +92,7 @@ class Plan(msgspec.Struct, frozen=True):
     groups: Mapping[int, tuple[Step, ...]]
     governed: bool
     streams: dict[str, Stream]
+    grants: frozenset[int] = frozenset()
 
 
 def serves(kind: ProviderKind, endpoint: Endpoint) -> bool:
@@ -99,6 +117,7 @@ def make_plan(
     upstreams: Upstreams,
     fleet: Fleet,
     supplies: Supplies = NO_SUPPLIES,
+    eligible: Eligible = EVERYBODY,
 ) -> Plan:
     """Apply the rules that do not change from call to call."""
     allowed: list[tuple[DeploymentRow, Upstream]] = []
@@ -110,6 +129,8 @@ def make_plan(
         if rule is None and deployment.out:
             rule = deployment.out
             down = True
+        elif rule is None and deployment.contract in eligible.limited - eligible.grants:
+            rule = f"the contract {deployment.contract_name!r} is for other projects or purposes"
         elif rule is None and upstream is None:
             rule = "its provider is not running"
             down = True
@@ -147,6 +168,7 @@ def make_plan(
         {supply: tuple(group) for supply, group in groups.items()},
         any(step.deployment.id in supplies.governed for step in steps),
         {},
+        eligible.grants & {step.deployment.contract for step in steps},
     )
 
 

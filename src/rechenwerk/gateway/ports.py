@@ -30,6 +30,7 @@ class KeyRow(msgspec.Struct, frozen=True):
         data_class: its project's.
         service_class: its project's, one of `routing.supply.CLASSES`.
         weight: of its project, when scarce capacity is shared.
+        label: the project as contracts name it: ``organisation/project``.
     """
 
     id: int
@@ -41,6 +42,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     data_class: str = "internal"
     service_class: str = "standard"
     weight: int = 1
+    label: str = ""
 
 
 class ProviderRow(msgspec.Struct, frozen=True):

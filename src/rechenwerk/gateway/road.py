@@ -22,7 +22,7 @@ from rechenwerk.gateway.plans import Plan
 from rechenwerk.gateway.ports import Stored
 from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_room, no_step
 from rechenwerk.gateway.server import HttpRequest
-from rechenwerk.gateway.speech import error_of, forwarded, peek, refuse_body, service_class
+from rechenwerk.gateway.speech import error_of, forwarded, peek, purpose, refuse_body, service_class
 from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.trips import Trip, Trips
@@ -91,6 +91,7 @@ class Road:
         """Serve one call of an authenticated client."""
         call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint, http.body)
         call.forwarded = forwarded(http, endpoint)
+        call.purpose = purpose(http)
         service = service_class(http, tenant.row.service_class)
         stored: Stored | Refusal | None
         if isinstance(service, Refusal):
@@ -162,7 +163,7 @@ class Road:
             return request
         call.request = request
         row = call.tenant.row
-        plan = self._tenants.plan(row.organisation, request.model, call.endpoint, row.data_class)
+        plan = self._tenants.plan(row, request.model, call.endpoint, call.purpose)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
         if request.stream and call.endpoint in NO_OUTPUT:

@@ -19,6 +19,8 @@ _MESSAGES = frozenset({"messages", "count_tokens"})
 _PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """What a string of a header may hold as it is; anything else is percent-encoded."""
 _CLASS = b"x-rechenwerk-class"
+_PURPOSE = b"x-rechenwerk-purpose"
+_LONGEST_PURPOSE = 200
 
 
 def peek(call: Call) -> Request | Refusal:
@@ -80,6 +82,12 @@ def service_class(http: HttpRequest, own: str) -> str | Refusal:
             403,
         )
     return wanted
+
+
+def purpose(http: HttpRequest) -> str:
+    """What a call is for, as its client says: some grants are for some purposes only."""
+    said = http.headers.get(_PURPOSE)
+    return "" if said is None else said.decode("ascii", "replace").strip()[:_LONGEST_PURPOSE]
 
 
 def name_lines(endpoint: Endpoint | None, name: str) -> bytes:

@@ -49,6 +49,9 @@ Providers' price lists say about the same: output at three to six times the inpu
 FORGET = 60.0
 """Seconds in which what was seen of late fades to a third."""
 
+_LEAST_SPAN = 10.0
+"""Seconds; what came in less is no pace yet."""
+
 _LEAST = 1.0
 """What a call counts at least: one without tokens (an image, a rerank) takes a turn, too."""
 
@@ -79,6 +82,7 @@ class Flow(Generic[T]):
     __slots__ = (
         "_came",
         "_came_at",
+        "_since",
         "counter",
         "key",
         "load",
@@ -89,7 +93,7 @@ class Flow(Generic[T]):
         "weight",
     )
 
-    def __init__(self, project: int, weight: float, counter: float) -> None:
+    def __init__(self, project: int, weight: float, counter: float, now: float) -> None:
         self.project = project
         self.weight = weight
         self.counter = counter
@@ -99,6 +103,7 @@ class Flow(Generic[T]):
         self.waiting: OrderedDict[T, None] = OrderedDict()
         self.promised = 0.0
         self._came = self._came_at = 0.0
+        self._since = now
 
     def comes(self, load: float, now: float) -> None:
         """It has another call; `load` as above."""
@@ -107,7 +112,8 @@ class Flow(Generic[T]):
 
     def pace(self, now: float) -> float:
         """Calls per second that it had of late."""
-        return self._came * exp(min(0.0, self._came_at - now) / FORGET) / FORGET
+        span = FORGET * (1.0 - exp(min(0.0, self._since - now) / FORGET))
+        return self._came * exp(min(0.0, self._came_at - now) / FORGET) / max(span, _LEAST_SPAN)
 
 
 class Shares(Generic[T]):
@@ -134,12 +140,11 @@ class Shares(Generic[T]):
         if flow is None:
             if len(self._flows) >= self._tidy_at:
                 self._tidy(now)
-            flow = self._flows[project] = Flow(project, weight, self.virtual)
+            flow = self._flows[project] = Flow(project, weight, self.virtual, now)
         flow.weight = weight
         if not flow.waiting:
             first = self.first()
-            floor = self.virtual if first is None else max(self.virtual, first.counter)
-            flow.counter = max(flow.counter, floor)
+            flow.counter = max(flow.counter, self.virtual if first is None else first.counter)
         return flow
 
     @property

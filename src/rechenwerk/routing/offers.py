@@ -1,9 +1,8 @@
 """Contracts with their positions, as what the router weighs: supplies, caps, credits, minimums.
 
-Amounts become floats here: nothing of it is booked. What an interval of a week or less takes is a cap of
-its own windows, full; what a longer one still has is one window from now to its end, so that every new set
-of offers says what is left. A cap has one vector of weights: where its supplies take different amounts of
-it, the largest counts for all, so that it holds.
+Amounts become floats here: nothing of it is booked. What an interval of a week or less takes is a cap of its
+own windows, full; what a longer one still has is one window from now to its end, so that every new set of
+offers says what is left.
 """
 
 from __future__ import annotations

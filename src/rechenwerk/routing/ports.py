@@ -84,11 +84,12 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
-    """What a deployment was given in a bucket of time, so far; as `Arrived`."""
+    """What a supply was given in a bucket of time, so far; as `Arrived`. `ordinary`: of it, not critical."""
 
     starts: int
     supply: int
     usage: tuple[float, ...]
+    ordinary: tuple[float, ...]
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):

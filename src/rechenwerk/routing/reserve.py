@@ -144,8 +144,8 @@ class Reserve:
         return sum(self._used)
 
     def used(self, owner: Owner) -> int:
-        """What an owner uses; all that have no lot together."""
-        return self._used[self._places.get(owner, -1)]
+        """What an owner uses."""
+        return self._by_owner.get(owner, 0)
 
     def has_lot(self, owner: Owner) -> bool:
         """Whether something is kept for an owner."""

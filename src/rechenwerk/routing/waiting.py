@@ -17,41 +17,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from math import ceil
+from itertools import islice
 from typing import Literal
-
-import msgspec
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.fair import OUTPUT, Flow, Shares, service
-from rechenwerk.routing.lines import Ask, Held, Limited, Line, Pool, PoolRow
-
-_LONGEST_RETRY = 600.0
-"""Seconds; who is asked to come back in more than that is told to come in so many."""
-
-
-_ROUNDS = 3
-
-
-class Full(msgspec.Struct, frozen=True, gc=False):
-    """There is no place in time.
-
-    Attributes:
-        retry_after: whole seconds after which there should be; None when there never will be: all capacity
-            is kept for others.
-        ahead: calls that would be served before.
-    """
-
-    retry_after: int | None
-    ahead: int
-
-
-class _Wait(msgspec.Struct, frozen=True):
-    """A call's place in one line."""
-
-    pool: Pool[Ticket]
-    line: Line[Ticket]
-    flow: Flow[Ticket]
+from rechenwerk.routing.lines import Line, Pool, PoolRow
+from rechenwerk.routing.outlook import Full, Outlook, Wait
+from rechenwerk.routing.room import NOTHING, Ask, Held
 
 
 class Ticket:
@@ -97,14 +70,19 @@ class Ticket:
         self.index = -1
         self.full: Full | None = None
         self.told: Callable[[], None] | None = None
-        self.waits: tuple[_Wait, ...] = ()
+        self.waits: tuple[Wait[Ticket], ...] = ()
         self.load = 1.0
         self.patience = 0.0
         self.pool: Pool[Ticket] | None = None
         self.shares: Shares[Ticket]
         self.flow: Flow[Ticket]
-        self.held: Held
+        self.held: tuple[Held, ...]
         self.charged = self.since = 0.0
+
+
+_Next = tuple[Line[Ticket], Flow[Ticket], Ticket, int]
+_LOOKED_AT = 64
+"""Calls of a project that are looked at for one with room, where deployments have limits of their own."""
 
 
 class Waiting:
@@ -181,17 +159,19 @@ class Waiting:
         pools = {self._of[one].row.id: self._of[one] for one in candidates}
         if not any(pool.able(ask) for pool in pools.values()):
             return Full(None, 0)
-        kept = any(_within(pool, ask) for pool in pools.values())
+        kept = [pool for pool in pools.values() if pool.within(ask)]
         ticket.since = now
         self._join(ticket, now)
         for pool in pools.values():
             self._serve(pool, now)
         if ticket.state == "placed":
             return ticket
+        for pool in kept:
+            pool.called_back(ask)
         if not kept:
-            ahead, wait = self._outlook(ticket, patience, now)
-            if wait > patience:
-                full = self._promised(ticket, ahead, wait, patience, now)
+            outlook = self._outlook(ticket, now)
+            if not outlook.surely_within(patience) and outlook.ahead()[1] > patience:
+                full = outlook.refuse(patience)
                 ticket.state = "over"
                 self._leave(ticket, now)
                 return full
@@ -200,13 +180,17 @@ class Waiting:
         return ticket
 
     def leave(self, ticket: Ticket, now: float) -> None:
-        """The client is gone, or was served by other means: whatever the ticket has becomes free."""
+        """The client is gone before its call has left: whatever the ticket has becomes free."""
         if ticket.state == "waiting":
             ticket.state = "over"
             for pool in self._leave(ticket, now):
                 self._serve(pool, now)
-        else:
-            self.end(ticket, None, now)
+        elif ticket.pool is not None:
+            pool, ticket.pool = ticket.pool, None
+            ticket.state = "over"
+            ticket.shares.end(ticket.flow, -ticket.charged)
+            _give(ticket.held, 0)
+            self._serve(pool, now)
 
     def wrote(self, ticket: Ticket, tokens: int) -> None:
         """A running call has put out so many more tokens."""
@@ -228,9 +212,10 @@ class Waiting:
             return
         cost = ticket.charged if usage is None else service(usage)
         ticket.shares.end(ticket.flow, cost - ticket.charged)
-        ticket.held.give(None if usage is None else usage.tokens)
+        _give(ticket.held, None if usage is None else usage.tokens)
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
+            pool.ended(ticket.ask.service, ticket.held[0], usage.tokens)
         self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:
@@ -241,9 +226,8 @@ class Waiting:
         if index == ticket.index:
             return True
         pool, target = ticket.pool, self._of.get(ticket.candidates[index])
-        if pool is target:
-            ticket.index = index
-            return True
+        if pool is not None and pool is target:
+            return self._move_within(ticket, pool, index, now)
         before = (ticket.shares, ticket.flow, ticket.held, ticket.charged) if pool is not None else None
         if target is None:
             ticket.pool = None
@@ -253,9 +237,31 @@ class Waiting:
         if pool is not None and before is not None:
             shares, flow, held, charged = before
             shares.end(flow, -charged)
-            held.give(0)
+            _give(held, 0)
             self._serve(pool, now)
         return True
+
+    def _move_within(self, ticket: Ticket, pool: Pool[Ticket], index: int, now: float) -> bool:
+        """To another deployment of the same pool."""
+        deployment = ticket.candidates[index]
+        pool.pass_by(now)
+        if not pool.fits(deployment, ticket.ask):
+            return False
+        _give(ticket.held[1:], 0)
+        own = pool.own.get(deployment)
+        mine = (pool.take_own(own, ticket.ask, now),) if own is not None else ()
+        ticket.held = (ticket.held[0], *mine)
+        ticket.index = index
+        self._serve(pool, now)
+        return True
+
+    def dismiss(self, now: float) -> None:
+        """Nobody waits any longer: this process is about to end. They are told without a `Full`."""
+        for _, _, ticket in self._deadlines:
+            if ticket.state == "waiting":
+                self._leave(ticket, now)
+                self._tell(ticket, "over")
+        self._deadlines = []
 
     def tick(self, now: float) -> None:
         """Time has passed: tokens of a minute ago are free again, and deadlines have come."""
@@ -266,8 +272,7 @@ class Waiting:
         while heap and (heap[0][0] <= now or heap[0][2].state != "waiting"):
             _, _, ticket = heapq.heappop(heap)
             if ticket.state == "waiting":
-                ahead, wait = self._outlook(ticket, 0.0, now)
-                ticket.full = self._promised(ticket, ahead, wait, ticket.patience, now)
+                ticket.full = self._outlook(ticket, now).refuse(ticket.patience)
                 pools = self._leave(ticket, now)
                 self._tell(ticket, "over")
                 for pool in pools:
@@ -277,9 +282,7 @@ class Waiting:
         """When `tick` is due next; None while nothing happens by itself."""
         if not self.waiting:
             return None
-        ends = [
-            pool.minute.next_end for pool in self._pools.values() if pool.waiting and pool.minute is not None
-        ]
+        ends = [pool.next_end for pool in self._pools.values() if pool.waiting]
         times = [end for end in ends if end is not None]
         if self._deadlines:
             times.append(self._deadlines[0][0])
@@ -295,14 +298,12 @@ class Waiting:
 
     def _at_once(self, ticket: Ticket, pool: Pool[Ticket], index: int, now: float) -> bool:
         """Place a call where nobody waits before it."""
-        if pool.minute is not None:
-            pool.minute.pass_by(now)
-        if pool.waiting:
+        pool.pass_by(now)
+        if pool.waiting or not pool.fits(ticket.candidates[index], ticket.ask):
             return False
-        owner = pool.room(ticket.ask)
-        if owner is None:
+        line = pool.line_with_room(ticket.ask)
+        if line is None:
             return False
-        line = pool.lines[owner]
         flow = line.shares.flow(ticket.ask.project, ticket.ask.weight, now)
         flow.comes(1.0, now)
         ticket.index = index
@@ -313,7 +314,7 @@ class Waiting:
         self, ticket: Ticket, pool: Pool[Ticket], line: Line[Ticket], flow: Flow[Ticket], now: float
     ) -> None:
         ask = ticket.ask
-        ticket.held = pool.take(line.owner, pool.needs(line.owner, ask), now)
+        ticket.held = pool.take(line, ticket.candidates[ticket.index], ask, now)
         ticket.pool, ticket.shares, ticket.flow = pool, line.shares, flow
         ticket.charged = ask.cost
         ticket.since = now
@@ -328,11 +329,10 @@ class Waiting:
         waits = []
         for pool in pools:
             pool.waiting += 1
-            for owner in pool.owners(ask):
-                line = pool.lines[owner]
+            for line in pool.lines(ask):
                 flow = line.shares.flow(ask.project, ask.weight, now)
                 line.join(flow, ticket, ticket.load, now)
-                waits.append(_Wait(pool, line, flow))
+                waits.append(Wait(pool, line, flow))
         ticket.waits = tuple(waits)
         ticket.state = "waiting"
         self.waiting += 1
@@ -357,16 +357,13 @@ class Waiting:
         todo = [pool]
         while todo:
             one = todo.pop()
-            if one.minute is not None:
-                one.minute.pass_by(now)
+            one.pass_by(now)
             while one.waiting:
-                found = _following(one)
+                found = self._following(one)
                 if found is None:
                     break
-                line, flow, ticket = found
-                ticket.index = next(
-                    at for at, deployment in enumerate(ticket.candidates) if self._of.get(deployment) is one
-                )
+                line, flow, ticket, index = found
+                ticket.index = index
                 todo.extend(self._leave(ticket, now, line) - {one})
                 self._place(ticket, one, line, flow, now)
                 self._tell(ticket, "placed")
@@ -377,91 +374,55 @@ class Waiting:
         if told is not None:
             told()
 
+    def _following(self, pool: Pool[Ticket]) -> _Next | None:
+        """Who is served next, if there is room for it."""
+        held = NOTHING
+        for line in pool.kept:
+            found = self._head(pool, line)
+            if found is not None:
+                needs = pool.needs(line, found[2].ask)
+                if pool.room.owns(line.owner, needs):
+                    short = pool.short(line, needs, held)
+                    if not short:
+                        return found
+                    held |= short
+        if held:
+            return None
+        for line in pool.classes:
+            found = self._head(pool, line)
+            if found is not None:
+                return None if pool.short(line, pool.needs(line, found[2].ask)) else found
+        return None
+
+    def _head(self, pool: Pool[Ticket], line: Line[Ticket]) -> _Next | None:
+        """The first in a line, of those for whom one of its deployments has room by its own limits."""
+        flow = line.shares.first()
+        if flow is None:
+            return None
+        if not pool.own:
+            ticket = next(iter(flow.waiting))
+            return line, flow, ticket, self._index(pool, ticket)
+        for flow in sorted(line.shares.backlogged.values(), key=lambda one: one.counter):
+            for ticket in islice(flow.waiting, _LOOKED_AT):
+                for index, deployment in enumerate(ticket.candidates):
+                    if self._of.get(deployment) is pool and pool.fits(deployment, ticket.ask):
+                        return line, flow, ticket, index
+        return None
+
+    def _index(self, pool: Pool[Ticket], ticket: Ticket) -> int:
+        return next(at for at, one in enumerate(ticket.candidates) if self._of.get(one) is pool)
+
     # -- deadlines and what is said of them -------------------------------------------------------
 
     def _set_deadline(self, ticket: Ticket, deadline: float) -> None:
         self._serial += 1
         heapq.heappush(self._deadlines, (deadline, self._serial, ticket))
 
-    def _outlook(self, ticket: Ticket, enough: float, now: float) -> tuple[float, float]:
-        """Calls before the last one of a waiting call's project, without itself, and their seconds.
-
-        Over several pools the rates add up. Where it is half of `enough` with all that wait now, it is not
-        looked at closer; else those who will come before it is served count, too: found in a few rounds.
-        """
-        load, each = ticket.load, ticket.ask.cost
-        waits = [wait for wait in ticket.waits if wait.line.owner == (ticket.ask.service, 0)]
-        ahead = [max(0.0, wait.line.load - load) for wait in waits]
-        seconds = self._wait_of(ticket, ahead, waits, now)
-        if 2 * seconds <= enough:
-            return sum(ahead), seconds
-        seconds = 0.0
-        for _ in range(_ROUNDS):
-            ahead = [
-                wait.line.ahead(
-                    wait.flow, max(0.0, wait.flow.load - load), wait.pool.recent.cost or each, seconds, now
-                )
-                for wait in waits
-            ]
-            seconds = self._wait_of(ticket, ahead, waits, now)
-        return sum(ahead), seconds
-
-    def _wait_of(self, ticket: Ticket, ahead: Sequence[float], waits: Sequence[_Wait], now: float) -> float:
-        total = rate = 0.0
-        for before, wait in zip(ahead, waits, strict=True):
-            calls = before + ticket.load
-            seconds = wait.pool.seconds(wait.line, calls, ticket.ask, now)
-            if seconds <= 0:
-                return 0.0
-            total += calls
-            rate += calls / seconds
-        return total / rate if rate > 0 else 0.0
-
-    def _promised(self, ticket: Ticket, ahead: float, wait: float, patience: float, now: float) -> Full:
-        """The refusal of a call, and when to come back: so that half of its patience is left to wait in line.
-
-        Those of a project who are refused one after the other are asked to come one after the other, as fast
-        as its share becomes free; together they would only be refused once more.
-        """
-        flows = [wait.flow for wait in ticket.waits if wait.line.owner == (ticket.ask.service, 0)]
-        own = sum(flow.load for flow in flows)
-        if wait <= 0:  # nothing has become free in all that time
-            wait = patience
-        at = max(now + wait, *(flow.promised for flow in flows))
-        for flow in flows:
-            flow.promised = min(at + wait / max(1.0, own), now + _LONGEST_RETRY)
-        seconds = min(at - now - patience / 2, _LONGEST_RETRY)
-        return Full(max(1, ceil(seconds)), ceil(ahead))
+    def _outlook(self, ticket: Ticket, now: float) -> Outlook[Ticket]:
+        waits = [wait for wait in ticket.waits if not wait.line.owner[1]]
+        return Outlook(waits, ticket.load, ticket.ask, now)
 
 
-def _within(pool: Pool[Ticket], ask: Ask) -> bool:
-    """Whether a call is within what is kept for an owner, those that wait before it counted."""
-    return bool(pool.kept) and any(
-        pool.owns(owner, pool.needs(owner, ask), pool.lines[owner].count) for owner in pool.owners(ask)
-    )
-
-
-def _following(pool: Pool[Ticket]) -> tuple[Line[Ticket], Flow[Ticket], Ticket] | None:
-    """Who is served next, if there is room for it."""
-    held: frozenset[Limited] = frozenset()
-    for line in pool.kept:
-        flow = line.shares.first()
-        if flow is None:
-            continue
-        ticket = next(iter(flow.waiting))
-        needs = pool.needs(line.owner, ticket.ask)
-        if pool.owns(line.owner, needs):
-            short = pool.short(line.owner, needs, held)
-            if not short:
-                return line, flow, ticket
-            held |= short
-    if held:
-        return None
-    for line in pool.classes:
-        flow = line.shares.first()
-        if flow is not None:
-            ticket = next(iter(flow.waiting))
-            if pool.short(line.owner, pool.needs(line.owner, ticket.ask)):
-                return None
-            return line, flow, ticket
-    return None
+def _give(held: Iterable[Held], used: int | None) -> None:
+    for one in held:
+        one.give(used)

@@ -25,8 +25,9 @@ from rechenwerk.store.offers import (
 
 _KEYS = """
     select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class, p.service_class, p.weight,
-           extract(epoch from k.expires_at)::float8 as expires
+           extract(epoch from k.expires_at)::float8 as expires, o.name || '/' || p.name as label
     from api_key k join project p on p.organisation_id = k.organisation_id and p.id = k.project_id
+    join organisation o on o.id = k.organisation_id
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
@@ -244,6 +245,7 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 row["data_class"],
                 row["service_class"],
                 row["weight"],
+                row["label"],
             )
             for row in keys
         }

@@ -330,9 +330,7 @@ class DayView(BaseModel):
     pool: str
     day: date
     capacity: int
-    booked: int
     used: dict[str, int]
-    unattributed: int
     lent: int
     reclaimed: int
     idle: int

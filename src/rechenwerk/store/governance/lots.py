@@ -47,12 +47,12 @@ where (a.pool_id, a.project_id) in (select pool_id, project_id from grant_applic
     where stage = 'granted' and ends_on > $1) order by a.id
 """
 _NOTE = """
-insert into pool_use (pool_id, day, class, used, lent, reclaimed)
-select u.pool, date '1970-01-01' + u.day, u.class, u.used, u.lent, u.reclaimed
-from unnest($1::bigint[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
-    as u(pool, day, class, used, lent, reclaimed)
-on conflict (pool_id, day, class) do update set used = pool_use.used + excluded.used,
-    lent = pool_use.lent + excluded.lent, reclaimed = pool_use.reclaimed + excluded.reclaimed
+insert into pool_use (pool_id, day, class, lent, reclaimed)
+select u.pool, date '1970-01-01' + u.day, u.class, u.lent, u.reclaimed
+from unnest($1::bigint[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[])
+    as u(pool, day, class, lent, reclaimed)
+on conflict (pool_id, day, class) do update set lent = pool_use.lent + excluded.lent,
+    reclaimed = pool_use.reclaimed + excluded.reclaimed
 """
 
 
@@ -76,10 +76,10 @@ class StoredLots:
 
     async def note_use(self, uses: tuple[PoolUse, ...]) -> None:
         """See `contracts.lots.LotSource`."""
-        sums: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+        sums: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0])
         for one in uses:
             row = sums[one.pool, one.day, one.service]
-            for at, count in enumerate((one.used, one.lent, one.reclaimed)):
+            for at, count in enumerate((one.lent, one.reclaimed)):
                 row[at] += count
         rows = [(*key, *counts) for key, counts in sorted(sums.items())]  # in order: nobody waits in a circle
         if rows:

@@ -24,7 +24,7 @@ select deployment_id as deployment, extract(epoch from valid_from)::bigint as si
 from pool_member where pool_id = $1
 """
 _USES = """
-select pool_id as pool, day - date '1970-01-01' as day, class as service, used, lent, reclaimed
+select pool_id as pool, day - date '1970-01-01' as day, class as service, lent, reclaimed
 from pool_use where pool_id = $1 and day >= date '1970-01-01' + $2::integer
 """
 _DRAWS = """
@@ -73,10 +73,16 @@ async def _facts(connection: Connection, pool: int, name: str, first: int, now: 
         awards[row["project_id"]].append(award_of(row))
     starts = min((one.starts for some in awards.values() for one in some), default=first)
     drawn = await used(connection, [pool], min(starts, first), now, sorted(awards))
-    booked: dict[int, int] = defaultdict(int)
-    for days in (await used(connection, [pool], first, now)).values():
+    everybody = await used(connection, [pool], first, now)
+    rows = await connection.fetch(
+        "select id, service_class from project where id = any($1::bigint[])",
+        [project for _, project in everybody],
+    )
+    classes = {row["id"]: row["service_class"] for row in rows}
+    booked: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (_, project), days in everybody.items():
         for day, tokens in days.items():
-            booked[day] += tokens
+            booked[day][classes[project]] += tokens
     return PoolFacts(
         name=name,
         members=tuple(Member(**row) for row in await connection.fetch(_MEMBERS, pool)),
@@ -89,8 +95,7 @@ async def _facts(connection: Connection, pool: int, name: str, first: int, now: 
 
 
 def _use(row: asyncpg.Record) -> PoolUse:
-    counts = (int(row["used"]), int(row["lent"]), int(row["reclaimed"]))
-    return PoolUse(row["pool"], row["day"], row["service"], *counts)
+    return PoolUse(row["pool"], row["day"], row["service"], int(row["lent"]), int(row["reclaimed"]))
 
 
 def _json(text: str | None) -> dict[str, object] | None:

@@ -320,7 +320,6 @@ create table pool_use (
     pool_id bigint not null references pool (id),
     day date not null,
     class text not null check (class in ('critical', 'standard', 'batch')),
-    used numeric(38, 0) not null default 0,
     lent numeric(38, 0) not null default 0,
     reclaimed numeric(38, 0) not null default 0,
     primary key (pool_id, day, class)
