@@ -255,6 +255,7 @@ def _standing(found: Position, past: Mapping[int, int], now: int) -> Position:
         return msgspec.structs.replace(found, days_left=0.0)
     end = now + OPEN if found.ends_at is None else found.ends_at
     mean, variance = pace(past, found.starts_at, now)
+    mean = max(mean, ZERO)  # corrections do not go on
     days = Fraction(end - now, DAY)
     spread = _TENTH * root(variance(days))
     more = mean * days
