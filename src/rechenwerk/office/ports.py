@@ -273,7 +273,7 @@ class Configured(msgspec.Struct, frozen=True):
 
     Attributes:
         used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
-        lines: name of a contract -> its line, of a file.
+        lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -286,7 +286,7 @@ class Configured(msgspec.Struct, frozen=True):
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
     used: Mapping[str, tuple[datetime, datetime]] = {}
-    lines: Mapping[str, int] = {}
+    lines: Mapping[tuple[str, str], int] = {}
     currency_is_fixed: str = ""
 
 
