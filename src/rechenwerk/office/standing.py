@@ -1,10 +1,12 @@
-"""Values that `office.ports` names: how sites stand."""
+"""Values that `office.ports` names: how sites and contracts stand."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import msgspec
+
+from rechenwerk.contracts.ports import Version
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -40,3 +42,21 @@ class ShownSite(msgspec.Struct, frozen=True):
     deployments: int
     out_since: datetime | None
     out_reason: str
+
+
+class StoredContract(msgspec.Struct, frozen=True):
+    """A contract with the history of its terms.
+
+    Attributes:
+        active: it stands in the file.
+        versions: ascending; the last is the newest, which may lie in the future.
+        deployments: models of the active deployments under it.
+    """
+
+    id: int
+    name: str
+    provider: str
+    owner: str
+    active: bool
+    versions: tuple[Version, ...]
+    deployments: tuple[str, ...]

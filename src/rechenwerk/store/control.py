@@ -24,6 +24,7 @@ from rechenwerk.office.ports import (
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
+from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -287,5 +288,6 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredConfiguration(pool),
         StoredBooks(pool),
         StoredSites(pool),
+        StoredPositions(pool),
         open_governance(pool),
     )
