@@ -48,6 +48,7 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
         id: as people name it.
         taken_from: the class whose lot is drawn.
         given_to: the class whose calls may draw it.
+        organisation: only its calls; 0: everybody's.
         amount: tokens per minute.
         starts: epoch seconds.
         ends: epoch seconds, the first at which it is over.
@@ -56,6 +57,7 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
     id: int
     taken_from: Service
     given_to: Service
+    organisation: int
     amount: int
     starts: int
     ends: int
@@ -105,34 +107,13 @@ class PoolLots(msgspec.Struct, frozen=True):
     grants: tuple[OpenGrant, ...] = ()
 
     def at(self, now: float) -> PoolLots:
-        """What holds at this moment (epoch seconds), before emergency draws."""
+        """What holds at this moment (epoch seconds); what is drawn still stands in its lot."""
         return msgspec.structs.replace(
             self,
             lots=tuple(one for one in self.lots if one.starts <= now < one.ends),
             draws=tuple(one for one in self.draws if one.starts <= now < one.ends),
             grants=tuple(one for one in self.grants if one.starts <= now < one.ends and one.left > 0),
         )
-
-    def drawn(self, now: float) -> tuple[PoolLot, ...]:
-        """The lots of this moment as emergency draws make them.
-
-        What is drawn leaves the lot of the class that it is taken from, first what is kept for it alone, and
-        stands in a lot of the class that it is given to, on the same terms: idle, it is lent like the rest.
-        """
-        lots = [one for one in self.lots if one.starts <= now < one.ends]
-        for draw in self.draws:
-            if not draw.starts <= now < draw.ends:
-                continue
-            for at, lot in enumerate(lots):
-                if lot.service == draw.taken_from and not lot.organisation:
-                    amount = min(draw.amount, lot.nominal)
-                    left = lot.nominal - amount
-                    lots[at] = msgspec.structs.replace(lot, nominal=left, lendable=min(lot.lendable, left))
-                    lots.append(
-                        PoolLot(draw.given_to, 0, amount, amount, lot.reclaim, draw.starts, draw.ends)
-                    )
-                    break
-        return tuple(lots)
 
     def next_change(self, now: float) -> int:
         """When something begins or ends by itself next, epoch seconds; `FOREVER` if nothing does."""
