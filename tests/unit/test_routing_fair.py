@@ -51,7 +51,7 @@ class Crowd:
     def _more(self, job: Job) -> None:
         """Whoever is always there has a number of calls in line at all times: never none."""
         project = job.ask.project
-        line = next(iter(self.world.core.pools)).lines["standard", 0]
+        line = next(iter(self.world.core.pools)).classes[1]
         flow = line.shares.backlogged.get(project)
         while project < len(self.greed) and (flow is None or len(flow.waiting) < self.greed[project]):
             self.call(project)

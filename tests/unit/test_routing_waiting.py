@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rechenwerk.base.usage import Usage
-from rechenwerk.routing.lines import Ask, Limit, PoolRow
+from rechenwerk.routing.lines import PoolRow
 from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Lot
+from rechenwerk.routing.room import Ask, Limit
 from rechenwerk.routing.waiting import Ticket, Waiting
 from tests.unit.waiting_world import EVER, Job, World, pool
 
@@ -149,8 +150,7 @@ def test_whatever_happens_no_place_is_lost_and_none_is_given_twice(seed: int) ->
     assert not world.running
     assert set(counted(world.core, "calls")) == {0}
     for one in world.core.pools:
-        if one.minute is not None:
-            one.minute.pass_by(world.now)
+        one.pass_by(world.now)
     assert set(counted(world.core, "tokens")) == {0}
 
 
@@ -162,7 +162,7 @@ def jobs_of(world: World) -> list[Job]:
 
 def counted(core: Waiting, unit: str) -> list[int]:
     """What is taken of a unit in each pool that limits it."""
-    return [one._reserves[unit].taken for one in core.pools if unit in one._reserves]
+    return [reserve.taken for one in core.pools for kind, reserve in one.room.limits if kind == unit]
 
 
 # -- deadlines, and what a refusal says -----------------------------------------------------------

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.fair import INPUT, OUTPUT
-from rechenwerk.routing.lines import Ask, Limit, PoolRow
+from rechenwerk.routing.lines import PoolRow
 from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Lot
+from rechenwerk.routing.room import Ask, Limit
 from rechenwerk.routing.waiting import Ticket, Waiting
 
 EVER = 1e9

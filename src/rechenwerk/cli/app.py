@@ -19,6 +19,7 @@ from rechenwerk.cli.contracts import add_contracts
 from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.reserve import add_reserve
+from rechenwerk.cli.routing import add_routing
 from rechenwerk.cli.service import add_service
 from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tenants import add_tenants
@@ -79,6 +80,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_grant(app)
     add_utilisation(app)
     add_sites(app)
+    add_routing(app)
     add_chat(app)
     add_adviser(app)
     return app

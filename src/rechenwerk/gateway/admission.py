@@ -19,15 +19,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-import msgspec
-
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import Refusal, unavailable
 from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
-from rechenwerk.routing.lines import Ask, PoolRow, Tally
+from rechenwerk.contracts.lots import SERVICES, PoolUse
+from rechenwerk.routing.lines import InUse, PoolRow
 from rechenwerk.routing.outlook import Full
-from rechenwerk.routing.reserve import Owner
+from rechenwerk.routing.room import Ask
 from rechenwerk.routing.waiting import Ticket, Waiting
 
 GONE = unavailable("The client was gone before there was room for its call.", "client_gone", 503, None)
@@ -76,26 +75,6 @@ FREE = Granted(None, None)
 """Where nothing is limited: a place at every candidate, which nobody has to give back."""
 
 
-class InUse(msgspec.Struct, frozen=True, gc=False):
-    """How much of a pool an owner uses now.
-
-    Attributes:
-        pool: its name.
-        unit: ``calls`` or ``tokens`` (of the last minute).
-        owner: a service class, or an organisation that bought a lot.
-        nominal: what is kept for it.
-        used: by it.
-        waiting: its calls that wait.
-    """
-
-    pool: str
-    unit: str
-    owner: Owner
-    nominal: int
-    used: int
-    waiting: int
-
-
 class Admission:
     """Who is served now, who waits, and who is refused.
 
@@ -105,6 +84,7 @@ class Admission:
     """
 
     def __init__(self, clock: Clock, settings: Settings) -> None:
+        self._clock = clock
         self._now = clock.monotonic
         self._patience = {
             "critical": settings.queue_deadline,
@@ -197,19 +177,18 @@ class Admission:
 
     def in_use(self) -> list[InUse]:
         """Who uses how much of what, now."""
-        return [
-            InUse(pool.row.name, unit, owner, nominal, used, pool.lines[owner].count)
-            for pool in self._core.pools
-            for unit, owner, nominal, used in pool.use(self._now())
-        ]
+        return [one for pool in self._core.pools for one in pool.use(self._now())]
 
-    def counted(self) -> dict[tuple[int, Owner], Tally]:
-        """Tokens by pool and owner since this was asked last, for the report of utilisation."""
-        return {
-            (pool.row.id, owner): tally
+    def uses(self) -> tuple[PoolUse, ...]:
+        """What was counted in governed pools since this was asked last, for the report of utilisation."""
+        day = int(self._clock.now() // 86_400)
+        return tuple(
+            PoolUse(pool.row.id, day, service, tally.used, tally.lent, tally.reclaimed)
             for pool in self._core.pools
-            for owner, tally in pool.counted().items()
-        }
+            if pool.row.id > 0
+            for service in SERVICES
+            if (tally := pool.counted(service)) is not None
+        )
 
     # -- waiting ----------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from rechenwerk.contracts.draws import HourDraw, Version, drawn_all
-from rechenwerk.contracts.ports import Contract, Deployed, Position
+from rechenwerk.contracts.draws import drawn_all
+from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.sites import energy_of
 from rechenwerk.gateway.groups import Supplies, limited

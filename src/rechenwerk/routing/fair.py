@@ -144,8 +144,7 @@ class Shares(Generic[T]):
         flow.weight = weight
         if not flow.waiting:
             first = self.first()
-            floor = self.virtual if first is None else max(self.virtual, first.counter)
-            flow.counter = max(flow.counter, floor)
+            flow.counter = max(flow.counter, self.virtual if first is None else first.counter)
         return flow
 
     @property

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, floor
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from rechenwerk.routing.fair import FORGET, INPUT, Flow, Shares
-from rechenwerk.routing.reserve import MINUTE, Lot, Minute, Owner, Reserve, Second, faults, hand
+from rechenwerk.routing.fair import FORGET, Flow, Shares
+from rechenwerk.routing.reserve import MINUTE, Owner, faults, hand
+from rechenwerk.routing.room import NOTHING, Ask, Held, Limit, Limited, Room
 from rechenwerk.routing.supply import CLASSES
-
-Limited = Literal["calls", "tokens"]
-
-
-class Limit(msgspec.Struct, frozen=True):
-    """How much a pool carries: calls at once, or tokens per minute, and what of it is kept for whom."""
-
-    unit: Limited
-    amount: int
-    lots: tuple[Lot, ...] = ()
 
 
 class PoolRow(msgspec.Struct, frozen=True):
@@ -30,13 +21,15 @@ class PoolRow(msgspec.Struct, frozen=True):
         id: of the pool.
         name: as people call it.
         deployments: their ids; a deployment is in one pool at most.
-        limits: one of a unit at most; none: no limit.
+        limits: of all of them together, one of a unit at most.
+        own: deployment and its own limits besides, which keep nothing for anybody.
     """
 
     id: int
     name: str
     deployments: tuple[int, ...]
     limits: tuple[Limit, ...]
+    own: tuple[tuple[int, tuple[Limit, ...]], ...] = ()
 
     def faults(self) -> list[str]:
         """What is wrong with it, one line each."""
@@ -47,39 +40,20 @@ class PoolRow(msgspec.Struct, frozen=True):
         return found
 
     def part(self, place: int, players: int) -> PoolRow:
-        """What one of several gateway processes has of it; see `reserve.hand`."""
-        limits = [Limit(one.unit, *hand(one.amount, one.lots, place, players)) for one in self.limits]
-        return msgspec.structs.replace(self, limits=tuple(limits))
+        """What one of several gateway processes has of it; see `reserve.hand`.
 
+        A process has one unit at least: what no process could use would be lost to those it serves.
+        """
 
-class Ask(msgspec.Struct, frozen=True, gc=False):
-    """What a call asks for.
+        def dealt(limit: Limit) -> Limit:
+            amount, lots = hand(limit.amount, limit.lots, place, players)
+            return Limit(limit.unit, max(amount, min(1, limit.amount)), lots)
 
-    Attributes:
-        project: who pays with its share.
-        organisation: of the project.
-        service: one of `supply.CLASSES`.
-        weight: of the project, above zero; 1 is ordinary.
-        input: tokens that it will read, as far as one can tell.
-        output: the most that it may write: tokens per minute are taken for as many, until it has ended.
-    """
-
-    project: int
-    organisation: int
-    service: str
-    weight: float
-    input: int
-    output: int
-
-    @property
-    def cost(self) -> float:
-        """What it counts when it begins."""
-        return max(1.0, INPUT * self.input)
+        own = tuple((deployment, tuple(map(dealt, limits))) for deployment, limits in self.own)
+        return msgspec.structs.replace(self, limits=tuple(map(dealt, self.limits)), own=own)
 
 
 T = TypeVar("T")
-_ONE_CALL = (1,)
-_NOTHING: frozenset[Limited] = frozenset()
 
 
 class Line(Generic[T]):
@@ -87,15 +61,17 @@ class Line(Generic[T]):
 
     Attributes:
         owner: a class, or whose bought lot it is.
+        service: the class of those who stand in it.
         shares: who is next.
         count: calls that wait.
         load: the same, calls that wait at several pools in parts.
     """
 
-    __slots__ = ("_backlogged", "_seen_at", "_served", "count", "load", "owner", "shares")
+    __slots__ = ("_backlogged", "_seen_at", "_served", "count", "load", "owner", "service", "shares")
 
-    def __init__(self, owner: Owner, now: float) -> None:
+    def __init__(self, owner: Owner, service: str, now: float) -> None:
         self.owner = owner
+        self.service = service
         self.shares: Shares[T] = Shares()
         self.count = 0
         self.load = 0.0
@@ -183,26 +159,8 @@ class Recent:
         self.cost = self._cost / self._calls
 
 
-class Held(msgspec.Struct, frozen=True):
-    """What a call has taken of a pool's limits, as whom, and out of whose lot if that is another's."""
-
-    owner: Owner
-    calls: Reserve | None
-    minute: Minute | None
-    second: Second | None
-    tokens: int
-    lender: Owner | None
-
-    def give(self, used: int | None) -> None:
-        """The call has ended. `used`: its tokens, None when nobody knows better than was thought."""
-        if self.calls is not None:
-            self.calls.give(self.owner, 1)
-        if self.minute is not None and self.second is not None and used is not None:
-            self.minute.correct(self.owner, self.second, used - self.tokens)
-
-
 class Tally:
-    """What was counted for an owner: tokens.
+    """What was counted for a class: tokens.
 
     Attributes:
         used: by its calls.
@@ -216,153 +174,179 @@ class Tally:
         self.used = self.lent = self.reclaimed = 0
 
 
+class InUse(msgspec.Struct, frozen=True, gc=False):
+    """How much of a pool an owner uses now.
+
+    Attributes:
+        pool: its name.
+        unit: calls, or tokens of the last minute.
+        owner: a service class, or an organisation that bought a lot.
+        nominal: what is kept for it.
+        used: by it.
+        waiting: its calls that wait.
+    """
+
+    pool: str
+    unit: Limited
+    owner: Owner
+    nominal: int
+    used: int
+    waiting: int
+
+
 class Pool(Generic[T]):
     """Capacity as it is used, with its lines.
 
     Attributes:
         row: as configured.
+        room: of all its deployments together.
+        own: deployment -> its own room, where it has one.
         recent: of its calls.
         waiting: calls in its lines.
-        lines: of owners; every class has one, and every organisation that bought a lot.
+        classes: a line for each class, in their order.
+        kept: lines of owners that have lots, in the order in which they call their own back.
     """
 
     def __init__(self, row: PoolRow, now: float) -> None:
         self.recent = Recent()
-        self._tallies: dict[Owner, Tally] = {}
-        self.lines: dict[Owner, Line[T]] = {(name, 0): Line((name, 0), now) for name in CLASSES}
         self.waiting = 0
         self.row = row
-        self.minute: Minute | None = None
-        self._reserves: dict[Limited, Reserve] = {}
+        self.room = Room(())
+        self.own: dict[int, Room] = {}
+        self._lines: dict[tuple[Owner, str], Line[T]] = {}
+        self._tallies: dict[str, Tally] = {}
         self.reform(row, now)
 
     def reform(self, row: PoolRow, now: float) -> None:
         """Other numbers from now on; nobody waits while this happens."""
         self.row = row
-        old = self._reserves
-        self._reserves = {one.unit: old.get(one.unit) or Reserve(one.amount) for one in row.limits}
-        for limit in row.limits:
-            self._reserves[limit.unit].reform(limit.amount, limit.lots)
-        tokens = self._reserves.get("tokens")
-        if tokens is None or self.minute is None or self.minute.reserve is not tokens:
-            self.minute = Minute(tokens) if tokens is not None else None
-        self._limits = tuple(self._reserves.items())
+        self.room.reform(row.limits)
+        old, self.own = self.own, {}
+        for deployment, limits in row.own:
+            self.own[deployment] = old.get(deployment) or Room(limits)
+            self.own[deployment].reform(limits)
         owners = {lot.owner for limit in row.limits for lot in limit.lots}
-        for owner in owners:
-            if owner not in self.lines:
-                self.lines[owner] = Line(owner, now)
-        # Who calls its own back comes in this order: critical work, what was bought, the other classes.
-        ranks = {(name, 0): 3 * at for at, name in enumerate(CLASSES)}
-        self.kept = [self.lines[owner] for owner in sorted(owners, key=lambda one: (ranks.get(one, 1), one))]
-        self.classes = [self.lines[name, 0] for name in CLASSES]
-        self._owners: dict[tuple[str, int], tuple[Owner, ...]] = {}
+        self.classes = [self._line((name, 0), name, now) for name in CLASSES]
+        self.kept = [
+            self._line(owner, name, now)
+            for name in CLASSES
+            for owner in ((name, 0), *sorted(one for one in owners if one[1] and one[0] in {"", name}))
+            if owner in owners
+        ]
+        self._lines_of: dict[tuple[str, int], tuple[Line[T], ...]] = {}
+
+    def _line(self, owner: Owner, service: str, now: float) -> Line[T]:
+        line = self._lines.get((owner, service))
+        if line is None:
+            line = self._lines[owner, service] = Line(owner, service, now)
+        return line
 
     # -- room -------------------------------------------------------------------------------------
 
-    def owners(self, ask: Ask) -> tuple[Owner, ...]:
-        """As whom a call may come, most special first; the last is its class."""
-        key = ask.service, ask.organisation
-        found = self._owners.get(key)
+    def lines(self, ask: Ask) -> tuple[Line[T], ...]:
+        """Where a call may stand: the lines of what its organisation bought, then that of its class."""
+        key = service, organisation = ask.service, ask.organisation
+        found = self._lines_of.get(key)
         if found is None:
-            kept = {line.owner for line in self.kept}
-            bought = [one for one in (key, ("", ask.organisation)) if ask.organisation and one in kept]
-            found = self._owners[key] = (*bought, (ask.service, 0))
+            bought = [one for one in self.kept if one.owner[1] and one.owner[1] == organisation]
+            mine = [one for one in bought if one.service == service]
+            found = (*mine, self.classes[CLASSES.index(service)])
+            self._lines_of[key] = found
         return found
 
-    def room(self, ask: Ask) -> Owner | None:
-        """As whom a call can be served at once; None when it cannot. For the case that nobody waits."""
-        owners = self.owners(ask)
-        for owner in owners:
-            needs = self.needs(owner, ask)
-            if (owner is owners[-1] or self.owns(owner, needs)) and not self.short(owner, needs):
-                return owner
+    def needs(self, line: Line[T], ask: Ask) -> Sequence[int]:
+        """What a call takes of each limit if it is served from a line."""
+        return self.room.needs(line.owner, ask, self.recent.seconds)
+
+    def short(
+        self, line: Line[T], needs: Sequence[int], held: frozenset[Limited] = NOTHING
+    ) -> frozenset[Limited]:
+        """Of what there is not enough; see `Room.short`."""
+        return self.room.short(line.owner, needs, self.recent.seconds, held)
+
+    def line_with_room(self, ask: Ask) -> Line[T] | None:
+        """From which line a call can be served at once, if from any. For the case that nobody waits."""
+        lines = self.lines(ask)
+        for line in lines:
+            needs = self.needs(line, ask)
+            if (line is lines[-1] or self.room.owns(line.owner, needs)) and not self.short(line, needs):
+                return line
         return None
 
-    def needs(self, owner: Owner, ask: Ask) -> Sequence[int]:
-        """What a call takes of each limit; one that is larger than all that there is takes all of it."""
-        if self.minute is None:
-            return _ONE_CALL[: len(self._limits)]
-        return [
-            1
-            if unit == "calls"
-            else max(1, min(ask.input + ask.output, reserve.most(owner, self.recent.seconds)))
-            for unit, reserve in self._limits
-        ]
+    def fits(self, deployment: int, ask: Ask) -> bool:
+        """Whether a deployment's own limits have room."""
+        own = self.own.get(deployment)
+        if own is None:
+            return True
+        owner = ask.service, 0
+        return not own.short(owner, own.needs(owner, ask, 0.0), 0.0)
+
+    def take(self, line: Line[T], deployment: int, ask: Ask, now: float) -> tuple[Held, ...]:
+        """A call is served from a line, by a deployment."""
+        held = self.room.take(line.owner, self.needs(line, ask), now)
+        own = self.own.get(deployment)
+        return (held,) if own is None else (held, self.take_own(own, ask, now))
+
+    def take_own(self, own: Room, ask: Ask, now: float) -> Held:
+        """Of a deployment's own limits."""
+        owner = ask.service, 0
+        return own.take(owner, own.needs(owner, ask, 0.0), now)
 
     def able(self, ask: Ask) -> bool:
         """Whether a call could be served if the pool were empty."""
-        return any(
-            all(reserve.most(owner, self.recent.seconds) > 0 for _, reserve in self._limits)
-            for owner in self.owners(ask)
+        return any(self.room.able(line.owner, self.recent.seconds) for line in self.lines(ask))
+
+    def within(self, ask: Ask) -> bool:
+        """Whether a call is within what is kept for an owner, those that wait before it counted."""
+        return self.room.kept and any(
+            self.room.owns(line.owner, self.needs(line, ask), line.count) for line in self.lines(ask)
         )
 
-    def owns(self, owner: Owner, needs: Sequence[int], ahead: int = 0) -> bool:
-        """Whether a call, and so many like it before, are within what is kept for its owner."""
-        found = False
-        for (_, reserve), need in zip(self._limits, needs, strict=True) if self.kept else ():
-            if reserve.has_lot(owner):
-                if not reserve.owns(owner, need * (ahead + 1)):
-                    return False
-                found = True
-        return found
+    def pass_by(self, now: float) -> None:
+        """Tokens of a minute ago are free again."""
+        for room in (self.room, *self.own.values()) if self.own else (self.room,):
+            if room.minute is not None:
+                room.minute.pass_by(now)
 
-    def short(
-        self, owner: Owner, needs: Sequence[int], held: frozenset[Limited] = _NOTHING
-    ) -> frozenset[Limited]:
-        """Of what there is not enough. `held`: units of which what becomes free is another's."""
-        found = _NOTHING
-        for (unit, reserve), need in zip(self._limits, needs, strict=True):
-            if not reserve.fits(owner, need, self.recent.seconds, alone=unit in held):
-                found |= {unit}
-        return found
-
-    def take(self, owner: Owner, needs: Sequence[int], now: float) -> Held:
-        """A call has its place."""
-        calls = second = lender = None
-        tokens = 0
-        if self.kept:
-            unit, reserve = self._limits[-1]
-            lender = reserve.lender(owner, needs[-1])
-        for (unit, reserve), need in zip(self._limits, needs, strict=True):
-            if unit == "tokens" and self.minute is not None:
-                second, tokens = self.minute.take(owner, need, now), need
-            else:
-                calls = reserve
-                reserve.take(owner, need)
-        return Held(owner, calls, self.minute, second, tokens, lender)
+    @property
+    def next_end(self) -> float | None:
+        """When tokens are free again next."""
+        minutes = [room.minute for room in (self.room, *self.own.values()) if room.minute is not None]
+        return min((end for one in minutes if (end := one.next_end) is not None), default=None)
 
     # -- for the report of utilisation ------------------------------------------------------------
 
-    def use(self, now: float) -> list[tuple[Limited, Owner, int, int]]:
+    def use(self, now: float) -> list[InUse]:
         """What each owner has and uses, by unit."""
-        if self.minute is not None:
-            self.minute.pass_by(now)
-        found: list[tuple[Limited, Owner, int, int]] = []
-        for unit, reserve in self._limits:
+        self.pass_by(now)
+        found = []
+        waiting: dict[Owner, int] = {}
+        for line in self._lines.values():
+            waiting[line.owner] = waiting.get(line.owner, 0) + line.count
+        for unit, reserve in self.room.limits:
             nominal = {lot.owner: lot.nominal for lot in reserve.lots}
-            found += [(unit, owner, nominal.get(owner, 0), reserve.used(owner)) for owner in self.lines]
+            for owner, count in waiting.items():
+                found.append(
+                    InUse(self.row.name, unit, owner, nominal.get(owner, 0), reserve.used(owner), count)
+                )
         return found
 
-    def ended(self, held: Held, tokens: int) -> None:
+    def ended(self, service: str, held: Held, tokens: int) -> None:
         """A call used so many tokens."""
-        self._tally(held.owner).used += tokens
-        if held.lender is not None:
-            self._tally(held.lender).lent += tokens
+        self._tally(service).used += tokens
+        if held.lender is not None and not held.lender[1]:
+            self._tally(held.lender[0]).lent += tokens
 
     def called_back(self, ask: Ask) -> None:
         """A call waits for what its owner has lent."""
-        for owner in self.owners(ask):
-            if any(reserve.has_lot(owner) for _, reserve in self._limits):
-                self._tally(owner).reclaimed += ask.input + ask.output
-                break
+        self._tally(ask.service).reclaimed += ask.input + ask.output
 
-    def counted(self) -> dict[Owner, Tally]:
-        """What was counted for each owner since this was asked last."""
-        found, self._tallies = self._tallies, {}
-        return found
+    def counted(self, service: str) -> Tally | None:
+        """What was counted for a class since this was asked last."""
+        return self._tallies.pop(service, None)
 
-    def _tally(self, owner: Owner) -> Tally:
-        return self._tallies.setdefault(owner, Tally())
+    def _tally(self, service: str) -> Tally:
+        return self._tallies.setdefault(service, Tally())
 
     # -- how long it takes ------------------------------------------------------------------------
 
@@ -371,17 +355,22 @@ class Pool(Generic[T]):
         recent = self.recent
         tokens = recent.tokens or ask.input + ask.output
         guesses = []
-        for unit, reserve in self._limits:
+        for unit, reserve in self.room.limits:
             most = reserve.most(line.owner, recent.seconds)
             if unit == "tokens":
                 guesses.append((most / MINUTE / max(1.0, tokens), MINUTE))
             elif recent.seconds:
                 guesses.append((most / recent.seconds, recent.seconds))
+        calls = [
+            reserve.amount for own in self.own.values() for unit, reserve in own.limits if unit == "calls"
+        ]
+        if recent.seconds and len(calls) == len(self.row.deployments):
+            guesses.append((sum(calls) / recent.seconds, recent.seconds))
         rate = line.rate(*min(guesses, default=(0.0, 0.0)), now)
         wait = ahead / rate if rate > 0 else 0.0
-        if self.minute is not None:
-            need = int(ahead * tokens)
-            free = max(0, self.minute.reserve.amount - self.minute.reserve.taken)
-            wait = max(wait, self.minute.free_in(need, free, now))
+        minute = self.room.minute
+        if minute is not None:
+            free = max(0, minute.reserve.amount - minute.reserve.taken)
+            wait = max(wait, minute.free_in(int(ahead * tokens), free, now))
         before = sum(other.load for other in self.classes[: self.classes.index(line)])
         return wait + (before / rate if rate > 0 else 0.0)

@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from rechenwerk.routing.fair import Flow
-from rechenwerk.routing.lines import Ask, Line, Pool
+from rechenwerk.routing.lines import Line, Pool
+from rechenwerk.routing.room import Ask
 
 _LONGEST_RETRY = 600.0
 """Seconds; who is asked to come back in more than that is told to come in so many."""

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Literal
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.fair import OUTPUT, Flow, Shares, service
-from rechenwerk.routing.lines import Ask, Held, Limited, Line, Pool, PoolRow
+from rechenwerk.routing.lines import Line, Pool, PoolRow
 from rechenwerk.routing.outlook import Full, Outlook, Wait
+from rechenwerk.routing.room import NOTHING, Ask, Held
 
 
 class Ticket:
@@ -74,8 +76,13 @@ class Ticket:
         self.pool: Pool[Ticket] | None = None
         self.shares: Shares[Ticket]
         self.flow: Flow[Ticket]
-        self.held: Held
+        self.held: tuple[Held, ...]
         self.charged = self.since = 0.0
+
+
+_Next = tuple[Line[Ticket], Flow[Ticket], Ticket, int]
+_LOOKED_AT = 64
+"""Calls of a project that are looked at for one with room, where deployments have limits of their own."""
 
 
 class Waiting:
@@ -152,7 +159,7 @@ class Waiting:
         pools = {self._of[one].row.id: self._of[one] for one in candidates}
         if not any(pool.able(ask) for pool in pools.values()):
             return Full(None, 0)
-        kept = [pool for pool in pools.values() if _within(pool, ask)]
+        kept = [pool for pool in pools.values() if pool.within(ask)]
         ticket.since = now
         self._join(ticket, now)
         for pool in pools.values():
@@ -182,7 +189,7 @@ class Waiting:
             pool, ticket.pool = ticket.pool, None
             ticket.state = "over"
             ticket.shares.end(ticket.flow, -ticket.charged)
-            ticket.held.give(0)
+            _give(ticket.held, 0)
             self._serve(pool, now)
 
     def wrote(self, ticket: Ticket, tokens: int) -> None:
@@ -205,10 +212,10 @@ class Waiting:
             return
         cost = ticket.charged if usage is None else service(usage)
         ticket.shares.end(ticket.flow, cost - ticket.charged)
-        ticket.held.give(None if usage is None else usage.tokens)
+        _give(ticket.held, None if usage is None else usage.tokens)
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
-            pool.ended(ticket.held, usage.tokens)
+            pool.ended(ticket.ask.service, ticket.held[0], usage.tokens)
         self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:
@@ -219,9 +226,8 @@ class Waiting:
         if index == ticket.index:
             return True
         pool, target = ticket.pool, self._of.get(ticket.candidates[index])
-        if pool is target:
-            ticket.index = index
-            return True
+        if pool is not None and pool is target:
+            return self._move_within(ticket, pool, index, now)
         before = (ticket.shares, ticket.flow, ticket.held, ticket.charged) if pool is not None else None
         if target is None:
             ticket.pool = None
@@ -231,8 +237,22 @@ class Waiting:
         if pool is not None and before is not None:
             shares, flow, held, charged = before
             shares.end(flow, -charged)
-            held.give(0)
+            _give(held, 0)
             self._serve(pool, now)
+        return True
+
+    def _move_within(self, ticket: Ticket, pool: Pool[Ticket], index: int, now: float) -> bool:
+        """To another deployment of the same pool."""
+        deployment = ticket.candidates[index]
+        pool.pass_by(now)
+        if not pool.fits(deployment, ticket.ask):
+            return False
+        _give(ticket.held[1:], 0)
+        own = pool.own.get(deployment)
+        mine = (pool.take_own(own, ticket.ask, now),) if own is not None else ()
+        ticket.held = (ticket.held[0], *mine)
+        ticket.index = index
+        self._serve(pool, now)
         return True
 
     def dismiss(self, now: float) -> None:
@@ -262,9 +282,7 @@ class Waiting:
         """When `tick` is due next; None while nothing happens by itself."""
         if not self.waiting:
             return None
-        ends = [
-            pool.minute.next_end for pool in self._pools.values() if pool.waiting and pool.minute is not None
-        ]
+        ends = [pool.next_end for pool in self._pools.values() if pool.waiting]
         times = [end for end in ends if end is not None]
         if self._deadlines:
             times.append(self._deadlines[0][0])
@@ -280,14 +298,12 @@ class Waiting:
 
     def _at_once(self, ticket: Ticket, pool: Pool[Ticket], index: int, now: float) -> bool:
         """Place a call where nobody waits before it."""
-        if pool.minute is not None:
-            pool.minute.pass_by(now)
-        if pool.waiting:
+        pool.pass_by(now)
+        if pool.waiting or not pool.fits(ticket.candidates[index], ticket.ask):
             return False
-        owner = pool.room(ticket.ask)
-        if owner is None:
+        line = pool.line_with_room(ticket.ask)
+        if line is None:
             return False
-        line = pool.lines[owner]
         flow = line.shares.flow(ticket.ask.project, ticket.ask.weight, now)
         flow.comes(1.0, now)
         ticket.index = index
@@ -298,7 +314,7 @@ class Waiting:
         self, ticket: Ticket, pool: Pool[Ticket], line: Line[Ticket], flow: Flow[Ticket], now: float
     ) -> None:
         ask = ticket.ask
-        ticket.held = pool.take(line.owner, pool.needs(line.owner, ask), now)
+        ticket.held = pool.take(line, ticket.candidates[ticket.index], ask, now)
         ticket.pool, ticket.shares, ticket.flow = pool, line.shares, flow
         ticket.charged = ask.cost
         ticket.since = now
@@ -313,8 +329,7 @@ class Waiting:
         waits = []
         for pool in pools:
             pool.waiting += 1
-            for owner in pool.owners(ask):
-                line = pool.lines[owner]
+            for line in pool.lines(ask):
                 flow = line.shares.flow(ask.project, ask.weight, now)
                 line.join(flow, ticket, ticket.load, now)
                 waits.append(Wait(pool, line, flow))
@@ -342,16 +357,13 @@ class Waiting:
         todo = [pool]
         while todo:
             one = todo.pop()
-            if one.minute is not None:
-                one.minute.pass_by(now)
+            one.pass_by(now)
             while one.waiting:
-                found = _following(one)
+                found = self._following(one)
                 if found is None:
                     break
-                line, flow, ticket = found
-                ticket.index = next(
-                    at for at, deployment in enumerate(ticket.candidates) if self._of.get(deployment) is one
-                )
+                line, flow, ticket, index = found
+                ticket.index = index
                 todo.extend(self._leave(ticket, now, line) - {one})
                 self._place(ticket, one, line, flow, now)
                 self._tell(ticket, "placed")
@@ -362,6 +374,44 @@ class Waiting:
         if told is not None:
             told()
 
+    def _following(self, pool: Pool[Ticket]) -> _Next | None:
+        """Who is served next, if there is room for it."""
+        held = NOTHING
+        for line in pool.kept:
+            found = self._head(pool, line)
+            if found is not None:
+                needs = pool.needs(line, found[2].ask)
+                if pool.room.owns(line.owner, needs):
+                    short = pool.short(line, needs, held)
+                    if not short:
+                        return found
+                    held |= short
+        if held:
+            return None
+        for line in pool.classes:
+            found = self._head(pool, line)
+            if found is not None:
+                return None if pool.short(line, pool.needs(line, found[2].ask)) else found
+        return None
+
+    def _head(self, pool: Pool[Ticket], line: Line[Ticket]) -> _Next | None:
+        """The first in a line, of those for whom one of its deployments has room by its own limits."""
+        flow = line.shares.first()
+        if flow is None:
+            return None
+        if not pool.own:
+            ticket = next(iter(flow.waiting))
+            return line, flow, ticket, self._index(pool, ticket)
+        for flow in sorted(line.shares.backlogged.values(), key=lambda one: one.counter):
+            for ticket in islice(flow.waiting, _LOOKED_AT):
+                for index, deployment in enumerate(ticket.candidates):
+                    if self._of.get(deployment) is pool and pool.fits(deployment, ticket.ask):
+                        return line, flow, ticket, index
+        return None
+
+    def _index(self, pool: Pool[Ticket], ticket: Ticket) -> int:
+        return next(at for at, one in enumerate(ticket.candidates) if self._of.get(one) is pool)
+
     # -- deadlines and what is said of them -------------------------------------------------------
 
     def _set_deadline(self, ticket: Ticket, deadline: float) -> None:
@@ -369,38 +419,10 @@ class Waiting:
         heapq.heappush(self._deadlines, (deadline, self._serial, ticket))
 
     def _outlook(self, ticket: Ticket, now: float) -> Outlook[Ticket]:
-        waits = [wait for wait in ticket.waits if wait.line.owner == (ticket.ask.service, 0)]
+        waits = [wait for wait in ticket.waits if not wait.line.owner[1]]
         return Outlook(waits, ticket.load, ticket.ask, now)
 
 
-def _within(pool: Pool[Ticket], ask: Ask) -> bool:
-    """Whether a call is within what is kept for an owner, those that wait before it counted."""
-    return bool(pool.kept) and any(
-        pool.owns(owner, pool.needs(owner, ask), pool.lines[owner].count) for owner in pool.owners(ask)
-    )
-
-
-def _following(pool: Pool[Ticket]) -> tuple[Line[Ticket], Flow[Ticket], Ticket] | None:
-    """Who is served next, if there is room for it."""
-    held: frozenset[Limited] = frozenset()
-    for line in pool.kept:
-        flow = line.shares.first()
-        if flow is None:
-            continue
-        ticket = next(iter(flow.waiting))
-        needs = pool.needs(line.owner, ticket.ask)
-        if pool.owns(line.owner, needs):
-            short = pool.short(line.owner, needs, held)
-            if not short:
-                return line, flow, ticket
-            held |= short
-    if held:
-        return None
-    for line in pool.classes:
-        flow = line.shares.first()
-        if flow is not None:
-            ticket = next(iter(flow.waiting))
-            if pool.short(line.owner, pool.needs(line.owner, ticket.ask)):
-                return None
-            return line, flow, ticket
-    return None
+def _give(held: Iterable[Held], used: int | None) -> None:
+    for one in held:
+        one.give(used)
