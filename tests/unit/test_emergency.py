@@ -92,7 +92,7 @@ POOL = PoolLots(
     deployments=(7,),
     capacity=200,
     lots=(PoolLot("critical", 0, 100, 30, 20), PoolLot("", 5, 40, 40, 60, 100, 200)),
-    draws=(OpenDraw(1, "critical", "standard", 0, 50, 150, 160),),
+    draws=(OpenDraw(1, "critical", "standard", 50, 150, 160),),
     grants=(OpenGrant(1, 5, 9, 10, 50, 170), OpenGrant(2, 5, 9, 0, 50, 170)),
 )
 
@@ -116,3 +116,27 @@ def test_what_a_gateway_knows_begins_and_ends_by_itself(
     here = POOL.at(now)
     assert (len(here.lots), len(here.draws), len(here.grants)) == (lots, draws, grants)
     assert POOL.next_change(now) == change
+
+
+LOTS = (PoolLot("critical", 0, 100, 30, 20), PoolLot("", 5, 40, 40, 60))
+
+
+@pytest.mark.parametrize(
+    ("draws", "lots"),
+    [
+        ((), ["critical 100 30", " 40 40"]),
+        (((50, 0, 10),), ["critical 50 30", " 40 40", "standard 50 50"]),
+        (((80, 0, 10),), ["critical 20 20", " 40 40", "standard 80 80"]),
+        (((60, 0, 10), (60, 0, 10)), ["critical 0 0", " 40 40", "standard 60 60", "standard 40 40"]),
+        (((50, 0, 5),), ["critical 100 30", " 40 40"]),
+        (((50, 6, 9),), ["critical 100 30", " 40 40"]),
+    ],
+)
+def test_what_is_drawn_changes_hands_and_nothing_is_made(
+    draws: tuple[tuple[int, int, int], ...], lots: list[str]
+) -> None:
+    open_draws = tuple(OpenDraw(1, "critical", "standard", *one, organisation=9) for one in draws)
+    drawn = PoolLots(1, "gpus", 0, (), 200, LOTS, open_draws).drawn(5)
+    assert [f"{one.service} {one.nominal} {one.lendable}" for one in drawn] == lots
+    assert {one.organisation for one in drawn[2:]} <= {9}
+    assert sum(one.nominal for one in drawn) == 140

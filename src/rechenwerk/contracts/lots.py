@@ -48,19 +48,19 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
         id: as people name it.
         taken_from: the class whose lot is drawn.
         given_to: the class whose calls may draw it.
-        organisation: only its calls; 0: everybody's.
         amount: tokens per minute.
         starts: epoch seconds.
         ends: epoch seconds, the first at which it is over.
+        organisation: only its calls; 0: everybody's.
     """
 
     id: int
     taken_from: Service
     given_to: Service
-    organisation: int
     amount: int
     starts: int
     ends: int
+    organisation: int = 0
 
 
 class OpenGrant(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +114,26 @@ class PoolLots(msgspec.Struct, frozen=True):
             draws=tuple(one for one in self.draws if one.starts <= now < one.ends),
             grants=tuple(one for one in self.grants if one.starts <= now < one.ends and one.left > 0),
         )
+
+    def drawn(self, now: float) -> tuple[PoolLot, ...]:
+        """The lots of this moment as emergency draws make them.
+
+        What is drawn leaves the lot of the class that it is taken from, first what is kept for it alone, and
+        stands in a lot of whom it is given to, on the same terms: idle, it is lent like the rest.
+        """
+        lots = [one for one in self.lots if one.starts <= now < one.ends]
+        for draw in self.draws:
+            if not draw.starts <= now < draw.ends:
+                continue
+            for at, lot in enumerate(lots):
+                if lot.service == draw.taken_from and not lot.organisation:
+                    amount = min(draw.amount, lot.nominal)
+                    left = lot.nominal - amount
+                    lots[at] = msgspec.structs.replace(lot, nominal=left, lendable=min(lot.lendable, left))
+                    given = PoolLot(draw.given_to, draw.organisation, amount, amount, lot.reclaim)
+                    lots.append(msgspec.structs.replace(given, starts=draw.starts, ends=draw.ends))
+                    break
+        return tuple(lots)
 
     def next_change(self, now: float) -> int:
         """When something begins or ends by itself next, epoch seconds; `FOREVER` if nothing does."""
