@@ -13,6 +13,7 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import add_adviser
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.chat import add_chat
+from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.service import add_service
@@ -71,6 +72,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_sites(app)
     add_chat(app)
     add_adviser(app)
+    add_concentration(app)
     return app
 
 

@@ -14,6 +14,7 @@ from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.ports import Change, Configured, Desk
@@ -60,6 +61,7 @@ async def apply(
     """
     wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
+    await check_hard_caps(realm, wanted)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
@@ -112,6 +114,7 @@ def create_app(
     add_book_routes(router)
     add_provider_routes(router)
     add_site_routes(router)
+    add_concentration_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

@@ -13,8 +13,9 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.concentration import Cap
 from rechenwerk.contracts.terms import Contract as Terms
-from rechenwerk.office.standing import ShownSite, Site
+from rechenwerk.office.standing import DrawnHere, ServedHere, ShownSite, Site, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -271,7 +272,9 @@ class Configured(msgspec.Struct, frozen=True):
 
     Attributes:
         used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
+        caps: on concentration.
         lines: name of a contract -> its line, of a file.
+        cap_lines: the same of caps.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -283,19 +286,21 @@ class Configured(msgspec.Struct, frozen=True):
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
+    caps: tuple[Cap, ...] = ()
     used: Mapping[str, tuple[datetime, datetime]] = {}
     lines: Mapping[str, int] = {}
+    cap_lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 
-Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | str
+Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | Cap | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, site, contract, deployment, cost, tariff, data class or currency.
+        what: provider, site, contract, deployment, cost, tariff, data class, concentration cap or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
@@ -419,6 +424,10 @@ class Books(Protocol):
         """Compute everything again from its parts and compare."""
         ...
 
+    async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
+        """What the organisation used since then, per `step` (hour or day), oldest first."""
+        ...
+
 
 class Sites(Protocol):
     """Sites that are out, and back."""
@@ -436,6 +445,18 @@ class Sites(Protocol):
         ...
 
 
+class Concentrations(Protocol):
+    """What concentration is measured from: of an organisation's configuration, whoever used it."""
+
+    async def drawn(self, organisation_id: int) -> list[DrawnHere]:
+        """What was drawn from its contracts, hour by hour, since they began."""
+        ...
+
+    async def served(self, organisation_id: int, since: datetime) -> list[ServedHere]:
+        """Calls that its deployments served since then; failed attempts are none."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
@@ -443,3 +464,4 @@ class Desk(msgspec.Struct, frozen=True):
     configuration: Configuration
     books: Books
     sites: Sites
+    concentration: Concentrations

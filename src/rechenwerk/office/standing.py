@@ -1,7 +1,8 @@
-"""Values that `office.ports` names: how sites stand."""
+"""Values that `office.ports` names: how sites stand, what was used."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -40,3 +41,41 @@ class ShownSite(msgspec.Struct, frozen=True):
     deployments: int
     out_since: datetime | None
     out_reason: str
+
+
+class UsedHere(msgspec.Struct, frozen=True):
+    """Usage of a deployment in an hour or a day, of one organisation.
+
+    Attributes:
+        deployment: as ``model at provider under contract``.
+        usage: bucket -> count, as in `base.usage.BUCKETS`.
+        cost: nano-units.
+    """
+
+    starts_at: datetime
+    model: str
+    deployment: str
+    calls: int
+    usage: Mapping[str, int]
+    cost: int
+
+
+class DrawnHere(msgspec.Struct, frozen=True):
+    """What all organisations drew from a contract in an hour; `usage` and `cost` as above."""
+
+    contract: str
+    hour: datetime
+    usage: Mapping[str, int]
+    cost: int
+
+
+class ServedHere(msgspec.Struct, frozen=True):
+    """Calls at a deployment that were alike; `cost` in nano-units."""
+
+    model: str
+    provider: str
+    contract: str
+    data_class: str
+    service_class: str
+    calls: int
+    cost: int

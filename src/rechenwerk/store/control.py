@@ -22,6 +22,7 @@ from rechenwerk.office.ports import (
     TakenError,
 )
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.sites import StoredSites
 
@@ -279,4 +280,10 @@ async def _guard(
 
 def open_desk(pool: asyncpg.Pool) -> Desk:
     """All storage of the office over one pool."""
-    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool), StoredSites(pool))
+    return Desk(
+        StoredTenants(pool),
+        StoredConfiguration(pool),
+        StoredBooks(pool),
+        StoredSites(pool),
+        StoredConcentration(pool),
+    )
