@@ -29,7 +29,8 @@ from rechenwerk.base.errors import FencedError, RechenwerkError, SetupError
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.gateway.app import App
-from rechenwerk.gateway.call import Exit
+from rechenwerk.gateway.dispatch import Dispatch
+from rechenwerk.gateway.exits import Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.lag import LoopLag
@@ -45,6 +46,7 @@ from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.secrets import secret_box
 from rechenwerk.providers.transport import Limits
 from rechenwerk.store.book import PostgresBook
+from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
 
 _log = logging.getLogger("rechenwerk.main")
@@ -75,6 +77,7 @@ class Gateway:
         self.server: Server
         self.road: Road
         self.lag: LoopLag
+        self.dispatch: Dispatch
         self.source: PostgresSource
 
     async def start(self, host: str, port: int, *, shared: bool) -> int:
@@ -94,6 +97,7 @@ class Gateway:
         self.source = PostgresSource(pool, settings.database_url)
         fleet = Fleet(random.Random(), self._clock, settings.breaker_failures)  # noqa: S311 - jitter, no secret
         self.tenants = Tenants(self.source, self.leases, self.upstreams, fleet, self._clock)
+        self.dispatch = dispatch = Dispatch(PostgresBoard(pool), fleet, self._clock, number)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
         self.lag = LoopLag()
         metrics = Metrics(self._gauges(), fleet.states, self.lag)
@@ -101,7 +105,8 @@ class Gateway:
             self.tenants,
             self.leases,
             self.till,
-            Exit(self.till, self._clock, ids, metrics),
+            Exit(self.till, dispatch, self._clock, ids, metrics),
+            dispatch,
             fleet,
             Answers(self.source),
             Turns(self.source),
@@ -116,7 +121,10 @@ class Gateway:
         self.till.start()
         self.lag.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(work) for work in (self.tenants.run(), self._beat(), probes.run())]
+        self._tasks = [
+            loop.create_task(work)
+            for work in (self.tenants.run(), self._beat(), probes.run(), dispatch.run())
+        ]
         return await self.server.listen(host, port, shared=shared)
 
     def _gauges(self) -> list[tuple[str, str, Callable[[], float]]]:

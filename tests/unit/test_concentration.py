@@ -21,17 +21,20 @@ from rechenwerk.contracts.concentration import (
     Lost,
     Served,
     Source,
+    Spending,
     breaches,
     failure,
     over_cap,
     percent,
+    spent_by,
     spread,
     spreads,
 )
-from rechenwerk.contracts.obligations import Draw, at_risk, capacity, fees, payable
+from rechenwerk.contracts.obligations import at_risk, capacity, fees, payable
+from rechenwerk.contracts.ports import Drawn, HourDraw
 from rechenwerk.office.concentration import facts
 from rechenwerk.office.config import MistakesError, parse
-from rechenwerk.office.standing import DrawnHere, ServedHere
+from rechenwerk.office.standing import ServedHere
 
 
 def second(text: str) -> int:
@@ -39,9 +42,14 @@ def second(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
-def draw(day: str, amount: int, tokens: int = 0) -> Draw:
-    """Whole units of money drawn at noon."""
-    return Draw(second(day) + 12 * 3600, amount * NANO, Usage(input=tokens, requests=1))
+def drawn(**days: int) -> Drawn:
+    """Whole units, of money or of what the contract counts, drawn at noon: ``m0301=300``."""
+    return Drawn(
+        {second(f"2027-{day[1:3]}-{day[3:]}") + 12 * 3600: amount * NANO for day, amount in days.items()}
+    )
+
+
+NOTHING = Drawn()
 
 
 # Shares
@@ -228,11 +236,11 @@ YEAR: dict[str, Any] = {"starts": date(2027, 1, 1), "ends": date(2027, 12, 31)}
 
 def test_a_minimum_is_owed_less_what_was_drawn() -> None:
     yearly = terms.TakeOrPay(name="t", provider="p", minimum=Decimal(1000), period="year", **YEAR)
-    assert payable(yearly, [draw("2027-03-01", 300)], second(TODAY)) == 700 * NANO
-    assert payable(yearly, [draw("2027-03-01", 1300)], second(TODAY)) == 0
-    assert payable(yearly, [], second("2028-01-01")) == 0
+    assert payable(yearly, drawn(m0301=300), second(TODAY)) == 700 * NANO
+    assert payable(yearly, drawn(m0301=1300), second(TODAY)) == 0
+    assert payable(yearly, NOTHING, second("2028-01-01")) == 0
     monthly = terms.TakeOrPay(name="t", provider="p", minimum=Decimal(100), period="month", **YEAR)
-    july = [draw("2027-06-30", 500), draw("2027-07-10", 40)]
+    july = drawn(m0630=500, m0710=40)
     assert payable(monthly, july, second("2027-07-15")) == (60 + 5 * 100) * NANO
     lenient = terms.TakeOrPay(
         name="t",
@@ -247,11 +255,11 @@ def test_a_minimum_is_owed_less_what_was_drawn() -> None:
 
 def test_an_open_contract_binds_for_the_period_that_runs() -> None:
     opened = terms.TakeOrPay(name="t", provider="p", minimum=Decimal(100), period="month")
-    assert payable(opened, [draw("2027-07-01", 30)], second(TODAY)) == 70 * NANO
+    assert payable(opened, drawn(m0701=30), second(TODAY)) == 70 * NANO
     flexible = terms.Provisioned(
         name="t", provider="p", blocks=(terms.Block(name="PTU", units=Decimal(5), hold_fee=Decimal(1)),)
     )
-    assert payable(flexible, [], second(TODAY)) == 0
+    assert payable(flexible, NOTHING, second(TODAY)) == 0
 
 
 def test_a_quantity_is_owed_at_its_price_and_milestones_count_from_the_start() -> None:
@@ -264,7 +272,7 @@ def test_a_quantity_is_owed_at_its_price_and_milestones_count_from_the_start() -
         unit_price=Decimal("0.001"),
         **YEAR,
     )
-    assert payable(tokens, [draw("2027-02-01", 0, 400_000)], second(TODAY)) == 600 * NANO
+    assert payable(tokens, drawn(m0201=400_000), second(TODAY)) == 600 * NANO
     staged = terms.TakeOrPay(
         name="t",
         provider="p",
@@ -272,7 +280,7 @@ def test_a_quantity_is_owed_at_its_price_and_milestones_count_from_the_start() -
         milestones=(terms.Milestone(by=date(2027, 9, 30), amount=Decimal(600)),),
         **YEAR,
     )
-    assert payable(staged, [draw("2027-02-01", 100)], second(TODAY)) == 900 * NANO
+    assert payable(staged, drawn(m0201=100), second(TODAY)) == 900 * NANO
 
 
 def test_bought_capacity_is_owed_to_its_end_and_what_was_paid_ahead_is_at_risk() -> None:
@@ -280,11 +288,11 @@ def test_bought_capacity_is_owed_to_its_end_and_what_was_paid_ahead_is_at_risk()
         name="PTU", units=Decimal(10), hold_fee=Decimal(2), per="day", throughput=Decimal(2500)
     )
     plain = terms.Provisioned(name="t", provider="p", blocks=(block,), **YEAR)
-    assert payable(plain, [], second(TODAY)) == 184 * 20 * NANO
-    assert payable(plain, [], second("2026-12-01")) == 365 * 20 * NANO  # signed, not begun
-    assert at_risk(plain, [], second(TODAY)) == 0
+    assert payable(plain, NOTHING, second(TODAY)) == 184 * 20 * NANO
+    assert payable(plain, NOTHING, second("2026-12-01")) == 365 * 20 * NANO  # signed, not begun
+    assert at_risk(plain, NOTHING, second(TODAY)) == 0
     half = terms.Provisioned(name="t", provider="p", blocks=(block,), upfront=Decimal("0.5"), **YEAR)
-    assert payable(half, [], second(TODAY)) == at_risk(half, [], second(TODAY)) == 184 * 10 * NANO
+    assert payable(half, NOTHING, second(TODAY)) == at_risk(half, NOTHING, second(TODAY)) == 184 * 10 * NANO
     assert fees(half, (second("2027-06-01"), second(TODAY))) == 30 * 20 * NANO
     assert capacity(half) == 25_000
     termly = terms.Provisioned(
@@ -293,17 +301,17 @@ def test_bought_capacity_is_owed_to_its_end_and_what_was_paid_ahead_is_at_risk()
         blocks=(terms.Block(name="PTU", units=Decimal(1), hold_fee=Decimal(365), per="term"),),
         **YEAR,
     )
-    assert payable(termly, [], second(TODAY)) == 0
-    assert at_risk(termly, [], second(TODAY)) == 184 * NANO
+    assert payable(termly, NOTHING, second(TODAY)) == 0
+    assert at_risk(termly, NOTHING, second(TODAY)) == 184 * NANO
 
 
 def test_what_is_left_of_a_credit_is_at_risk_at_what_was_paid_for_it() -> None:
     credit = terms.PrepaidCredit(name="t", provider="p", balance=Decimal(1000), paid=Decimal(800), **YEAR)
-    assert at_risk(credit, [draw("2027-03-01", 250)], second(TODAY)) == 600 * NANO
-    assert payable(credit, [], second(TODAY)) == 0
-    assert at_risk(credit, [], second("2028-01-01")) == 0
+    assert at_risk(credit, drawn(m0301=250), second(TODAY)) == 600 * NANO
+    assert payable(credit, NOTHING, second(TODAY)) == 0
+    assert at_risk(credit, NOTHING, second("2028-01-01")) == 0
     gift = terms.PrepaidCredit(name="t", provider="p", balance=Decimal(1000), paid=Decimal(0), **YEAR)
-    assert at_risk(gift, [], second(TODAY)) == 0
+    assert at_risk(gift, NOTHING, second(TODAY)) == 0
 
 
 def test_own_machines_wear() -> None:
@@ -318,12 +326,12 @@ def test_own_machines_wear() -> None:
     )
     assert fees(racks, (second("2027-06-01"), second(TODAY))) == 1100 * NANO
     assert capacity(racks) == 5000
-    assert payable(racks, [], second(TODAY)) == 0
+    assert payable(racks, NOTHING, second(TODAY)) == 0
 
 
 def test_an_on_demand_contract_binds_nothing() -> None:
     plain = terms.OnDemand(name="t", provider="p")
-    assert (payable(plain, [], 0), at_risk(plain, [], 0), fees(plain, (0, 9)), capacity(plain)) == (
+    assert (payable(plain, NOTHING, 0), at_risk(plain, NOTHING, 0), fees(plain, (0, 9)), capacity(plain)) == (
         0,
         0,
         0,
@@ -331,6 +339,22 @@ def test_an_on_demand_contract_binds_nothing() -> None:
     )
     capped = terms.OnDemand(name="t", provider="p", caps=(terms.Cap(amount=Decimal(9), per="minute"),))
     assert capacity(capped) == 9
+
+
+def test_what_gateways_keep_in_memory_counts_like_the_report() -> None:
+    block = terms.Block(name="PTU", units=Decimal(10), hold_fee=Decimal(2), per="day")
+    bought = terms.Provisioned(name="p", provider="azure", blocks=(block,), **YEAR)
+    rows = [
+        Spending(
+            "azure", "Northco", terms.Provisioned(name="p", provider="azure", blocks=(block,), **YEAR), 0
+        ),
+        Spending("openai", "Northco", terms.OnDemand(name="d", provider="openai"), 100 * NANO),
+        Spending("euro", "Euro", terms.OnDemand(name="e", provider="euro"), 300 * NANO),
+    ]
+    spent = spent_by(rows, 30, second(TODAY))
+    assert spent["owner", 30] == {"Northco": 700 * NANO, "Euro": 300 * NANO}
+    assert spent["provider", 30] == {"azure": 600 * NANO, "openai": 100 * NANO, "euro": 300 * NANO}
+    assert over_cap([cap("spend", "0.69", hard=True)], spent, "openai", "Northco")
 
 
 # From configuration
@@ -436,15 +460,17 @@ def test_two_caps_with_one_name_are_one_too_many() -> None:
 
 
 def test_facts_come_from_contracts_draws_and_classes() -> None:
-    now = datetime(2027, 7, 1, tzinfo=UTC)
-    hours = [
-        DrawnHere("payg", datetime(2027, 6, 15, 9, tzinfo=UTC), {"input": 5}, 400 * NANO),
-        DrawnHere("payg", datetime(2027, 5, 15, 9, tzinfo=UTC), {"input": 5}, 999 * NANO),
-        DrawnHere("ptu", datetime(2027, 6, 15, 9, tzinfo=UTC), {"input": 5}, 50 * NANO),
+    def hour(contract: str, day: str, cost: int) -> HourDraw:
+        return HourDraw(contract, second(day) + 9 * 3600, Usage(input=5), cost * NANO, cost * NANO)
+
+    draws = [
+        hour("payg", "2027-06-15", 400),
+        hour("payg", "2027-05-15", 999),
+        hour("ptu", "2027-06-15", 0),
     ]
     served = [ServedHere("m", "euro", "payg", "internal", "standard", 3, 400 * NANO)]
-    found = facts(parse(FILE), hours, served, now, 30)
-    # 30 days of ten units at 2 a day; what its calls would have cost does not count.
+    found = facts(parse(FILE), (), draws, served, second(TODAY), 30)
+    # 30 days of ten units at 2 a day, whether used or not.
     assert [(one.contract, one.owner, one.spend, one.payable) for one in found.held] == [
         ("ptu", "Northco", 600 * NANO, 184 * 20 * NANO),
         ("payg", "euro", 400 * NANO, 0),

@@ -11,9 +11,9 @@ import msgspec
 from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.billing import Job, lasts, line
-from rechenwerk.contracts.periods import runs, term
+from rechenwerk.contracts.periods import HOUR, runs, term
 from rechenwerk.contracts.ports import Charge, Line, Statement, Used
-from rechenwerk.contracts.pricing import charges_of, lots, use_lines
+from rechenwerk.contracts.pricing import charges_of, lots, spread, use_lines
 from rechenwerk.contracts.terms import Block, Provisioned
 from rechenwerk.contracts.weights import ZERO, counts, dot, rates_of, weights
 from rechenwerk.ledger.prices import PriceList
@@ -59,10 +59,10 @@ def capacity(contract: Provisioned, job: Job) -> Statement:
         for at in use_lines(priced, job.span)
     )
     fees = tuple(_fees(contract, job, hours))
-    first = max(job.span[0], term(contract)[0])
-    due = sum(fee.amount for fee in fees)
-    charges = [Charge(first, due)] if due else []
-    charges += charges_of(priced, job.span, sum(at.amount for at in overflow))
+    charges = [
+        *_by_the_hour(contract, job, sum(fee.amount for fee in fees)),
+        *charges_of(priced, job.span, sum(at.amount for at in overflow)),
+    ]
     return Statement(
         contract=contract.name,
         starts=job.span[0],
@@ -71,6 +71,13 @@ def capacity(contract: Provisioned, job: Job) -> Statement:
         charges=tuple(charges),
         spilled=tuple(past) if spill else (),
     )
+
+
+def _by_the_hour(contract: Provisioned, job: Job, due: int) -> tuple[Charge, ...]:
+    """Fees in equal parts over the hours of the month in which the contract runs."""
+    first, after = term(contract)
+    running = range(max(first, job.span[0]), min(after, job.span[1]), HOUR)
+    return spread(dict.fromkeys(running, _ONE), due)
 
 
 def _by_hour(use: Sequence[Used]) -> dict[int, list[Used]]:

@@ -74,12 +74,17 @@ class History(msgspec.Struct, frozen=True):
         prepaid: hour -> nano-units that earlier shortfalls paid.
         left: nano-units of prepayments that can still be used.
         expired: hour after which a prepayment was lost -> nano-units.
+        counted: towards the minimum that is open now, nano-units; earlier shortfalls that were met by payment
+            are in it.
+        carried: what an earlier shortfall adds to it.
     """
 
     settled: tuple[Settled, ...]
     prepaid: dict[int, Fraction]
     left: Fraction
     expired: dict[int, Fraction]
+    counted: Fraction
+    carried: Fraction
 
 
 def commitment(contract: TakeOrPay, job: Job) -> Statement:
@@ -191,6 +196,17 @@ def _committed_discount(contract: TakeOrPay, job: Job, flows: Sequence[Flow]) ->
         yield line(what, "discount", _ONE, "discount", None, amount=-off)
 
 
+def due_at(contract: TakeOrPay, second: int) -> Due:
+    """The minimum that is open at a time within the term."""
+    first, after = term(contract)
+    if not contract.milestones:
+        begin, end, minimum = minimum_of(contract, second)
+        return Due(begin, end, minimum)
+    ends = [(begins(stone.by) + DAY, stone.amount) for stone in contract.milestones]
+    at, amount = min(((at, amount) for at, amount in ends if at > second), default=(after, contract.minimum))
+    return Due(first, at, nano(amount))
+
+
 def dues(contract: TakeOrPay, until: int) -> Iterator[Due]:
     """The minimums that are compared up to a time, in order."""
     first, after = term(contract)
@@ -208,7 +224,7 @@ def dues(contract: TakeOrPay, until: int) -> Iterator[Due]:
 
 
 def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int) -> History:
-    """Play the minimums through, from the first day.
+    """Play the minimums through, from the first day: all flows, which end with `until`.
 
     What an earlier shortfall pays does not count again: its money has met a minimum already.
     """
@@ -221,9 +237,10 @@ def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int) -> History:
     charged: dict[int, Fraction] = {}
     carried, index = ZERO, 0
 
-    def play(to: int, starts: int) -> None:
+    def play(to: int | None, starts: int) -> Fraction:
+        """Let charges happen up to a time (None: all that are left); what counts then."""
         nonlocal index
-        while index < len(flows) and flows[index].hour < to:
+        while index < len(flows) and (to is None or flows[index].hour < to):
             flow = flows[index]
             paid = _from_pools(pools, flow)
             if paid:
@@ -231,13 +248,15 @@ def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int) -> History:
             counted[starts] = counted.get(starts, ZERO) + flow.counted - paid
             charged[starts] = charged.get(starts, ZERO) + flow.paid
             index += 1
+        return counted.get(starts, ZERO)
+
+    def off(due: Due) -> Fraction:
+        if contract.counts == "list" or contract.measure == "quantity":
+            return ZERO
+        return committed_off(contract, charged.get(due.starts, ZERO), due.amount)
 
     for due in dues(contract, until):
-        play(due.at, due.starts)
-        so_far = counted.get(due.starts, ZERO)
-        if contract.counts == "paid" and contract.measure == "spend":
-            so_far -= committed_off(contract, charged.get(due.starts, ZERO), due.amount)
-        missed = max(ZERO, due.amount + carried - so_far)
+        missed = max(ZERO, due.amount + carried - play(due.at, due.starts) + off(due))
         carried = ZERO
         owed = missed * worth * Fraction(contract.shortfall.share)
         if contract.shortfall.rule == "carry" and due.at < last:
@@ -247,9 +266,11 @@ def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int) -> History:
         if owed and contract.shortfall.rule == "prepayment":
             pools.append(_Pool(due.at, expires(contract.shortfall, due.at), owed))
         settled.append(Settled(due, missed, owed))
-    play(until, -1)
+    now = due_at(contract, min(until, last - 1))
     return History(
         settled=tuple(settled),
+        counted=play(None, now.starts) - off(now),
+        carried=carried,
         prepaid=prepaid,
         left=sum((pool.left for pool in pools if pool.ends > until), ZERO),
         expired={pool.ends: pool.left for pool in pools if pool.ends <= until and pool.left},

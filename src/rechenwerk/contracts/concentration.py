@@ -10,6 +10,9 @@ from fractions import Fraction
 import msgspec
 
 from rechenwerk.base.money import divide_half_even
+from rechenwerk.contracts.obligations import charged_by_use, fees
+from rechenwerk.contracts.periods import DAY, Span
+from rechenwerk.contracts.terms import Contract
 
 DIMENSIONS = ("spend", "capacity", "commitments")
 BY = ("provider", "owner")
@@ -205,8 +208,32 @@ def breaches(caps: Iterable[Cap], found: Sequence[Spread]) -> tuple[Breach, ...]
     )
 
 
+class Spending(msgspec.Struct, frozen=True):
+    """What was booked under a contract in a window; nano-units."""
+
+    provider: str
+    owner: str
+    terms: Contract
+    cost: int
+
+
+def spent_under(terms: Contract, cost: int, span: Span) -> int:
+    """What a window of a contract cost: what was booked for its calls, and what is paid used or not."""
+    return fees(terms, span) + (cost if charged_by_use(terms) else 0)
+
+
 Spent = Mapping[tuple[str, int], Mapping[str, int]]
 """(by, days of the window) -> name -> nano-units spent: what a gateway keeps in memory for hard caps."""
+
+
+def spent_by(rows: Iterable[Spending], window_days: int, now: int) -> dict[tuple[str, int], dict[str, int]]:
+    """One window of `Spent`, ended at `now` (epoch seconds)."""
+    sums: dict[tuple[str, int], dict[str, int]] = {(by, window_days): defaultdict(int) for by in BY}
+    for row in rows:
+        amount = spent_under(row.terms, row.cost, (now - window_days * DAY, now))
+        for by in BY:
+            sums[by, window_days][getattr(row, by)] += amount
+    return sums
 
 
 def over_cap(caps: Sequence[Cap], spent: Spent, provider: str, owner: str) -> str | None:

@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
-import msgspec
-
-from rechenwerk.base.money import NANO, divide_half_even
-from rechenwerk.base.usage import Usage
-from rechenwerk.contracts.bill_capacity import names, per_minute
+from rechenwerk.base.money import divide_half_even
 from rechenwerk.contracts.bill_commitment import dues
 from rechenwerk.contracts.billing import lasts
 from rechenwerk.contracts.periods import Span, ends_at, period_at, runs, term
+from rechenwerk.contracts.ports import Drawn
+from rechenwerk.contracts.position import capacity_per_minute
 from rechenwerk.contracts.terms import Contract, OwnHardware, PrepaidCredit, Provisioned, TakeOrPay
-from rechenwerk.contracts.weights import ZERO, counts, dot, nano, weights
+from rechenwerk.contracts.weights import ZERO, nano
 
 
-class Draw(msgspec.Struct, frozen=True):
-    """What was drawn from a contract in an hour (epoch seconds); nano-units, and the usage."""
-
-    hour: int
-    amount: int
-    usage: Usage
-
-
-def payable(contract: Contract, draws: Sequence[Draw], now: int) -> int:
+def payable(contract: Contract, drawn: Drawn, now: int) -> int:
     """Nano-units that will be owed until the contract ends even if nothing more is used.
 
     Of an open contract only the period that runs counts: it can be left.
 
     Args:
         contract: its terms.
-        draws: from it and from what it covers, of its whole term.
+        drawn: from it and from what it covers, in its own measure, since it began.
         now: epoch seconds.
     """
     if contract.status in {"proposed", "expired"} or now >= term(contract)[1]:
         return 0
     if isinstance(contract, TakeOrPay):
-        return _rounded(_minimums(contract, draws, now))
+        return _rounded(_minimums(contract, drawn, now))
     if isinstance(contract, Provisioned):
         return _rounded(_holding(contract, (max(now, term(contract)[0]), _end(contract, now))))
     return 0
 
 
-def at_risk(contract: Contract, draws: Sequence[Draw], now: int) -> int:
+def at_risk(contract: Contract, drawn: Drawn, now: int) -> int:
     """Nano-units that were paid ahead and are lost if the provider is gone: credit left, terms paid."""
     if contract.status in {"proposed", "expired"} or not runs(contract, now):
         return 0
     if isinstance(contract, PrepaidCredit):
         bought = nano(contract.balance)
-        left = max(ZERO, bought - sum(draw.amount for draw in draws))
+        left = max(ZERO, bought - _counted(drawn, *term(contract)))
         paid = nano(contract.balance if contract.paid is None else contract.paid)
         return _rounded(left * paid / bought) if bought else 0
     if isinstance(contract, Provisioned) and contract.ends is not None:
@@ -81,8 +70,8 @@ def fees(contract: Contract, span: Span) -> int:
 
 
 def charged_by_use(contract: Contract) -> bool:
-    """Whether what is drawn is paid: not of capacity that was bought, nor of own machines."""
-    return not isinstance(contract, Provisioned | OwnHardware)
+    """Whether what is booked for its calls is paid to somebody: not of own machines."""
+    return not isinstance(contract, OwnHardware)
 
 
 def capacity(contract: Contract) -> Fraction | None:
@@ -90,15 +79,13 @@ def capacity(contract: Contract) -> Fraction | None:
     told: list[Fraction | None] = [
         Fraction(cap.amount) for cap in contract.caps if cap.per == "minute" and cap.measure == "quantity"
     ]
-    if isinstance(contract, Provisioned):
-        told += [
-            per_minute(blocks)
-            for blocks in names(contract).values()
-            if all(block.measure == "quantity" for block in blocks)
-        ]
-    if isinstance(contract, OwnHardware):
-        told.append(Fraction(contract.throughput))
+    if isinstance(contract, OwnHardware) or (isinstance(contract, Provisioned) and _by_tokens(contract)):
+        told.append(capacity_per_minute(contract))
     return min((one for one in told if one is not None), default=None)
+
+
+def _by_tokens(contract: Provisioned) -> bool:
+    return all(block.measure == "quantity" for block in contract.blocks)
 
 
 def _end(contract: Contract, now: int) -> int:
@@ -112,20 +99,17 @@ def _end(contract: Contract, now: int) -> int:
     return now
 
 
-def _minimums(contract: TakeOrPay, draws: Sequence[Draw], now: int) -> Fraction:
+def _minimums(contract: TakeOrPay, drawn: Drawn, now: int) -> Fraction:
     open_ones = [due for due in dues(contract, _end(contract, now)) if due.at > now]
-    owed = [max(ZERO, due.amount - _counted(contract, draws, due.starts, due.at)) for due in open_ones]
+    owed = [max(ZERO, due.amount - _counted(drawn, due.starts, due.at)) for due in open_ones]
     # Milestones all count from the start, so the largest is all that is owed; periods add up.
     left = max(owed, default=ZERO) if contract.milestones else sum(owed, ZERO)
     price = Fraction(contract.unit_price or 0) if contract.measure == "quantity" else Fraction(1)
     return left * price * Fraction(contract.shortfall.share)
 
 
-def _counted(contract: TakeOrPay, draws: Sequence[Draw], begin: int, end: int) -> Fraction:
-    inside = [draw for draw in draws if begin <= draw.hour < end]
-    if contract.measure == "spend":
-        return Fraction(sum(draw.amount for draw in inside))
-    return sum((dot(weights(contract.weights), counts(draw.usage)) for draw in inside), ZERO) * NANO
+def _counted(drawn: Drawn, begin: int, end: int) -> int:
+    return sum(amount for hour, amount in drawn.hours.items() if begin <= hour < end)
 
 
 def _holding(contract: Provisioned, span: Span) -> Fraction:

@@ -16,10 +16,10 @@ LENGTHS = (1, 24, HOURS_OF_WEEK)
 
 
 def energy_of(site: Site) -> Energy:
-    """The price curve of a site."""
+    """What a kWh of a machine costs at a site, what the site draws on top of it included."""
     prices = site.prices or (Decimal(0),)
 
     def price(hour: int) -> Decimal:
-        return prices[(hour - _MONDAY) // HOUR % HOURS_OF_WEEK % len(prices)]
+        return prices[(hour - _MONDAY) // HOUR % HOURS_OF_WEEK % len(prices)] * site.pue
 
     return price

@@ -353,7 +353,7 @@ class OwnHardware(Common, frozen=True, kw_only=True, tag="own-hardware"):
         site: name of the site whose energy it draws.
         idle_kw: power drawn when nothing runs.
         load_kw: power drawn at full throughput.
-        pue: power usage effectiveness: what the site draws per kW of the machine.
+        pue: power usage effectiveness, where the site does not say its own.
         throughput: weighted usage per minute at full load.
         weights: what a unit of usage takes of the throughput; empty: every token weighs 1.
     """
@@ -415,12 +415,14 @@ class Site(_Terms, frozen=True):
         name: unique in the installation.
         power_cap_kw: what the site may draw, cooling included; None: no cap.
         prices: currency per kWh: one, 24 by hour of the day or 168 by hour of the week from Monday; UTC.
+        pue: power usage effectiveness: what the site draws per kW of its machines.
         co2_grams: per kWh.
     """
 
     name: str
     prices: tuple[Decimal, ...]
     power_cap_kw: Decimal | None = None
+    pue: Decimal = _ONE
     co2_grams: Decimal = _NONE
 
 

@@ -65,6 +65,19 @@ def no_step(plan: Plan, now: float) -> Refusal:
     )
 
 
+def no_room(model: str, seconds: float) -> Refusal:
+    """Everything that may serve the call is full."""
+    wait = max(1, ceil(seconds))
+    return Refusal(
+        429,
+        "rate_limit_error",
+        "capacity_exceeded",
+        f"All capacity for {model!r} is in use. Try again in {wait} s.",
+        None,
+        wait,
+    )
+
+
 def provider_refused(answer: Answer, refusal: Refusal) -> Refusal:
     """A provider's error as the client may see it: our credentials are not the client's business."""
     if answer.status in {401, 402, 403, 407}:

@@ -10,7 +10,9 @@ from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings
 from rechenwerk.gateway.bounds import NO_OUTPUT, bound
-from rechenwerk.gateway.call import Call, Exit
+from rechenwerk.gateway.call import Call
+from rechenwerk.gateway.dispatch import Dispatch
+from rechenwerk.gateway.exits import Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.journey import Journey
@@ -18,9 +20,9 @@ from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.limits import refuse_guard
 from rechenwerk.gateway.plans import Plan
 from rechenwerk.gateway.ports import Stored
-from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_step
+from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_room, no_step
 from rechenwerk.gateway.server import HttpRequest
-from rechenwerk.gateway.speech import error_of, forwarded, peek, refuse_body, service_class
+from rechenwerk.gateway.speech import error_of, forwarded, peek, purpose, refuse_body, service_class
 from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.trips import Trip, Trips
@@ -44,6 +46,7 @@ class Road:
         leases: budgets and limits.
         till: holds and posts.
         exits: the one exit of every call.
+        dispatch: which deployments, in which order.
         fleet: health of deployments.
         answers: of calls with an Idempotency-Key.
         turns: of conversations that are kept here.
@@ -59,6 +62,7 @@ class Road:
         leases: Leases,
         till: Till,
         exits: Exit,
+        dispatch: Dispatch,
         fleet: Fleet,
         answers: Answers,
         turns: Turns,
@@ -71,13 +75,14 @@ class Road:
         self._leases = leases
         self._till = till
         self._exit = exits
+        self._dispatch = dispatch
         self._fleet = fleet
         self._answers = answers
         self._turns = turns
         self._ids = ids
         self._clock = clock
         self._settings = settings
-        self._journey = Journey(till, exits, answers, turns, clock, settings, refused)
+        self._journey = Journey(till, exits, dispatch, answers, turns, clock, settings, refused)
         self._refused = refused
         self._expires = int(settings.total_timeout + settings.drain_timeout) + _EXPIRY_MARGIN
         self._ways: dict[tuple[Endpoint, str], Way] = {}
@@ -86,6 +91,7 @@ class Road:
         """Serve one call of an authenticated client."""
         call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint, http.body)
         call.forwarded = forwarded(http, endpoint)
+        call.purpose = purpose(http)
         service = service_class(http, tenant.row.service_class)
         stored: Stored | Refusal | None
         if isinstance(service, Refusal):
@@ -128,7 +134,11 @@ class Road:
             if refusal is not None:
                 return refusal
             way_of = self._way_of(call.endpoint)
-            trips = Trips(call, self._fleet, way_of, self._settings, self._clock)
+            order = self._dispatch.order(call)
+            if call.plan.steps and not order:
+                self._dispatch.refused(call)
+                return no_room(call.request.model, self._dispatch.frees_in())
+            trips = Trips(call, order, self._fleet, way_of, self._settings, self._clock)
             trip = trips.first()
             if trip is None:
                 if trips.unsaid is not None:
@@ -153,7 +163,7 @@ class Road:
             return request
         call.request = request
         row = call.tenant.row
-        plan = self._tenants.plan(row.organisation, request.model, call.endpoint, row.data_class)
+        plan = self._tenants.plan(row, request.model, call.endpoint, call.purpose)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
         if request.stream and call.endpoint in NO_OUTPUT:

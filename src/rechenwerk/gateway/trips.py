@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -94,22 +94,29 @@ class Trips:
         unsaid: why a provider could not be told what the call says.
 
     Args:
-        call: whose plan has at least one step.
-        fleet: health and retry budget.
+        call: whose attempts they are.
+        order: deployments, best first.
+        fleet: retry budget.
         way: of the call's endpoint to a kind of provider.
         settings: how many attempts, for how long.
         clock: time.
     """
 
     def __init__(
-        self, call: Call, fleet: Fleet, way: Callable[[str], Way], settings: Settings, clock: Clock
+        self,
+        call: Call,
+        order: Sequence[Step],
+        fleet: Fleet,
+        way: Callable[[str], Way],
+        settings: Settings,
+        clock: Clock,
     ) -> None:
         self._call = call
         self._fleet = fleet
         self._way = way
         self._settings = settings
         self._clock = clock
-        self._order = fleet.order(call.plan.steps, clock.monotonic(), call.asked)
+        self._order = order
         self._next = 0
         self._resting: list[Step] = []
         self._made = 0

@@ -23,7 +23,7 @@ Amount = Annotated[
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Period = Literal["day", "month", "total"]
-Scope = Literal["inference", "books", "keys", "operator"]
+Scope = Literal["inference", "books", "keys", "operator", "emergency", "approve"]
 ServiceClass = Literal["critical", "standard", "batch"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 

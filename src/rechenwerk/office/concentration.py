@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from rechenwerk.base.usage import Usage
-from rechenwerk.contracts import obligations
 from rechenwerk.contracts.concentration import (
     BY,
     DIMENSIONS,
@@ -22,12 +19,16 @@ from rechenwerk.contracts.concentration import (
     Source,
     breaches,
     percent,
+    spent_under,
     spreads,
 )
-from rechenwerk.contracts.obligations import Draw
-from rechenwerk.office.ports import Configured, Contract, Deployment
+from rechenwerk.contracts.draws import drawn_all
+from rechenwerk.contracts.obligations import at_risk, capacity, payable
+from rechenwerk.contracts.periods import DAY
+from rechenwerk.contracts.ports import HourDraw, Version
+from rechenwerk.office.ports import Configured, Deployment
 from rechenwerk.office.reader import Mistake, Reader, check_name, items_of, unique
-from rechenwerk.office.standing import DrawnHere, ServedHere
+from rechenwerk.office.standing import ServedHere, StoredContract
 from rechenwerk.office.tables import ConcentrationTable
 from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean
@@ -35,7 +36,6 @@ from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 from rechenwerk.routing.residency import forbids
 
 _SHARE = re.compile(r"0?\.[0-9]{1,6}|1(\.0{1,6})?")
-_DAY = 86_400
 
 
 def read_caps(reader: Reader) -> tuple[tuple[Cap, ...], Mapping[str, int]]:
@@ -93,9 +93,10 @@ def _names(reader: Reader, by: str) -> list[str]:
 
 def facts(
     configured: Configured,
-    drawn: Sequence[DrawnHere],
+    contracts: Sequence[StoredContract],
+    draws: Sequence[HourDraw],
     served: Sequence[ServedHere],
-    now: datetime,
+    now: int,
     window_days: int,
     shared: Configured | None = None,
 ) -> Facts:
@@ -103,27 +104,42 @@ def facts(
 
     Args:
         configured: the configuration.
-        drawn: from its contracts, of their whole terms.
+        contracts: the history of its terms; of one without, the terms in `configured` hold for ever.
+        draws: from its contracts, since they began.
         served: by its deployments, in the window.
-        now: the end of the window.
+        now: the end of the window, epoch seconds.
         window_days: its length.
         shared: the operator's configuration, whose data classes hold where this one names none.
     """
     owners = {row.name: row.owner or row.name for row in configured.providers}
     serving = {row.name for row in configured.providers if row.active}
-    contracts = {row.name: row for row in configured.contracts if row.active}
-    draws = _draws(drawn)
-    second = int(now.timestamp())
-    begin = second - window_days * _DAY
+    standing = {row.name: row for row in configured.contracts if row.active}
+    versions: dict[str, tuple[Version, ...]] = {
+        row.name: (Version(0.0, row.terms),) for row in standing.values()
+    }
+    versions |= {row.name: row.versions for row in contracts if row.name in standing}
+    drawn = drawn_all(versions, draws)
+    span = (now - window_days * DAY, now)
+    costs = _costs(draws, span)
     classes = _classes(configured, shared)
-    held = tuple(_held(row, owners[row.provider], draws, second, begin) for row in contracts.values())
+    held = tuple(
+        Held(
+            row.name,
+            row.provider,
+            owners[row.provider],
+            spent_under(row.terms, costs.get(row.name, 0), span),
+            payable(row.terms, drawn[row.name], now),
+            at_risk(row.terms, drawn[row.name], now),
+        )
+        for row in standing.values()
+    )
     rows = [
         row
         for row in configured.deployments
-        if row.active and row.provider in serving and row.contract in contracts
+        if row.active and row.provider in serving and row.contract in standing
     ]
     rows.sort(key=lambda row: (row.contract, row.model))
-    told = {name: obligations.capacity(row.terms) for name, row in contracts.items()}
+    told = {name: capacity(row.terms) for name, row in standing.items()}
     firsts = {row.contract: row for row in reversed(rows)}
     sources = tuple(
         Source(
@@ -165,28 +181,12 @@ def _classes(configured: Configured, shared: Configured | None) -> dict[str, Dat
     return classes
 
 
-def _draws(drawn: Sequence[DrawnHere]) -> Mapping[str, list[Draw]]:
-    found: dict[str, list[Draw]] = defaultdict(list)
-    for one in drawn:
-        usage = Usage(**{"requests": 0, **one.usage})
-        found[one.contract].append(Draw(int(one.hour.timestamp()), one.cost, usage))
-    return found
-
-
-def _held(row: Contract, owner: str, draws: Mapping[str, list[Draw]], now: int, begin: int) -> Held:
-    own = draws.get(row.name, [])
-    counted = [draw for name in (row.name, *row.terms.covers) for draw in draws.get(name, [])]
-    spend = obligations.fees(row.terms, (begin, now))
-    if obligations.charged_by_use(row.terms):
-        spend += sum(draw.amount for draw in own if begin <= draw.hour < now)
-    return Held(
-        row.name,
-        row.provider,
-        owner,
-        spend,
-        obligations.payable(row.terms, counted, now),
-        obligations.at_risk(row.terms, counted, now),
-    )
+def _costs(draws: Sequence[HourDraw], span: tuple[int, int]) -> Mapping[str, int]:
+    costs: dict[str, int] = defaultdict(int)
+    for draw in draws:
+        if span[0] <= draw.hour < span[1]:
+            costs[draw.contract] += draw.cost
+    return costs
 
 
 def _capacity(row: Deployment, contract: Fraction | None, *, first: bool) -> int | None:
@@ -196,12 +196,12 @@ def _capacity(row: Deployment, contract: Fraction | None, *, first: bool) -> int
     return row.tokens_per_minute
 
 
-def refused(wanted: Configured, drawn: Sequence[DrawnHere], now: datetime) -> list[Mistake]:
+def refused(wanted: Configured, draws: Sequence[HourDraw], now: int) -> list[Mistake]:
     """Hard caps on capacity and commitments that a configuration does not keep."""
     caps = [cap for cap in wanted.caps if cap.hard and cap.dimension != "spend"]
     if not caps:
         return []
-    found = spreads(facts(wanted, drawn, (), now, 1))
+    found = spreads(facts(wanted, (), draws, (), now, 1))
     return [
         Mistake(
             wanted.cap_lines.get(one.cap.name, 1),
@@ -211,8 +211,3 @@ def refused(wanted: Configured, drawn: Sequence[DrawnHere], now: datetime) -> li
         )
         for one in breaches(caps, found)
     ]
-
-
-def since(now: datetime, days: int) -> datetime:
-    """The begin of a window that ends now."""
-    return now.astimezone(UTC) - timedelta(days=days)

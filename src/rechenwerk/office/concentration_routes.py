@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated
 
@@ -13,11 +13,10 @@ from rechenwerk.contracts.advice_view import decimal
 from rechenwerk.contracts.concentration import Cap, Facts, Failure, Share, Spread, breaches, failure, spreads
 from rechenwerk.office import views_usage as views
 from rechenwerk.office.access import OperatorRealm, Realm, Whose
-from rechenwerk.office.concentration import facts, refused, since
+from rechenwerk.office.concentration import facts, refused
 from rechenwerk.office.errors import missing
 from rechenwerk.office.ports import OPERATOR, Configured
 from rechenwerk.office.reader import MistakesError
-from rechenwerk.office.standing import DrawnHere
 from rechenwerk.office.tenants import money
 
 _SHARE_PLACES = 4
@@ -37,17 +36,23 @@ async def show_concentration(
     """
     realm = await realm.enter_configuration(organisation)
     desk, now = realm.desk, realm.office.now()
+    second = int(now.timestamp())
     configured = await desk.configuration.read(realm.organisation_id)
     shared = await desk.configuration.read(OPERATOR) if realm.organisation_id != OPERATOR else None
-    drawn = await desk.concentration.drawn(realm.organisation_id)
-    served = await desk.concentration.served(realm.organisation_id, since(now, days))
-    measured = facts(configured, drawn, served, now, days, shared)
+    contracts = await desk.positions.contracts(realm.organisation_id)
+    draws = await desk.positions.draws(realm.organisation_id, None)
+    served = await desk.concentration.served(realm.organisation_id, now - timedelta(days=days))
+
+    def measure(window: int) -> Facts:
+        return facts(configured, contracts, draws, served, second, window, shared)
+
+    measured = measure(days)
     return views.ConcentrationView(
         organisation=realm.organisation,
         currency=await desk.tenants.currency(),
         days=days,
         spreads=[_spread(one) for one in spreads(measured)],
-        caps=[_cap(cap, configured, drawn, now) for cap in configured.caps if cap.active],
+        caps=[_cap(cap, spreads(measure(cap.window_days))) for cap in configured.caps if cap.active],
         failure=None if owner_fails is None else _failure(measured, owner_fails),
     )
 
@@ -58,8 +63,8 @@ async def check_hard_caps(realm: Realm, wanted: Configured) -> None:
     Raises:
         MistakesError: with the line of the cap.
     """
-    drawn = await realm.desk.concentration.drawn(realm.organisation_id)
-    if mistakes := refused(wanted, drawn, realm.office.now()):
+    draws = await realm.desk.positions.draws(realm.organisation_id, None)
+    if mistakes := refused(wanted, draws, int(realm.office.clock.now())):
         raise MistakesError(mistakes)
 
 
@@ -86,8 +91,7 @@ def _part(share: Fraction) -> str:
     return decimal(share, _SHARE_PLACES)
 
 
-def _cap(cap: Cap, configured: Configured, drawn: Sequence[DrawnHere], now: datetime) -> views.CapView:
-    found = spreads(facts(configured, drawn, (), now, cap.window_days))
+def _cap(cap: Cap, found: Sequence[Spread]) -> views.CapView:
     above = {one.name for one in breaches([cap], found)}
     whole = next(one for one in found if (one.dimension, one.by) == (cap.dimension, cap.by))
     return views.CapView(

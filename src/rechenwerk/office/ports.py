@@ -14,8 +14,10 @@ import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap
+from rechenwerk.contracts.ports import HourDraw
 from rechenwerk.contracts.terms import Contract as Terms
-from rechenwerk.office.standing import DrawnHere, ServedHere, ShownSite, Site, UsedHere
+from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.standing import ServedHere, ShownSite, Site, StoredContract, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -32,6 +34,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -445,15 +448,23 @@ class Sites(Protocol):
         ...
 
 
-class Concentrations(Protocol):
-    """What concentration is measured from: of an organisation's configuration, whoever used it."""
+class Positions(Protocol):
+    """Contracts with the history of their terms, and what was drawn from them."""
 
-    async def drawn(self, organisation_id: int) -> list[DrawnHere]:
-        """What was drawn from its contracts, hour by hour, since they began."""
+    async def contracts(self, organisation_id: int) -> list[StoredContract]:
+        """Those that the organisation owns, by name; ended ones too."""
         ...
 
+    async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
+        """Of the contracts that the organisation owns, by hour: by all, or by one organisation."""
+        ...
+
+
+class Concentrations(Protocol):
+    """What concentration is measured from, beside draws."""
+
     async def served(self, organisation_id: int, since: datetime) -> list[ServedHere]:
-        """Calls that its deployments served since then; failed attempts are none."""
+        """Calls that the deployments of a configuration served since then; failed attempts are none."""
         ...
 
 
@@ -464,4 +475,6 @@ class Desk(msgspec.Struct, frozen=True):
     configuration: Configuration
     books: Books
     sites: Sites
+    positions: Positions
+    governance: Governance
     concentration: Concentrations

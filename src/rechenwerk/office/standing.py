@@ -1,4 +1,4 @@
-"""Values that `office.ports` names: how sites stand, what was used."""
+"""Values that `office.ports` names: how sites and contracts stand, what was used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
+
+from rechenwerk.contracts.ports import Version
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -60,15 +62,6 @@ class UsedHere(msgspec.Struct, frozen=True):
     cost: int
 
 
-class DrawnHere(msgspec.Struct, frozen=True):
-    """What all organisations drew from a contract in an hour; `usage` and `cost` as above."""
-
-    contract: str
-    hour: datetime
-    usage: Mapping[str, int]
-    cost: int
-
-
 class ServedHere(msgspec.Struct, frozen=True):
     """Calls at a deployment that were alike; `cost` in nano-units."""
 
@@ -79,3 +72,21 @@ class ServedHere(msgspec.Struct, frozen=True):
     service_class: str
     calls: int
     cost: int
+
+
+class StoredContract(msgspec.Struct, frozen=True):
+    """A contract with the history of its terms.
+
+    Attributes:
+        active: it stands in the file.
+        versions: ascending; the last is the newest, which may lie in the future.
+        deployments: models of the active deployments under it.
+    """
+
+    id: int
+    name: str
+    provider: str
+    owner: str
+    active: bool
+    versions: tuple[Version, ...]
+    deployments: tuple[str, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -40,3 +40,117 @@ class SitesView(BaseModel):
 
     organisation: str
     sites: list[SiteView]
+
+
+class BandView(BaseModel):
+    """A forecast: one time in ten below `low`, as often above `high`."""
+
+    low: str
+    middle: str
+    high: str
+
+
+class MomentsView(BaseModel):
+    """When something will be reached, early to late."""
+
+    low: datetime
+    middle: datetime
+    high: datetime
+
+
+class PositionView(BaseModel):
+    """Where a contract, or a cap of it, stands. Amounts are of `unit`: a currency, or the contract's own."""
+
+    contract: str
+    kind: str
+    status: str
+    measure: str
+    unit: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    amount: str | None = Field(description="minimum, balance, quota or capacity of the period")
+    drawn: str
+    remaining: str | None
+    shortfall: str = Field(description="what a minimum will be missed by if nothing changes")
+    unused: str = Field(description="what will expire if nothing changes")
+    expires_at: datetime | None
+    days_left: float | None
+    forecast: BandView | None
+    reached_at: MomentsView | None
+    total: str
+    last_drawn_at: datetime | None
+
+
+class WarningView(BaseModel):
+    """Something to act on while there is time."""
+
+    contract: str
+    sort: str
+    message: str
+    at: datetime
+    days: float
+    amount: str
+
+
+class ContractView(BaseModel):
+    """A contract. One that the operator shares shows only what oneself drew from it."""
+
+    name: str
+    provider: str
+    owner: str
+    kind: str
+    shared: bool
+    active: bool
+    models: list[str]
+    starts: str | None
+    ends: str | None
+    position: PositionView
+
+
+class DayView(BaseModel):
+    """What was drawn on a day of UTC."""
+
+    day: str
+    drawn: str
+
+
+class VersionView(BaseModel):
+    """Terms, and since when they hold (nothing: always)."""
+
+    since: datetime | None
+    terms: dict[str, Any]
+
+
+class ContractDetailView(ContractView):
+    """A contract with its terms, their history, its caps and the days of its period."""
+
+    organisation: str
+    currency: str
+    versions: list[VersionView]
+    caps: list[PositionView]
+    days: list[DayView]
+    warnings: list[WarningView]
+
+
+class ContractsView(BaseModel):
+    """Contracts of an organisation, and those that the operator shares."""
+
+    organisation: str
+    currency: str
+    contracts: list[ContractView]
+
+
+class PositionsView(BaseModel):
+    """Where contracts and their caps stand."""
+
+    organisation: str
+    currency: str
+    positions: list[PositionView]
+
+
+class WarningsView(BaseModel):
+    """What to act on, the nearest first."""
+
+    organisation: str
+    currency: str
+    warnings: list[WarningView]

@@ -213,8 +213,8 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
         providers=tuple(Provider(**row) for row in await connection.fetch(_PROVIDERS, organisation_id)),
         sites=tuple([site_of(row) for row in await connection.fetch(_SITES, organisation_id)]),
         contracts=tuple(
-            Contract(row["name"], row["provider"], row["kind"], terms_of(row), row["active"])
-            for row in await connection.fetch(_CONTRACTS, organisation_id)
+            Contract(name, provider, kind, terms_of(terms, name, provider), active)
+            for name, provider, kind, active, terms in await connection.fetch(_CONTRACTS, organisation_id)
         ),
         used={
             row["name"]: (row["first"], row["last"]) for row in await connection.fetch(_USED, organisation_id)

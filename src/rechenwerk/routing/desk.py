@@ -1,0 +1,238 @@
+"""Where the next call of a class goes: read from the last plan, moved by every call since.
+
+Pure Python and quick: it stands in the road of every call. A desk belongs to one process and holds its share
+of the plan; amounts are followed in proportion (the largest deficit first), then come the other supplies by
+the price of their next unit. A supply whose cap is full is left out, as is what is kept for critical work.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from rechenwerk.routing.plan import Choice, Limit, Plan
+from rechenwerk.routing.supply import Vector
+
+FULL = 1e-9
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    """A supply in an explained decision.
+
+    Attributes:
+        place: in the order, from 1; 0 when it was left out.
+        listed: price per unit of volume at its rates.
+        contract: what credits, minimums and quotas change about it.
+        congestion: what its room is worth to others in this window.
+        price: of the next unit: the sum.
+        amount: volume that the plan sends there until the next solve.
+        reason: in words, why it stands where it stands or was left out.
+    """
+
+    supply: int
+    name: str
+    place: int
+    listed: float
+    contract: float
+    congestion: float
+    price: float
+    amount: float
+    reason: str
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a call of a class would go where it would go now."""
+
+    demand: int
+    name: str
+    plan_age: float
+    alternatives: tuple[Alternative, ...]
+
+
+class _Room:
+    """A limit's counters in this process."""
+
+    __slots__ = ("everybody", "limit", "ordinary", "resets_at", "weights")
+
+    def __init__(self, limit: Limit, share: float) -> None:
+        self.limit = limit
+        self.everybody = limit.left * share
+        self.ordinary = limit.ordinary * share
+        self.resets_at = limit.resets_at
+        self.weights = tuple((at, one) for at, one in enumerate(limit.weights) if one)
+
+
+class _Counter:
+    """A class's counters in this process: shares of the plan's amounts, and what went where since."""
+
+    __slots__ = ("choice", "critical", "ordered", "placed", "targets", "went")
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+        self.critical = choice.critical
+        planned = sum(option.amount for option in choice.options)
+        self.ordered = tuple(option.supply for option in choice.options if option.price <= choice.penalty)
+        self.targets = tuple(
+            (option.supply, option.amount / planned) for option in choice.options if option.amount > FULL
+        )
+        self.went = {option.supply: 0.0 for option in choice.options}
+        self.placed = 0.0
+
+
+class Desk:
+    """The plan in one process.
+
+    Args:
+        plan: the last one; replaced by `load`.
+        share: of all calls that this process sees, 0..1: it may use that part of each limit.
+    """
+
+    def __init__(self, plan: Plan, share: float = 1.0) -> None:
+        self.load(plan, share)
+
+    def load(self, plan: Plan, share: float = 1.0) -> None:
+        """Follow another plan from now on."""
+        self.plan = plan
+        self.share = share
+        self._rooms = tuple(_Room(limit, share) for limit in plan.limits)
+        self._counters = {choice.demand: _Counter(choice) for choice in plan.choices}
+        down = frozenset(plan.down)
+        self._at = {
+            supply: tuple(room for room in self._rooms if supply in room.limit.supplies)
+            for supply in plan.names
+            if supply not in down
+        }
+        self._measure = tuple((at, one) for at, one in enumerate(plan.measure) if one)
+        self._turns = min(
+            (room.resets_at for room in self._rooms if room.limit.seconds), default=float("inf")
+        )
+
+    def order(self, demand: int, now: float) -> list[int]:
+        """Supply ids, best first; empty when there is no room anywhere, or none that is worth its price.
+
+        Args:
+            demand: id of the class; an unknown one has no place.
+            now: epoch seconds, as the plan's.
+        """
+        counter = self._counters.get(demand)
+        if counter is None:
+            return []
+        if now >= self._turns:
+            self._turn(now)
+        at = self._at
+        found: list[int] = []
+        least = -math.inf if counter.critical else FULL
+        for supply in counter.ordered:
+            for room in at.get(supply, _NOWHERE):
+                if room.everybody <= FULL or room.ordinary <= least:
+                    break
+            else:
+                found.append(supply)
+        if counter.targets:
+            self._lead(counter, found)
+        return found
+
+    @staticmethod
+    def _lead(counter: _Counter, found: list[int]) -> None:
+        """The supplies with amounts come first, the one furthest behind its share before the others."""
+        went, placed = counter.went, counter.placed
+        behind = [
+            (went[supply] - target * placed, -target, supply)
+            for supply, target in counter.targets
+            if supply in found
+        ]
+        behind.sort(reverse=True)
+        for _, _, supply in behind:
+            found.remove(supply)
+            found.insert(0, supply)
+
+    def placed(self, demand: int, supply: int, usage: Vector, now: float) -> None:
+        """A call went to a supply: count it at once, as expected, and the difference when its usage is known.
+
+        Args:
+            demand: id of the class.
+            supply: id.
+            usage: of it, or the difference to what was expected, which may be negative.
+            now: epoch seconds.
+        """
+        if now >= self._turns:
+            self._turn(now)
+        counter = self._counters.get(demand)
+        if counter is None or supply not in counter.went:
+            return
+        volume = 0.0
+        for at, weight in self._measure:
+            volume += weight * usage[at]
+        counter.went[supply] += volume
+        counter.placed += volume
+        critical = counter.critical
+        for room in self._at.get(supply, ()):
+            takes = 0.0
+            for at, weight in room.weights:
+                takes += weight * usage[at]
+            room.everybody -= takes
+            if not critical:
+                room.ordinary -= takes
+
+    def _turn(self, now: float) -> None:
+        """Windows that have ended begin again, full."""
+        for room in self._rooms:
+            limit = room.limit
+            if limit.seconds and now >= room.resets_at:
+                room.everybody = limit.amount * self.share
+                room.ordinary = (limit.amount - limit.kept) * self.share
+                room.resets_at += limit.seconds * (1 + (now - room.resets_at) // limit.seconds)
+        self._turns = min(
+            (room.resets_at for room in self._rooms if room.limit.seconds), default=float("inf")
+        )
+
+    def explain(self, demand: int, now: float) -> Explanation | None:
+        """Why: a value for people, built only when somebody asks; None for an unknown class."""
+        counter = self._counters.get(demand)
+        if counter is None:
+            return None
+        order = self.order(demand, now)
+        found = []
+        for option in counter.choice.options:
+            place = order.index(option.supply) + 1 if option.supply in order else 0
+            found.append(
+                Alternative(
+                    supply=option.supply,
+                    name=self.plan.names.get(option.supply, str(option.supply)),
+                    place=place,
+                    listed=option.listed,
+                    contract=option.contract,
+                    congestion=option.congestion,
+                    price=option.price,
+                    amount=option.amount,
+                    reason=self._reason(counter, option.supply, place, option.price),
+                )
+            )
+        found.sort(key=lambda one: one.place or len(found) + 1)
+        return Explanation(demand, counter.choice.name, now - self.plan.made_at, tuple(found))
+
+    def _reason(self, counter: _Counter, supply: int, place: int, price: float) -> str:
+        if place:
+            share = dict(counter.targets).get(supply)
+            if share is not None:
+                return f"the plan sends {share:.0%} of this class here"
+            return "by the price of its next unit"
+        if supply not in self._at:
+            return "takes no calls now"
+        for room in self._at[supply]:
+            name = room.limit.name
+            if room.everybody <= FULL:
+                return f"{name} is exhausted" if not room.limit.seconds else f"the cap of {name} is reached"
+            if not counter.critical and room.ordinary <= FULL:
+                return f"what is left of {name} is kept for critical work"
+        return f"its next unit costs {price:.4g}, more than refusing costs"
+
+
+class _Shut:
+    """The room of a supply that takes no calls."""
+
+    everybody = ordinary = 0.0
+
+
+_NOWHERE = (_Shut(),)

@@ -1,0 +1,274 @@
+"""How much of each class will come: a daily profile, corrected by the level that is seen.
+
+A forecast has three horizons, each with its doubt: the rest of the window of now (a Gamma prior from recent
+windows, updated by what has arrived: the conjugate of Poisson arrivals, Gelman et al., Bayesian Data
+Analysis, section 2.6), the next hours (the level of now, fading), and the periods to come (profile times long
+level, in a few scenarios). With no history everything rests on what has been seen so far.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from rechenwerk.routing.supply import Vector
+
+Array = NDArray[np.float64]
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """How a forecast weighs what it saw; the defaults did well on several workloads.
+
+    Attributes:
+        now_windows: half-life of the level of now, in windows.
+        short: half-life of the level of these hours, seconds.
+        long: half-life of the level of these days, seconds.
+        fades: half-life of the difference between these hours and these days, seconds.
+        seasonal: weight of the daily profile against none, once there are days of history.
+        block: seconds of a block: volumes inside of it are spread by shapes.
+        shapes: windows per block that are drawn for its spread.
+        kinds: representative windows per period.
+        levels: scenarios of the volume to come: (weight, factor at full doubt).
+        memory: windows that are remembered.
+    """
+
+    now_windows: float = 1.0
+    short: float = 3600.0
+    long: float = 1.5 * 86400.0
+    fades: float = 6 * 3600.0
+    seasonal: float = 0.5
+    block: float = 3 * 3600.0
+    shapes: int = 12
+    kinds: int = 6
+    levels: tuple[tuple[float, float], ...] = ((0.25, 0.7), (0.5, 1.0), (0.25, 1.4))
+    memory: int = 4032
+
+
+class Period(msgspec.Struct, frozen=True):
+    """A stretch of the future, as a few kinds of windows.
+
+    Attributes:
+        kinds: (how many windows, volume per window by class in the order of the demands).
+    """
+
+    begins_at: float
+    ends_at: float
+    kinds: tuple[tuple[float, tuple[float, ...]], ...]
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What is expected of the periods to come.
+
+    Attributes:
+        periods: as asked for.
+        levels: (weight, factor on all volumes of the periods).
+    """
+
+    periods: tuple[Period, ...]
+    levels: tuple[tuple[float, float], ...]
+
+
+class Present(msgspec.Struct, frozen=True):
+    """What is expected of the window of now, before anything of it was seen; by class.
+
+    Attributes:
+        mean: volume of the whole window.
+        doubt: relative standard deviation of that.
+        usage: of a unit of volume, lately; empty where nothing was seen.
+    """
+
+    mean: tuple[float, ...]
+    doubt: tuple[float, ...]
+    usage: tuple[Vector, ...]
+
+
+class Forecast(Protocol):
+    """Whoever can say what comes."""
+
+    def observe(self, begins_at: float, usages: Sequence[Vector]) -> None:
+        """A window has ended; `usages` is what arrived in it, by class, refused or not."""
+        ...
+
+    def outlook(self, now: float, edges: Sequence[float]) -> Outlook:
+        """What is expected from `now` on, in the periods between `edges`; the first one has begun."""
+        ...
+
+    def present(self, now: float) -> Present:
+        """What is expected of the window that has begun."""
+        ...
+
+
+class Seasonal:
+    """The forecast from history alone.
+
+    Args:
+        measure: weights that make a volume of usage.
+        classes: how many.
+        window: seconds.
+    """
+
+    def __init__(self, measure: Vector, classes: int, window: float, manner: Manner | None = None) -> None:
+        self.manner = manner or Manner()
+        self.measure = np.array(measure)
+        self.window = window
+        self.classes = classes
+        self.per_day = max(1, round(86400 / window))
+        self.volumes: list[Array] = []
+        self.last = -math.inf
+        self.usage = np.zeros((classes, len(measure)))
+        self.now = np.zeros(classes)
+        self.short = np.zeros(classes)
+        self.long = np.zeros(classes)
+        self.weights = np.zeros(3)
+        self.error = np.zeros(classes)
+        self.errors = 0.0
+        self.profile = np.ones((24, classes))
+        self.draw = np.random.default_rng(0)
+
+    def observe(self, begins_at: float, usages: Sequence[Vector]) -> None:
+        """See `Forecast`."""
+        used = np.array(usages)
+        volume = used @ self.measure
+        fading = 0.5 ** (self.window / 86400)
+        self.usage = self.usage * fading + used
+        hour = int(begins_at // 3600 % 24)
+        if self.weights[0] > 0:
+            expected = self._level(0.0) * self.profile[hour]
+            keep = 0.5 ** (self.window / 43200)
+            floor = 0.05 * self._level(86400.0) + 1e-12
+            step = np.clip(np.log((volume + floor) / (expected + floor)), -1.5, 1.5)
+            self.error = keep * self.error + step**2
+            self.errors = keep * self.errors + 1
+        relative = volume / self.profile[hour]
+        lives = (self.manner.now_windows * self.window, self.manner.short, self.manner.long)
+        for at, (level, life) in enumerate(zip((self.now, self.short, self.long), lives, strict=True)):
+            keep = 0.5 ** (self.window / life)
+            level[:] = keep * level + (1 - keep) * relative
+            self.weights[at] = keep * self.weights[at] + 1 - keep
+        self.volumes.append(volume)
+        if len(self.volumes) > self.manner.memory:
+            del self.volumes[: len(self.volumes) - self.manner.memory]
+        if self.last // 86400 != begins_at // 86400 and len(self.volumes) >= 2 * self.per_day:
+            self._season(begins_at)
+        self.last = begins_at
+
+    def _season(self, begins_at: float) -> None:
+        """Learn the profile again from whole days: hour x class, mean 1, drawn halfway to none."""
+        table = np.array(self.volumes)
+        hours = ((begins_at - self.window * np.arange(len(table) - 1, -1, -1)) // 3600 % 24).astype(int)
+        mean = table.mean(axis=0) + 1e-12
+        raw = np.stack([table[hours == one].mean(axis=0) for one in range(24)]) / mean
+        smooth = (np.roll(raw, 1, axis=0) + 2 * raw + np.roll(raw, -1, axis=0)) / 4
+        self.profile = np.maximum(1 + self.manner.seasonal * (smooth - 1), 0.1)
+
+    def _level(self, ahead: float) -> Array:
+        """The level that is expected some seconds ahead, relative to the profile."""
+        if self.weights[0] <= 0:
+            return np.zeros(self.classes)
+        now, short, long = (
+            level / weight
+            for level, weight in zip((self.now, self.short, self.long), self.weights, strict=True)
+        )
+        fresh = 0.5 ** (ahead / self.manner.short)
+        stays = 0.5 ** (ahead / self.manner.fades)
+        return np.asarray(fresh * now + (1 - fresh) * (stays * short + (1 - stays) * long))
+
+    def outlook(self, now: float, edges: Sequence[float]) -> Outlook:
+        """See `Forecast`."""
+        blocks = []
+        for begins, ends in itertools.pairwise(edges):
+            size = max(self.manner.block, (ends - begins) / 16)
+            count = max(1, math.ceil((ends - max(begins, now)) / size - 1e-9))
+            cuts = np.linspace(max(begins, now), ends, count + 1)
+            blocks.append(
+                [
+                    (float(b - a) / self.window, self._expected((a + b) / 2, now))
+                    for a, b in itertools.pairwise(cuts)
+                ]
+            )
+        return Outlook(
+            periods=tuple(
+                Period(begins, ends, kinds(self._spread(found), self.manner.kinds))
+                for begins, ends, found in zip(edges, edges[1:], blocks, strict=False)
+            ),
+            levels=self.manner.levels,
+        )
+
+    def present(self, now: float) -> Present:
+        """See `Forecast`."""
+        return Present(
+            mean=tuple((self._level(0.0) * self.profile[int(now // 3600 % 24)]).tolist()),
+            doubt=self.doubt(),
+            usage=self.mix(),
+        )
+
+    def _expected(self, moment: float, now: float) -> Array:
+        """Volume per window at a moment."""
+        profile = self.profile[int(moment // 3600 % 24)] if moment - now < 8 * 86400 else 1.0
+        return np.asarray(self._level(max(0.0, moment - now)) * profile)
+
+    def doubt(self) -> tuple[float, ...]:
+        """Relative standard deviation of the next window, by class: from past errors, 0.5 before."""
+        prior = 2.0
+        return tuple(np.sqrt((self.error + prior * 0.25) / (self.errors + prior)).tolist())
+
+    def mix(self) -> tuple[Vector, ...]:
+        """Usage of a unit of volume, by class; a class that was not seen has an empty one."""
+        volume = self.usage @ self.measure
+        return tuple(
+            tuple((self.usage[at] / volume[at]).tolist()) if volume[at] > 1e-12 else ()
+            for at in range(self.classes)
+        )
+
+    def _spread(self, blocks: Sequence[tuple[float, Array]]) -> list[tuple[float, Array]]:
+        """Windows that may stand for blocks: their means times shapes that were seen."""
+        shapes = self._shapes()
+        if not len(shapes):
+            return list(blocks)
+        found: list[tuple[float, Array]] = []
+        for count, mean in blocks:
+            drawn = shapes[self.draw.integers(len(shapes), size=self.manner.shapes)]
+            drawn = drawn / np.maximum(drawn.mean(axis=0), 1e-9)
+            found.extend((count / len(drawn), mean * one) for one in drawn)
+        return found
+
+    def _shapes(self) -> Array:
+        """Recent windows relative to the mean of their block: window x class."""
+        size = max(1, round(self.manner.block / self.window))
+        days = self.volumes[-3 * self.per_day :]
+        count = len(days) // size
+        if not count:
+            return np.zeros((0, self.classes))
+        table = np.array(days[-count * size :]).reshape(count, size, self.classes)
+        means = table.mean(axis=1, keepdims=True)
+        return np.asarray((table / np.maximum(means, 1e-12)).reshape(-1, self.classes))
+
+
+def kinds(windows: Sequence[tuple[float, Array]], count: int) -> tuple[tuple[float, tuple[float, ...]], ...]:
+    """A few kinds for many windows: k-means on volumes, begun from quantiles of the total (Lloyd 1982)."""
+    weights = np.array([one for one, _ in windows])
+    table = np.array([one for _, one in windows])
+    if len(table) <= count:
+        return tuple((float(w), tuple(v.tolist())) for w, v in zip(weights, table, strict=True))
+    order = np.argsort(table.sum(axis=1), kind="stable")
+    place = np.empty(len(table), dtype=int)
+    place[order] = np.arange(len(table)) * count // len(table)
+    for _ in range(4):
+        member = place[None] == np.arange(count)[:, None]
+        mass = member @ weights
+        centres = (member * weights) @ table / np.maximum(mass, 1e-12)[:, None]
+        centres[mass <= 0] = np.inf
+        place = ((table[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    found = []
+    for at in range(count):
+        member = place == at
+        mass = weights[member].sum()
+        if mass > 0:
+            found.append((float(mass), tuple((weights[member] @ table[member] / mass).tolist())))
+    return tuple(found)

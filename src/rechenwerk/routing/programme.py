@@ -1,0 +1,107 @@
+"""Linear programmes as HiGHS takes them (Huangfu and Hall 2018), built column by column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from rechenwerk.routing.supply import Vector
+
+Array = NDArray[np.float64]
+
+INFINITE = float(highspy.kHighsInf)
+
+
+def dot(left: Vector, right: Vector) -> float:
+    """Weights times usage."""
+    return sum(map(float.__mul__, left, right))
+
+
+class Columns:
+    """A programme as it grows: rows first, then columns with what they put into rows; all at least 0."""
+
+    def __init__(self) -> None:
+        self.cost: list[float] = []
+        self.upper: list[float] = []
+        self.starts = [0]
+        self.index: list[int] = []
+        self.value: list[float] = []
+        self.low: list[float] = []
+        self.high: list[float] = []
+
+    def row(self, low: float, high: float) -> int:
+        """A new row between two bounds; its number."""
+        self.low.append(low)
+        self.high.append(high)
+        return len(self.low) - 1
+
+    def column(self, cost: float, entries: list[tuple[int, float]], upper: float = INFINITE) -> int:
+        """A new column with (row, value) entries; its number."""
+        self.cost.append(cost)
+        self.upper.append(upper)
+        for row, value in entries:
+            if value:
+                self.index.append(row)
+                self.value.append(value)
+        self.starts.append(len(self.index))
+        return len(self.cost) - 1
+
+
+class Programme:
+    """A model in a solver of its own, quiet and on one thread; solved again it starts from where it was."""
+
+    def __init__(self) -> None:
+        # HiGHS' Python types are incomplete.
+        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        for name, value in (
+            ("output_flag", False),
+            ("log_to_console", False),
+            ("threads", 1),
+            ("presolve", "off"),
+            ("solver", "simplex"),
+        ):
+            self._highs.setOptionValue(name, value)
+        self._columns = np.zeros(0, dtype=np.int32)
+        self._rows = np.zeros(0, dtype=np.int32)
+
+    def load(self, parts: Columns) -> None:
+        """Replace the model."""
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(parts.cost), len(parts.low)
+        lp.col_cost_ = np.array(parts.cost)
+        lp.col_lower_ = np.zeros(len(parts.cost))
+        lp.col_upper_ = np.array(parts.upper)
+        lp.row_lower_, lp.row_upper_ = np.array(parts.low), np.array(parts.high)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = np.array(parts.starts, dtype=np.int32)
+        lp.a_matrix_.index_ = np.array(parts.index, dtype=np.int32)
+        lp.a_matrix_.value_ = np.array(parts.value)
+        self._highs.passModel(lp)
+        self._columns = np.arange(len(parts.cost), dtype=np.int32)
+        self._rows = np.arange(len(parts.low), dtype=np.int32)
+        self._zeros = np.zeros(len(parts.cost))
+
+    def columns(self, cost: Array, upper: Array) -> None:
+        """Change all columns' costs and upper bounds."""
+        if len(self._columns):
+            self._highs.changeColsCost(len(cost), self._columns, cost)
+            self._highs.changeColsBounds(len(cost), self._columns, self._zeros, upper)
+
+    def rows(self, low: Array, high: Array, which: NDArray[np.int32] | None = None) -> None:
+        """Change rows' bounds: all, or those."""
+        if len(low):
+            self._highs.changeRowsBounds(len(low), self._rows if which is None else which, low, high)
+
+    def solve(self) -> tuple[float, Array, Array]:
+        """Least cost, columns' values, rows' duals (by how much cost rises with a bound)."""
+        self._highs.run()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            # A basis from another time may be in the way: once more from the beginning.
+            self._highs.clearSolver()
+            self._highs.run()
+        solution = self._highs.getSolution()
+        objective = float(self._highs.getInfo().objective_function_value)
+        return objective, np.array(solution.col_value), np.array(solution.row_dual)

@@ -1,0 +1,223 @@
+"""From a situation to a plan: forecast, strategic prices, amounts for the next seconds.
+
+Runs beside the data plane, in a process of its own, and in simulations in place: the same code.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from rechenwerk.routing.forecast import Forecast, Present
+from rechenwerk.routing.plan import Choice, Limit, Option, Plan, Situation
+from rechenwerk.routing.programme import dot
+from rechenwerk.routing.strategy import Prices, Strategist, edges
+from rechenwerk.routing.supply import Vector
+from rechenwerk.routing.tactics import Rest, Tactician, Weighed
+
+SURE = 1e-9
+
+
+class Habits(msgspec.Struct, frozen=True):
+    """How often and how carefully.
+
+    Attributes:
+        strategic_every: seconds between strategic solves.
+        scenarios: of the rest of a window.
+        doubt: factor on the forecast's doubts: above 1 protects more.
+        prices: False: no strategic part, contracts at their list prices.
+        protects: False: the rest of the window is not looked at.
+    """
+
+    strategic_every: float = 900.0
+    scenarios: int = 8
+    doubt: float = 1.0
+    prices: bool = True
+    protects: bool = True
+
+
+class Solver:
+    """Makes plans; remembers forecasts, prices and models between them."""
+
+    def __init__(self, forecast: Forecast, habits: Habits | None = None) -> None:
+        self.forecast = forecast
+        self.habits = habits or Habits()
+        self.strategist = Strategist()
+        self.tactician = Tactician(self.habits.scenarios)
+        self._prices: Prices | None = None
+        self._due = 0.0
+        self._terms: object = None
+        self._present: Present | None = None
+        self._window = -1.0
+        self._usage: tuple[Vector, ...] = ()
+        self._lumps = Lumps()
+
+    def solve(self, situation: Situation) -> Plan:
+        """The plan until the next solve."""
+        window = situation.window_began
+        if window != self._window or self._present is None:
+            self._present = self.forecast.present(situation.now)
+            self._window = window
+        arrived = tuple(dot(situation.measure, one) for one in situation.arrived)
+        self._lumps.see(situation.now, window, arrived)
+        terms = (
+            tuple((credit.name, credit.ends_at) for credit in situation.credits),
+            tuple((least.name, least.amount, least.ends_at) for least in situation.minimums),
+            situation.caps,
+        )
+        if self._prices is None or situation.now >= self._due or terms != self._terms:
+            self._usage = _usage(situation, self._present)
+            self._prices = self._strategic(situation)
+            self._due = situation.now + self.habits.strategic_every
+            self._terms = terms
+        rest = self._rest(situation, self._present, arrived)
+        weighed = self.tactician.weigh(situation, self._usage, rest, self._prices)
+        return _plan(situation, weighed, self._prices)
+
+    def _strategic(self, situation: Situation) -> Prices:
+        if not self.habits.prices:
+            count = len(situation.caps)
+            return Prices((0.0,) * len(situation.minimums), (1.0,) * len(situation.credits), (0.0,) * count)
+        outlook = self.forecast.outlook(situation.now, edges(situation))
+        return self.strategist.prices(situation, outlook, self._usage)
+
+    def _rest(self, situation: Situation, present: Present, arrived: tuple[float, ...]) -> Rest:
+        """What is still to come in the window: the Gamma prior and what has arrived, by class."""
+        passed = min(max((situation.now - situation.window_began) / situation.window, 0.0), 1.0)
+        ahead = max(1.0 - passed, 0.0)
+        soon_share = min(1.0, situation.next_in / (situation.window * max(ahead, 1e-9)))
+        means, doubts, soons = [], [], []
+        for at, seen in enumerate(arrived):
+            mean, doubt = present.mean[at], max(present.doubt[at] * self.habits.doubt, 0.02)
+            lump = max(self._lumps.of(at, mean), SURE)
+            shape = 1 / doubt**2
+            if mean <= SURE:
+                mean, shape = max(seen, SURE), 1.0
+            many = seen / lump
+            rate = (shape + many) / (shape * lump / mean + passed)
+            coming = max(rate * ahead, SURE)
+            means.append(lump * coming)
+            doubts.append(min(2.0, (1 / (shape + many) + 1 / coming) ** 0.5))
+            soons.append(lump * coming * soon_share)
+        if not self.habits.protects:
+            means = soons
+        return Rest(tuple(means), tuple(doubts), tuple(soons))
+
+
+class Lumps:
+    """How unevenly work arrives: variance over mean of what comes between solves, by class."""
+
+    def __init__(self) -> None:
+        self._window = -1.0
+        self._parts: list[tuple[float, tuple[float, ...]]] = []
+        self._over: NDArray[np.float64] | None = None
+        self._under: NDArray[np.float64] | None = None
+
+    def see(self, now: float, window: float, arrived: tuple[float, ...]) -> None:
+        """What had arrived by now in the window that began then."""
+        if window != self._window:
+            self._close()
+            self._window = window
+            self._parts = []
+        self._parts.append((now, arrived))
+
+    def _close(self) -> None:
+        if len(self._parts) < 4:
+            return
+        times = np.diff([at for at, _ in self._parts])
+        steps = np.diff(np.array([one for _, one in self._parts]), axis=0)
+        share = (times / times.sum())[:, None]
+        total = steps.sum(axis=0)
+        over = ((steps - share * total) ** 2).sum(axis=0) * len(times) / (len(times) - 1)
+        if self._over is None or self._under is None or len(self._over) != len(over):
+            self._over, self._under = np.zeros_like(over), np.zeros_like(over)
+        self._over = 0.98 * self._over + over
+        self._under = 0.98 * self._under + total
+
+    def of(self, at: int, mean: float) -> float:
+        """The size of a lump of class `at`: a twentieth of a window's mean while nothing is known."""
+        if self._over is None or self._under is None or at >= len(self._over) or self._under[at] <= SURE:
+            return mean / 20
+        return float(self._over[at] / self._under[at])
+
+
+def _usage(situation: Situation, present: Present) -> tuple[Vector, ...]:
+    """Of a unit of volume: as seen lately, else as the demand says."""
+    found = []
+    for at, demand in enumerate(situation.demands):
+        seen = present.usage[at] if at < len(present.usage) else ()
+        found.append(seen or demand.usage)
+    return tuple(found)
+
+
+def _plan(situation: Situation, weighed: Weighed, prices: Prices) -> Plan:
+    place = {supply.id: at for at, supply in enumerate(situation.supplies)}
+    choices = []
+    for at, demand in enumerate(situation.demands):
+        options = [
+            Option(
+                supply=supply,
+                amount=float(weighed.amounts[at, place[supply]]),
+                listed=float(weighed.listed[at, place[supply]]),
+                contract=float(weighed.contract[at, place[supply]]),
+                congestion=float(weighed.congestion[at, place[supply]]),
+            )
+            for supply in demand.supplies
+            if supply in place
+        ]
+        options.sort(key=lambda one: one.price)
+        choices.append(
+            Choice(demand.id, demand.name, demand.service == "critical", demand.penalty, tuple(options))
+        )
+    notes = {
+        f"minimum {one.name}": worth for one, worth in zip(situation.minimums, prices.minimums, strict=True)
+    }
+    notes |= {
+        f"credit {one.name}": worth for one, worth in zip(situation.credits, prices.credits, strict=True)
+    }
+    notes |= {
+        f"quota {cap.name}": worth for cap, worth in zip(situation.caps, prices.quotas, strict=True) if worth
+    }
+    return Plan(
+        made_at=situation.now,
+        window_ends=situation.window_began + situation.window,
+        measure=situation.measure,
+        names={supply.id: supply.name for supply in situation.supplies},
+        choices=tuple(choices),
+        limits=_limits(situation),
+        down=situation.down,
+        notes=notes,
+    )
+
+
+def _limits(situation: Situation) -> tuple[Limit, ...]:
+    now = situation.now
+    found = []
+    for cap, taken, ordinary in zip(situation.caps, situation.taken, situation.ordinary, strict=True):
+        began = cap.starts_at + cap.seconds * ((now - cap.starts_at) // cap.seconds)
+        found.append(
+            Limit(
+                name=cap.name,
+                supplies=cap.supplies,
+                weights=cap.weights,
+                left=cap.amount - taken,
+                ordinary=cap.amount - cap.kept - ordinary,
+                amount=cap.amount,
+                kept=cap.kept,
+                resets_at=began + cap.seconds,
+                seconds=cap.seconds,
+            )
+        )
+    rates = {supply.id: supply.rates for supply in situation.supplies}
+    for credit in situation.credits:
+        if credit.overflow:
+            continue
+        left = credit.left if now < credit.ends_at else 0.0
+        # Each supply charges at its own rates: one limit for each, all of what is left.
+        found.extend(
+            Limit(credit.name, (one,), rates[one], left, left, 0.0, 0.0, credit.ends_at, 0.0)
+            for one in credit.supplies
+            if one in rates
+        )
+    return tuple(found)

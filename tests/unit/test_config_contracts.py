@@ -1,0 +1,296 @@
+"""``[[contract]]``: every kind of terms is read, mistakes have line and fix, nothing rewrites the books."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from rechenwerk.contracts.terms import (
+    Block,
+    Grant,
+    OnDemand,
+    Overflow,
+    OwnHardware,
+    PrepaidCredit,
+    Pricing,
+    Provisioned,
+    Shortfall,
+    TakeOrPay,
+)
+from rechenwerk.office.config import MistakesError, diff, parse
+from rechenwerk.office.ports import Configured
+
+GOOD = """\
+currency = "EUR"
+
+[[provider]]
+name = "cloud"
+kind = "openai"
+
+[[provider]]
+name = "own"
+kind = "vllm"
+base_url = "http://127.0.0.1:9100/v1"
+
+[[site]]
+name = "hall"
+prices = "0.25"
+
+[[contract]]
+name = "on demand"
+provider = "cloud"
+kind = "on-demand"
+pricing = { discount = "0.09" }
+
+[[contract]]
+name = "ptu"
+provider = "cloud"
+kind = "provisioned"
+starts = 2026-11-01
+ends = 2027-10-31
+overflow = { rule = "spill", to = "on demand" }
+[[contract.blocks]]
+name = "PTU"
+units = 50
+hold_fee = 1.10
+throughput = "2500"
+
+[[contract]]
+name = "commitment"
+provider = "cloud"
+kind = "take-or-pay"
+starts = 2026-11-01
+ends = 2027-10-31
+minimum = "120000"
+period = "year"
+covers = ["on demand"]
+shortfall = { rule = "prepayment", months = 12 }
+
+[[contract]]
+name = "credit"
+provider = "cloud"
+kind = "prepaid-credit"
+starts = 2026-01-01
+ends = 2026-12-31
+balance = "5000"
+
+[[contract]]
+name = "server"
+provider = "own"
+kind = "own-hardware"
+starts = 2026-01-01
+purchase = "180000"
+months = 48
+site = "hall"
+load_kw = "6.5"
+throughput = "600000"
+
+[[contract]]
+name = "share"
+provider = "own"
+kind = "grant"
+starts = 2026-01-01
+ends = 2026-12-31
+quantity = "2000"
+unit = "GPU-hour"
+weights = { seconds = "1" }
+usage_per_unit = "3600"
+"""
+DEPLOYMENT = """
+[[deployment]]
+model = "m {0}"
+provider = "{1}"
+contract = "{0}"
+endpoints = ["chat"]
+context_tokens = 1000
+max_output_tokens = 100
+cost = {{ input = "1" }}
+[[tariff]]
+model = "m {0}"
+price = {{ input = "1" }}
+"""
+PLACES = (
+    ("on demand", "cloud"),
+    ("ptu", "cloud"),
+    ("commitment", "cloud"),
+    ("credit", "cloud"),
+    ("server", "own"),
+    ("share", "own"),
+)
+FILE = GOOD + "".join(DEPLOYMENT.format(*place) for place in PLACES)
+
+
+def test_every_kind_of_terms_is_read() -> None:
+    assert [row.terms for row in parse(FILE).contracts] == [
+        OnDemand(name="on demand", provider="cloud", pricing=Pricing(discount=Decimal("0.09"))),
+        Provisioned(
+            name="ptu",
+            provider="cloud",
+            starts=date(2026, 11, 1),
+            ends=date(2027, 10, 31),
+            overflow=Overflow(rule="spill", to="on demand"),
+            blocks=(
+                Block(name="PTU", units=Decimal(50), hold_fee=Decimal("1.10"), throughput=Decimal(2500)),
+            ),
+        ),
+        TakeOrPay(
+            name="commitment",
+            provider="cloud",
+            starts=date(2026, 11, 1),
+            ends=date(2027, 10, 31),
+            minimum=Decimal(120_000),
+            period="year",
+            covers=("on demand",),
+            shortfall=Shortfall(rule="prepayment", months=12),
+        ),
+        PrepaidCredit(
+            name="credit",
+            provider="cloud",
+            starts=date(2026, 1, 1),
+            ends=date(2026, 12, 31),
+            balance=Decimal(5000),
+        ),
+        OwnHardware(
+            name="server",
+            provider="own",
+            starts=date(2026, 1, 1),
+            purchase=Decimal(180_000),
+            months=48,
+            site="hall",
+            load_kw=Decimal("6.5"),
+            throughput=Decimal(600_000),
+        ),
+        Grant(
+            name="share",
+            provider="own",
+            starts=date(2026, 1, 1),
+            ends=date(2026, 12, 31),
+            quantity=Decimal(2000),
+            unit="GPU-hour",
+            weights={"seconds": Decimal(1)},
+            usage_per_unit=Decimal(3600),
+        ),
+    ]
+    assert [row.kind for row in parse(FILE).contracts][1:3] == ["provisioned", "take-or-pay"]
+    assert diff(parse(FILE), parse(FILE)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message", "fix"),
+    [
+        ('kind = "on-demand"\n', "", 16, "[[contract]] has no kind", "choose from on-demand, prepaid-credit"),
+        ('"take-or-pay"', '"take-and-pay"', 38, "unknown kind", "did you mean 'take-or-pay'?"),
+        ('minimum = "120000"\n', "", 35, "[[contract]] has no minimum", "add minimum"),
+        ("minimum =", "minimun =", 41, "unknown field 'minimun'", "did you mean 'minimum'?"),
+        ('"120000"', '"lots"', 41, "minimum: invalid decimal", "number in quotes"),
+        ("ends = 2027-10-31", "ends = 5", 27, "ends: expected `date | null`, got `int`", "without quotes"),
+        ("ends = 2027-10-31", 'ends = "soon"', 27, "ends: invalid RFC3339 encoded date", "without quotes"),
+        ('"spill"', '"spil"', 28, "overflow.rule: unknown word 'spil'", "did you mean 'spill'?"),
+        ('to = "on', 'too = "on', 28, "unknown field 'too' in overflow", "did you mean 'to'?"),
+        ("units = 50\n", "", 29, "blocks[0] has no units", "add units"),
+        ("{ seconds =", "{ secnds =", 73, "weights: unknown word 'secnds'", "did you mean 'seconds'?"),
+        ("months = 48", "months = 4.5", 60, "months: expected `int`", "whole number"),
+        ('name = "ptu"', 'name = "on demand"', 22, "stands here twice", "rename"),
+        (
+            'name = "ptu"\nprovider = "cloud"',
+            'name = "ptu"\nprovider = "c"',
+            24,
+            "no provider 'c'",
+            "choose from",
+        ),
+    ],
+)
+def test_a_mistake_has_its_line_and_its_fix(old: str, new: str, line: int, message: str, fix: str) -> None:
+    assert old in FILE
+    with pytest.raises(MistakesError) as caught:
+        parse(FILE.replace(old, new, 1))
+    mistakes = caught.value.mistakes
+    assert any(one.line == line and message in one.message and fix in one.fix for one in mistakes), mistakes
+
+
+# Booked calls
+
+
+def standing(text: str = FILE, first: str = "2026-11-03", last: str = "2026-11-20") -> Configured:
+    """As it stands, with calls booked under every contract between two days."""
+    hours = (datetime.fromisoformat(first + "T10Z"), datetime.fromisoformat(last + "T23Z"))
+    wanted = parse(text)
+    return msgspec.structs.replace(wanted, used={row.name: hours for row in wanted.contracts})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message", "fix"),
+    [
+        ('"on-demand"', '"prepaid-credit"\nbalance = "1"', 16, "its kind cannot change", "another name"),
+        (
+            'name = "commitment"\nprovider = "cloud"',
+            'name = "commitment"\nprovider = "own"',
+            35,
+            "its provider cannot change from 'cloud' to 'own'",
+            "another name",
+        ),
+        (
+            "starts = 2026-11-01",
+            "starts = 2026-11-04",
+            22,
+            "cannot start on 2026-11-04",
+            "starts = 2026-11-03",
+        ),
+        (
+            "ends = 2027-10-31",
+            "ends = 2026-11-19",
+            22,
+            "cannot end on 2026-11-19",
+            "ends = 2026-11-20 or later",
+        ),
+        ('period = "year"', 'period = "month"', 35, "period = 'month' instead of 'year'", "another name"),
+        (
+            'period = "year"',
+            'period = "year"\nanchor = "starts"',
+            35,
+            "anchor = 'starts' instead of 'calendar'",
+            "another name",
+        ),
+        (
+            'discount = "0.09" }',
+            'discount = "0.10" }\nsince = 2026-11-20',
+            16,
+            "since cannot be 2026-11-20",
+            "leave since out",
+        ),
+    ],
+)
+def test_what_would_rewrite_booked_calls_is_refused(
+    old: str, new: str, line: int, message: str, fix: str
+) -> None:
+    assert old in FILE
+    changed = FILE.replace(old, new, 1)
+    if "provider = " in new:
+        changed = changed.replace(
+            'provider = "cloud"\ncontract = "commitment"', 'provider = "own"\ncontract = "commitment"'
+        )
+    with pytest.raises(MistakesError) as caught:
+        diff(standing(), parse(changed))
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, message in mistake.message, fix in mistake.fix) == (line, True, True), mistake
+    assert diff(parse(FILE), parse(changed)), "without booked calls it may change"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('discount = "0.09" }', 'discount = "0.10" }'),
+        ('discount = "0.09" }', 'discount = "0.10" }\nsince = 2026-11-21'),
+        ("ends = 2027-10-31", "ends = 2026-11-20"),
+        ("starts = 2026-11-01", "starts = 2026-11-03"),
+        ('minimum = "120000"', 'minimum = "150000"'),
+        ('balance = "5000"', 'balance = "8000"'),
+    ],
+)
+def test_what_holds_from_now_on_is_a_change(old: str, new: str) -> None:
+    assert old in FILE
+    (change,) = diff(standing(), parse(FILE.replace(old, new, 1)))
+    assert (change.what, change.action) == ("contract", "change")
