@@ -100,6 +100,37 @@ def test_who_gives_up_the_head_of_a_line_lets_smaller_calls_pass() -> None:
     assert small.began == 1000
 
 
+def test_when_who_kept_a_line_is_served_elsewhere_those_behind_go_at_once() -> None:
+    world = World(pool(1, at=1), pool(None, tokens=100, at=2))
+    world.job(1, seconds=3, candidates=(1,))
+    world.job(1, read=60, candidates=(2,))
+    either = world.job(2, read=80, candidates=(1, 2))
+    small = world.job(3, read=30, candidates=(2,))
+    world.run(1010)
+    assert (either.began, small.began) == (1003, 1003)
+
+
+def test_small_calls_of_a_lower_class_do_not_hold_up_a_large_one() -> None:
+    world = World(pool(None, tokens=100))
+    world.job(1, read=60)
+    large = world.job(1, read=80)
+    small = world.job(2, "batch", read=10)
+    world.run()
+    assert (large.began, small.began) == (1061, 1061)
+
+
+def test_what_becomes_free_is_kept_for_an_owner_who_needs_more_of_its_own() -> None:
+    world = World(pool(None, Lot("critical", 0, 80, 80), tokens=100))
+    world.job(1, read=50)
+    world.run(1010)
+    world.job(1, read=30)
+    mine = world.job(2, "critical", read=70)
+    small = world.job(3, read=5)  # would fit, but not if critical work gets its own back
+    world.run()
+    assert mine.began == 1061
+    assert small.began == 1071
+
+
 def test_a_placed_call_moves_where_there_is_room() -> None:
     world = World(pool(1, at=1), pool(1, at=2))
     world.job(1, seconds=9, candidates=(2,))
@@ -208,6 +239,16 @@ def test_who_would_wait_too_long_is_refused_at_once_and_others_at_their_deadline
         slow.run(until)
         story.append(late.full)
     assert story == [None, None, Full(8, 0)]
+
+
+def test_only_as_many_as_fit_their_lot_wait_for_what_is_lent_without_a_deadline() -> None:
+    world = World(pool(2, Lot("critical", 0, 2, 2)), patience=5.0)
+    for _ in range(2):
+        world.job(1, seconds=30)
+    burst = [world.job(2, "critical") for _ in range(3)]
+    world.run()
+    assert [job.full is None for job in burst] == [True, True, False]
+    assert [job.began for job in burst[:2]] == [1030, 1030]
 
 
 def test_all_capacity_is_kept_for_others() -> None:
