@@ -120,12 +120,12 @@ def test_small_calls_of_a_lower_class_do_not_hold_up_a_large_one() -> None:
 
 
 def test_what_becomes_free_is_kept_for_an_owner_who_needs_more_of_its_own() -> None:
-    world = World(pool(None, Lot("critical", 0, 80, 80), tokens=100))
-    world.job(1, read=50)
+    world = World(pool(None, Lot("standard", 0, 80, 80), tokens=100))
+    world.job(1, "batch", read=50)
     world.run(1010)
-    world.job(1, read=30)
-    mine = world.job(2, "critical", read=70)
-    small = world.job(3, read=5)  # would fit, but not if critical work gets its own back
+    world.job(1, "batch", read=30)
+    mine = world.job(2, "standard", read=70)
+    small = world.job(3, "critical", read=5)  # has no lot here: it would fit, but borrows what is called back
     world.run()
     assert mine.began == 1061
     assert small.began == 1071
