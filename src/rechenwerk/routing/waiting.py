@@ -216,7 +216,8 @@ class Waiting:
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
             pool.ended(ticket.held[0], usage.tokens)
-        self._serve(pool, now)
+        if pool.waiting:
+            self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:
         """A placed call goes to another of its candidates; if that has no room now, it stays and it is False.
@@ -301,24 +302,31 @@ class Waiting:
         pool.pass_by(now)
         if pool.waiting or not pool.fits(ticket.candidates[index], ticket.ask):
             return False
-        line = pool.line_with_room(ticket.ask)
-        if line is None:
+        found = pool.line_with_room(ticket.ask)
+        if found is None:
             return False
+        line, needs = found
         flow = line.shares.flow(ticket.ask.project, ticket.ask.weight, now)
         flow.comes(1.0, now)
         ticket.index = index
-        self._place(ticket, pool, line, flow, now)
+        self._place(ticket, pool, line, flow, needs, now)
         return True
 
     def _place(
-        self, ticket: Ticket, pool: Pool[Ticket], line: Line[Ticket], flow: Flow[Ticket], now: float
+        self,
+        ticket: Ticket,
+        pool: Pool[Ticket],
+        line: Line[Ticket],
+        flow: Flow[Ticket],
+        needs: Sequence[int],
+        now: float,
     ) -> None:
         ask = ticket.ask
-        ticket.held = pool.take(line, ticket.candidates[ticket.index], ask, now)
+        ticket.held = pool.take(line, needs, ticket.candidates[ticket.index], ask, now)
         ticket.pool, ticket.shares, ticket.flow = pool, line.shares, flow
-        ticket.charged = ask.cost
+        ticket.charged = cost = ask.cost
         ticket.since = now
-        line.shares.begin(flow, ask.cost)
+        line.shares.begin(flow, cost)
         ticket.state = "placed"
 
     def _join(self, ticket: Ticket, now: float) -> None:
@@ -365,7 +373,7 @@ class Waiting:
                 line, flow, ticket, index = found
                 ticket.index = index
                 todo.extend(self._leave(ticket, now, line) - {one})
-                self._place(ticket, one, line, flow, now)
+                self._place(ticket, one, line, flow, one.needs(line, ticket.ask), now)
                 self._tell(ticket, "placed")
 
     def _tell(self, ticket: Ticket, state: Literal["placed", "over"]) -> None:
