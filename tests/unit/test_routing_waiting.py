@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.routing.delay import Full
 from rechenwerk.routing.lines import PoolRow
-from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Lot, Reserve
 from rechenwerk.routing.room import Ask, Limit
 from rechenwerk.routing.waiting import Ticket, Waiting
@@ -255,6 +255,19 @@ def test_all_capacity_is_kept_for_others() -> None:
     world = World(pool(2, Lot("critical", 0, 2, 0)))
     assert world.job(1).full == Full(None, 0)
     assert world.job(1, "critical").began == 1000
+
+
+def test_what_is_not_lent_to_calls_as_long_as_these_is_waited_for() -> None:
+    world = World(pool(2, Lot("critical", 0, 2, 2, reclaim=3)), patience=10.0)
+    short = world.job(1, seconds=1)
+    world.run()
+    world.job(2, "critical", seconds=60)
+    world.run()
+    long = world.job(1, seconds=60)  # calls take longer now than the reserve may be away
+    world.run()
+    assert short.done
+    assert long.full is not None
+    assert long.full.retry_after is not None
 
 
 def test_a_light_project_is_not_refused_for_the_flood_of_another() -> None:

@@ -297,8 +297,8 @@ class Pool(Generic[T]):
         return own.take(owner, own.needs(owner, ask, 0.0), now)
 
     def able(self, ask: Ask) -> bool:
-        """Whether a call could be served if the pool were empty."""
-        return any(self.room.able(line.owner, self.recent.seconds) for line in self.lines(ask))
+        """Whether a call could be served if the pool were empty and calls were short."""
+        return any(self.room.able(line.owner) for line in self.lines(ask))
 
     def within(self, ask: Ask) -> bool:
         """Whether a call is within what is kept for an owner, those that wait before it counted."""

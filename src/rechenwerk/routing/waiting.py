@@ -21,9 +21,9 @@ from itertools import islice
 from typing import Literal
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.routing.delay import Delay, Full, Wait
 from rechenwerk.routing.fair import OUTPUT, Flow, Shares, service
 from rechenwerk.routing.lines import Line, Pool, PoolRow
-from rechenwerk.routing.outlook import Full, Outlook, Wait
 from rechenwerk.routing.room import NOTHING, Ask, Held
 
 
@@ -100,10 +100,6 @@ class Waiting:
         """Each, as it is used now."""
         return self._pools.values()
 
-    def limits(self, deployment: int) -> bool:
-        """Whether a deployment's capacity is limited at all."""
-        return deployment in self._of
-
     def configure(self, rows: Iterable[PoolRow], now: float) -> None:
         """Other pools from now on. Running calls keep their places, and those that wait are placed anew."""
         waiting = [ticket for _, _, ticket in sorted(self._deadlines) if ticket.state == "waiting"]
@@ -169,9 +165,9 @@ class Waiting:
         for pool in kept:
             pool.called_back(ask)
         if not kept:
-            outlook = self._outlook(ticket, now)
-            if not outlook.surely_within(patience) and outlook.ahead()[1] > patience:
-                full = outlook.refuse(patience)
+            delay = self._delay(ticket, now)
+            if not delay.surely_within(patience) and delay.ahead()[1] > patience:
+                full = delay.refuse(patience)
                 ticket.state = "over"
                 self._leave(ticket, now)
                 return full
@@ -273,7 +269,7 @@ class Waiting:
         while heap and (heap[0][0] <= now or heap[0][2].state != "waiting"):
             _, _, ticket = heapq.heappop(heap)
             if ticket.state == "waiting":
-                ticket.full = self._outlook(ticket, now).refuse(ticket.patience)
+                ticket.full = self._delay(ticket, now).refuse(ticket.patience)
                 pools = self._leave(ticket, now)
                 self._tell(ticket, "over")
                 for pool in pools:
@@ -426,9 +422,9 @@ class Waiting:
         self._serial += 1
         heapq.heappush(self._deadlines, (deadline, self._serial, ticket))
 
-    def _outlook(self, ticket: Ticket, now: float) -> Outlook[Ticket]:
+    def _delay(self, ticket: Ticket, now: float) -> Delay[Ticket]:
         waits = [wait for wait in ticket.waits if not wait.line.owner[1]]
-        return Outlook(waits, ticket.load, ticket.ask, now)
+        return Delay(waits, ticket.load, ticket.ask, now)
 
 
 def _give(held: Iterable[Held], used: int | None) -> None:
