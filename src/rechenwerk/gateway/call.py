@@ -48,6 +48,7 @@ class Call:
         ordered: supplies as the desk ordered them for it.
         placed: the step that it is counted at.
         granted: its place at a deployment, where places are limited.
+        candidates: ids of the deployments at which it may have one.
         weighed: why it went where it went: what its deployments cost then, for the decision.
         left: an attempt was begun.
         keeps_answer: the answer is stored for the next turn of the conversation.
@@ -58,6 +59,7 @@ class Call:
         "accounts",
         "asked",
         "bound",
+        "candidates",
         "draws",
         "durable",
         "endpoint",
@@ -112,6 +114,7 @@ class Call:
         self.ordered: Sequence[int] = ()
         self.placed: Step | None = None
         self.granted: Granted = FREE
+        self.candidates: Sequence[int] = ()
         self.tried: list[dict[str, str | float]] = []
         self._talk: Talk | None = None
         self.request: Request
@@ -132,6 +135,10 @@ class Call:
         if self._talk is None:
             self._talk = inbound.read(self.asked)
         return self._talk
+
+    def has_room(self, step: Step) -> bool:
+        """Take a place at a deployment, where places are limited; False when there is none now."""
+        return not self.candidates or self.granted.started(self.candidates.index(step.deployment.id))
 
     @property
     def head(self) -> Head:

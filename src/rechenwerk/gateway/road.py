@@ -154,8 +154,7 @@ class Road:
             order = await self._turn(call, http.connection)
             if isinstance(order, Refusal):
                 return order
-            room = call.granted.started
-            trips = Trips(call, order, room, self._fleet, way_of, self._settings, self._clock)
+            trips = Trips(call, order, call.has_room, self._fleet, way_of, self._settings, self._clock)
             trip = trips.first()
             if trip is None:
                 if trips.unsaid is not None:
@@ -180,11 +179,12 @@ class Road:
         if isinstance(order, Refusal) or not order or not self._admission.limited:
             return order
         row = call.tenant.row
+        candidates = [step.deployment.id for step in order]
         granted = await self._admission.enter(
             row.project,
             row.organisation,
             call.service,
-            [step.deployment.id for step in order],
+            candidates,
             read=len(call.asked) // 4,
             write=call.output_bound,
             weight=float(row.weight),
@@ -193,7 +193,7 @@ class Road:
         if isinstance(granted, Refusal):
             self._dispatch.refused(call)
             return granted
-        call.granted = granted
+        call.granted, call.candidates = granted, candidates
         first = granted.index
         return [order[first], *order[:first], *order[first + 1 :]]
 

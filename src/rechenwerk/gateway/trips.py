@@ -96,7 +96,7 @@ class Trips:
     Args:
         call: whose attempts they are.
         order: deployments, best first.
-        room: whether the call has a place at a deployment, by its position in the order; it is taken then.
+        room: whether the call has a place at a deployment; it is taken then.
         fleet: retry budget.
         way: of the call's endpoint to a kind of provider.
         settings: how many attempts, for how long.
@@ -107,7 +107,7 @@ class Trips:
         self,
         call: Call,
         order: Sequence[Step],
-        room: Callable[[int], bool],
+        room: Callable[[Step], bool],
         fleet: Fleet,
         way: Callable[[str], Way],
         settings: Settings,
@@ -192,7 +192,7 @@ class Trips:
         except (UntranslatableError, *UNREADABLE) as error:
             self.unsaid = error  # another provider may speak the client's own dialect
             return None
-        if not self._room(self._order.index(step)):
+        if not self._room(step):
             return None
         self._made += 1
         return Trip(self, self._call, step, way, outgoing)

@@ -13,10 +13,9 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.contracts.ports import HourDraw
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
-from rechenwerk.office.standing import ShownSite, Site, StoredContract
+from rechenwerk.office.standing import Audits, Positions, Site, Sites
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -274,7 +273,7 @@ class Configured(msgspec.Struct, frozen=True):
 
     Attributes:
         used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
-        lines: name of a contract -> its line, of a file.
+        lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -287,7 +286,7 @@ class Configured(msgspec.Struct, frozen=True):
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
     used: Mapping[str, tuple[datetime, datetime]] = {}
-    lines: Mapping[str, int] = {}
+    lines: Mapping[tuple[str, str], int] = {}
     currency_is_fixed: str = ""
 
 
@@ -365,6 +364,8 @@ class BookedCall(msgspec.Struct, frozen=True):
     Attributes:
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
+        listed: its cost at the provider's list rates.
+        energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
     id: int
@@ -391,6 +392,9 @@ class BookedCall(msgspec.Struct, frozen=True):
     first_byte_us: int
     total_us: int
     transfers: tuple[Transfer, ...]
+    listed: int
+    energy_uwh: int
+    co2_ug: int
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -423,34 +427,6 @@ class Books(Protocol):
         ...
 
 
-class Sites(Protocol):
-    """Sites that are out, and back."""
-
-    async def sites(self, organisation_id: int) -> list[ShownSite]:
-        """Those that the organisation owns, by name."""
-        ...
-
-    async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
-        """Nothing there serves from now on; False when there is no such site."""
-        ...
-
-    async def bring_back(self, organisation_id: int, name: str) -> bool:
-        """It serves again; False when there is no such site."""
-        ...
-
-
-class Positions(Protocol):
-    """Contracts with the history of their terms, and what was drawn from them."""
-
-    async def contracts(self, organisation_id: int) -> list[StoredContract]:
-        """Those that the organisation owns, by name; ended ones too."""
-        ...
-
-    async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
-        """Of the contracts that the organisation owns, by hour: by all, or by one organisation."""
-        ...
-
-
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
@@ -459,4 +435,5 @@ class Desk(msgspec.Struct, frozen=True):
     books: Books
     sites: Sites
     positions: Positions
+    audits: Audits
     governance: Governance

@@ -21,6 +21,7 @@ from rechenwerk.office.ports import (
     Project,
     TakenError,
 )
+from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
@@ -289,5 +290,6 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredBooks(pool),
         StoredSites(pool),
         StoredPositions(pool),
+        StoredAudits(pool),
         open_governance(pool),
     )
