@@ -15,6 +15,7 @@ from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
+from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.contracts import add_contracts
 from rechenwerk.cli.grant import add_grant
@@ -85,6 +86,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_routing(app)
     add_chat(app)
     add_adviser(app)
+    add_concentration(app)
     return app
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.ids import decode_call, encode_call
 from rechenwerk.office import bodies
+from rechenwerk.office import views_usage as views
 from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
@@ -166,6 +168,34 @@ async def verify(realm: BooksRealm) -> bodies.VerifyView:
     )
 
 
+async def show_usage(
+    realm: BooksRealm,
+    days: Annotated[int, Query(ge=1, le=400, description="how far back")] = 28,
+    step: Annotated[Literal["hour", "day"], Query(description="what usage is summed over")] = "hour",
+) -> views.UsageView:
+    """What the organisation used, hour by hour or day by day, of each deployment; oldest first."""
+    since = realm.office.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
+    if step == "day":
+        since = since.replace(hour=0)
+    rows = await realm.desk.books.usage(realm.organisation_id, since, step)
+    return views.UsageView(
+        organisation=realm.organisation,
+        currency=await realm.desk.tenants.currency(),
+        step=step,
+        rows=[
+            views.UsageRowView(
+                starts_at=row.starts_at,
+                model=row.model,
+                deployment=row.deployment,
+                calls=row.calls,
+                usage=dict(row.usage),
+                cost=money(row.cost),
+            )
+            for row in rows
+        ],
+    )
+
+
 def add_book_routes(router: APIRouter) -> None:
     """Join the routes of this page to the API."""
     add = router.add_api_route
@@ -173,4 +203,5 @@ def add_book_routes(router: APIRouter) -> None:
     add("/books/journal", show_journal, methods=["GET"], tags=["books"])
     add("/books/verify", verify, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}/why", explain, methods=["GET"], tags=["books"])
+    add("/books/usage", show_usage, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}", show_call, methods=["GET"], tags=["books"])

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.contracts.changes import may_change
+from rechenwerk.contracts.concentration import Cap
 from rechenwerk.office.ports import (
     Change,
     Configured,
@@ -21,7 +22,7 @@ from rechenwerk.office.ports import (
 from rechenwerk.office.reader import Mistake, MistakesError
 from rechenwerk.office.standing import Site
 
-_Standing = Provider | Site | Contract | Deployment | DataClassRow
+_Standing = Provider | Site | Contract | Deployment | DataClassRow | Cap
 """Rows that are deactivated when they are gone from the file."""
 
 
@@ -50,6 +51,7 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
     changes += _rates("cost", current.costs, wanted.costs, at)
     changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
     changes += _rows("data class", current.data_classes, wanted.data_classes, lambda row: str(row.name))
+    changes += _rows("concentration cap", current.caps, wanted.caps, lambda row: str(row.name))
     return changes
 
 

@@ -13,9 +13,10 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.concentration import Cap
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
-from rechenwerk.office.standing import Audits, Positions, Site, Sites
+from rechenwerk.office.standing import Audits, Positions, ServedHere, Site, Sites, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -274,6 +275,8 @@ class Configured(msgspec.Struct, frozen=True):
     Attributes:
         used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
         lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
+        caps: on concentration.
+        cap_lines: name of one -> its line.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -285,19 +288,21 @@ class Configured(msgspec.Struct, frozen=True):
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
+    caps: tuple[Cap, ...] = ()
     used: Mapping[str, tuple[datetime, datetime]] = {}
     lines: Mapping[tuple[str, str], int] = {}
+    cap_lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 
-Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | str
+Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | Cap | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, site, contract, deployment, cost, tariff, data class or currency.
+        what: provider, site, contract, deployment, cost, tariff, data class, concentration cap or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
@@ -426,6 +431,18 @@ class Books(Protocol):
         """Compute everything again from its parts and compare."""
         ...
 
+    async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
+        """What the organisation used since then, per `step` (hour or day), oldest first."""
+        ...
+
+
+class Concentrations(Protocol):
+    """What concentration is measured from, beside draws."""
+
+    async def served(self, organisation_id: int, since: datetime) -> list[ServedHere]:
+        """Calls that the deployments of a configuration served since then; failed attempts are none."""
+        ...
+
 
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
@@ -437,3 +454,4 @@ class Desk(msgspec.Struct, frozen=True):
     positions: Positions
     audits: Audits
     governance: Governance
+    concentration: Concentrations

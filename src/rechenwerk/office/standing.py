@@ -46,6 +46,35 @@ class ShownSite(msgspec.Struct, frozen=True):
     out_reason: str
 
 
+class UsedHere(msgspec.Struct, frozen=True):
+    """Usage of a deployment in an hour or a day, of one organisation.
+
+    Attributes:
+        deployment: as ``model at provider under contract``.
+        usage: bucket -> count, as in `base.usage.BUCKETS`.
+        cost: nano-units.
+    """
+
+    starts_at: datetime
+    model: str
+    deployment: str
+    calls: int
+    usage: Mapping[str, int]
+    cost: int
+
+
+class ServedHere(msgspec.Struct, frozen=True):
+    """Calls at a deployment that were alike; `cost` in nano-units."""
+
+    model: str
+    provider: str
+    contract: str
+    data_class: str
+    service_class: str
+    calls: int
+    cost: int
+
+
 class StoredContract(msgspec.Struct, frozen=True):
     """A contract with the history of its terms.
 

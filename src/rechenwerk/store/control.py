@@ -23,6 +23,7 @@ from rechenwerk.office.ports import (
 )
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
@@ -292,4 +293,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredPositions(pool),
         StoredAudits(pool),
         open_governance(pool),
+        StoredConcentration(pool),
     )
