@@ -81,9 +81,8 @@ async def list_grants(realm: MemberRealm, organisation: Whose = None) -> bodies.
     owner: int | None = None
     if realm.is_operator or "approve" in realm.caller.scopes:
         owner = await realm.owner(organisation)
-    now = realm.office.now()
-    rows = await realm.desk.governance.grants.grants(realm.organisation_id, owner, now)
-    return bodies.GrantsView(grants=[_view(row, now.date()) for row in rows])
+    rows = await realm.desk.governance.grants.grants(realm.organisation_id, owner)
+    return bodies.GrantsView(grants=[_view(row, _today(realm)) for row in rows])
 
 
 async def apply(realm: KeysRealm, body: bodies.GrantBody) -> bodies.GrantView:

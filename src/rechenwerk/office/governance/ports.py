@@ -331,7 +331,7 @@ class GrantRow(msgspec.Struct, frozen=True):
 class Grants(Protocol):
     """Applications, approvals, grants, and what returns of them."""
 
-    async def grants(self, organisation_id: int | None, owner: int | None, at: datetime) -> list[GrantRow]:
+    async def grants(self, organisation_id: int | None, owner: int | None) -> list[GrantRow]:
         """Applications of an organisation, and those for the owner's pools, newest first."""
         ...
 
@@ -399,11 +399,23 @@ class AuditEvent(msgspec.Struct, frozen=True):
 class Records(Protocol):
     """The audit, and what the public report is made from."""
 
+    async def note(
+        self,
+        who: Person,
+        organisation_id: int,
+        at: datetime,
+        what: str,
+        subject: str,
+        after: Mapping[str, object],
+    ) -> None:
+        """Write down what somebody did elsewhere in the office."""
+        ...
+
     async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
         """What concerned an organisation, or any, newest first, below the id `before`."""
         ...
 
-    async def facts(self, owner: int, first: int, now: datetime) -> list[PoolFacts]:
+    async def facts(self, owner: int, first: int) -> list[PoolFacts]:
         """What is known of the owner's pools from a day (since 1970-01-01) on."""
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import asyncpg
 
@@ -17,7 +17,7 @@ from rechenwerk.office.governance.ports import (
 )
 from rechenwerk.store.governance.common import Connection
 from rechenwerk.store.governance.grants import award_of
-from rechenwerk.store.governance.use import EPOCH, drawings
+from rechenwerk.store.governance.use import day_number, drawings
 
 _DAY = 86_400
 _POOLS = """
@@ -131,16 +131,12 @@ async def _grants(connection: Connection, now: datetime) -> dict[int, list[OpenG
     awards: dict[tuple[int, int], list[Award]] = defaultdict(list)
     for row in rows:
         awards[row["pool_id"], row["project_id"]].append(award_of(row))
-    drawn = await drawings(connection, awards, now)
+    drawn = await drawings(connection, awards)
     found: dict[int, list[OpenGrant]] = defaultdict(list)
     for row in rows:
         left = int(row["granted_tokens"]) - sum(drawn.by_award.get(row["id"], {}).values())
         if left > 0 and row["ends_on"] > today:
-            starts, ends = ((day - EPOCH) // timedelta(days=1) * _DAY for day in _window(row))
+            starts, ends = (day_number(row[name]) * _DAY for name in ("starts_on", "ends_on"))
             grant = OpenGrant(row["id"], row["organisation_id"], row["project_id"], left, starts, ends)
             found[row["pool_id"]].append(grant)
     return found
-
-
-def _window(row: asyncpg.Record) -> tuple[date, date]:
-    return row["starts_on"], row["ends_on"]
