@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -162,7 +162,7 @@ def _count(name: str, text: str, at: str) -> int:
 
 
 def gather(
-    rows: Iterable[UsageRow],
+    rows: Sequence[UsageRow],
     place: str,
     weights: Mapping[str, Fraction] | None = None,
     models: Sequence[str] = (),
@@ -178,6 +178,7 @@ def gather(
     Raises:
         RechenwerkError: nothing is left, under a day is left, or a row has neither volume nor weights.
     """
+    at = f"{place}:1" if any(row.line for row in rows) else place
     hours: dict[int, int] = {}
     by_day = 0
     for row in rows:
@@ -189,15 +190,15 @@ def gather(
         for ahead in range(row.hours):
             hours[row.hour + ahead] = hours.get(row.hour + ahead, 0) + share + (ahead < rest)
     if not hours:
-        raise _wrong(f"{place}:1", f"no row is of {', '.join(models)}", "mend models in the price sheet")
+        raise _wrong(at, f"no row is of {', '.join(models)}", "mend models in the price sheet")
     start, count = min(hours), max(hours) - min(hours) + 1
     if count < DAY:
-        raise _wrong(f"{place}:1", f"{count} hours are too few", "give a day at least, better four weeks")
+        raise _wrong(at, f"{count} hours are too few", "give a day at least, better four weeks")
     if count > _LONGEST:
-        raise _wrong(f"{place}:1", "the hours lie more than ten years apart", "mend the years")
+        raise _wrong(at, "the hours lie more than ten years apart", "mend the years")
     volumes = tuple(hours.get(start + ahead, 0) for ahead in range(count))
     if not any(volumes):
-        raise _wrong(f"{place}:1", "nothing was used in any hour", "give hours with usage")
+        raise _wrong(at, "nothing was used in any hour", "give hours with usage")
     return Load(start, volumes, count - len(hours), by_day)
 
 

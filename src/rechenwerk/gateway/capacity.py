@@ -52,8 +52,7 @@ def _limits(deployment: DeploymentRow) -> tuple[Limit, ...]:
 
 def _lots(pool: PoolLots, now: float) -> list[Lot]:
     return [
-        Lot(one.service, one.organisation, one.nominal, one.lendable, one.reclaim)
-        for one in pool.drawn(now)
+        Lot(one.service, one.organisation, one.nominal, one.lendable, one.reclaim) for one in pool.drawn(now)
     ]
 
 

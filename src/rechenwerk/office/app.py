@@ -13,7 +13,9 @@ from rechenwerk.base.clock import Clock
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
+from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.governance.capacity import add_capacity_routes
@@ -65,6 +67,7 @@ async def apply(
     """
     wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
+    await check_hard_caps(realm, wanted)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
@@ -121,7 +124,9 @@ def create_app(
     add_grant_routes(router)
     add_record_routes(app, router)
     add_site_routes(router)
+    add_concentration_routes(router)
     add_position_routes(router)
+    add_audit_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

@@ -21,7 +21,9 @@ from rechenwerk.office.ports import (
     Project,
     TakenError,
 )
+from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
@@ -289,5 +291,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredBooks(pool),
         StoredSites(pool),
         StoredPositions(pool),
+        StoredAudits(pool),
         open_governance(pool),
+        StoredConcentration(pool),
     )
