@@ -124,7 +124,7 @@ async def _owner_of(realm: Realm, pool: str) -> int:
     return realm.organisation_id if any(row.name == pool for row in own) else OPERATOR
 
 
-async def approve(realm: ApproveRealm, grant: int, organisation: Whose = None) -> bodies.GrantView:
+async def approve(realm: ApproveRealm, grant: bodies.Number, organisation: Whose = None) -> bodies.GrantView:
     """Approve somebody else's application; with the last approval that it needs it becomes a grant."""
     owner = await realm.owner(organisation)
     now = realm.office.now()
@@ -137,7 +137,7 @@ async def approve(realm: ApproveRealm, grant: int, organisation: Whose = None) -
 
 
 async def decline(
-    realm: ApproveRealm, grant: int, body: bodies.DeclineBody, organisation: Whose = None
+    realm: ApproveRealm, grant: bodies.Number, body: bodies.DeclineBody, organisation: Whose = None
 ) -> bodies.GrantView:
     """Turn an application down; the reason is shown to whoever applied."""
     owner = await realm.owner(body.organisation or organisation)

@@ -35,6 +35,7 @@ __all__ = [
     "Grants",
     "Limits",
     "Member",
+    "MemberName",
     "MemberRow",
     "OpenDraw",
     "OpenGrant",
@@ -56,16 +57,32 @@ __all__ = [
     "Sized",
     "Sold",
     "Step",
+    "member_name",
 ]
 
 
+MemberName = tuple[str, str, str | None]
+"""A deployment by its model, its provider, and its contract where the two stand under several."""
+
+
+def member_name(name: MemberName) -> str:
+    """As people write it."""
+    model, provider, contract = name
+    return f"{model}@{provider}" + (f" under {contract}" if contract else "")
+
+
 class MemberRow(msgspec.Struct, frozen=True):
-    """What a deployment gives to a pool now; nothing while the deployment is inactive."""
+    """What a deployment gives to a pool now.
+
+    Attributes:
+        state: active; inactive: it gives nothing; out: its site is.
+    """
 
     model: str
     provider: str
+    contract: str
     tokens_per_minute: int
-    active: bool
+    state: str
 
 
 class PoolRow(msgspec.Struct, frozen=True):
@@ -97,11 +114,12 @@ class PoolWish(msgspec.Struct, frozen=True):
     """A pool to make or to change; None leaves a field as it is.
 
     Attributes:
-        members: (model, provider) -> tokens per minute; one that is left out leaves the pool.
+        members: deployment -> tokens per minute, None: as many as it takes; one that is left out leaves the
+            pool.
     """
 
     name: str
-    members: Mapping[tuple[str, str], int] | None = None
+    members: Mapping[MemberName, int | None] | None = None
     tokens_per_gpu_hour: int | None = None
     small_grant: int | None = None
     medium_grant: int | None = None

@@ -21,11 +21,19 @@ from rechenwerk.store.governance.use import day_number, drawings
 
 _DAY = 86_400
 _POOLS = """
-select p.id, p.name, p.organisation_id, pool_capacity(p.id) as capacity,
-    array(select d.id from deployment d cross join lateral (select tokens_per_minute from pool_member m
-              where m.pool_id = p.id and m.deployment_id = d.id order by m.valid_from desc limit 1) m
-          where d.active and m.tokens_per_minute > 0 order by d.id) as deployments
-from pool p order by p.id
+select p.id, p.name, p.organisation_id, coalesce(d.capacity, 0) as capacity,
+    coalesce(d.deployments, '{}') as deployments
+from pool p
+left join (
+    select m.pool_id, array_agg(d.id order by d.id) as deployments, sum(
+        case when s.out_since is null then least(m.tokens_per_minute, d.tokens_per_minute) end) as capacity
+    from (select distinct on (pool_id, deployment_id) * from pool_member
+          order by pool_id, deployment_id, valid_from desc) m
+    join deployment d on d.id = m.deployment_id and d.active
+    left join site s on s.organisation_id = d.organisation_id and s.id = d.site_id
+    where m.tokens_per_minute > 0 group by m.pool_id
+) d on d.pool_id = p.id
+order by p.id
 """
 _RESERVES = "select pool_id, class, nominal, lendable, reclaim from reserve order by pool_id, class"
 _SALES = """

@@ -3,7 +3,7 @@
 --   kept for classes + sold at the peak <= tokens per minute of the pool's active deployments
 --
 -- is checked by the database whenever a sale or a reserve is written or a member shrinks, under a lock of the
--- pool's row: nothing is ever sold twice, whatever the office does. (Only an outage can make a pool short.)
+-- pool's row: nothing is ever sold twice, whatever the office does. (Only a deployment that is deactivated makes a pool short.)
 
 create table pool (
     organisation_id bigint not null references organisation,
@@ -173,8 +173,10 @@ create table capacity_sale (
 );
 create index on capacity_sale (pool_id, starts_at);
 
+-- A deployment gives no more than its own limit; one whose site is out still counts: what is promised for next
+-- year does not depend on the weather of today.
 create function pool_capacity(p_pool bigint) returns numeric language sql stable as $$
-    select coalesce(sum(m.tokens_per_minute), 0)
+    select coalesce(sum(least(m.tokens_per_minute, d.tokens_per_minute)), 0)
     from (select distinct on (deployment_id) deployment_id, tokens_per_minute from pool_member
           where pool_id = p_pool order by deployment_id, valid_from desc) m
     join deployment d on d.id = m.deployment_id and d.active
