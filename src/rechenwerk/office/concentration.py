@@ -26,7 +26,7 @@ from rechenwerk.contracts.draws import drawn_all
 from rechenwerk.contracts.obligations import at_risk, capacity, payable
 from rechenwerk.contracts.periods import DAY
 from rechenwerk.contracts.ports import HourDraw, Version
-from rechenwerk.office.ports import Configured, Deployment
+from rechenwerk.office.ports import Configured, Contract, Deployment
 from rechenwerk.office.reader import Mistake, Reader, check_name, items_of, unique
 from rechenwerk.office.standing import ServedHere, StoredContract
 from rechenwerk.office.tables import ConcentrationTable
@@ -121,7 +121,6 @@ def facts(
     drawn = drawn_all(versions, draws)
     span = (now - window_days * DAY, now)
     costs = _costs(draws, span)
-    classes = _classes(configured, shared)
     held = tuple(
         Held(
             row.name,
@@ -138,22 +137,7 @@ def facts(
         for row in configured.deployments
         if row.active and row.provider in serving and row.contract in standing
     ]
-    rows.sort(key=lambda row: (row.contract, row.model))
-    told = {name: capacity(row.terms) for name, row in standing.items()}
-    firsts = {row.contract: row for row in reversed(rows)}
-    sources = tuple(
-        Source(
-            row.model,
-            row.provider,
-            owners[row.provider],
-            row.contract,
-            _capacity(row, told[row.contract], first=firsts[row.contract] is row),
-            frozenset(
-                name for name, one in classes.items() if forbids(one, row.jurisdiction, row.level) is None
-            ),
-        )
-        for row in rows
-    )
+    sources = _sources(rows, owners, standing, _classes(configured, shared))
     return Facts(
         held,
         sources,
@@ -169,6 +153,31 @@ def facts(
             )
             for one in served
         ),
+    )
+
+
+def _sources(
+    rows: list[Deployment],
+    owners: Mapping[str, str],
+    standing: Mapping[str, Contract],
+    classes: Mapping[str, DataClass],
+) -> tuple[Source, ...]:
+    """What deployments can serve, and for which data."""
+    rows.sort(key=lambda row: (row.contract, row.model))
+    told = {name: capacity(row.terms) for name, row in standing.items()}
+    firsts = {row.contract: row for row in reversed(rows)}
+    return tuple(
+        Source(
+            row.model,
+            row.provider,
+            owners[row.provider],
+            row.contract,
+            _capacity(row, told[row.contract], first=firsts[row.contract] is row),
+            frozenset(
+                name for name, one in classes.items() if forbids(one, row.jurisdiction, row.level) is None
+            ),
+        )
+        for row in rows
     )
 
 
