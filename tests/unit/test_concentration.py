@@ -34,7 +34,6 @@ from rechenwerk.contracts.obligations import at_risk, capacity, fees, payable
 from rechenwerk.contracts.ports import Drawn, HourDraw
 from rechenwerk.office.concentration import facts
 from rechenwerk.office.config import MistakesError, parse
-from rechenwerk.office.standing import ServedHere
 
 
 def second(text: str) -> int:
@@ -345,9 +344,7 @@ def test_what_gateways_keep_in_memory_counts_like_the_report() -> None:
     block = terms.Block(name="PTU", units=Decimal(10), hold_fee=Decimal(2), per="day")
     bought = terms.Provisioned(name="p", provider="azure", blocks=(block,), **YEAR)
     rows = [
-        Spending(
-            "azure", "Northco", terms.Provisioned(name="p", provider="azure", blocks=(block,), **YEAR), 0
-        ),
+        Spending("azure", "Northco", bought, 0),
         Spending("openai", "Northco", terms.OnDemand(name="d", provider="openai"), 100 * NANO),
         Spending("euro", "Euro", terms.OnDemand(name="e", provider="euro"), 300 * NANO),
     ]
@@ -468,7 +465,7 @@ def test_facts_come_from_contracts_draws_and_classes() -> None:
         hour("payg", "2027-05-15", 999),
         hour("ptu", "2027-06-15", 0),
     ]
-    served = [ServedHere("m", "euro", "payg", "internal", "standard", 3, 400 * NANO)]
+    served = [Served("m", "euro", "payg", "internal", "standard", 3, 400 * NANO)]
     found = facts(parse(FILE), (), draws, served, second(TODAY), 30)
     # 30 days of ten units at 2 a day, whether used or not.
     assert [(one.contract, one.owner, one.spend, one.payable) for one in found.held] == [
