@@ -89,7 +89,7 @@ def test_what_would_rewrite_booked_calls_is_refused_with_its_line(
     answer = today.answer("POST", "/apply", json={"text": prepaid})
     assert answer.status_code == 422
     (mistake,) = answer.json()["errors"]
-    assert mistake["line"] == DEFAULT[: DEFAULT.index("[[contract]]")].count("\n") + 1
+    assert mistake["line"] == DEFAULT[: DEFAULT.index('kind = "on-demand"')].count("\n") + 1
     assert "its kind cannot change from 'on-demand' to 'prepaid-credit'" in mistake["message"]
     assert "under another name" in mistake["fix"]
     late = DEFAULT.replace('kind = "on-demand"\n', f'kind = "on-demand"\nstarts = {day(1)}\n', 1)

@@ -63,6 +63,7 @@ class Supplier:
     name: str
     terms: str
     rate: str
+    more: str = ""
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(url: str, *suppliers: Supplier) -> AsyncIterator[Site]:
+async def site(url: str, *suppliers: Supplier, patience: float = 20.0) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         fakes = {one.name: await stack.enter_async_context(FakeProvider()) for one in suppliers}
         there = await stack.enter_async_context(town(url))
@@ -102,11 +103,12 @@ async def site(url: str, *suppliers: Supplier) -> AsyncIterator[Site]:
             PROVIDER.format(name=one.name, url=fakes[one.name].url)
             + f'[[contract]]\nname = "{one.name}"\nprovider = "{one.name}"\n{one.terms}'
             + DEPLOYMENT.format(name=one.name, rate=one.rate)
+            + one.more
             for one in suppliers
         ]
         await there.configure('currency = "EUR"\n' + "".join(tables) + TARIFF)
         tenant = await there.tenant(scopes=("inference", "books"))
-        gateway = Gateway(Settings(database_url=url, grace=2.0), {}, "test")
+        gateway = Gateway(Settings(database_url=url, grace=2.0, queue_deadline=patience), {}, "test")
         address = f"http://127.0.0.1:{await gateway.start('127.0.0.1', 0, shared=False)}"
         stack.push_async_callback(gateway.stop)
         await knows(gateway, tenant)
@@ -170,5 +172,56 @@ def test_a_class_can_be_lowered_by_the_client_and_never_raised(database_url: str
             await here.gateway.dispatch.exchange()
             seen = await PostgresBoard(here.town.pool).seen(0)
             assert [one.demand.split("/")[3] for one in seen.loads] == ["batch"]
+
+    asyncio.run(scene())
+
+
+PROVISIONED = f"""
+kind = "provisioned"
+starts = {YEAR}-01-01
+ends = {YEAR}-12-31
+blocks = [{{ name = "unit", units = "1", hold_fee = "1", per = "hour", throughput = "THROUGHPUT" }}]
+"""
+
+
+def test_a_full_commitment_spills_to_the_next(database_url: str) -> None:
+    async def scene() -> None:
+        full = PROVISIONED.replace("THROUGHPUT", "1")  # one token a minute
+        suppliers = (Supplier("bought", full, "0"), Supplier("list", ON_DEMAND, "1.00"))
+        async with site(database_url, *suppliers) as here:
+            await here.ask()
+            await here.plans()
+            for _ in range(4):
+                assert (await here.ask()).status == 200
+            assert here.asked()["list"] >= 2
+            assert here.asked()["bought"] <= 3, "one without a plan, and one in each minute"
+
+    asyncio.run(scene())
+
+
+def test_a_call_that_would_wait_too_long_is_told_when_to_come_back(database_url: str) -> None:
+    async def scene() -> None:
+        full = PROVISIONED.replace("THROUGHPUT", "1")
+        async with site(database_url, Supplier("bought", full, "0"), patience=0.2) as here:
+            await here.ask()
+            await here.plans()
+            replies = [await here.ask() for _ in range(4)]
+            refused = [reply for reply in replies if reply.status != 200]
+            assert len(refused) >= 2, "one call fills a minute"
+            for reply in refused:
+                assert (reply.status, reply.json["error"]["code"]) == (429, "capacity_exceeded")
+                assert 0 < int(reply.headers["retry-after"]) <= 61
+
+    asyncio.run(scene())
+
+
+def test_a_deployment_that_takes_one_call_at_once_lets_the_next_wait(database_url: str) -> None:
+    async def scene() -> None:
+        async with site(database_url, Supplier("one", ON_DEMAND, "1.00", "concurrency = 1\n")) as here:
+            here.fakes["one"].knobs.latency_ms = 100
+            began = asyncio.get_running_loop().time()
+            replies = await asyncio.gather(*[here.ask() for _ in range(4)])
+            assert [reply.status for reply in replies] == [200] * 4
+            assert asyncio.get_running_loop().time() - began >= 0.4, "one after the other"
 
     asyncio.run(scene())

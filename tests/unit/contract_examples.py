@@ -110,7 +110,7 @@ def calculate(text: str) -> Fraction:
         assert isinstance(node, ast.Constant)
         return Fraction(str(node.value))
 
-    return value(ast.parse(text.replace(",", ""), mode="eval").body)
+    return value(ast.parse(text.replace(",", "").strip(), mode="eval").body)
 
 
 def cents(nano: int | Fraction) -> str:

@@ -211,6 +211,71 @@ def test_a_mistake_has_its_line_and_its_fix(old: str, new: str, line: int, messa
     assert any(one.line == line and message in one.message and fix in one.fix for one in mistakes), mistakes
 
 
+MORE = """
+[[contract]]
+name = "second"
+provider = "cloud"
+kind = "take-or-pay"
+starts = 2027-01-01
+ends = 2027-12-31
+minimum = "10"
+period = "month"
+covers = ["on demand"]
+order = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message", "fix"),
+    [
+        ('period = "year"\n', "", "[[contract]]", "a minimum without a period", "add period"),
+        ("ends = 2026-12-31", "ends = 2025-12-31", "ends = 2025", "before it starts", "write a last day"),
+        ('balance = "5000"', 'balance = "-5000"', "balance", "zero", "above"),
+        ("hold_fee = 1.10", "hold_fee = -1.10", "hold_fee", "below zero", "zero or more"),
+        ('discount = "0.09"', 'discount = "1.5"', "pricing", "share", "0"),
+        (
+            'covers = ["on demand"]',
+            'covers = ["on demnd"]',
+            "covers",
+            "no contract 'on demnd'",
+            "did you mean",
+        ),
+        (
+            'balance = "5000"',
+            'balance = "5"\nmodels = ["gpt"]',
+            "models",
+            "bound to no deployment",
+            "[[deployment]]",
+        ),
+        ('to = "on demand"', 'to = "ptu"', "overflow", "spills to itself", "another contract"),
+        ('site = "hall"', 'site = "hal"', 'site = "hal"', "no site 'hal'", "did you mean 'hall'?"),
+        ("[[contract]]", "[[contract]]", MORE, "both claim the calls of 'on demand'", "give each an order"),
+        (
+            'model = "m credit"',
+            'model = "m ptu"',
+            'exclusive = true\nbalance = "5000"',
+            "both pay for 'm ptu' at 'cloud' at the same time",
+            "end one before the other starts",
+        ),
+    ],
+)
+def test_mistakes_of_terms_have_their_line_and_their_fix(
+    old: str, new: str, field: str, message: str, fix: str
+) -> None:
+    """`field`: text in the line that the mistake points at; or tables, or lines, that are added."""
+    assert old in FILE
+    changed = FILE.replace(old, new, 1)
+    if field == MORE:
+        changed, field = changed + MORE, "order = 2"
+    elif field.startswith("exclusive"):
+        changed, field = changed.replace('balance = "5000"', field), "exclusive = true"
+    with pytest.raises(MistakesError) as caught:
+        parse(changed)
+    lines = changed.splitlines()
+    found = [(lines[one.line - 1], one.message, one.fix) for one in caught.value.mistakes]
+    assert any(field in line and message in said and fix in mend for line, said, mend in found), found
+
+
 # Booked calls
 
 
@@ -224,40 +289,40 @@ def standing(text: str = FILE, first: str = "2026-11-03", last: str = "2026-11-2
 @pytest.mark.parametrize(
     ("old", "new", "line", "message", "fix"),
     [
-        ('"on-demand"', '"prepaid-credit"\nbalance = "1"', 16, "its kind cannot change", "another name"),
+        ('"on-demand"', '"prepaid-credit"\nbalance = "1"', 19, "its kind cannot change", "another name"),
         (
             'name = "commitment"\nprovider = "cloud"',
             'name = "commitment"\nprovider = "own"',
-            35,
+            37,
             "its provider cannot change from 'cloud' to 'own'",
             "another name",
         ),
         (
             "starts = 2026-11-01",
             "starts = 2026-11-04",
-            22,
+            26,
             "cannot start on 2026-11-04",
             "starts = 2026-11-03",
         ),
         (
             "ends = 2027-10-31",
             "ends = 2026-11-19",
-            22,
+            27,
             "cannot end on 2026-11-19",
             "ends = 2026-11-20 or later",
         ),
-        ('period = "year"', 'period = "month"', 35, "period = 'month' instead of 'year'", "another name"),
+        ('period = "year"', 'period = "month"', 42, "period = 'month' instead of 'year'", "another name"),
         (
             'period = "year"',
             'period = "year"\nanchor = "starts"',
-            35,
+            43,
             "anchor = 'starts' instead of 'calendar'",
             "another name",
         ),
         (
             'discount = "0.09" }',
             'discount = "0.10" }\nsince = 2026-11-20',
-            16,
+            21,
             "since cannot be 2026-11-20",
             "leave since out",
         ),

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from rechenwerk.contracts.emergency import WAIT, Draw, Limits, Person, approval_refusal, request_refusal
-from rechenwerk.contracts.lots import OpenDraw, PoolLot, PoolLots
+from rechenwerk.contracts.lots import FOREVER, OpenDraw, OpenGrant, PoolLot, PoolLots
 
 ANNA, BELA = Person(0, 1, "Anna"), Person(0, 2, "Bela")
 LIMITS = Limits(nominal=100, most=50, longest=600)
@@ -85,6 +85,39 @@ def test_an_approval_counts_in_time_and_within_the_limits_of_now(
     assert refusal.code == code
 
 
+POOL = PoolLots(
+    id=1,
+    name="gpus",
+    organisation=0,
+    deployments=(7,),
+    capacity=200,
+    lots=(PoolLot("critical", 0, 100, 30, 20), PoolLot("", 5, 40, 40, 60, 100, 200)),
+    draws=(OpenDraw(1, "critical", "standard", 50, 150, 160),),
+    grants=(OpenGrant(1, 5, 9, 10, 50, 170), OpenGrant(2, 5, 9, 0, 50, 170)),
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "lots", "draws", "grants", "change"),
+    [
+        (0, 1, 0, 0, 50),
+        (49.9, 1, 0, 0, 50),
+        (50, 1, 0, 1, 100),
+        (100, 2, 0, 1, 150),
+        (150, 2, 1, 1, 160),
+        (160, 2, 0, 1, 170),
+        (199.9, 2, 0, 0, 200),
+        (200, 1, 0, 0, FOREVER),
+    ],
+)
+def test_what_a_gateway_knows_begins_and_ends_by_itself(
+    now: float, lots: int, draws: int, grants: int, change: int
+) -> None:
+    here = POOL.at(now)
+    assert (len(here.lots), len(here.draws), len(here.grants)) == (lots, draws, grants)
+    assert POOL.next_change(now) == change
+
+
 LOTS = (PoolLot("critical", 0, 100, 30, 20), PoolLot("", 5, 40, 40, 60))
 
 
@@ -102,8 +135,8 @@ LOTS = (PoolLot("critical", 0, 100, 30, 20), PoolLot("", 5, 40, 40, 60))
 def test_what_is_drawn_changes_hands_and_nothing_is_made(
     draws: tuple[tuple[int, int, int], ...], lots: list[str]
 ) -> None:
-    open_draws = tuple(OpenDraw(1, "critical", "standard", *one) for one in draws)
-    pool = PoolLots(1, "gpus", 0, (), 200, LOTS, open_draws)
-    drawn = pool.drawn(5)
+    open_draws = tuple(OpenDraw(1, "critical", "standard", *one, organisation=9) for one in draws)
+    drawn = PoolLots(1, "gpus", 0, (), 200, LOTS, open_draws).drawn(5)
     assert [f"{one.service} {one.nominal} {one.lendable}" for one in drawn] == lots
+    assert {one.organisation for one in drawn[2:]} <= {9}
     assert sum(one.nominal for one in drawn) == 140

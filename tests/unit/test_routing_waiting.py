@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rechenwerk.base.usage import Usage
 from rechenwerk.routing.lines import PoolRow
 from rechenwerk.routing.outlook import Full
-from rechenwerk.routing.reserve import Lot
+from rechenwerk.routing.reserve import Lot, Reserve
 from rechenwerk.routing.room import Ask, Limit
 from rechenwerk.routing.waiting import Ticket, Waiting
 from tests.unit.waiting_world import EVER, Job, World, pool
@@ -70,6 +70,22 @@ def test_where_one_candidate_has_no_limit_nobody_waits() -> None:
     assert first.ticket is not None
     assert second.ticket is not None
     assert (first.ticket.index, second.ticket.index) == (0, 1)
+
+
+def test_deployments_of_a_pool_have_limits_of_their_own_besides() -> None:
+    """Nobody waits for a deployment that is full while another that will do has room."""
+    world = World(PoolRow(1, "both", (1, 2), (Limit("calls", 3),), ((1, (Limit("calls", 1),)),)))
+    first = world.job(1, seconds=5, candidates=(1, 2))
+    waits = world.job(1, seconds=5, candidates=(1,))
+    passes = world.job(1, seconds=1, candidates=(1, 2))
+    other = world.job(2, seconds=1, candidates=(2,))
+    full = world.job(3, seconds=1, candidates=(2,))
+    assert [job.began for job in (first, waits, passes, other, full)] == [1000, -1, 1000, 1000, -1]
+    assert passes.ticket is not None
+    assert passes.ticket.index == 1
+    assert not world.core.move(passes.ticket, 0, world.now)
+    world.run()
+    assert (full.began, waits.began) == (1001, 1005)
 
 
 def test_who_gives_up_the_head_of_a_line_lets_smaller_calls_pass() -> None:
@@ -141,7 +157,8 @@ def test_whatever_happens_no_place_is_lost_and_none_is_given_twice(seed: int) ->
         elif deed < 0.95:
             world.core.configure(rows[: chance.randint(0, 3)], world.now)
         running = sum(one.ticket is not None and one.ticket.pool is not None for one in world.running)
-        assert sum(counted(world.core, "calls")) <= running
+        assert sum(counted(world.core, "calls")) <= 2 * running  # a deployment's own are counted as well
+        assert all(reserve.taken <= reserve.amount for _, reserve in reserves(world.core))
     world.core.configure(rows, world.now)
     world.run()
     world.now += 100
@@ -162,7 +179,13 @@ def jobs_of(world: World) -> list[Job]:
 
 def counted(core: Waiting, unit: str) -> list[int]:
     """What is taken of a unit in each pool that limits it."""
-    return [reserve.taken for one in core.pools for kind, reserve in one.room.limits if kind == unit]
+    return [reserve.taken for kind, reserve in reserves(core) if kind == unit]
+
+
+def reserves(core: Waiting) -> list[tuple[str, Reserve]]:
+    """Of all limits, those of deployments included."""
+    rooms = [room for one in core.pools for room in (one.room, *one.own.values())]
+    return [limit for room in rooms for limit in room.limits]
 
 
 # -- deadlines, and what a refusal says -----------------------------------------------------------

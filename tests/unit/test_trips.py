@@ -73,7 +73,7 @@ class Case:
             offer, self.steps, (), False, 1_000, 100, (PRICE,), (), "chat", {0: self.steps}, False, {}
         )
         order = self.fleet.order(self.steps, self.clock.monotonic(), call.asked)
-        return Trips(call, order, self.fleet, way, self.settings, self.clock)
+        return Trips(call, order, lambda _: True, self.fleet, way, self.settings, self.clock)
 
     def health(self, name: str) -> Step:
         """The step of a deployment."""

@@ -11,6 +11,7 @@ import typer
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import add_adviser
+from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
@@ -76,6 +77,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_books(app)
     add_configuration(app)
     add_contracts(app)
+    add_audits(app)
     add_capacity(app)
     add_reserve(app)
     add_grant(app)

@@ -66,6 +66,7 @@ class Draw(msgspec.Struct, frozen=True):
         approved_by: the second person.
         approved_at: when it began.
         ended_at: when somebody ended it before its time.
+        organisation: only its calls may draw; 0: everybody's.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Draw(msgspec.Struct, frozen=True):
     approved_by: Person | None = None
     approved_at: int | None = None
     ended_at: int | None = None
+    organisation: int = 0
 
     @property
     def ends(self) -> int | None:

@@ -51,6 +51,7 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
         amount: tokens per minute.
         starts: epoch seconds.
         ends: epoch seconds, the first at which it is over.
+        organisation: only its calls; 0: everybody's.
     """
 
     id: int
@@ -59,6 +60,7 @@ class OpenDraw(msgspec.Struct, frozen=True, gc=False):
     amount: int
     starts: int
     ends: int
+    organisation: int = 0
 
 
 class OpenGrant(msgspec.Struct, frozen=True, gc=False):
@@ -105,7 +107,7 @@ class PoolLots(msgspec.Struct, frozen=True):
     grants: tuple[OpenGrant, ...] = ()
 
     def at(self, now: float) -> PoolLots:
-        """What holds at this moment (epoch seconds), before emergency draws."""
+        """What holds at this moment (epoch seconds); what is drawn still stands in its lot."""
         return msgspec.structs.replace(
             self,
             lots=tuple(one for one in self.lots if one.starts <= now < one.ends),
@@ -117,7 +119,7 @@ class PoolLots(msgspec.Struct, frozen=True):
         """The lots of this moment as emergency draws make them.
 
         What is drawn leaves the lot of the class that it is taken from, first what is kept for it alone, and
-        stands in a lot of the class that it is given to, on the same terms: idle, it is lent like the rest.
+        stands in a lot of whom it is given to, on the same terms: idle, it is lent like the rest.
         """
         lots = [one for one in self.lots if one.starts <= now < one.ends]
         for draw in self.draws:
@@ -128,9 +130,8 @@ class PoolLots(msgspec.Struct, frozen=True):
                     amount = min(draw.amount, lot.nominal)
                     left = lot.nominal - amount
                     lots[at] = msgspec.structs.replace(lot, nominal=left, lendable=min(lot.lendable, left))
-                    lots.append(
-                        PoolLot(draw.given_to, 0, amount, amount, lot.reclaim, draw.starts, draw.ends)
-                    )
+                    given = PoolLot(draw.given_to, draw.organisation, amount, amount, lot.reclaim)
+                    lots.append(msgspec.structs.replace(given, starts=draw.starts, ends=draw.ends))
                     break
         return tuple(lots)
 

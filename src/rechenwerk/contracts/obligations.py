@@ -100,7 +100,7 @@ def _end(contract: Contract, now: int) -> int:
 
 
 def _minimums(contract: TakeOrPay, drawn: Drawn, now: int) -> Fraction:
-    open_ones = [due for due in dues(contract, _end(contract, now)) if due.at > now]
+    open_ones = [due for due in dues(contract, term(contract)[0], _end(contract, now)) if due.at > now]
     owed = [max(ZERO, due.amount - _counted(drawn, due.starts, due.at)) for due in open_ones]
     # Milestones all count from the start, so the largest is all that is owed; periods add up.
     left = max(owed, default=ZERO) if contract.milestones else sum(owed, ZERO)

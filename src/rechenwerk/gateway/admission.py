@@ -180,14 +180,14 @@ class Admission:
         return [one for pool in self._core.pools for one in pool.use(self._now())]
 
     def uses(self) -> tuple[PoolUse, ...]:
-        """What was counted in governed pools since this was asked last, for the report of utilisation."""
+        """What became of the lots of governed pools since this was asked last, for the report on them."""
         day = int(self._clock.now() // 86_400)
         return tuple(
-            PoolUse(pool.row.id, day, service, tally.used, tally.lent, tally.reclaimed)
+            PoolUse(pool.row.id, day, service, loans.lent, loans.reclaimed)
             for pool in self._core.pools
             if pool.row.id > 0
             for service in SERVICES
-            if (tally := pool.counted(service)) is not None
+            if (loans := pool.loans(service)) is not None
         )
 
     # -- waiting ----------------------------------------------------------------------------------

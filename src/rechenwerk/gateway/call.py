@@ -9,6 +9,7 @@ import msgspec
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import Usage
+from rechenwerk.gateway.admission import FREE, Granted
 from rechenwerk.gateway.plans import Plan, Step
 from rechenwerk.gateway.tally import NONE, Stream
 from rechenwerk.gateway.tenants import Tenant
@@ -45,6 +46,9 @@ class Call:
         stream: the class of calls that it belongs to.
         estimate: what it is expected to use.
         ordered: supplies as the desk ordered them for it.
+        placed: the step that it is counted at.
+        granted: its place at a deployment, where places are limited.
+        candidates: ids of the deployments at which it may have one.
         weighed: why it went where it went: what its deployments cost then, for the decision.
         left: an attempt was begun.
         keeps_answer: the answer is stored for the next turn of the conversation.
@@ -55,12 +59,14 @@ class Call:
         "accounts",
         "asked",
         "bound",
+        "candidates",
         "draws",
         "durable",
         "endpoint",
         "estimate",
         "first_at",
         "forwarded",
+        "granted",
         "hold",
         "id",
         "inbound",
@@ -69,6 +75,7 @@ class Call:
         "name",
         "ordered",
         "output_bound",
+        "placed",
         "plan",
         "purpose",
         "request",
@@ -105,6 +112,9 @@ class Call:
         self.weighed = ""
         self.estimate: Vector = NONE
         self.ordered: Sequence[int] = ()
+        self.placed: Step | None = None
+        self.granted: Granted = FREE
+        self.candidates: Sequence[int] = ()
         self.tried: list[dict[str, str | float]] = []
         self._talk: Talk | None = None
         self.request: Request
@@ -125,6 +135,10 @@ class Call:
         if self._talk is None:
             self._talk = inbound.read(self.asked)
         return self._talk
+
+    def has_room(self, step: Step) -> bool:
+        """Take a place at a deployment, where places are limited; False when there is none now."""
+        return not self.candidates or self.granted.started(self.candidates.index(step.deployment.id))
 
     @property
     def head(self) -> Head:

@@ -58,8 +58,8 @@ class Dispatch:
 
     # -- per call ---------------------------------------------------------------------------------
 
-    def order(self, call: Call) -> Sequence[Step]:
-        """The deployments for a call, best first; those that have no room now are left out."""
+    def arrived(self, call: Call) -> None:
+        """A call with a plan has come; it is counted, whatever becomes of it."""
         plan = call.plan
         stream = plan.streams.get(call.service)
         if stream is None:
@@ -77,7 +77,11 @@ class Dispatch:
             1.0,
         )
         self._tally.arrived(stream, call.estimate)
-        groups, desk, demand = plan.groups, self._desk, stream.demand
+
+    def order(self, call: Call) -> Sequence[Step]:
+        """The deployments for a call, best first; those that have no room now are left out."""
+        plan = call.plan
+        groups, desk, demand = plan.groups, self._desk, call.stream.demand
         if len(groups) < 2 and not plan.governed:
             return self._fleet.order(plan.steps, self._clock.monotonic(), call.asked)
         if desk is None or demand is None:
@@ -95,10 +99,15 @@ class Dispatch:
                 found += self._fleet.order(group, self._clock.monotonic(), call.asked)
         return found
 
-    def left(self, call: Call) -> None:
-        """An attempt leaves for the call's step; why there is kept."""
-        self._placed(call, call.estimate)
-        call.weighed = self._words_of(call)
+    def left(self, call: Call, step: Step) -> None:
+        """A call goes to a step, for all that one knows now; why there is kept."""
+        if call.placed is step:
+            return
+        if call.placed is not None:
+            self._put(call, call.placed, [-one for one in call.estimate])
+        call.placed = step
+        self._put(call, step, call.estimate)
+        call.weighed = self._words_of(call, step)
 
     def ended(self, call: Call, usage: Usage, *, last: bool = True) -> None:
         """An attempt is over: what it used corrects what was expected of it.
@@ -109,7 +118,9 @@ class Dispatch:
             last: the call ends with it.
         """
         true: Vector = tuple(map(float, usage.counts()))
-        self._placed(call, tuple(map(float.__sub__, true, call.estimate)))
+        if call.placed is not None:
+            self._put(call, call.placed, tuple(map(float.__sub__, true, call.estimate)))
+            call.placed = None
         if last:
             self._tally.ended(call.stream, call.estimate, true)
 
@@ -117,18 +128,22 @@ class Dispatch:
         """A call found no room."""
         call.stream.refused += 1.0
 
-    def frees_in(self) -> float:
-        """Seconds until there is room again, as far as the plan tells."""
-        resets = [limit.resets_at for limit in self._desk.plan.limits if limit.seconds] if self._desk else []
+    def frees_in(self, call: Call) -> tuple[float, float]:
+        """Seconds until a call may find room again, as far as the plan tells, and how often from then on."""
+        limits = self._desk.plan.limits if self._desk is not None else ()
+        groups = call.plan.groups.keys()
+        mine = [limit for limit in limits if limit.seconds and not groups.isdisjoint(limit.supplies)]
+        if not mine:
+            return _EVERY, _EVERY
         now = self._clock.now()
-        return min((at - now for at in resets if at > now), default=_EVERY)
+        return min((limit.seconds - (now - limit.resets_at) % limit.seconds, limit.seconds) for limit in mine)
 
-    def _placed(self, call: Call, usage: Vector) -> None:
-        supply = call.step.supply
+    def _put(self, call: Call, step: Step, usage: Sequence[float]) -> None:
+        supply = step.supply
         self._tally.used(supply, usage, critical=call.service == "critical")
         demand = call.stream.demand
         if self._desk is not None and demand is not None:
-            self._desk.placed(demand, supply, usage, self._clock.now())
+            self._desk.placed(demand, supply, tuple(usage), self._clock.now())
 
     def _by_list(self, call: Call) -> Sequence[Step]:
         """By what the deployments charge, until there is a plan for this class of calls."""
@@ -156,7 +171,7 @@ class Dispatch:
 
     # -- why --------------------------------------------------------------------------------------
 
-    def _words_of(self, call: Call) -> str:
+    def _words_of(self, call: Call, step: Step) -> str:
         """Why the call went where it went: members of the decision's JSON object, without braces.
 
         Made once for the same reasons: calls of a class between two plans have few.
@@ -164,11 +179,11 @@ class Dispatch:
         desk, demand = self._desk, call.stream.demand
         if desk is None or demand is None or not call.ordered:
             return ""
-        key = (demand, call.step.supply, tuple(call.ordered))
+        key = (demand, step.supply, tuple(call.ordered))
         known = self._words.get(key)
         if known is None:
             told = desk.explain(demand, self._clock.now())
-            known = self._words[key] = "" if told is None else _told(told, call.step.supply, self._number)
+            known = self._words[key] = "" if told is None else _told(told, step.supply, self._number)
         return known
 
     # -- beside calls -----------------------------------------------------------------------------

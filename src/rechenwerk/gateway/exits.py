@@ -140,6 +140,7 @@ class Exit:
             cost = deployment.cost.amount(usage)
         settle(call.draws, usage.tokens)
         self._dispatch.ended(call, usage)
+        call.granted.ended(usage)
         now = self._clock.monotonic()
         total = now - call.started
         self._till.post(

@@ -94,7 +94,7 @@ class Journey:
         while True:
             trip.start(self._clock.monotonic())
             call.left = True
-            self._dispatch.left(call)
+            self._dispatch.left(call, trip.step)
             try:
                 failure = await once(http, call, trip)
             finally:

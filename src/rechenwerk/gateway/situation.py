@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -27,7 +28,8 @@ MEASURE: Vector = (1.0, 0.25, 1.25, 4.0, 4.0, 1000.0, 100.0, 1.0)
 WINDOW = 300.0
 """Seconds that a plan looks ahead in detail, where no cap has a shorter window."""
 
-_PENALTIES = {"critical": 10.0, "standard": 3.0, "batch": 1.5}
+_PENALTIES = MappingProxyType({"critical": 10.0, "standard": 3.0, "batch": 1.5})
+"""What refusing costs, as a multiple of the dearest supply."""
 _WEEK = 7 * 86400.0
 _HOUR = 3600
 

@@ -96,6 +96,7 @@ class Trips:
     Args:
         call: whose attempts they are.
         order: deployments, best first.
+        room: whether the call has a place at a deployment; it is taken then.
         fleet: retry budget.
         way: of the call's endpoint to a kind of provider.
         settings: how many attempts, for how long.
@@ -106,6 +107,7 @@ class Trips:
         self,
         call: Call,
         order: Sequence[Step],
+        room: Callable[[Step], bool],
         fleet: Fleet,
         way: Callable[[str], Way],
         settings: Settings,
@@ -117,6 +119,7 @@ class Trips:
         self._settings = settings
         self._clock = clock
         self._order = order
+        self._room = room
         self._next = 0
         self._resting: list[Step] = []
         self._made = 0
@@ -188,6 +191,8 @@ class Trips:
             outgoing = way.outgoing(self._call, step.deployment)
         except (UntranslatableError, *UNREADABLE) as error:
             self.unsaid = error  # another provider may speak the client's own dialect
+            return None
+        if not self._room(step):
             return None
         self._made += 1
         return Trip(self, self._call, step, way, outgoing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -62,6 +63,9 @@ def _call_fields(call: BookedCall) -> dict[str, Any]:
         "held": money(call.held),
         "price": money(call.price),
         "cost": money(call.cost),
+        "listed": money(call.listed),
+        "energy_uwh": call.energy_uwh,
+        "co2_ug": call.co2_ug,
         "charged": money(call.charged),
         "first_byte_us": call.first_byte_us,
         "total_us": call.total_us,
@@ -120,6 +124,40 @@ async def show_call(realm: BooksRealm, call_id: str) -> bodies.CallDetailView:
     )
 
 
+async def explain(realm: BooksRealm, call_id: str) -> bodies.WhyView:
+    """Why a call went where it went: prices, what was refused and by which rule, what was tried."""
+    found = await realm.desk.books.call(realm.organisation_id, _decode(call_id, "call_id"))
+    if found is None:
+        raise missing("call", call_id)
+    return bodies.WhyView(
+        call=encode_call(found.id),
+        attempt_of=None if found.attempt_of is None else encode_call(found.attempt_of),
+        started_at=found.started_at,
+        project=found.project,
+        model=found.model,
+        provider=found.provider,
+        contract=found.contract,
+        outcome=found.outcome,
+        outcome_reason=found.reason,
+        currency=await realm.desk.tenants.currency(),
+        price=money(found.price),
+        cost=money(found.cost),
+        listed=money(found.listed),
+        energy_uwh=found.energy_uwh,
+        co2_ug=found.co2_ug,
+        decision=_decided(found.decision),
+    )
+
+
+def _decided(kept: str | None) -> dict[str, Any]:
+    """The decision as it was kept; one that is no document is a reason."""
+    try:
+        found = json.loads(kept or "{}")
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"reason": kept}
+
+
 async def verify(realm: BooksRealm) -> bodies.VerifyView:
     """Compute everything again from its parts and compare."""
     checks = await realm.desk.books.verify(realm.organisation_id)
@@ -164,5 +202,6 @@ def add_book_routes(router: APIRouter) -> None:
     add("/books/balance", show_balance, methods=["GET"], tags=["books"])
     add("/books/journal", show_journal, methods=["GET"], tags=["books"])
     add("/books/verify", verify, methods=["GET"], tags=["books"])
+    add("/books/calls/{call_id}/why", explain, methods=["GET"], tags=["books"])
     add("/books/usage", show_usage, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}", show_call, methods=["GET"], tags=["books"])

@@ -10,7 +10,13 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.concentration import read_caps
-from rechenwerk.office.contracts import CONTRACT_KINDS, check_contract, contract_of
+from rechenwerk.office.contracts import (
+    CONTRACT_KINDS,
+    check_contract,
+    check_together,
+    contract_of,
+    lines_of_contracts,
+)
 from rechenwerk.office.differ import diff
 from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider, Tariff
 from rechenwerk.office.reader import (
@@ -82,6 +88,7 @@ def parse(text: str) -> Configured:
         _check_rates(reader, ("tariff", index, "price"), tariff.price)
     for index, data_class in classes:
         _check_data_class(reader, ("data_class", index), data_class)
+    check_together(reader, contracts, deployments)
     caps, cap_lines = read_caps(reader)
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
@@ -95,7 +102,7 @@ def parse(text: str) -> Configured:
         ),
         sites=tuple(site_of(t) for _, t in sites),
         contracts=tuple(contract_of(t) for _, t in contracts),
-        lines={t.name: reader.line(("contract", index)) for index, t in contracts},
+        lines=lines_of_contracts(reader, contracts),
         deployments=tuple(
             _deployment(t, own=KINDS[kinds[t.provider]].own, site=where.get(t.site or "", ""))
             for _, t in deployments

@@ -14,10 +14,9 @@ import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
-from rechenwerk.contracts.ports import HourDraw
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
-from rechenwerk.office.standing import ShownSite, Site, StoredContract, UsedHere
+from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -275,9 +274,9 @@ class Configured(msgspec.Struct, frozen=True):
 
     Attributes:
         used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
+        lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
         caps: on concentration.
-        lines: name of a contract -> its line, of a file.
-        cap_lines: the same of caps.
+        cap_lines: name of one -> its line.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -291,7 +290,7 @@ class Configured(msgspec.Struct, frozen=True):
     sites: tuple[Site, ...] = ()
     caps: tuple[Cap, ...] = ()
     used: Mapping[str, tuple[datetime, datetime]] = {}
-    lines: Mapping[str, int] = {}
+    lines: Mapping[tuple[str, str], int] = {}
     cap_lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
@@ -370,6 +369,8 @@ class BookedCall(msgspec.Struct, frozen=True):
     Attributes:
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
+        listed: its cost at the provider's list rates.
+        energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
     id: int
@@ -396,6 +397,9 @@ class BookedCall(msgspec.Struct, frozen=True):
     first_byte_us: int
     total_us: int
     transfers: tuple[Transfer, ...]
+    listed: int
+    energy_uwh: int
+    co2_ug: int
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -432,34 +436,6 @@ class Books(Protocol):
         ...
 
 
-class Sites(Protocol):
-    """Sites that are out, and back."""
-
-    async def sites(self, organisation_id: int) -> list[ShownSite]:
-        """Those that the organisation owns, by name."""
-        ...
-
-    async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
-        """Nothing there serves from now on; False when there is no such site."""
-        ...
-
-    async def bring_back(self, organisation_id: int, name: str) -> bool:
-        """It serves again; False when there is no such site."""
-        ...
-
-
-class Positions(Protocol):
-    """Contracts with the history of their terms, and what was drawn from them."""
-
-    async def contracts(self, organisation_id: int) -> list[StoredContract]:
-        """Those that the organisation owns, by name; ended ones too."""
-        ...
-
-    async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
-        """Of the contracts that the organisation owns, by hour: by all, or by one organisation."""
-        ...
-
-
 class Concentrations(Protocol):
     """What concentration is measured from, beside draws."""
 
@@ -476,5 +452,6 @@ class Desk(msgspec.Struct, frozen=True):
     books: Books
     sites: Sites
     positions: Positions
+    audits: Audits
     governance: Governance
     concentration: Concentrations

@@ -154,3 +154,59 @@ class WarningsView(BaseModel):
     organisation: str
     currency: str
     warnings: list[WarningView]
+
+
+class ViolationView(BaseModel):
+    """A call, or an attempt of it, that went where its data might not go."""
+
+    call: str
+    attempt_of: str | None
+    organisation: str
+    project: str
+    left_at: datetime
+    deployment: str
+    jurisdiction: str
+    level: str
+    data_class: str
+    rule: str
+
+
+class ResidencyView(BaseModel):
+    """An audit of residency. The same period gives the same digest again, once all its calls are booked."""
+
+    organisation: str | None = Field(description="null: all")
+    since: datetime
+    until: datetime
+    ok: bool
+    calls: int
+    attempts: int
+    tried: int = Field(description="attempts that cost nothing, as decisions name them")
+    late: int = Field(description="right only under what stood up to 30 seconds before they left")
+    undecided: int = Field(description="without a decision that says the data class: their gateway died")
+    under_way: int = Field(description="began in the period and are not booked yet")
+    found: int = Field(description="violations; the first thousand are named")
+    violations: list[ViolationView]
+    sha256: str = Field(description="over all audited rows and what they were judged by")
+
+
+class EnergyRowView(BaseModel):
+    """What calls drew."""
+
+    day: str
+    project: str
+    model: str
+    site: str
+    calls: int
+    kwh: str
+    co2_grams: str
+
+
+class EnergyView(BaseModel):
+    """Energy and carbon dioxide of booked calls."""
+
+    organisation: str
+    since: datetime
+    until: datetime
+    rows: list[EnergyRowView]
+    total_kwh: str
+    total_co2_grams: str

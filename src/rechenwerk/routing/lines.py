@@ -159,19 +159,18 @@ class Recent:
         self.cost = self._cost / self._calls
 
 
-class Tally:
-    """What was counted for a class: tokens.
+class Loans:
+    """What became of a class's lot: tokens.
 
     Attributes:
-        used: by its calls.
-        lent: out of its lot, used by others.
-        reclaimed: asked for by its calls that had to wait for what was lent.
+        lent: out of it, used by others.
+        reclaimed: asked for by calls of the class that had to wait for what was lent.
     """
 
-    __slots__ = ("lent", "reclaimed", "used")
+    __slots__ = ("lent", "reclaimed")
 
     def __init__(self) -> None:
-        self.used = self.lent = self.reclaimed = 0
+        self.lent = self.reclaimed = 0
 
 
 class InUse(msgspec.Struct, frozen=True, gc=False):
@@ -214,7 +213,7 @@ class Pool(Generic[T]):
         self.room = Room(())
         self.own: dict[int, Room] = {}
         self._lines: dict[tuple[Owner, str], Line[T]] = {}
-        self._tallies: dict[str, Tally] = {}
+        self._loans: dict[str, Loans] = {}
         self.reform(row, now)
 
     def reform(self, row: PoolRow, now: float) -> None:
@@ -331,22 +330,21 @@ class Pool(Generic[T]):
                 )
         return found
 
-    def ended(self, service: str, held: Held, tokens: int) -> None:
+    def ended(self, held: Held, tokens: int) -> None:
         """A call used so many tokens."""
-        self._tally(service).used += tokens
         if held.lender is not None and not held.lender[1]:
-            self._tally(held.lender[0]).lent += tokens
+            self._loans_of(held.lender[0]).lent += tokens
 
     def called_back(self, ask: Ask) -> None:
         """A call waits for what its owner has lent."""
-        self._tally(ask.service).reclaimed += ask.input + ask.output
+        self._loans_of(ask.service).reclaimed += ask.input + ask.output
 
-    def counted(self, service: str) -> Tally | None:
-        """What was counted for a class since this was asked last."""
-        return self._tallies.pop(service, None)
+    def loans(self, service: str) -> Loans | None:
+        """What became of a class's lot since this was asked last."""
+        return self._loans.pop(service, None)
 
-    def _tally(self, service: str) -> Tally:
-        return self._tallies.setdefault(service, Tally())
+    def _loans_of(self, service: str) -> Loans:
+        return self._loans.setdefault(service, Loans())
 
     # -- how long it takes ------------------------------------------------------------------------
 

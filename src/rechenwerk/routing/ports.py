@@ -157,6 +157,14 @@ class Board(Protocol):
         """
         ...
 
+    async def players(self, process: int) -> tuple[int, int]:
+        """The place of a gateway process among those that live, from 0, and how many they are.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
     async def forget(self, before: int) -> None:
         """Delete what was seen before a time (epoch seconds).
 

@@ -215,7 +215,7 @@ class Waiting:
         _give(ticket.held, None if usage is None else usage.tokens)
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
-            pool.ended(ticket.ask.service, ticket.held[0], usage.tokens)
+            pool.ended(ticket.held[0], usage.tokens)
         self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:

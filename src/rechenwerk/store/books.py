@@ -163,6 +163,9 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         first_byte_us=row["first_byte_us"],
         total_us=row["total_us"],
         transfers=tuple(transfers),
+        listed=int(row["cost"] if row["listed"] is None else row["listed"]),
+        energy_uwh=row["energy_uwh"],
+        co2_ug=row["co2_ug"],
     )
 
 

@@ -21,6 +21,7 @@ from rechenwerk.office.ports import (
     Project,
     TakenError,
 )
+from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
@@ -290,6 +291,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredBooks(pool),
         StoredSites(pool),
         StoredPositions(pool),
+        StoredAudits(pool),
         open_governance(pool),
         StoredConcentration(pool),
     )

@@ -1,4 +1,4 @@
-"""Contracts and what was drawn from them, in PostgreSQL. Fills `office.ports.Positions`."""
+"""Contracts and what was drawn from them, in PostgreSQL. Fills `office.standing.Positions`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class StoredPositions:
         self._pool = pool
 
     async def contracts(self, organisation_id: int) -> list[StoredContract]:
-        """See `office.ports.Positions`."""
+        """See `office.standing.Positions`."""
         versions: dict[int, list[Version]] = {}
         for row in await self._pool.fetch(_VERSIONS, organisation_id):
             version = Version(row["since"], terms_of(row["terms"], "", ""))
@@ -63,7 +63,7 @@ class StoredPositions:
         ]
 
     async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
-        """See `office.ports.Positions`."""
+        """See `office.standing.Positions`."""
         return [
             HourDraw(
                 row["name"],

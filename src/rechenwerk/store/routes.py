@@ -110,6 +110,16 @@ class PostgresBoard:
             await pool.release(connection)
             return False
 
+    async def players(self, process: int) -> tuple[int, int]:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            row = await pool.fetchrow(
+                "select count(*) filter (where number < $1) as place, count(*) as players"
+                " from process where ended_at is null",
+                process,
+            )
+        return (0, 1) if row is None else (row["place"], max(1, row["players"]))
+
     async def forget(self, before: int) -> None:
         """See `routing.ports.Board`."""
         async with self._reaching() as pool:

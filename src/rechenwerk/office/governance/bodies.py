@@ -83,6 +83,7 @@ class DrawBody(InOrganisation):
     pool: Name
     taken_from: Service = "critical"
     given_to: Service = "standard"
+    only_for: Name | None = Field(None, description="only this organisation's calls may draw")
     amount: Some = Field(description="tokens per minute")
     minutes: Annotated[int, Field(ge=1, le=10_080)]
     reason: Text
@@ -217,6 +218,7 @@ class DrawView(BaseModel):
     pool: str
     taken_from: str
     given_to: str
+    only_for: str | None
     amount: int
     minutes: int
     reason: str

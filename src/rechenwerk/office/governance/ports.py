@@ -232,9 +232,10 @@ class ReserveRow(msgspec.Struct, frozen=True):
 
 
 class DrawRow(msgspec.Struct, frozen=True):
-    """An emergency draw and the pool that it is on."""
+    """An emergency draw, the pool that it is on, and the organisation that it is for, if not for all."""
 
     pool: str
+    only_for: str | None
     draw: Draw
 
 

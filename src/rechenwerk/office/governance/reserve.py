@@ -15,9 +15,10 @@ from rechenwerk.contracts.emergency import (
     request_refusal,
 )
 from rechenwerk.office.access import EmergencyRealm, MemberRealm, OperatorRealm, Realm, SecondRealm, Whose
-from rechenwerk.office.errors import accept, refuse
+from rechenwerk.office.errors import accept, missing, refuse
 from rechenwerk.office.governance import bodies
 from rechenwerk.office.governance.ports import DrawRow, ReserveRow
+from rechenwerk.office.ports import OPERATOR
 
 
 def _time(epoch: int | None) -> datetime | None:
@@ -32,6 +33,7 @@ def _draw(row: DrawRow, now: datetime) -> bodies.DrawView:
         pool=row.pool,
         taken_from=draw.taken_from,
         given_to=draw.given_to,
+        only_for=row.only_for,
         amount=draw.amount,
         minutes=draw.seconds // 60,
         reason=draw.reason,
@@ -105,6 +107,9 @@ async def request_draw(
     """Ask for an emergency draw; it begins when a second person approves it."""
     owner = await realm.owner(body.organisation or organisation)
     now = realm.office.now()
+    only = await realm.desk.tenants.organisation(body.only_for) if body.only_for else None
+    if body.only_for and (only is None or owner not in (OPERATOR, only.id)):
+        raise missing("organisation", body.only_for)
     wanted = Draw(
         id=0,
         taken_from=body.taken_from,
@@ -114,6 +119,7 @@ async def request_draw(
         reason=body.reason,
         requested_by=realm.person,
         requested_at=int(now.timestamp()),
+        organisation=only.id if only else 0,
     )
 
     def decide(limits: Limits) -> Refusal | None:

@@ -34,7 +34,8 @@ select pool_id, organisation_id, unit, per_minute, lendable, reclaim,
 from capacity_sale where until > $1 and until > starts_at order by id
 """
 _DRAWS = """
-select id, pool_id, taken_from, given_to, amount, extract(epoch from approved_at)::bigint as starts,
+select id, pool_id, taken_from, given_to, coalesce(for_organisation, 0) as organisation, amount,
+    extract(epoch from approved_at)::bigint as starts,
     extract(epoch from least(approved_at + make_interval(secs => seconds),
         coalesce(ended_at, 'infinity')))::bigint as ends
 from emergency_draw where approved_at is not null

@@ -26,14 +26,14 @@ on conflict (pool_id, class) do update set nominal = excluded.nominal, lendable 
     changed_at = excluded.changed_at
 """
 _DRAWS = """
-select d.*, p.name as pool, extract(epoch from d.requested_at)::bigint as requested,
+select d.*, p.name as pool, o.name as only_for, extract(epoch from d.requested_at)::bigint as requested,
     extract(epoch from d.approved_at)::bigint as approved, extract(epoch from d.ended_at)::bigint as ended
-from emergency_draw d join pool p on p.id = d.pool_id
+from emergency_draw d join pool p on p.id = d.pool_id left join organisation o on o.id = d.for_organisation
 """
 _REQUEST = """
 insert into emergency_draw (pool_id, taken_from, given_to, amount, seconds, reason, requested_organisation,
-    requested_key, requested_by, requested_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, to_timestamp($10)) returning id
+    requested_key, requested_by, requested_at, for_organisation)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, to_timestamp($10), nullif($11::bigint, 0)) returning id
 """
 _OTHERS = """
 select coalesce(sum(amount), 0)::bigint from emergency_draw
@@ -126,6 +126,7 @@ class StoredReserves:
                 who.key,
                 who.name,
                 float(wanted.requested_at),
+                wanted.organisation,
             )
             return await _audited(connection, who, owner, made, "emergency draw requested", None)
 
@@ -231,6 +232,7 @@ def _draw(row: asyncpg.Record) -> DrawRow:
     )
     return DrawRow(
         row["pool"],
+        row["only_for"],
         Draw(
             id=row["id"],
             taken_from=row["taken_from"],
@@ -243,5 +245,6 @@ def _draw(row: asyncpg.Record) -> DrawRow:
             approved_by=approved,
             approved_at=row["approved"],
             ended_at=row["ended"],
+            organisation=row["for_organisation"] or 0,
         ),
     )

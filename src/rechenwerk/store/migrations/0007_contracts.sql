@@ -73,6 +73,7 @@ create table deployment_version (
     jurisdiction text not null,
     level text not null,
     site_id bigint,
+    upstream text not null, -- decisions name deployments as provider/upstream
     primary key (organisation_id, deployment_id, valid_from)
 );
 create table data_class_version (
@@ -86,7 +87,7 @@ create table data_class_version (
 );
 insert into project_version select organisation_id, id, '-infinity', data_class from project;
 insert into deployment_version
-    select organisation_id, id, '-infinity', jurisdiction, level, site_id from deployment;
+    select organisation_id, id, '-infinity', jurisdiction, level, site_id, upstream from deployment;
 insert into data_class_version
     select organisation_id, name, '-infinity', jurisdictions, level, active from data_class;
 
@@ -102,10 +103,10 @@ create trigger keep_version after insert or update on project
 
 create function keep_deployment_version() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'INSERT' or (old.jurisdiction, old.level) <> (new.jurisdiction, new.level)
+    if tg_op = 'INSERT' or (old.jurisdiction, old.level, old.upstream) <> (new.jurisdiction, new.level, new.upstream)
             or old.site_id is distinct from new.site_id then
         insert into deployment_version values (new.organisation_id, new.id, clock_timestamp(),
-            new.jurisdiction, new.level, new.site_id);
+            new.jurisdiction, new.level, new.site_id, new.upstream);
     end if;
     return null;
 end $$;

@@ -53,6 +53,7 @@ create table emergency_draw (
     pool_id bigint not null references pool (id),
     taken_from text not null check (taken_from in ('critical', 'standard', 'batch')),
     given_to text not null check (given_to in ('critical', 'standard', 'batch') and given_to <> taken_from),
+    for_organisation bigint references organisation, -- only its calls; null: everybody's
     amount bigint not null check (amount > 0),
     seconds integer not null check (seconds > 0),
     reason text not null check (reason <> ''),
