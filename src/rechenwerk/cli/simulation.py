@@ -174,7 +174,7 @@ def _run(
     each = len(chosen(asked.policies, asked.orders))
     if asked.processes > 1 and len(jobs) > 1:
         return _together(asked, trace, portfolios, history, jobs)
-    found = []
+    found: list[Found] = []
     with _progress() as progress:
         task = progress.add_task("simulating", total=len(jobs) * each)
         for name, seed in jobs:
