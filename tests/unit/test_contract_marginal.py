@@ -311,6 +311,33 @@ def test_an_empty_credit_with_overflow_goes_on_at_list() -> None:
     assert offers.credits[0].left == 0
 
 
+LATER = """
+    one credit refuses what it cannot pay                    60          c1 60 refuses
+    of two the first lets the second pay                     60 100      c1 60, c2 100 refuses
+    an empty one is left out where the other pays            0 100       c2 100 refuses
+    the other way round as well                              60 0        c1 60 refuses
+    when both are empty nothing goes any more                0 0         c1 0 refuses, c2 0 refuses
+"""
+
+
+@pytest.mark.parametrize("line", LATER.strip().splitlines())
+def test_credits_that_follow_each_other(line: str) -> None:
+    row = line.strip()
+    left, told = row[57:69].split(), row[69:].strip()
+    own = contract("", "on demand")
+    some = [
+        contract(f'{CREDIT}; covers = ["on demand"]; order = {at}', f"c{at}")
+        for at in range(1, len(left) + 1)
+    ]
+    positions = {
+        one.name: position(one, [Charge(NOW - HOUR, (100 - int(rest)) * NANO)], NOW)
+        for one, rest in zip(some, left, strict=True)
+    }
+    offers = supplies([deployed("on demand")], [own, *some], positions, NOW)
+    found = [f"{one.name} {one.left:g}{'' if one.overflow else ' refuses'}" for one in offers.credits]
+    assert ", ".join(found) == told
+
+
 def test_a_long_cap_offers_what_is_left_of_it() -> None:
     some = contract('caps = [{ amount = "300", per = "month", measure = "spend" }]')
     fresh = supplies([deployed()], [some], {}, NOW).caps[0]
