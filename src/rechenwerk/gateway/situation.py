@@ -184,11 +184,12 @@ def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) ->
         known = read_name(name)
         if known is None or volume <= 0:
             continue
-        permitted = sorted(_permitted(snapshot, there, known) & set(offered_now))
-        if not permitted or (len(permitted) == 1 and not there.governed(permitted[0])):
-            continue
+        ruled = _permitted(snapshot, there, known)
+        if not ruled or (len(ruled) == 1 and not there.governed(next(iter(ruled)))):
+            continue  # there is nothing to decide
+        permitted = sorted(ruled & set(offered_now))
         unit = tuple([one / volume for one in usage])
-        dearest = max(sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted)
+        dearest = max([sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted], default=0)
         penalty = _PENALTIES.get(known.service, 3.0) * (dearest or 1e-6)
         found.append(Demand(at, name, unit, tuple(permitted), penalty, known.service))
     return found
