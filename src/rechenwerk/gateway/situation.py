@@ -86,6 +86,10 @@ class Market(msgspec.Struct, frozen=True):
     supplies: Supplies
     limited: frozenset[int]
 
+    def governed(self, supply: int) -> bool:
+        """Whether a contract bounds a supply or has a say in its price."""
+        return any(row.id in self.supplies.governed for row in self.rows[supply])
+
 
 def market(snapshot: Snapshot, supplies: Supplies, draws: Sequence[DrawRow], now: float) -> Market:
     """Contracts with their positions as offers to the router."""
@@ -181,7 +185,7 @@ def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) ->
         if known is None or volume <= 0:
             continue
         permitted = sorted(_permitted(snapshot, there, known) & set(offered_now))
-        if not permitted:
+        if not permitted or (len(permitted) == 1 and not there.governed(permitted[0])):
             continue
         unit = tuple([one / volume for one in usage])
         dearest = max(sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted)
