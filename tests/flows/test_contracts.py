@@ -269,3 +269,59 @@ async def _provisioned(url: str) -> None:
         assert row["price"] > 0
         (draw,) = await here.town.desk.positions.draws(OPERATOR, None)
         assert (draw.cost, draw.listed, draw.usage) == (0, listed, usage)
+
+
+def under(here: Several, terms: str) -> str:
+    """The configuration of the first place with other terms."""
+    text = FIRST.tables(here.fakes["first"].url).replace('kind = "on-demand"\n', terms)
+    tariff = '[[tariff]]\nmodel = "fake-model"\nprice = { input = "1.50", output = "3.00" }\n'
+    return f'currency = "EUR"\n{text}{tariff}'
+
+
+HEADER = (
+    'header = { name = "X-Capacity", dedicated = "bought", shared = "as-it-comes", spillover = "first" }\n'
+)
+PTU = 'kind = "provisioned"\nblocks = [{ name = "PTU", units = "50", hold_fee = "1", throughput = "2500" }]\n'
+CAPACITY = (
+    (f'kind = "on-demand"\n{HEADER}', "as-it-comes"),
+    (f"{PTU}{HEADER}", "bought"),
+    (f'{PTU}{HEADER}overflow = {{ rule = "shared" }}\n', "first"),
+    (PTU, None),
+)
+
+
+@pytest.mark.parametrize(("terms", "value"), CAPACITY)
+def test_a_request_says_which_capacity_it_wants(database_url: str, terms: str, value: str | None) -> None:
+    asyncio.run(_says_capacity(database_url, terms, value))
+
+
+async def _says_capacity(url: str, terms: str, value: str | None) -> None:
+    async with several(url, FIRST) as here:
+        await here.town.configure(under(here, terms))
+        await here.gateway.tenants.refresh()
+        assert (await here.ask()).status == 200
+        assert here.fakes["first"].requests[-1].headers.get("x-capacity") == value
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (f"starts = {day(1)}\n", f"its contract 'first' begins on {day(1)}"),
+        (f"starts = {day(-9)}\nends = {day(-1)}\n", f"its contract 'first' ended on {day(-1)}"),
+        ('status = "proposed"\n', "its contract 'first' is proposed"),
+    ],
+)
+def test_nothing_is_sent_under_a_contract_that_does_not_run(database_url: str, terms: str, said: str) -> None:
+    asyncio.run(_not_running(database_url, terms, said))
+
+
+async def _not_running(url: str, terms: str, said: str) -> None:
+    async with several(url, FIRST) as here:
+        await here.town.configure(under(here, f'kind = "on-demand"\n{terms}'))
+        await here.gateway.tenants.refresh()
+        reply = await here.ask()
+        assert (reply.status, said in reply.json["error"]["message"]) == (503, True), reply.json
+        assert here.seen("first") == 0
+        await here.town.configure(under(here, f'kind = "on-demand"\nstarts = {day(-9)}\nends = {day(0)}\n'))
+        await here.gateway.tenants.refresh()
+        assert (await here.ask()).status == 200, "its last day belongs to it"

@@ -95,6 +95,10 @@ REFUSED = (
             ("a hold", "update hold set amount = 1"),
             ("all holds", "truncate hold"),
             ("a hold deleted, its call not booked,", "delete from hold where id = 7"),
+            ("terms of a contract", "update contract_version set terms = '{}'"),
+            ("what a project's data was", "delete from project_version"),
+            ("where a deployment was", "update deployment_version set jurisdiction = 'DE'"),
+            ("what a data class was", "truncate data_class_version"),
         )
     ),
     ("a call twice", call().replace(", 9,", ", 5,"), "unique_violation"),

@@ -248,6 +248,20 @@ order = 2
             "[[deployment]]",
         ),
         ('to = "on demand"', 'to = "ptu"', "overflow", "spills to itself", "another contract"),
+        (
+            'balance = "5000"',
+            'balance = "5"\nheader = { name = "Authorization", dedicated = "a", shared = "b" }',
+            "header =",
+            "'Authorization' cannot be such a header",
+            "the provider's header",
+        ),
+        (
+            'balance = "5000"',
+            'balance = "5"\nheader = { name = "x-c", dedicated = "a\\r\\nx: y", shared = "b" }',
+            "header =",
+            "header.dedicated cannot be a header's value",
+            "ASCII",
+        ),
         ('site = "hall"', 'site = "hal"', 'site = "hal"', "no site 'hal'", "did you mean 'hall'?"),
         ("[[contract]]", "[[contract]]", MORE, "both claim the calls of 'on demand'", "give each an order"),
         (

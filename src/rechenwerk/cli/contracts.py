@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import typer
 from rich.text import Text
 
 from rechenwerk.cli.burndown import chart
+from rechenwerk.cli.focus import contract_export, contract_import
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 
@@ -26,6 +28,13 @@ def _status(status: str) -> Text:
 
 def _day(value: str | None) -> str:
     return moment(value)[:10]
+
+
+def _last_day(value: str | None) -> str:
+    """The day before a span ends at midnight."""
+    if not value:
+        return ""
+    return str((datetime.fromisoformat(value) - timedelta(seconds=1)).date())
 
 
 def contract_list(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -74,7 +83,7 @@ def _position(one: dict[str, Any]) -> tuple[object, ...]:
         one["contract"],
         one["kind"],
         _status(one["status"]),
-        _day(one["expires_at"] or one["ends_at"]),
+        _last_day(one["expires_at"] or one["ends_at"]),
         _amount(one["amount"]),
         _amount(one["drawn"]),
         _amount(one["remaining"]),
@@ -131,7 +140,7 @@ def contract_show(
     rows: list[tuple[object, object]] = [(head, found[head]) for head in heads]
     if found["versions"]:
         terms = found["versions"][-1]["terms"]
-        rows += [(key, _said(value)) for key, value in terms.items() if key not in {*heads, "name"} and value]
+        rows += [(key, value) for key, value in terms.items() if key not in {*heads, "name"} and value]
     table(f"Contract {found['name']}", ("field", "value"), rows)
     columns = (
         "contract",
@@ -157,14 +166,6 @@ def contract_show(
         out.print(f"its terms have changed; versions since {dates}", markup=False)
 
 
-def _said(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_said(one)}" for key, one in value.items() if one)
-    if isinstance(value, list):
-        return "; ".join(_said(one) for one in value)
-    return str(value)
-
-
 def add_contracts(app: typer.Typer) -> None:
     """Join the commands of this page."""
     contract = typer.Typer(help="What was bought, and where it stands.", no_args_is_help=True)
@@ -172,4 +173,6 @@ def add_contracts(app: typer.Typer) -> None:
     contract.command("show")(contract_show)
     contract.command("positions")(contract_positions)
     contract.command("warnings")(contract_warnings)
+    contract.command("export")(contract_export)
+    contract.command("import")(contract_import)
     app.add_typer(contract, name="contract")

@@ -73,12 +73,13 @@ class DeploymentRow(msgspec.Struct, frozen=True):
         jurisdiction: where the data is processed: a country, ``EU``, ``local``, or empty when unknown.
         level: how they are protected there, one of `routing.ports.LEVELS`.
         site: where its machines stand; empty: not known.
-        out: why it serves nothing now, such as a site that is out; empty: it serves.
+        out: why it serves nothing now: its site is out, its contract does not run; empty: it serves.
         concurrency: calls at once that it takes, whoever makes them; None: any number.
         tokens_per_minute: the most that it takes; None: any number.
         meter: what its calls draw; None: not known.
         listed: the provider's list rates, where `cost` is something else.
         model: the public name.
+        headers: header lines that its requests carry, because its contract says so.
     """
 
     id: int
@@ -99,6 +100,7 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     meter: Meter | None = None
     listed: PriceList | None = None
     model: str = ""
+    headers: bytes = b""
 
     @property
     def at_list(self) -> PriceList:

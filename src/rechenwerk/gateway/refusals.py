@@ -44,7 +44,7 @@ def no_step(plan: Plan, now: float) -> Refusal:
     model = plan.offer.model
     if not plan.steps and plan.down:
         return unavailable(
-            f"The provider of {model!r} is not running or its site is out; ask your operator.",
+            f"{model!r} cannot be served now: {'; '.join(plan.refused)}. Ask your operator.",
             "provider_unavailable",
         )
     if not plan.steps:

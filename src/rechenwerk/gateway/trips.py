@@ -83,7 +83,8 @@ class Trip:
             ConnectError: nothing has left.
         """
         out, upstream = self._outgoing, self.step.upstream
-        request = upstream.request(out.path, self.call.name.encode(), out.body, out.headers)
+        also = self.step.deployment.headers
+        request = upstream.request(out.path, self.call.name.encode(), out.body, out.headers, also)
         return await upstream.pool.send(request, sink, self.trips.left(self.began))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import get_args
@@ -23,6 +24,40 @@ CONTRACT_KINDS: Mapping[str, type[terms.Contract]] = MappingProxyType(
 )
 """The word for a kind -> the fields that such a contract has."""
 
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
+_VALUE = re.compile(r"[!-~]([ -~]{0,198}[!-~])?")
+_OURS = frozenset(
+    {
+        *(
+            "authorization",
+            "api-key",
+            "x-api-key",
+            "x-goog-api-key",
+            "cookie",
+            "host",
+            "connection",
+            "upgrade",
+        ),
+        *(
+            "content-length",
+            "content-type",
+            "content-encoding",
+            "transfer-encoding",
+            "te",
+            "trailer",
+            "expect",
+        ),
+        *(
+            "accept",
+            "accept-encoding",
+            "x-request-id",
+            "anthropic-version",
+            "proxy-authorization",
+            "keep-alive",
+        ),
+    }
+)
+
 
 def contract_of(table: terms.Contract) -> Contract:
     """The row of a table that was checked."""
@@ -37,11 +72,25 @@ def check_contract(reader: Reader, index: int, table: terms.Contract) -> None:
     if table.provider not in known:
         message = f"there is no provider {table.provider!r} in this file"
         reader.wrong((*at, "provider"), message, did_you_mean(table.provider, known))
+    if table.header is not None:
+        _check_header(reader, (*at, "header"), table.header)
     if isinstance(table, terms.OwnHardware) and table.site:
         sites = written(reader, "site", "name")
         if table.site not in sites:
             message = f"there is no site {table.site!r} in this file"
             reader.wrong((*at, "site"), message, did_you_mean(table.site, sites))
+
+
+def _check_header(reader: Reader, at: Path, header: terms.Header) -> None:
+    """It travels with every request: nothing in it may end the line, or say what the gateway says itself."""
+    if not _HEADER.fullmatch(header.name) or header.name.lower() in _OURS:
+        fix = "write the name of the provider's header for its capacity, such as x-capacity"
+        reader.wrong((*at, "name"), f"{header.name[:40]!r} cannot be such a header", fix)
+    for field in ("dedicated", "shared", "spillover"):
+        value = getattr(header, field)
+        if value is not None and not _VALUE.fullmatch(value):
+            fix = "write 1 to 200 visible characters of ASCII"
+            reader.wrong((*at, field), f"header.{field} cannot be a header's value", fix)
 
 
 def check_together(

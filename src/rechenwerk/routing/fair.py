@@ -12,8 +12,8 @@ counter *before* that call was charged, the virtual time of start-time fair queu
 SIGCOMM 1996): the bound is the same, and an estimate that proves wrong later has lifted nobody.
 
 The bound. At most C calls run at once, of at most I input and O output tokens. Between two projects f and g
-that wait all the time between two moments, the service in between, each divided by its weight, differs by at
-most
+that wait in the same line all the time between two moments, the service in between, each divided by its
+weight, differs by at most
 
     U(f) + U(g),  where U(p) = (w_in I + w_out C O) / weight(p).
 

@@ -263,13 +263,16 @@ class Pool(Generic[T]):
         """Of what there is not enough; see `Room.short`."""
         return self.room.short(line.owner, needs, self.recent.seconds, held)
 
-    def line_with_room(self, ask: Ask) -> Line[T] | None:
-        """From which line a call can be served at once, if from any. For the case that nobody waits."""
+    def line_with_room(self, ask: Ask) -> tuple[Line[T], Sequence[int]] | None:
+        """From which line a call can be served at once, if from any, and what it takes.
+
+        For the case that nobody waits.
+        """
         lines = self.lines(ask)
         for line in lines:
             needs = self.needs(line, ask)
             if (line is lines[-1] or self.room.owns(line.owner, needs)) and not self.short(line, needs):
-                return line
+                return line, needs
         return None
 
     def fits(self, deployment: int, ask: Ask) -> bool:
@@ -280,9 +283,11 @@ class Pool(Generic[T]):
         owner = ask.service, 0
         return not own.short(owner, own.needs(owner, ask, 0.0), 0.0)
 
-    def take(self, line: Line[T], deployment: int, ask: Ask, now: float) -> tuple[Held, ...]:
+    def take(
+        self, line: Line[T], needs: Sequence[int], deployment: int, ask: Ask, now: float
+    ) -> tuple[Held, ...]:
         """A call is served from a line, by a deployment."""
-        held = self.room.take(line.owner, self.needs(line, ask), now)
+        held = self.room.take(line.owner, needs, now)
         own = self.own.get(deployment)
         return (held,) if own is None else (held, self.take_own(own, ask, now))
 
@@ -292,8 +297,8 @@ class Pool(Generic[T]):
         return own.take(owner, own.needs(owner, ask, 0.0), now)
 
     def able(self, ask: Ask) -> bool:
-        """Whether a call could be served if the pool were empty."""
-        return any(self.room.able(line.owner, self.recent.seconds) for line in self.lines(ask))
+        """Whether a call could be served if the pool were empty and calls were short."""
+        return any(self.room.able(line.owner) for line in self.lines(ask))
 
     def within(self, ask: Ask) -> bool:
         """Whether a call is within what is kept for an owner, those that wait before it counted."""

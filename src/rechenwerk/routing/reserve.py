@@ -198,7 +198,10 @@ class Reserve:
         alone, used = self._alone[at], self._used[at]
         self._by_owner[owner] = self._by_owner.get(owner, 0) + need
         self._used[at] = used + need
-        self._shared_used += max(0, used + need - alone) - max(0, used - alone)
+        if alone:
+            self._shared_used += max(0, used + need - alone) - max(0, used - alone)
+        else:
+            self._shared_used += need
 
     def lender(self, owner: Owner, need: int) -> Owner | None:
         """Out of whose lot a use by `owner` that fits would come; None: out of its own, or nobody's."""

@@ -18,7 +18,7 @@ from rechenwerk.contracts.ports import Contract, Site
 from rechenwerk.contracts.terms import OwnHardware
 from rechenwerk.gateway.ports import ContractRow, DeploymentRow, Offer, ProviderRow, SiteRow
 from rechenwerk.ledger.prices import PriceList, price_list
-from rechenwerk.store.terms import terms_of
+from rechenwerk.store.terms import header_lines, not_running, terms_of
 
 _log = logging.getLogger("rechenwerk.snapshot")
 DEPLOYMENTS = """
@@ -27,7 +27,8 @@ DEPLOYMENTS = """
            coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
            p.api_key_env, p.secret, coalesce(nullif(p.owner, ''), p.name) as owner, d.jurisdiction, d.level,
            d.concurrency, d.tokens_per_minute, d.joules, k.rates, v.terms, coalesce(s.name, '') as site,
-           s.out_since, s.out_reason, s.pue, coalesce(s.co2_grams, 0) as co2_grams
+           s.out_since, s.out_reason, s.pue, coalesce(s.co2_grams, 0) as co2_grams,
+           (now() at time zone 'UTC')::date as today
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
     join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
@@ -136,12 +137,13 @@ def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
         row["jurisdiction"],
         row["level"],
         row["site"],
-        _out(row, row["site"]),
+        _out(row, row["site"]) or not_running(terms, row["today"]),
         row["concurrency"],
         row["tokens_per_minute"],
         _meter(row, terms),
         None if cost == listed else listed,
         row["model"],
+        header_lines(terms),
     )
 
 
@@ -153,10 +155,9 @@ def _out(row: asyncpg.Record, site: str) -> str:
 
 
 def _meter(row: asyncpg.Record, terms: Contract) -> Meter | None:
-    own = isinstance(terms, OwnHardware) and terms.load_kw and terms.throughput
     if row["joules"] is not None:
         joules = {bucket: Fraction(rate) for bucket, rate in json.loads(row["joules"]).items()}
-    elif isinstance(terms, OwnHardware) and own:
+    elif isinstance(terms, OwnHardware) and terms.load_kw and terms.throughput:
         joules = joules_at_full_load(terms.load_kw, terms.throughput, terms.weights)
     else:
         return None

@@ -32,8 +32,12 @@ _KEYS = """
 """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
 _CLASSES = "select organisation_id, name, jurisdictions, level from data_class where active"
-# Terms that come into force at a later time are a change of configuration then.
-_VERSION = "version + (select count(*) from contract_version where valid_from <= now())"
+# Terms that come into force at a later time are a change of configuration then; and contracts begin and end
+# with a day.
+_VERSION = (
+    "version + (select count(*) from contract_version where valid_from <= now())"
+    " + ((now() at time zone 'UTC')::date - date '2020-01-01')"
+)
 _DRAWN = """
     select contract_id, deployment_id, extract(epoch from hour)::bigint as hour,
            sum(amount) as amount, sum(listed) as listed,

@@ -50,7 +50,7 @@ class Wait(msgspec.Struct, Generic[T], frozen=True):
     flow: Flow[T]
 
 
-class Outlook(Generic[T]):
+class Delay(Generic[T]):
     """What lies before the last call of a project.
 
     Over several pools the rates add up.
