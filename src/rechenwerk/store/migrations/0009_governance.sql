@@ -3,7 +3,8 @@
 --   kept for classes + sold at the peak <= tokens per minute of the pool's active deployments
 --
 -- is checked by the database whenever a sale or a reserve is written or a member shrinks, under a lock of the
--- pool's row: nothing is ever sold twice, whatever the office does. (Only a deployment that is deactivated makes a pool short.)
+-- pool's row: nothing is ever sold twice, whatever the office does. (Only a deployment that is deactivated makes
+-- a pool short.)
 
 create table pool (
     organisation_id bigint not null references organisation,
