@@ -100,9 +100,7 @@ def test_every_file_in_the_page_of_configuration_is_good() -> None:
 def test_the_page_of_configuration_names_every_word() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     fields = {
-        field
-        for table in (*TABLES, *CONTRACT_KINDS.values(), *INNER)
-        for field in table.__struct_fields__
+        field for table in (*TABLES, *CONTRACT_KINDS.values(), *INNER) for field in table.__struct_fields__
     }
     words = {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *LEVELS, *DEFAULT_CLASSES}
     for word in words | {row.env for row in TABLE}:

@@ -293,7 +293,9 @@ class Paired(msgspec.Struct, frozen=True):
     """A policy's cost over the bound, minus another's, on the same simulations.
 
     Attributes:
-        low: of the 95 % interval of the mean, by Student's t; nan for a single simulation.
+        difference: mean.
+        low: of the 95 % interval of the mean, by Student's t over seeds: the portfolios of a seed share its
+            demand and count as one; nan for a single seed.
         better: simulations in which the policy is cheaper than the other.
     """
 
@@ -309,13 +311,13 @@ class Paired(msgspec.Struct, frozen=True):
 def paired(figures: Sequence[Figures], policy: str, against: str) -> Paired:
     """Compare two policies on the simulations that both were in."""
     ratios = {(one.policy, one.portfolio, one.seed): one.ratio for one in figures}
-    differences = [
-        ratio - ratios[against, portfolio, seed]
-        for (name, portfolio, seed), ratio in ratios.items()
-        if name == policy and (against, portfolio, seed) in ratios
-    ]
+    seeds: dict[int, list[float]] = {}
+    for (name, portfolio, seed), ratio in ratios.items():
+        if name == policy and (against, portfolio, seed) in ratios:
+            seeds.setdefault(seed, []).append(ratio - ratios[against, portfolio, seed])
+    differences = [one for some in seeds.values() for one in some]
     mean = statistics.fmean(differences)
-    half = half_width(differences)
+    half = half_width([statistics.fmean(some) for some in seeds.values()])
     better = sum(one < 0 for one in differences)
     return Paired(policy, against, mean, mean - half, mean + half, better, len(differences))
 
