@@ -31,12 +31,12 @@ def test_reports_of_all_processes_are_summed_and_a_repeated_one_counts_once(data
     async def scene() -> None:
         async with board(database_url) as (there, pool):
             first, second = await processes(pool, 2)
-            seen = Report((Arrived(600, "a", 2.0, 1.0, USAGE),), (Use(600, 7, USAGE),), (7,))
+            seen = Report((Arrived(600, "a", 2.0, 1.0, USAGE),), (Use(600, 7, USAGE, USAGE),), (7,))
             await there.report(first, seen)
             await there.report(first, seen)
             assert await there.seen(0) == Report(seen.loads, seen.uses, ())  # the second has not seen it down
             await there.report(second, seen)
-            both = Report((Arrived(600, "a", 4.0, 2.0, TWICE),), (Use(600, 7, TWICE),), (7,))
+            both = Report((Arrived(600, "a", 4.0, 2.0, TWICE),), (Use(600, 7, TWICE, TWICE),), (7,))
             assert await there.seen(0) == both
             await there.report(second, Report())  # what it saw before stays, and 7 is back there
             assert await there.seen(600) == Report(both.loads, both.uses, ())

@@ -95,7 +95,7 @@ async def _out(url: str) -> None:
         await take_out(here, "hall", "barn")
         reply = await here.ask()
         assert (reply.status, reply.json["error"]["code"]) == (503, "provider_unavailable")
-        assert "its site is out" in reply.json["error"]["message"]
+        assert "its site barn is out (fire)" in reply.json["error"]["message"]
         await here.town.desk.sites.bring_back(OPERATOR, "hall")
         await take_out(here, "barn")
         assert (await here.ask()).status == 200

@@ -19,8 +19,10 @@ from rechenwerk.base.settings import TABLE
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.cli.app import build
 from rechenwerk.contracts import terms
+from rechenwerk.contracts.concentration import BY, DIMENSIONS, RULES
 from rechenwerk.office.config import CONTRACT_KINDS, parse
 from rechenwerk.office.tables import (
+    ConcentrationTable,
     DataClassTable,
     DeploymentTable,
     ProviderTable,
@@ -30,7 +32,7 @@ from rechenwerk.office.tables import (
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS
 
-TABLES = (ProviderTable, SiteTable, DeploymentTable, TariffTable, DataClassTable)
+TABLES = (ProviderTable, SiteTable, DeploymentTable, TariffTable, DataClassTable, ConcentrationTable)
 INNER = (
     terms.Cap,
     terms.Tier,
@@ -103,6 +105,7 @@ def test_the_page_of_configuration_names_every_word() -> None:
         field for table in (*TABLES, *CONTRACT_KINDS.values(), *INNER) for field in table.__struct_fields__
     }
     words = {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *LEVELS, *DEFAULT_CLASSES}
+    words |= {*DIMENSIONS, *BY, *RULES}
     for word in words | {row.env for row in TABLE}:
         assert f"`{word}`" in text, word
     for kind, row in KINDS.items():

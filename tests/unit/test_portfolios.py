@@ -88,7 +88,7 @@ def test_a_whole_configuration_will_do_too() -> None:
             SMALL.replace('contract = "a"', 'contract = "b"'),
             9,
             "there is no contract 'b'",
-            "did you mean 'a'?",
+            "choose from a",
         ),
         (
             SMALL.replace('output = "4"', 'output = "-4"'),

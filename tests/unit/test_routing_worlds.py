@@ -305,6 +305,16 @@ def test_an_audit_sees_what_a_trace_breaks() -> None:
     assert seen.cost == pytest.approx(1e6 * 1.5 / 36000 + 2 + third)
 
 
+def test_critical_work_that_fits_into_the_reserve_is_a_promise() -> None:
+    text = ON_DEMAND + OWN + "[simulation]\nreserve = 0.25\n"  # keeps 750 of 3000 a window
+    trace = "time,data_class,service,input\n"
+    trace += "1767225600,confidential,critical,700\n1767225900,confidential,critical,800\n"
+    found = case(text, trace)
+    best = bound(found.world, found.arrivals)
+    assert play(found, "p", "nobody", Fixed({0: ()}), best)[0].broken == pytest.approx(700 / 1500)
+    assert play(found, "p", "own", Fixed({0: (2,)}), best)[0].critical == 0
+
+
 def test_a_run_that_is_cheaper_than_the_bound_is_told() -> None:
     found = case(ON_DEMAND, "time,input\n0,1000000\n")
     best = bound(found.world, found.arrivals)
@@ -321,7 +331,7 @@ def test_an_order_names_contracts() -> None:
 
 
 def figures(policy: str, seed: int, cost: float, portfolio: str = "p") -> Figures:
-    return Figures(policy, portfolio, seed, cost, 10.0, 100.0, 0.0, 0.0, 0.0, math.nan, 0.0, 0.0, 0)
+    return Figures(policy, portfolio, seed, cost, 10.0, 100.0, 0.0, 0.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0)
 
 
 def test_pairs_count_seeds_not_simulations() -> None:

@@ -230,7 +230,8 @@ def key_create(
     name: Annotated[str, typer.Option(help="What the key is for.")],
     project: Annotated[str, typer.Option(help="The project that pays.")] = "default",
     scope: Annotated[
-        list[str] | None, typer.Option(help="inference, books, keys or operator; repeat for several.")
+        list[str] | None,
+        typer.Option(help="inference, books, keys, operator, emergency or approve; repeat for several."),
     ] = None,
     expires_days: Annotated[
         int | None, typer.Option(help="Days until it expires; never if left out.")

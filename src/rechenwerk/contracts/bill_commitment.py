@@ -26,6 +26,8 @@ from rechenwerk.contracts.terms import TakeOrPay
 from rechenwerk.contracts.weights import ZERO, counts, dot, nano, weights
 
 _ONE = Fraction(1)
+_SHORT = frozenset({"minute", "hour", "day"})
+"""Periods of these lengths stand alone: what was missed in one is not carried on to the next."""
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -92,7 +94,7 @@ def commitment(contract: TakeOrPay, job: Job) -> Statement:
     use = _use_lines(contract, job)
     flows = flows_of(contract, job)
     discounts = (*_covered_discount(contract, job), *_committed_discount(contract, job, flows))
-    history = settle(contract, flows, job.span[1])
+    history = settle(contract, flows, job.span[1], job.span[0])
     shortfalls = tuple(_shortfalls(contract, job, history))
     prepaid = tuple(_prepaid(job, history))
     hours: dict[int, Fraction] = {}
@@ -207,8 +209,15 @@ def due_at(contract: TakeOrPay, second: int) -> Due:
     return Due(first, at, nano(amount))
 
 
-def dues(contract: TakeOrPay, until: int) -> Iterator[Due]:
-    """The minimums that are compared up to a time, in order."""
+def matters_from(contract: TakeOrPay, second: int) -> int:
+    """The first second that matters at a time: of the period if it stands alone, else of the term."""
+    if contract.milestones or (contract.shortfall.rule != "pay" and contract.period not in _SHORT):
+        return term(contract)[0]
+    return minimum_of(contract, second)[0]
+
+
+def dues(contract: TakeOrPay, since: int, until: int) -> Iterator[Due]:
+    """The minimums that are compared between two times, in order."""
     first, after = term(contract)
     if contract.milestones:
         for stone in sorted(contract.milestones, key=lambda stone: stone.by):
@@ -218,18 +227,26 @@ def dues(contract: TakeOrPay, until: int) -> Iterator[Due]:
         if after <= until:
             yield Due(first, after, nano(contract.minimum))
         return
-    for begin, end in periods(contract, contract.period or "term", (first, until)):
+    for begin, end in periods(contract, contract.period or "term", (since, until)):
         if end <= until:
             yield Due(begin, end, minimum_of(contract, begin)[2])
 
 
-def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int) -> History:
-    """Play the minimums through, from the first day: all flows, which end with `until`.
+def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int, since: int | None = None) -> History:
+    """Play the minimums through, from the first time that matters: all flows, which end with `until`.
+
+    Args:
+        contract: the terms.
+        flows: in order of time.
+        until: epoch seconds.
+        since: only minimums from then on are wanted; None: all.
 
     What an earlier shortfall pays does not count again: its money has met a minimum already.
     """
     worth = Fraction(contract.unit_price or 1)
-    last = term(contract)[1]
+    first, last = term(contract)
+    since = first if since is None else max(first, matters_from(contract, min(since, last - 1)))
+    flows = [flow for flow in flows if flow.hour >= since]
     settled: list[Settled] = []
     pools: list[_Pool] = []
     prepaid: dict[int, Fraction] = {}
@@ -255,7 +272,7 @@ def settle(contract: TakeOrPay, flows: Sequence[Flow], until: int) -> History:
             return ZERO
         return committed_off(contract, charged.get(due.starts, ZERO), due.amount)
 
-    for due in dues(contract, until):
+    for due in dues(contract, since, until):
         missed = max(ZERO, due.amount + carried - play(due.at, due.starts) + off(due))
         carried = ZERO
         owed = missed * worth * Fraction(contract.shortfall.share)

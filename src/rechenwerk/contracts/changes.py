@@ -76,4 +76,8 @@ def may_change(
 
 
 def _said(value: object) -> str:
+    if isinstance(value, dict) and value:
+        return f"{{ {', '.join(f'{key} = {inner}' for key, inner in value.items())} }}"
+    if isinstance(value, tuple) and value:
+        return f"these {len(value)}"
     return "nothing" if value in (None, {}, ()) else repr(str(value))

@@ -165,6 +165,8 @@ def _commitment(contract: TakeOrPay) -> Iterator[Mistake]:
     if contract.period is None:
         fix = 'add period = "year" (or hour, day, month, quarter, term)'
         yield "period", "it has a minimum without a period", fix
+    elif contract.period == "minute":
+        yield "period", "a minimum by the minute is beyond what can be followed", 'write period = "hour"'
     else:
         yield from _needs_term(contract, "period", contract.period)
     if contract.measure == "quantity" and contract.unit_price is None:
@@ -202,6 +204,9 @@ def _shortfall(contract: TakeOrPay) -> Iterator[Mistake]:
             "months belong to a prepayment",
             'write rule = "prepayment", or leave it out',
         )
+    if rule.rule != "pay" and contract.period in {"hour", "day"}:
+        what = f"a minimum by the {contract.period} that is missed is paid: {rule.rule} needs longer periods"
+        yield "shortfall.rule", what, 'write rule = "pay"'
     if rule.rule == "carry" and contract.ends is None:
         yield "ends", "a shortfall that is carried on without end is never paid", "add ends = …"
 

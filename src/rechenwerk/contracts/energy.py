@@ -21,6 +21,7 @@ import msgspec
 
 from rechenwerk.base.money import divide_half_even
 from rechenwerk.base.usage import BUCKETS, Usage
+from rechenwerk.contracts.terms import Bucket
 
 _UWH_PER_JOULE = Fraction(1_000_000, 3600)
 """1 Wh = 3600 J = 1,000,000 microwatt-hours."""
@@ -46,9 +47,17 @@ class Meter(msgspec.Struct, frozen=True, gc=False):
 
     def read(self, usage: Usage) -> tuple[int, int]:
         """Microwatt-hours and micrograms of CO2 of a call, each rounded half-even once."""
-        total = 0
-        for count, rate in zip(usage.counts(), self.numerators, strict=True):
-            total += count * rate
+        n = self.numerators  # every call is read: no loop
+        total = (
+            usage.input * n[0]
+            + usage.cached_input * n[1]
+            + usage.cache_write * n[2]
+            + usage.output * n[3]
+            + usage.reasoning * n[4]
+            + usage.images * n[5]
+            + usage.seconds * n[6]
+            + usage.requests * n[7]
+        )
         return (
             divide_half_even(total, self.denominator),
             divide_half_even(total * self.carbon, self.denominator * self.carbon_denominator),
@@ -75,7 +84,7 @@ def meter(joules: Mapping[str, Fraction], pue: Decimal, co2_grams: Decimal) -> M
 
 
 def joules_at_full_load(
-    load_kw: Decimal, throughput: Decimal, weights: Mapping[str, Decimal]
+    load_kw: Decimal, throughput: Decimal, weights: Mapping[Bucket, Decimal]
 ) -> dict[str, Fraction]:
     """Joules per unit of usage on a machine of its own.
 
@@ -85,5 +94,5 @@ def joules_at_full_load(
         weights: of usage; empty: every token weighs 1.
     """
     per_weight = Fraction(load_kw) * 1000 * 60 / Fraction(throughput)
-    chosen = weights or {"input": Decimal(1), "output": Decimal(1)}
+    chosen: Mapping[Bucket, Decimal] = weights or {"input": Decimal(1), "output": Decimal(1)}
     return {bucket: per_weight * Fraction(weight) for bucket, weight in chosen.items()}

@@ -27,6 +27,7 @@ __all__ = [
     "Deployed",
     "Drawn",
     "Energy",
+    "HourDraw",
     "Interval",
     "Line",
     "Measure",
@@ -37,6 +38,7 @@ __all__ = [
     "Statement",
     "Status",
     "Used",
+    "Version",
 ]
 
 STANDARD = "standard"
@@ -185,6 +187,31 @@ class Drawn(msgspec.Struct, frozen=True):
     """
 
     hours: Mapping[int, int] = {}
+
+
+class HourDraw(msgspec.Struct, frozen=True, gc=False):
+    """Calls under one contract that began in the same hour.
+
+    Attributes:
+        contract: name of the one that they were booked under.
+        hour: when it began, epoch seconds.
+        usage: of all of them together.
+        cost: nano-units that were booked for them.
+        listed: the same at list rates.
+    """
+
+    contract: str
+    hour: int
+    usage: Usage
+    cost: int
+    listed: int
+
+
+class Version(msgspec.Struct, frozen=True):
+    """Terms and the moment (epoch seconds) from which they hold."""
+
+    since: float
+    terms: Contract
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

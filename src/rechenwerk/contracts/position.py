@@ -12,7 +12,7 @@ import msgspec
 from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.bill_capacity import names, per_minute
-from rechenwerk.contracts.bill_commitment import Flow, committed_off, due_at, settle
+from rechenwerk.contracts.bill_commitment import Flow, due_at, matters_from, settle
 from rechenwerk.contracts.periods import (
     DAY,
     NEVER,
@@ -198,21 +198,14 @@ def _now(contract: Contract, past: Mapping[int, int], now: int) -> _Now:
 
 
 def _minimum_now(contract: TakeOrPay, past: Mapping[int, int], now: int) -> _Now:
-    first, after = term(contract)
     due = due_at(contract, now)
-    alone = contract.shortfall.rule == "pay" and not contract.milestones  # no period knows of another
-    begin = due.starts if alone else first
+    begin, after = matters_from(contract, now), term(contract)[1]
     flows = [
         Flow(hour, Fraction(past[hour]), Fraction(past[hour]), own=True)
         for hour in sorted(past)
         if begin <= hour < after
     ]
-    if alone:
-        sum_ = sum((flow.counted for flow in flows), ZERO)
-        net = contract.measure == "spend" and contract.counts == "paid"
-        off = committed_off(contract, sum_, due.amount) if net else ZERO
-        return _Now(due.starts, due.at, round(due.amount), round(sum_ - off))
-    history = settle(contract, flows, now)
+    history = settle(contract, flows, now, now)
     return _Now(due.starts, due.at, round(due.amount + history.carried), round(history.counted))
 
 
@@ -255,6 +248,7 @@ def _standing(found: Position, past: Mapping[int, int], now: int) -> Position:
         return msgspec.structs.replace(found, days_left=0.0)
     end = now + OPEN if found.ends_at is None else found.ends_at
     mean, variance = pace(past, found.starts_at, now)
+    mean = max(mean, ZERO)  # corrections do not go on
     days = Fraction(end - now, DAY)
     spread = _TENTH * root(variance(days))
     more = mean * days

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 
 from rechenwerk.base.errors import Refusal, bad_request
@@ -14,7 +16,11 @@ from rechenwerk.wire.openai import Endpoint, Request, read_request, refuse_value
 from rechenwerk.wire.talk import UntranslatableError
 
 _MESSAGES = frozenset({"messages", "count_tokens"})
+_PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
+"""What a string of a header may hold as it is; anything else is percent-encoded."""
 _CLASS = b"x-rechenwerk-class"
+_PURPOSE = b"x-rechenwerk-purpose"
+_LONGEST_PURPOSE = 200
 
 
 def peek(call: Call) -> Request | Refusal:
@@ -78,11 +84,32 @@ def service_class(http: HttpRequest, own: str) -> str | Refusal:
     return wanted
 
 
+def purpose(http: HttpRequest) -> str:
+    """What a call is for, as its client says: some grants are for some purposes only."""
+    said = http.headers.get(_PURPOSE)
+    return "" if said is None else said.decode("ascii", "replace").strip()[:_LONGEST_PURPOSE]
+
+
 def name_lines(endpoint: Endpoint | None, name: str) -> bytes:
     """The header lines that name an answer. Anthropic's clients look for another one than OpenAI's."""
     text = name.encode()
     line = b"x-request-id: %s\r\n" % text
     return line + b"request-id: %s\r\n" % text if endpoint in _MESSAGES else line
+
+
+def decision_line(decision: str, *, priced: bool) -> bytes:
+    """The header line that says why a call went where it went: a dictionary as in RFC 8941.
+
+    Args:
+        decision: as it is kept with the call.
+        priced: prices may be told: they are the operator's, or of the organisation that asks.
+    """
+    kept = msgspec.json.decode(decision)
+    shown = {name: kept[name] for name in ("deployment", "contract", "reason", "plan") if name in kept}
+    if priced:
+        shown |= {f"price-{name.replace('_', '-')}": value for name, value in kept.get("price", {}).items()}
+    words = [f'{name}="{quote(str(value), safe=_PLAIN)}"' for name, value in shown.items()]
+    return f"x-rechenwerk-decision: {', '.join(words)}\r\n".encode()
 
 
 def error_of(endpoint: Endpoint, refusal: Refusal) -> bytes | None:

@@ -8,7 +8,7 @@ from rechenwerk.base.usage import BUCKETS
 from rechenwerk.routing.ports import Arrived, Report, Use
 from rechenwerk.routing.supply import Vector
 
-BUCKET = 300
+BUCKET = 60
 """Seconds of a bucket."""
 
 NONE: Vector = (0.0,) * len(BUCKETS)
@@ -50,6 +50,7 @@ class Tally:
         self._starts = int(now) // BUCKET * BUCKET
         self._streams: dict[str, Stream] = {}
         self._uses: dict[int, list[float]] = {}
+        self._ordinary: dict[int, list[float]] = {}
         self._past: list[tuple[tuple[Arrived, ...], tuple[Use, ...]]] = []
 
     def stream(self, name: str, mean: Vector) -> Stream:
@@ -74,6 +75,7 @@ class Tally:
             stream.calls = stream.refused = 0.0
             stream.usage = list(NONE)
         self._uses = {}
+        self._ordinary = {}
         return True
 
     def arrived(self, stream: Stream, estimate: Vector) -> None:
@@ -86,13 +88,14 @@ class Tally:
         stream.mean = tuple([old + _FADE * (new - old) for old, new in zip(stream.mean, usage, strict=True)])
         _add(stream.usage, [new - old for new, old in zip(usage, estimate, strict=True)])
 
-    def used(self, supply: int, usage: Sequence[float]) -> None:
-        """A deployment was given so much, or that much less where the numbers are below zero."""
-        known = self._uses.get(supply)
-        if known is None:
-            self._uses[supply] = list(usage)
-        else:
-            _add(known, usage)
+    def used(self, supply: int, usage: Sequence[float], *, critical: bool) -> None:
+        """A supply was given so much, or that much less where the numbers are below zero."""
+        for uses in (self._uses,) if critical else (self._uses, self._ordinary):
+            known = uses.get(supply)
+            if known is None:
+                uses[supply] = list(usage)
+            else:
+                _add(known, usage)
 
     def report(self, down: tuple[int, ...] = ()) -> Report:
         """Everything that others should know."""
@@ -109,7 +112,10 @@ class Tally:
         )
 
     def _used(self) -> tuple[Use, ...]:
-        return tuple(Use(self._starts, supply, _positive(usage)) for supply, usage in self._uses.items())
+        return tuple(
+            Use(self._starts, supply, _positive(usage), _positive(self._ordinary.get(supply, NONE)))
+            for supply, usage in self._uses.items()
+        )
 
 
 def _add(total: list[float], more: Sequence[float]) -> None:

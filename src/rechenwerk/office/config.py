@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.prices import price_list
-from rechenwerk.office.contracts import CONTRACT_KINDS, check_contract, contract_of
+from rechenwerk.office.concentration import read_caps
+from rechenwerk.office.contracts import (
+    CONTRACT_KINDS,
+    check_contract,
+    check_together,
+    contract_of,
+    lines_of_contracts,
+)
 from rechenwerk.office.differ import diff
 from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider, Tariff
 from rechenwerk.office.reader import (
@@ -41,7 +48,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
 _LARGEST = 1 << 40
-_TABLES = ("provider", "site", "contract", "deployment", "tariff", "data_class")
+_TABLES = ("provider", "site", "contract", "deployment", "tariff", "data_class", "concentration")
 
 
 def parse(text: str) -> Configured:
@@ -81,6 +88,8 @@ def parse(text: str) -> Configured:
         _check_rates(reader, ("tariff", index, "price"), tariff.price)
     for index, data_class in classes:
         _check_data_class(reader, ("data_class", index), data_class)
+    check_together(reader, contracts, deployments)
+    caps, cap_lines = read_caps(reader)
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
     kinds = {table.name: table.kind for _, table in providers}
@@ -93,13 +102,15 @@ def parse(text: str) -> Configured:
         ),
         sites=tuple(site_of(t) for _, t in sites),
         contracts=tuple(contract_of(t) for _, t in contracts),
-        lines={t.name: reader.line(("contract", index)) for index, t in contracts},
+        lines=lines_of_contracts(reader, contracts),
         deployments=tuple(
             _deployment(t, own=KINDS[kinds[t.provider]].own, site=where.get(t.site or "", ""))
             for _, t in deployments
         ),
         costs=tuple(Cost(t.model, t.provider, t.contract, currency, t.cost) for _, t in deployments),
         tariffs=tuple(Tariff(t.model, currency, t.price) for _, t in tariffs),
+        caps=caps,
+        cap_lines=cap_lines,
         data_classes=tuple(
             DataClassRow(t.name, tuple(sorted(set(t.jurisdictions))), t.level) for _, t in classes
         ),

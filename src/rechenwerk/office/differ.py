@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
+from rechenwerk.contracts.changes import may_change
+from rechenwerk.contracts.concentration import Cap
 from rechenwerk.office.ports import (
     Change,
     Configured,
@@ -17,10 +20,9 @@ from rechenwerk.office.ports import (
     Row,
 )
 from rechenwerk.office.reader import Mistake, MistakesError
-from rechenwerk.office.rewriting import rewrites
 from rechenwerk.office.standing import Site
 
-_Standing = Provider | Site | Contract | Deployment | DataClassRow
+_Standing = Provider | Site | Contract | Deployment | DataClassRow | Cap
 """Rows that are deactivated when they are gone from the file."""
 
 
@@ -49,6 +51,7 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
     changes += _rates("cost", current.costs, wanted.costs, at)
     changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
     changes += _rows("data class", current.data_classes, wanted.data_classes, lambda row: str(row.name))
+    changes += _rows("concentration cap", current.caps, wanted.caps, lambda row: str(row.name))
     return changes
 
 
@@ -57,11 +60,13 @@ def _check_booked(current: Configured, wanted: Configured) -> None:
     mistakes = []
     for row in wanted.contracts:
         before, used = stand.get(row.name), current.used.get(row.name)
-        problem = rewrites(before, row, *used) if before is not None and used is not None else None
+        if before is None or used is None:
+            continue
+        first, last = (hour.astimezone(UTC).date() for hour in used)
+        problem = may_change(before.terms, row.terms, last, first)
         if problem is not None:
-            message, fix = problem
-            line = wanted.lines.get(row.name, 0)
-            mistakes.append(Mistake(line, f"contract {row.name!r}: {message}", fix))
+            line = wanted.lines.get((row.name, problem.field)) or wanted.lines.get((row.name, ""), 0)
+            mistakes.append(Mistake(line, f"contract {row.name!r}: {problem.message}", problem.fix))
     if mistakes:
         raise MistakesError(mistakes)
 

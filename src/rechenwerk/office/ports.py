@@ -13,8 +13,10 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
-from rechenwerk.office.standing import ShownSite, Site
+from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -31,6 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -271,7 +274,9 @@ class Configured(msgspec.Struct, frozen=True):
 
     Attributes:
         used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
-        lines: name of a contract -> its line, of a file.
+        lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
+        caps: on concentration.
+        cap_lines: name of one -> its line.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -283,19 +288,21 @@ class Configured(msgspec.Struct, frozen=True):
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
     sites: tuple[Site, ...] = ()
+    caps: tuple[Cap, ...] = ()
     used: Mapping[str, tuple[datetime, datetime]] = {}
-    lines: Mapping[str, int] = {}
+    lines: Mapping[tuple[str, str], int] = {}
+    cap_lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 
-Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | str
+Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | Cap | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, site, contract, deployment, cost, tariff, data class or currency.
+        what: provider, site, contract, deployment, cost, tariff, data class, concentration cap or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
@@ -362,6 +369,8 @@ class BookedCall(msgspec.Struct, frozen=True):
     Attributes:
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
+        listed: its cost at the provider's list rates.
+        energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
     id: int
@@ -388,6 +397,9 @@ class BookedCall(msgspec.Struct, frozen=True):
     first_byte_us: int
     total_us: int
     transfers: tuple[Transfer, ...]
+    listed: int
+    energy_uwh: int
+    co2_ug: int
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -419,20 +431,16 @@ class Books(Protocol):
         """Compute everything again from its parts and compare."""
         ...
 
-
-class Sites(Protocol):
-    """Sites that are out, and back."""
-
-    async def sites(self, organisation_id: int) -> list[ShownSite]:
-        """Those that the organisation owns, by name."""
+    async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
+        """What the organisation used since then, per `step` (hour or day), oldest first."""
         ...
 
-    async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
-        """Nothing there serves from now on; False when there is no such site."""
-        ...
 
-    async def bring_back(self, organisation_id: int, name: str) -> bool:
-        """It serves again; False when there is no such site."""
+class Concentrations(Protocol):
+    """What concentration is measured from, beside draws."""
+
+    async def served(self, organisation_id: int, since: datetime) -> list[Served]:
+        """Calls that the deployments of a configuration served since then; failed attempts are none."""
         ...
 
 
@@ -443,3 +451,7 @@ class Desk(msgspec.Struct, frozen=True):
     configuration: Configuration
     books: Books
     sites: Sites
+    positions: Positions
+    audits: Audits
+    governance: Governance
+    concentration: Concentrations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rechenwerk.base.money import parse_decimal
+from rechenwerk.contracts.sites import LENGTHS
 from rechenwerk.office.reader import Reader, check_name
 from rechenwerk.office.residency import PLACES, place_fix
 from rechenwerk.office.standing import Site
@@ -12,7 +13,6 @@ from rechenwerk.office.tables import HourTable, SiteTable
 from rechenwerk.office.toml_lines import Path
 
 HOURS = 24
-_LENGTHS = frozenset({1, HOURS, 7 * HOURS})
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")
 _PRICE = re.compile(
     r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?"
@@ -75,7 +75,7 @@ def _check_prices(reader: Reader, path: Path, written: str | tuple[str | HourTab
         ' [{ from = 6, price = "0.31" }, { from = 22, price = "0.22" }]'
     )
     if not isinstance(written, str) and not (
-        len(steps) == len(prices) > 0 or (not steps and len(prices) in _LENGTHS)
+        len(steps) == len(prices) > 0 or (not steps and len(prices) in LENGTHS)
     ):
         reader.wrong(path, f"prices has {len(prices)} values", f"write one, {like}")
     elif hours != sorted(set(hours)) or any(not 0 <= hour < HOURS for hour in hours):

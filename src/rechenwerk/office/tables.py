@@ -65,3 +65,15 @@ class DataClassTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     jurisdictions: tuple[str, ...]
     level: str
+
+
+class ConcentrationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[concentration]]`` as written: the most that one provider or owner may have of something."""
+
+    name: str
+    dimension: str
+    at_most: str
+    by: str = "owner"
+    of: str = ""
+    rule: str = "soft"
+    window_days: int = 30

@@ -2,7 +2,7 @@
 
 Amounts become floats here: nothing of it is booked. What an interval of a week or less takes is a cap of its
 own windows, full; what a longer one still has is one window from now to its end, so that every new set of
-offers
+offers says what is left.
 """
 
 from __future__ import annotations

@@ -84,11 +84,12 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
-    """What a deployment was given in a bucket of time, so far; as `Arrived`."""
+    """What a supply was given in a bucket of time, so far; as `Arrived`. `ordinary`: of it, not critical."""
 
     starts: int
     supply: int
     usage: tuple[float, ...]
+    ordinary: tuple[float, ...]
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
@@ -104,10 +105,11 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
-    """A plan as it was published: its number, and the bytes of a `plan.Plan`."""
+    """A plan as it was published: its number, the bytes of a `plan.Plan`, and how many gateways share it."""
 
     number: int
     plan: bytes
+    gateways: int = 1
 
 
 class Board(Protocol):
@@ -149,6 +151,14 @@ class Board(Protocol):
 
     async def lead(self) -> bool:
         """Whether this process is the one that plans; true from when the last one ended.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def players(self, process: int) -> tuple[int, int]:
+        """The place of a gateway process among those that live, from 0, and how many they are.
 
         Raises:
             OSError: as above.

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
+from rechenwerk.contracts.concentration import Cap
 from rechenwerk.office.ports import (
     OPERATOR,
     Change,
@@ -25,13 +26,14 @@ from rechenwerk.office.ports import (
     Tariff,
 )
 from rechenwerk.office.standing import Site
+from rechenwerk.store.concentration import CAP_COLUMNS, WRITE_CAP, cap_of
 from rechenwerk.store.sites import SITE_COLUMNS, site_of
 from rechenwerk.store.terms import terms_of
 
 _LOCK = 0x5EC4E6  # any number; all installations use the same
 
 Connection = asyncpg.Connection | PoolConnectionProxy
-Written = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow
+Written = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | Cap
 
 _PROVIDERS = (
     "select name, kind, base_url, api_key_env, active, owner from provider where organisation_id = $1"
@@ -75,6 +77,7 @@ _TARIFFS = """
 select distinct on (model) model, currency, rates from tariff
 where organisation_id = $1 and valid_from <= clock_timestamp() order by model, valid_from desc
 """
+_CAPS = f"select {CAP_COLUMNS} from concentration_cap where organisation_id = $1"  # noqa: S608 - our own
 _CLASSES = "select name, jurisdictions, level, active from data_class where organisation_id = $1"
 _SHOWN = """
 select name, kind, base_url, api_key_env, active, owner, secret is not null as has_secret from provider
@@ -210,8 +213,8 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
         providers=tuple(Provider(**row) for row in await connection.fetch(_PROVIDERS, organisation_id)),
         sites=tuple([site_of(row) for row in await connection.fetch(_SITES, organisation_id)]),
         contracts=tuple(
-            Contract(row["name"], row["provider"], row["kind"], terms_of(row), row["active"])
-            for row in await connection.fetch(_CONTRACTS, organisation_id)
+            Contract(name, provider, kind, terms_of(terms, name, provider), active)
+            for name, provider, kind, active, terms in await connection.fetch(_CONTRACTS, organisation_id)
         ),
         used={
             row["name"]: (row["first"], row["last"]) for row in await connection.fetch(_USED, organisation_id)
@@ -232,6 +235,7 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
             DataClassRow(row["name"], tuple(row["jurisdictions"]), row["level"], row["active"])
             for row in await connection.fetch(_CLASSES, organisation_id)
         ),
+        caps=tuple([cap_of(row) for row in await connection.fetch(_CAPS, organisation_id)]),
         currency_is_fixed=fixed,
     )
 
@@ -304,6 +308,17 @@ def _statement(row: Written) -> tuple[str, Sequence[object]]:
             return _WRITE_TARIFF, (row.model, row.currency, _text(row.rates))
         case DataClassRow():
             return _WRITE_CLASS, (row.name, list(row.jurisdictions), row.level, row.active)
+        case Cap():
+            return WRITE_CAP, (
+                row.name,
+                row.dimension,
+                row.by,
+                row.of,
+                row.at_most,
+                row.hard,
+                row.window_days,
+                row.active,
+            )
         case _ as never:
             assert_never(never)
 

@@ -21,8 +21,12 @@ from rechenwerk.office.ports import (
     Project,
     TakenError,
 )
+from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.governance import open_governance
+from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -60,7 +64,7 @@ class StoredTenants:
     async def caller(self, key_hash: bytes, now: datetime) -> Caller | None:
         """Whose key this is; None when unknown, revoked or expired."""
         row = await self._pool.fetchrow(
-            "select k.organisation_id, o.name, k.id, k.scopes from api_key k"
+            "select k.organisation_id, o.name, k.id, k.scopes, k.name as key_name from api_key k"
             " join organisation o on o.id = k.organisation_id"
             " where k.hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
             key_hash,
@@ -68,7 +72,9 @@ class StoredTenants:
         )
         if row is None:
             return None
-        return Caller(row["organisation_id"], row["name"], row["id"], frozenset(row["scopes"]))
+        return Caller(
+            row["organisation_id"], row["name"], row["id"], frozenset(row["scopes"]), row["key_name"]
+        )
 
     async def organisations(self) -> list[Organisation]:
         """All tenants, the operator's own included."""
@@ -279,4 +285,13 @@ async def _guard(
 
 def open_desk(pool: asyncpg.Pool) -> Desk:
     """All storage of the office over one pool."""
-    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool), StoredSites(pool))
+    return Desk(
+        StoredTenants(pool),
+        StoredConfiguration(pool),
+        StoredBooks(pool),
+        StoredSites(pool),
+        StoredPositions(pool),
+        StoredAudits(pool),
+        open_governance(pool),
+        StoredConcentration(pool),
+    )

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
+from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 
 import asyncpg
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.contracts.energy import Meter, meter
-from rechenwerk.gateway.ports import DeploymentRow, Offer, ProviderRow
+from rechenwerk.contracts.charged import charged
+from rechenwerk.contracts.energy import Meter, joules_at_full_load, meter
+from rechenwerk.contracts.ports import Contract, Site
+from rechenwerk.contracts.terms import OwnHardware
+from rechenwerk.gateway.ports import ContractRow, DeploymentRow, Offer, ProviderRow, SiteRow
 from rechenwerk.ledger.prices import PriceList, price_list
+from rechenwerk.store.terms import header_lines, not_running, terms_of
 
 _log = logging.getLogger("rechenwerk.snapshot")
 DEPLOYMENTS = """
@@ -21,11 +26,15 @@ DEPLOYMENTS = """
            d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
            coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
            p.api_key_env, p.secret, coalesce(nullif(p.owner, ''), p.name) as owner, d.jurisdiction, d.level,
-           d.concurrency, d.tokens_per_minute, d.joules, k.rates, coalesce(s.name, '') as site, s.out_since,
-           s.out_reason, coalesce(s.pue, 1) as pue, coalesce(s.co2_grams, 0) as co2_grams
+           d.concurrency, d.tokens_per_minute, d.joules, k.rates, v.terms, coalesce(s.name, '') as site,
+           s.out_since, s.out_reason, s.pue, coalesce(s.co2_grams, 0) as co2_grams,
+           (now() at time zone 'UTC')::date as today
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
     join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
+    left join lateral (select terms from contract_version v where v.organisation_id = c.organisation_id
+        and v.contract_id = c.id and v.valid_from <= now()
+        order by valid_from desc, recorded_at desc limit 1) v on true
     left join site s on s.organisation_id = d.organisation_id and s.id = d.site_id
     join lateral (select rates from cost_price k where k.organisation_id = d.organisation_id
                   and k.deployment_id = d.id and k.valid_from <= now()
@@ -37,6 +46,50 @@ TARIFFS = """
            extract(epoch from valid_from)::bigint as since
     from tariff where valid_from <= now() order by organisation_id, model, valid_from desc
 """
+
+
+CONTRACTS = """
+    select c.id, c.organisation_id, c.name, p.name as provider, v.terms,
+           extract(epoch from nullif(v.valid_from, '-infinity'))::float8 as since
+    from contract c join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id
+    left join lateral (select terms, valid_from from contract_version v
+        where v.organisation_id = c.organisation_id and v.contract_id = c.id and v.valid_from <= now()
+        order by valid_from desc, recorded_at desc limit 1) v on true
+    where c.active order by c.id
+"""
+SITES = """
+    select organisation_id, name, jurisdiction, power_cap_kw, pue, co2_grams, prices, out_since, out_reason
+    from site where active order by id
+"""
+
+
+def contracts_of(rows: list[asyncpg.Record]) -> MappingProxyType[int, ContractRow]:
+    """Id -> contract."""
+    found = {}
+    for row in rows:
+        terms = terms_of(row["terms"], row["name"], row["provider"])
+        found[row["id"]] = ContractRow(row["id"], row["organisation_id"], terms, row["since"])
+    return MappingProxyType(found)
+
+
+def sites_of(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], SiteRow]:
+    """(organisation, name) -> site."""
+    return MappingProxyType(
+        {
+            (row["organisation_id"], row["name"]): SiteRow(
+                Site(
+                    name=row["name"],
+                    prices=tuple(row["prices"]),
+                    power_cap_kw=row["power_cap_kw"],
+                    co2_grams=row["co2_grams"],
+                    pue=row["pue"],
+                ),
+                row["jurisdiction"],
+                _out(row, row["name"]),
+            )
+            for row in rows
+        }
+    )
 
 
 def offers_of(
@@ -58,7 +111,7 @@ def offers_of(
     return MappingProxyType(offers)
 
 
-def _deployment(row: asyncpg.Record, cost: PriceList) -> DeploymentRow:
+def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
     provider = ProviderRow(
         row["provider_id"],
         row["name"],
@@ -69,6 +122,8 @@ def _deployment(row: asyncpg.Record, cost: PriceList) -> DeploymentRow:
         row["secret"],
         row["owner"],
     )
+    terms = terms_of(row["terms"], row["contract_name"], row["name"])
+    cost = charged(terms, listed)
     return DeploymentRow(
         row["id"],
         provider,
@@ -82,25 +137,34 @@ def _deployment(row: asyncpg.Record, cost: PriceList) -> DeploymentRow:
         row["jurisdiction"],
         row["level"],
         row["site"],
-        _out(row),
+        _out(row, row["site"]) or not_running(terms, row["today"]),
         row["concurrency"],
         row["tokens_per_minute"],
-        _meter(row),
+        _meter(row, terms),
+        None if cost == listed else listed,
+        row["model"],
+        header_lines(terms),
     )
 
 
-def _out(row: asyncpg.Record) -> str:
+def _out(row: asyncpg.Record, site: str) -> str:
     if row["out_since"] is None:
         return ""
     why = f" ({row['out_reason']})" if row["out_reason"] else ""
-    return f"its site {row['site']} is out{why}"
+    return f"its site {site} is out{why}"
 
 
-def _meter(row: asyncpg.Record) -> Meter | None:
-    if row["joules"] is None:
+def _meter(row: asyncpg.Record, terms: Contract) -> Meter | None:
+    if row["joules"] is not None:
+        joules = {bucket: Fraction(rate) for bucket, rate in json.loads(row["joules"]).items()}
+    elif isinstance(terms, OwnHardware) and terms.load_kw and terms.throughput:
+        joules = joules_at_full_load(terms.load_kw, terms.throughput, terms.weights)
+    else:
         return None
-    joules = {bucket: Fraction(rate) for bucket, rate in json.loads(row["joules"]).items()}
-    return meter(joules, row["pue"], row["co2_grams"])
+    pue = row["pue"]
+    if pue is None:
+        pue = terms.pue if isinstance(terms, OwnHardware) else Decimal(1)
+    return meter(joules, pue, row["co2_grams"])
 
 
 def _prices(rates: str, what: str) -> PriceList | None:

@@ -23,7 +23,10 @@ _USES = """
 select extract(epoch from starts_at)::bigint as starts, deployment_id,
        array(select sum(u.x) from route_use i, unnest(i.usage) with ordinality u(x, at)
              where i.starts_at = l.starts_at and i.deployment_id = l.deployment_id
-             group by u.at order by u.at) as usage
+             group by u.at order by u.at) as usage,
+       array(select sum(u.x) from route_use i, unnest(i.ordinary) with ordinality u(x, at)
+             where i.starts_at = l.starts_at and i.deployment_id = l.deployment_id
+             group by u.at order by u.at) as ordinary
 from route_use l where starts_at >= to_timestamp($1) group by starts_at, deployment_id order by 1, 2
 """
 _DOWN = """
@@ -66,9 +69,11 @@ class PostgresBoard:
         """See `routing.ports.Board`."""
         async with self._reaching() as pool:
             row = await pool.fetchrow(
-                "select id, plan from route_plan where id > $1 order by id desc limit 1", after
+                "select id, plan, (select count(*) from process where ended_at is null) as gateways"
+                " from route_plan where id > $1 order by id desc limit 1",
+                after,
             )
-        return None if row is None else Published(row["id"], row["plan"])
+        return None if row is None else Published(row["id"], row["plan"], row["gateways"])
 
     async def publish(self, plan: bytes) -> int:
         """See `routing.ports.Board`."""
@@ -86,7 +91,10 @@ class PostgresBoard:
                 Arrived(row["starts"], row["demand"], row["calls"], row["refused"], tuple(row["usage"]))
                 for row in loads
             ),
-            tuple(Use(row["starts"], row["deployment_id"], tuple(row["usage"])) for row in uses),
+            tuple(
+                Use(row["starts"], row["deployment_id"], tuple(row["usage"]), tuple(row["ordinary"]))
+                for row in uses
+            ),
             tuple(row["deployment_id"] for row in down),
         )
 
@@ -101,6 +109,16 @@ class PostgresBoard:
                 return True
             await pool.release(connection)
             return False
+
+    async def players(self, process: int) -> tuple[int, int]:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            row = await pool.fetchrow(
+                "select count(*) filter (where number < $1) as place, count(*) as players"
+                " from process where ended_at is null",
+                process,
+            )
+        return (0, 1) if row is None else (row["place"], max(1, row["players"]))
 
     async def forget(self, before: int) -> None:
         """See `routing.ports.Board`."""

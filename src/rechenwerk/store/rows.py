@@ -68,6 +68,7 @@ def post_row(p: Post) -> Row:
         h.attempt_of,
         p.energy_uwh,
         p.co2_ug,
+        p.listed,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sites in PostgreSQL: out, and back. Fills `office.ports.Sites`."""
+"""Sites in PostgreSQL: out, and back. Fills `office.standing.Sites`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class StoredSites:
         self._pool = pool
 
     async def sites(self, organisation_id: int) -> list[ShownSite]:
-        """See `office.ports.Sites`."""
+        """See `office.standing.Sites`."""
         rows = await self._pool.fetch(_SHOWN, organisation_id)
         return [
             ShownSite(site_of(row), row["deployments"], row["out_since"], row["out_reason"]) for row in rows
         ]
 
     async def take_out(self, organisation_id: int, name: str, since: datetime, reason: str) -> bool:
-        """See `office.ports.Sites`."""
+        """See `office.standing.Sites`."""
         done: str = await self._pool.execute(
             "update site set out_since = coalesce(out_since, $3), out_reason = $4"
             " where organisation_id = $1 and name = $2",
@@ -46,7 +46,7 @@ class StoredSites:
         return done != "UPDATE 0"
 
     async def bring_back(self, organisation_id: int, name: str) -> bool:
-        """See `office.ports.Sites`."""
+        """See `office.standing.Sites`."""
         done: str = await self._pool.execute(
             "update site set out_since = null, out_reason = '' where organisation_id = $1 and name = $2",
             organisation_id,

@@ -9,19 +9,44 @@ from types import MappingProxyType
 
 import asyncpg
 
-from rechenwerk.gateway.ports import KeyRow, Snapshot, Stored
+from rechenwerk.base.usage import BUCKETS, Usage
+from rechenwerk.gateway.ports import DrawRow, KeyRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.routing.ports import DataClass
-from rechenwerk.store.offers import DEPLOYMENTS, TARIFFS, offers_of
+from rechenwerk.store.offers import (
+    CONTRACTS,
+    DEPLOYMENTS,
+    SITES,
+    TARIFFS,
+    contracts_of,
+    offers_of,
+    sites_of,
+)
 
 _KEYS = """
     select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class, p.service_class, p.weight,
-           extract(epoch from k.expires_at)::float8 as expires
+           extract(epoch from k.expires_at)::float8 as expires, o.name || '/' || p.name as label
     from api_key k join project p on p.organisation_id = k.organisation_id and p.id = k.project_id
+    join organisation o on o.id = k.organisation_id
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
 _CLASSES = "select organisation_id, name, jurisdictions, level from data_class where active"
+# Terms that come into force at a later time are a change of configuration then; and contracts begin and end
+# with a day.
+_VERSION = (
+    "version + (select count(*) from contract_version where valid_from <= now())"
+    " + ((now() at time zone 'UTC')::date - date '2020-01-01')"
+)
+_DRAWN = """
+    select contract_id, deployment_id, extract(epoch from hour)::bigint as hour,
+           sum(amount) as amount, sum(listed) as listed,
+           sum(input)::bigint as input, sum(cached_input)::bigint as cached_input,
+           sum(cache_write)::bigint as cache_write, sum(output)::bigint as output,
+           sum(reasoning)::bigint as reasoning, sum(images)::bigint as images,
+           sum(seconds)::bigint as seconds, sum(requests)::bigint as requests
+    from position_draw where hour >= to_timestamp($1::bigint) group by 1, 2, hour order by hour
+"""
 _KEEP_ANSWERS = "24 hours"
 _KEEP_TURNS = "30 days"
 
@@ -51,7 +76,7 @@ class PostgresSource:
     async def version(self) -> int:
         """See `gateway.ports.Source`."""
         with _reaching():
-            return int(await self._pool.fetchval("select version from installation"))
+            return int(await self._pool.fetchval(f"select {_VERSION} from installation"))  # noqa: S608
 
     async def snapshot(self) -> Snapshot:
         """See `gateway.ports.Source`. All rows come from one moment."""
@@ -63,20 +88,42 @@ class PostgresSource:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await connection.fetchrow("select version, currency from installation")
+            row = await connection.fetchrow(
+                f"select {_VERSION} as version, currency from installation"  # noqa: S608 - our own words
+            )
             assert row is not None
             keys = await connection.fetch(_KEYS)
             guards = await connection.fetch(_GUARDS)
             deployments = await connection.fetch(DEPLOYMENTS)
             tariffs = await connection.fetch(TARIFFS)
             classes = await connection.fetch(_CLASSES)
+            contracts = await connection.fetch(CONTRACTS)
+            sites = await connection.fetch(SITES)
         return Snapshot(
             row["version"],
             row["currency"],
             _keys(keys, guards),
             offers_of(deployments, tariffs),
             _classes(classes),
+            contracts_of(contracts),
+            sites_of(sites),
         )
+
+    async def drawn(self, since: int) -> list[DrawRow]:
+        """See `gateway.ports.Source`."""
+        with _reaching():
+            rows = await self._pool.fetch(_DRAWN, since)
+        return [
+            DrawRow(
+                row["contract_id"],
+                row["deployment_id"],
+                row["hour"],
+                Usage(*[row[bucket] for bucket in BUCKETS]),
+                int(row["amount"]),
+                int(row["listed"]),
+            )
+            for row in rows
+        ]
 
     async def watch(self, on_change: Callable[[], None]) -> None:
         """See `gateway.ports.Source`."""
@@ -202,6 +249,7 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 row["data_class"],
                 row["service_class"],
                 row["weight"],
+                row["label"],
             )
             for row in keys
         }

@@ -73,6 +73,7 @@ create table deployment_version (
     jurisdiction text not null,
     level text not null,
     site_id bigint,
+    upstream text not null, -- decisions name deployments as provider/upstream
     primary key (organisation_id, deployment_id, valid_from)
 );
 create table data_class_version (
@@ -86,7 +87,7 @@ create table data_class_version (
 );
 insert into project_version select organisation_id, id, '-infinity', data_class from project;
 insert into deployment_version
-    select organisation_id, id, '-infinity', jurisdiction, level, site_id from deployment;
+    select organisation_id, id, '-infinity', jurisdiction, level, site_id, upstream from deployment;
 insert into data_class_version
     select organisation_id, name, '-infinity', jurisdictions, level, active from data_class;
 
@@ -102,10 +103,10 @@ create trigger keep_version after insert or update on project
 
 create function keep_deployment_version() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'INSERT' or (old.jurisdiction, old.level) <> (new.jurisdiction, new.level)
+    if tg_op = 'INSERT' or (old.jurisdiction, old.level, old.upstream) <> (new.jurisdiction, new.level, new.upstream)
             or old.site_id is distinct from new.site_id then
         insert into deployment_version values (new.organisation_id, new.id, clock_timestamp(),
-            new.jurisdiction, new.level, new.site_id);
+            new.jurisdiction, new.level, new.site_id, new.upstream);
     end if;
     return null;
 end $$;
@@ -128,11 +129,13 @@ create trigger append_only before update or delete or truncate on deployment_ver
 create trigger append_only before update or delete or truncate on data_class_version
     for each statement execute function append_only();
 
--- Energy of a call: microwatt-hours, and micrograms of carbon dioxide; see contracts/energy.py.
+-- Energy of a call: microwatt-hours, and micrograms of carbon dioxide; see contracts/energy.py. And what it
+-- would have cost at the provider's list rates, where that differs from its cost.
 alter table call
     add column energy_uwh bigint not null default 0,
-    add column co2_ug bigint not null default 0;
-alter type post_row add attribute energy bigint, add attribute co2 bigint;
+    add column co2_ug bigint not null default 0,
+    add column listed numeric(38, 0);
+alter type post_row add attribute energy bigint, add attribute co2 bigint, add attribute listed bigint;
 
 -- What was drawn from each contract, hour by hour (UTC) as calls began: positions are made from it. A row is
 -- one process's alone, as a slice is, so that processes never wait for each other's commits; what the sweeper
@@ -145,6 +148,7 @@ create table position_draw (
     process_id bigint not null,
     calls bigint not null,
     amount numeric(38, 0) not null, -- nano-units that the provider charges: the calls' cost
+    listed numeric(38, 0) not null, -- the same at its list rates
     input bigint not null,
     cached_input bigint not null,
     cache_write bigint not null,
@@ -161,7 +165,7 @@ create index on position_draw (hour);
 
 insert into position_draw
     select contract_id, deployment_id, date_trunc('hour', started_at, 'UTC'), organisation_id, process_id,
-        count(*), sum(cost), sum(input), sum(cached_input), sum(cache_write), sum(output), sum(reasoning),
+        count(*), sum(cost), sum(cost), sum(input), sum(cached_input), sum(cache_write), sum(output), sum(reasoning),
         sum(images), sum(seconds), sum(requests), 0, 0
     from call where outcome <> 'void' group by 1, 2, 3, 4, 5;
 
@@ -173,23 +177,25 @@ begin
     insert into call (organisation_id, id, project_id, key_id, process_id, deployment_id, contract_id,
         endpoint, model, streamed, outcome, reason, usage_source, input, cached_input, cache_write, output,
         reasoning, images, seconds, requests, raw_usage, held, price, cost, charged, slices, status,
-        started_at, first_byte_us, total_us, decision, attempt_of, energy_uwh, co2_ug)
+        started_at, first_byte_us, total_us, decision, attempt_of, energy_uwh, co2_ug, listed)
         select p.organisation, p.id, p.project, p.key, p_process, p.deployment, p.contract, p.endpoint,
             p.model, p.streamed, p.outcome, p.reason, p.source, p.input, p.cached, p.write, p.output,
             p.reasoning, p.images, p.seconds, p.requests, p.raw, p.held, p.price, p.cost,
             least(p.price, p.held), p.slices::bigint[], p.status, to_timestamp(p.started::float8 / 1e6),
-            p.first, p.total, p.decision, p.attempt_of, p.energy, p.co2
+            p.first, p.total, p.decision, p.attempt_of, p.energy, p.co2, p.listed
         from unnest(p_posts) p;
     insert into transfer (organisation_id, call_id, line, debit, credit, amount)
         select t.organisation, t.call, t.line, t.debit, t.credit, t.amount from unnest(p_transfers) t;
     -- The hour by whole seconds, not by date_trunc: the same in every time zone.
     insert into position_draw as d
         select p.contract, p.deployment, to_timestamp(p.started / 3600000000 * 3600), p.organisation, p_process,
-            count(*), sum(p.cost), sum(p.input), sum(p.cached), sum(p.write), sum(p.output), sum(p.reasoning),
-            sum(p.images), sum(p.seconds), sum(p.requests), sum(p.energy), sum(p.co2)
+            count(*), sum(p.cost), sum(coalesce(p.listed, p.cost)), sum(p.input), sum(p.cached), sum(p.write),
+            sum(p.output), sum(p.reasoning), sum(p.images), sum(p.seconds), sum(p.requests), sum(p.energy),
+            sum(p.co2)
         from unnest(p_posts) p where p.outcome <> 'void' group by 1, 2, 3, 4
         on conflict (contract_id, deployment_id, hour, organisation_id, process_id) do update set
             calls = d.calls + excluded.calls, amount = d.amount + excluded.amount,
+            listed = d.listed + excluded.listed,
             input = d.input + excluded.input, cached_input = d.cached_input + excluded.cached_input,
             cache_write = d.cache_write + excluded.cache_write, output = d.output + excluded.output,
             reasoning = d.reasoning + excluded.reasoning, images = d.images + excluded.images,
@@ -230,11 +236,11 @@ begin
         from hold h where h.id = any(p_ids);
     insert into position_draw as d
         select h.contract_id, h.deployment_id, date_trunc('hour', h.started_at, 'UTC'), h.organisation_id, 0,
-            count(*), sum(h.cost_bound), 0, 0, 0, 0, 0, 0, 0, count(*), 0, 0
+            count(*), sum(h.cost_bound), sum(h.cost_bound), 0, 0, 0, 0, 0, 0, 0, count(*), 0, 0
         from hold h where h.id = any(p_ids) group by 1, 2, 3, 4 order by 1, 2, 3, 4
         on conflict (contract_id, deployment_id, hour, organisation_id, process_id) do update set
             calls = d.calls + excluded.calls, amount = d.amount + excluded.amount,
-            requests = d.requests + excluded.requests;
+            listed = d.listed + excluded.listed, requests = d.requests + excluded.requests;
     delete from hold where id = any(p_ids);
     get diagnostics v_count = row_count;
     return v_count;

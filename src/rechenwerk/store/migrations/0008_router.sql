@@ -1,10 +1,10 @@
--- What the router knows and says. Gateways report demand and use by buckets of five minutes, the router's
+-- What the router knows and says. Gateways report demand and use by buckets of a minute, the router's
 -- process turns them, the contracts and their positions into plans, and gateways follow the newest. Nothing
 -- here is money: it may be lost or cut short, and the books are none the worse.
 
 create table route_load (
     starts_at timestamptz not null,
-    demand text not null, -- a class of calls, see gateway/dispatch.py
+    demand text not null, -- a class of calls, see gateway/situation.py
     process_id bigint not null,
     calls double precision not null,
     refused double precision not null,
@@ -15,9 +15,10 @@ create index on route_load (process_id);
 
 create table route_use (
     starts_at timestamptz not null,
-    deployment_id bigint not null,
+    deployment_id bigint not null, -- the first of those that are one to the router
     process_id bigint not null,
     usage double precision[] not null,
+    ordinary double precision[] not null, -- of that, by work that is not critical
     primary key (starts_at, deployment_id, process_id)
 );
 
@@ -44,10 +45,11 @@ begin
                                            usage float8[])
         on conflict (starts_at, demand, process_id) do update set calls = excluded.calls,
             refused = excluded.refused, usage = excluded.usage;
-    insert into route_use (starts_at, deployment_id, process_id, usage)
-        select to_timestamp(u.starts), u.supply, p_process, u.usage
-        from jsonb_to_recordset(p_uses) u(starts float8, supply bigint, usage float8[])
-        on conflict (starts_at, deployment_id, process_id) do update set usage = excluded.usage;
+    insert into route_use (starts_at, deployment_id, process_id, usage, ordinary)
+        select to_timestamp(u.starts), u.supply, p_process, u.usage, u.ordinary
+        from jsonb_to_recordset(p_uses) u(starts float8, supply bigint, usage float8[], ordinary float8[])
+        on conflict (starts_at, deployment_id, process_id) do update set usage = excluded.usage,
+            ordinary = excluded.ordinary;
     delete from route_down where process_id = p_process and deployment_id <> all(p_down);
     insert into route_down (deployment_id, process_id) select u, p_process from unnest(p_down) u
         on conflict do nothing;
