@@ -51,11 +51,7 @@ class Columns:
 
 
 class Quiet(highspy.Highs):
-<<<<<<< HEAD
-    """HiGHS greets on standard output when its callbacks are set up, unless it was told to be quiet."""
-=======
     """HiGHS greets on standard output when callbacks are set up, unless it was told to be quiet before."""
->>>>>>> sim
 
     def enableCallbacks(self) -> None:  # noqa: N802 - HiGHS' name
         """Be quiet first."""
