@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.contracts.draws import drawn_all
+from rechenwerk.contracts.draws import cap_drawn, drawn_all
 from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.sites import energy_of
@@ -132,10 +132,14 @@ def _name(organisation: int, name: str) -> str:
 def _renamed(organisation: int, terms: Contract) -> Contract:
     if organisation == 0:
         return terms
+    overflow = terms.overflow
+    if overflow.to is not None:
+        overflow = msgspec.structs.replace(overflow, to=_name(organisation, overflow.to))
     return msgspec.structs.replace(
         terms,
         name=_name(organisation, terms.name),
         covers=tuple(_name(organisation, other) for other in terms.covers),
+        overflow=overflow,
     )
 
 
@@ -160,7 +164,9 @@ def _positions(
     for terms in contracts:
         found[terms.name] = standing(terms, drawn[terms.name], int(now))
         for cap in terms.caps:
-            found[cap_name(terms, cap)] = cap_standing(terms, cap, drawn[terms.name], int(now))
+            if cap.per != "minute":  # of minutes hours say nothing
+                taken = cap_drawn(terms, cap, hours)
+                found[cap_name(terms, cap)] = cap_standing(terms, cap, taken, int(now))
     return found
 
 
