@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Self
 
 from rechenwerk.base.ids import decode_call
@@ -73,9 +75,10 @@ _BROKEN = (OSError, EOFError)
 class Line:
     """A keep-alive connection to one address; opened when needed, and again when it broke."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.host, port = address.removeprefix("http://").split(":")
         self.port = int(port)
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def __aenter__(self) -> Self:
@@ -108,8 +111,8 @@ class Line:
         _, writer = await self._open()
         writer.write(
             b"POST %s HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
-            b"authorization: Bearer %s\r\ncontent-length: %d\r\n\r\n%s"
-            % (path.encode(), key.encode(), len(data), data)
+            b"authorization: Bearer %s\r\n%scontent-length: %d\r\n\r\n%s"
+            % (path.encode(), key.encode(), self._headers, len(data), data)
         )
 
     async def piece(self, reply: Reply) -> bool:
@@ -152,7 +155,13 @@ class Line:
             await writer.wait_closed()
 
 
-async def ask(address: str, key: str, body: dict[str, Any], path: str = CHAT) -> Reply:
+async def ask(
+    address: str,
+    key: str,
+    body: dict[str, Any],
+    path: str = CHAT,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Reply:
     """One call on a connection of its own."""
-    async with Line(address) as line:
+    async with Line(address, headers) as line:
         return await line.ask(key, body, path)

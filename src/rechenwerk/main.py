@@ -27,7 +27,7 @@ from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
-from rechenwerk.main_children import KEY_FILE, GatewayProcess, check_port, lock_folder
+from rechenwerk.main_children import KEY_FILE, Child, check_port, gateway_process, lock_folder, router_process
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.app import create_app
@@ -91,7 +91,8 @@ class Installation:
         self._postgres: EmbeddedServer | None = None
         self._embedded: Embedded | None = None
         self._pool: asyncpg.Pool | None = None
-        self._gateways: list[GatewayProcess] = []
+        self._gateways: list[Child] = []
+        self._router: Child | None = None
         self._office: _Office | None = None
         self._office_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
@@ -116,6 +117,7 @@ class Installation:
             await self._start_gateways()
         with self._step("office"):
             await self._start_office(desk, box)
+        self._tasks.append(asyncio.create_task(self._run_router()))
         await self._welcome(desk, founded)
 
     def _step(self, name: str) -> contextlib.AbstractContextManager[object]:
@@ -184,7 +186,7 @@ class Installation:
     async def _start_gateways(self) -> None:
         options = self._options
         for number in range(options.processes):
-            gateway = GatewayProcess(
+            gateway = gateway_process(
                 self._url,
                 options.host,
                 options.port,
@@ -195,13 +197,20 @@ class Installation:
         await asyncio.gather(*[gateway.start() for gateway in self._gateways])
         self._tasks += [asyncio.create_task(self._keep(gateway)) for gateway in self._gateways]
 
-    async def _keep(self, gateway: GatewayProcess) -> None:
-        """Start a gateway again when it dies; its calls stand in the books as unresolved."""
+    async def _run_router(self) -> None:
+        """Nobody waits for it: until there is a plan, calls go by list prices."""
+        self._router = router_process(self._url, self._options.data_dir / "router.log")
+        with contextlib.suppress(SetupError):
+            await self._router.start()
+        await self._keep(self._router)
+
+    async def _keep(self, child: Child) -> None:
+        """Start a process again when it dies; a gateway's calls stand in the books as unresolved."""
         while True:
-            status = await gateway.wait()
-            _log.error("a gateway process ended with status %s; starting it again", status)
+            status = await child.wait()
+            _log.error("a %s process ended with status %s; starting it again", child.name, status)
             with contextlib.suppress(SetupError):
-                await gateway.start()
+                await child.start()
                 continue
             await asyncio.sleep(1)
 
@@ -263,7 +272,8 @@ class Installation:
         """End every child: gateways first, so that their last calls find database and models alive."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*[gateway.stop(self._settings.grace) for gateway in self._gateways])
+        children = [*self._gateways, *([self._router] if self._router is not None else [])]
+        await asyncio.gather(*[child.stop(self._settings.grace) for child in children])
         if self._office is not None and self._office_task is not None:
             self._office.should_exit = True
             await asyncio.gather(self._office_task, return_exceptions=True)

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -71,22 +72,22 @@ def check_port(host: str, port: int, flag: str) -> None:
             ) from error
 
 
-class GatewayProcess:
-    """A gateway process of this installation, started again when it dies.
+class Child:
+    """A process of this installation, started again when it dies. It prints one JSON line when it is ready.
 
     Args:
+        name: as people call it.
+        module: that it runs.
+        arguments: for it.
         database_url: of the installation.
-        host: address to listen on.
-        port: TCP port.
-        shared: several processes share the port.
-        folder: where its log goes.
+        log: where it writes.
     """
 
-    def __init__(self, database_url: str, host: str, port: int, *, shared: bool, log: Path) -> None:
-        self._command = [sys.executable, "-m", "rechenwerk.main_gateway", "--parent-pipe"]
-        self._command += ["--host", host, "--port", str(port)]
-        if shared:
-            self._command.append("--shared")
+    def __init__(
+        self, name: str, module: str, arguments: Sequence[str], *, database_url: str, log: Path
+    ) -> None:
+        self.name = name
+        self._command = [sys.executable, "-m", module, "--parent-pipe", *arguments]
         # In the environment, not among the arguments: a password must not show in the process list.
         self._environment = {
             "RECHENWERK_SPOOL": str(log.parent / "spool"),
@@ -130,7 +131,7 @@ class GatewayProcess:
             await self.kill()
             said = self._log.read_bytes()[began:].decode("utf-8", "replace").strip().splitlines()
             reason = said[-1].removeprefix("rechenwerk: ") if said else f"see {self._log}"
-            raise SetupError(f"the gateway does not start: {reason}") from None
+            raise SetupError(f"the {self.name} does not start: {reason}") from None
 
     async def wait(self) -> int:
         """Wait for its end; returns the exit status."""
@@ -156,3 +157,14 @@ class GatewayProcess:
                 await self.wait()
         except TimeoutError:
             await self.kill()
+
+
+def gateway_process(database_url: str, host: str, port: int, *, shared: bool, log: Path) -> Child:
+    """A gateway process. `shared`: several of them share the port."""
+    arguments = ["--host", host, "--port", str(port), *(["--shared"] if shared else [])]
+    return Child("gateway", "rechenwerk.main_gateway", arguments, database_url=database_url, log=log)
+
+
+def router_process(database_url: str, log: Path) -> Child:
+    """The process that makes plans."""
+    return Child("router", "rechenwerk.main_router", [], database_url=database_url, log=log)

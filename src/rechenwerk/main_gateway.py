@@ -28,22 +28,31 @@ from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import FencedError, RechenwerkError, SetupError
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.app import App
-from rechenwerk.gateway.call import Exit
+from rechenwerk.gateway.dispatch import Dispatch
+from rechenwerk.gateway.exits import Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
+from rechenwerk.gateway.lag import LoopLag
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.metrics import Metrics
+from rechenwerk.gateway.pools import Pools
 from rechenwerk.gateway.probes import Probes
 from rechenwerk.gateway.road import Road
 from rechenwerk.gateway.server import Server
+from rechenwerk.gateway.shares import Shares
 from rechenwerk.gateway.tenants import Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.turns import Turns
+from rechenwerk.gateway.turnstile import Turnstile
 from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.secrets import secret_box
 from rechenwerk.providers.transport import Limits
 from rechenwerk.store.book import PostgresBook
+from rechenwerk.store.concentration import StoredConcentration
+from rechenwerk.store.governance.lots import StoredLots
+from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
 
 _log = logging.getLogger("rechenwerk.main")
@@ -73,6 +82,11 @@ class Gateway:
         self.tenants: Tenants
         self.server: Server
         self.road: Road
+        self.lag: LoopLag
+        self.dispatch: Dispatch
+        self.shares: Shares
+        self.turnstile: Turnstile
+        self.admission: Admission
         self.source: PostgresSource
 
     async def start(self, host: str, port: int, *, shared: bool) -> int:
@@ -92,13 +106,23 @@ class Gateway:
         self.source = PostgresSource(pool, settings.database_url)
         fleet = Fleet(random.Random(), self._clock, settings.breaker_failures)  # noqa: S311 - jitter, no secret
         self.tenants = Tenants(self.source, self.leases, self.upstreams, fleet, self._clock)
+        board = PostgresBoard(pool)
+        self.dispatch = dispatch = Dispatch(board, fleet, self._clock, number)
+        self.turnstile = Turnstile(dispatch, self._clock, settings)
+        self.admission = Admission(self._clock, settings)
+        self.shares = Shares(StoredConcentration(pool), self.tenants, self._clock)
+        pools = Pools(self.tenants, StoredLots(pool), board, self.admission, self._clock, number)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
-        metrics = Metrics(self._gauges(), fleet.states)
+        self.lag = LoopLag()
+        metrics = Metrics(self._gauges(), fleet.states, self.lag)
         self.road = Road(
             self.tenants,
             self.leases,
             self.till,
-            Exit(self.till, self._clock, ids, metrics),
+            Exit(self.till, dispatch, self._clock, ids, metrics),
+            dispatch,
+            self.turnstile,
+            self.admission,
             fleet,
             Answers(self.source),
             Turns(self.source),
@@ -110,9 +134,21 @@ class Gateway:
         app = App(self.road, self.tenants, self.till, metrics, ids)
         self.server = Server(app, settings, app.request_id, app.gate)
         await self.tenants.refresh()
+        await pools.refresh()
         self.till.start()
+        self.lag.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(work) for work in (self.tenants.run(), self._beat(), probes.run())]
+        self._tasks = [
+            loop.create_task(work)
+            for work in (
+                self.tenants.run(),
+                self._beat(),
+                probes.run(),
+                dispatch.run(),
+                pools.run(),
+                self.shares.run(),
+            )
+        ]
         return await self.server.listen(host, port, shared=shared)
 
     def _gauges(self) -> list[tuple[str, str, Callable[[], float]]]:
@@ -142,6 +178,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """Let running calls end within the grace time, book everything, hang up."""
+        self.turnstile.close()
+        self.admission.close()
         await self.server.drain(self._settings.grace)
         self.road.cancel_all()
         for _ in range(100):
@@ -150,6 +188,7 @@ class Gateway:
             await asyncio.sleep(0.05)
         for task in self._tasks:
             task.cancel()
+        self.lag.stop()
         await self.till.close()
         self.upstreams.close()
         await self.source.close()

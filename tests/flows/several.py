@@ -40,7 +40,10 @@ KEYS = MappingProxyType({"TEST_AWS": _AWS})
 
 @dataclass(frozen=True)
 class Place:
-    """A provider of the model. One of the level ``own`` is asked first: a conversation has its home there."""
+    """A provider of the model. One of the level ``own`` is asked first: a conversation has its home there.
+
+    `more`: further lines of its deployment.
+    """
 
     name: str
     kind: str = "openai-compatible"
@@ -48,6 +51,7 @@ class Place:
     jurisdiction: str = ""
     cost: str = "1.00"
     out_cost: str = "2.00"
+    more: str = ""
 
     @property
     def rates(self) -> tuple[int, int]:
@@ -64,7 +68,7 @@ class Place:
             f'[[contract]]\nname = "{self.name}"\nprovider = "{self.name}"\nkind = "on-demand"\n'
             f'[[deployment]]\nmodel = "fake-model"\nprovider = "{self.name}"\ncontract = "{self.name}"\n'
             f'endpoints = ["chat"]\ncontext_tokens = 8000\nmax_output_tokens = 512\nlevel = "{self.level}"\n'
-            f'{place}cost = {{ input = "{self.cost}", output = "{self.out_cost}" }}\n'
+            f'{place}cost = {{ input = "{self.cost}", output = "{self.out_cost}" }}\n{self.more}\n'
         )
 
 
@@ -134,12 +138,14 @@ class Several:
 
 
 @asynccontextmanager
-async def several(url: str, *places: Place, settings: Settings = STEADY) -> AsyncIterator[Several]:
-    """Everything in this loop."""
+async def several(
+    url: str, *places: Place, settings: Settings = STEADY, tables: str = ""
+) -> AsyncIterator[Several]:
+    """Everything in this loop. `tables`: more of rechenwerk.toml."""
     async with AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(FakeProvider()) for _ in places]
         there = await stack.enter_async_context(town(url))
-        await there.configure(configuration(places, fakes))
+        await there.configure(configuration(places, fakes) + tables)
         tenant = await there.tenant()
         chosen = msgspec.structs.replace(settings, database_url=url)
         gateway = Gateway(chosen, {"RECHENWERK_TEST_AWS": _AWS}, "test")

@@ -25,7 +25,7 @@ select lease(1, 'epoch', 1, 600, 1);
 select till_hold(1, array[row(7,1,1,1,1,1,'chat','m',false,100,80,'{1}',0,2000000000,null)::hold_row,
                           row(5,1,1,1,1,1,'chat','m',false,100,80,'{1}',0,2000000000,null)::hold_row]);
 select till_post(1, array[row(5,1,1,1,1,1,'chat','m',false,'posted',null,'reported',1,0,0,2,0,0,0,1,null,100,
-                              40,30,'{1}',200,0,1,2,'{}',null)::post_row],
+                              40,30,'{1}',200,0,1,2,'{}',null,0,0,null)::post_row],
     array[row(1,5,1,ACCOUNT(1,cost),ACCOUNT(1,payable),30)::transfer_row,
           row(1,5,2,ACCOUNT(1,receivable),ACCOUNT(1,revenue),40)::transfer_row]);
 """
@@ -95,6 +95,10 @@ REFUSED = (
             ("a hold", "update hold set amount = 1"),
             ("all holds", "truncate hold"),
             ("a hold deleted, its call not booked,", "delete from hold where id = 7"),
+            ("terms of a contract", "update contract_version set terms = '{}'"),
+            ("what a project's data was", "delete from project_version"),
+            ("where a deployment was", "update deployment_version set jurisdiction = 'DE'"),
+            ("what a data class was", "truncate data_class_version"),
         )
     ),
     ("a call twice", call().replace(", 9,", ", 5,"), "unique_violation"),

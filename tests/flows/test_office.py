@@ -231,7 +231,8 @@ def test_what_is_missing_is_deactivated_and_comes_back(office: Office) -> None:
     start, end = DEFAULT.index('[[deployment]]\nmodel = "potion'), DEFAULT.index("[[tariff]]")
     smaller = DEFAULT[:start] + DEFAULT[end:]
     (gone,) = office.ok("POST", "/apply", json={"text": smaller})["changes"]
-    assert (gone["action"], gone["name"]) == ("deactivate", "potion-multilingual at embedded-embeddings")
+    name = "potion-multilingual at embedded-embeddings under embedded embeddings on demand"
+    assert (gone["action"], gone["name"]) == ("deactivate", name)
     assert office.ok("POST", "/apply", json={"text": smaller})["changes"] == []
     (back,) = office.ok("POST", "/apply", json={"text": DEFAULT})["changes"]
     assert (back["action"], back["before"]["active"], back["after"]["active"]) == ("change", False, True)
@@ -328,7 +329,11 @@ def test_verify_names_the_call_that_was_booked_wrong(office: Office, bookkeeper:
     verified = office.ok("GET", "/books/verify")
     wrong = {one["name"]: one["detail"] for one in verified["checks"] if not one["ok"]}
     assert verified["ok"] is False
-    assert set(wrong) == {"every call's price is on revenue", "every call's cost is on payable"}
+    assert set(wrong) == {
+        "every call's price is on revenue",
+        "every call's cost is on payable",
+        "every contract's draws are what is payable under it",
+    }
     assert call in wrong["every call's price is on revenue"]
 
 
@@ -344,7 +349,7 @@ def test_verify_names_the_call_that_was_booked_wrong(office: Office, bookkeeper:
         ),
         (
             "alter table transfer disable trigger append_only; update transfer set call_id = 7",
-            "every transfer belongs to a call",
+            "every transfer belongs to a call or a fee",
         ),
         (
             "alter table transfer disable trigger append_only; update transfer set debit = credit + 1000",
@@ -369,6 +374,12 @@ def test_verify_names_the_call_that_was_booked_wrong(office: Office, bookkeeper:
             update guard_window set amount = 1""",
             "no hard guard is passed",
         ),
+        (
+            "update position_draw set output = output + 1",
+            "every contract's draws are the cost and usage of its calls",
+        ),
+        ("delete from position_draw", "every contract's draws are the cost and usage of its calls"),
+        ("update position_draw set amount = 1", "every contract's draws are what is payable under it"),
         (
             "alter table slice drop constraint slice_is_not_passed; update slice set held = granted + 1",
             "no slice is passed",

@@ -9,6 +9,7 @@ from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 
 CENT = NANO // 100
 
+APPLICATION = {"pool": "main", "project": "default", "amount": 1, "purpose": "x", "ends_on": "2027-02-01"}
 CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     # From the neighbour's key into the organisation "default". Named outright: there is no such thing.
     ("GET", "/projects", {"params": {"organisation": "default"}}, 404),
@@ -45,12 +46,51 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
         {"json": {"data_class": "public", "organisation": "default"}},
         404,
     ),
+    ("PUT", "/projects/secret/service", {"json": {"weight": 9}}, 403),
+    ("PUT", "/projects/default/service", {"json": {"service_class": "critical"}}, 403),
+    ("GET", "/contracts", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/contracts/none", {}, 404),
+    ("GET", "/contracts/none", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/positions", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/warnings", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/energy", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/audit/residency", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/audit/residency", {"params": {"everyone": True}}, 403),
+    ("GET", "/books/calls/{call}/why", {}, 404),
+    ("GET", "/books/calls/{call}/why", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/sites", {}, 403),
+    ("GET", "/sites", {"params": {"organisation": "default"}}, 403),
+    ("PUT", "/sites/hall/out", {"json": {}}, 403),
+    ("PUT", "/sites/hall/out", {"json": {"organisation": "default"}}, 403),
+    ("DELETE", "/sites/hall/out", {}, 403),
     ("GET", "/providers", {}, 403),
     ("GET", "/providers", {"params": {"organisation": "default"}}, 403),
     ("PUT", "/providers/embedded/secret", {"json": {"secret": "sk-1"}}, 403),
     ("PUT", "/providers/embedded/secret", {"json": {"secret": "sk-1", "organisation": "default"}}, 403),
     ("DELETE", "/providers/embedded/secret", {}, 403),
+    ("GET", "/pools", {"params": {"organisation": "default"}}, 404),
+    ("PUT", "/pools/main", {"json": {"small_grant": 1}}, 403),
+    ("PUT", "/pools/main/tariff", {"json": {"unit": "tokens per day", "rate": "0"}}, 403),
+    ("GET", "/sales", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/sold", {}, 403),
+    ("POST", "/sales", {"json": {"pool": "main"}}, 403),
+    ("POST", "/sales/1/cancel", {}, 403),
+    ("GET", "/books/fees", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/reserve", {"params": {"organisation": "default"}}, 404),
+    ("PUT", "/reserve", {"json": {"pool": "main"}}, 403),
+    ("POST", "/reserve/draws", {"json": {"pool": "main"}}, 403),
+    ("POST", "/reserve/draws/1/approve", {}, 403),
+    ("POST", "/reserve/draws/1/end", {}, 403),
+    ("GET", "/grants", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/grants", {"json": {**APPLICATION, "project": "secret"}}, 404),
+    ("POST", "/grants", {"json": {**APPLICATION, "organisation": "default"}}, 404),
+    ("POST", "/grants/1/approve", {}, 403),
+    ("POST", "/grants/1/decline", {"json": {"reason": "spite"}}, 403),
+    ("POST", "/grants/reclaim", {"json": {}}, 403),
+    ("GET", "/audit", {"params": {"organisation": "default"}}, 404),
 )
+OPEN = frozenset({("GET", "/public/utilisation")})
+"""What needs no key: sums over everybody."""
 
 
 def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
@@ -82,7 +122,7 @@ def test_every_route_stands_in_the_wall_test(office: Office) -> None:
     tried = {(method, path) for method, path, _, _ in CROSSINGS}
     untried = {
         (method, start)
-        for method, start in routes
+        for method, start in routes - OPEN
         if not any(method == did and path.startswith(start) for did, path in tried)
     }
     assert untried == set()

@@ -18,17 +18,36 @@ import typer
 from rechenwerk.base.settings import TABLE
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.cli.app import build
+from rechenwerk.contracts import terms
+from rechenwerk.contracts.concentration import BY, DIMENSIONS, RULES
 from rechenwerk.office.config import CONTRACT_KINDS, parse
 from rechenwerk.office.tables import (
-    ContractTable,
+    ConcentrationTable,
     DataClassTable,
     DeploymentTable,
     ProviderTable,
+    SiteTable,
     TariffTable,
 )
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS
 
+TABLES = (ProviderTable, SiteTable, DeploymentTable, TariffTable, DataClassTable, ConcentrationTable)
+INNER = (
+    terms.Cap,
+    terms.Tier,
+    terms.Tiers,
+    terms.BillingStep,
+    terms.FreeAllowance,
+    terms.Pricing,
+    terms.Overflow,
+    terms.Shortfall,
+    terms.Milestone,
+    terms.Block,
+    terms.Header,
+    terms.Approval,
+)
+"""Tables inside contracts."""
 DOCS = Path(__file__).parents[2] / "docs"
 HEAD = """\
 # Commands
@@ -83,11 +102,10 @@ def test_every_file_in_the_page_of_configuration_is_good() -> None:
 def test_the_page_of_configuration_names_every_word() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     fields = {
-        field
-        for table in (ProviderTable, ContractTable, DeploymentTable, TariffTable, DataClassTable)
-        for field in table.__struct_fields__
+        field for table in (*TABLES, *CONTRACT_KINDS.values(), *INNER) for field in table.__struct_fields__
     }
     words = {*fields, *KINDS, *CONTRACT_KINDS, *ENDPOINTS, *BUCKETS, *LEVELS, *DEFAULT_CLASSES}
+    words |= {*DIMENSIONS, *BY, *RULES}
     for word in words | {row.env for row in TABLE}:
         assert f"`{word}`" in text, word
     for kind, row in KINDS.items():

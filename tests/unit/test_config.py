@@ -7,6 +7,7 @@ from importlib import resources
 import msgspec
 import pytest
 
+from rechenwerk.contracts.terms import OnDemand
 from rechenwerk.office.config import MistakesError, diff, parse
 from rechenwerk.office.ports import (
     Change,
@@ -49,20 +50,21 @@ cost = { input = "0.15", output = "0.60" }
 model = "fake"
 price = { input = "0.18", output = "0.72" }
 """
+ON_DEMAND = OnDemand(name="upstream on demand", provider="upstream")
 EMPTY = Configured(currency="EUR")
 
 
 def test_a_good_file_is_read_whole() -> None:
-    assert parse(GOOD) == Configured(
+    assert msgspec.structs.replace(parse(GOOD), lines={}) == Configured(
         currency="EUR",
         providers=(Provider("upstream", "openai", "http://127.0.0.1:9100/v1", "UPSTREAM_KEY"),),
-        contracts=(Contract("upstream on demand", "upstream", "on-demand"),),
+        contracts=(Contract("upstream on demand", "upstream", "on-demand", ON_DEMAND),),
         deployments=(
             Deployment(
                 "fake", "upstream", "upstream on demand", "fake", ("chat", "completions"), 128_000, 4096
             ),
         ),
-        costs=(Cost("fake", "upstream", "EUR", {"input": "0.15", "output": "0.60"}),),
+        costs=(Cost("fake", "upstream", "upstream on demand", "EUR", {"input": "0.15", "output": "0.60"}),),
         tariffs=(Tariff("fake", "EUR", {"input": "0.18", "output": "0.72"}),),
     )
 
@@ -169,7 +171,7 @@ def test_residency_is_read_and_compared() -> None:
     assert (plain.deployments[0].jurisdiction, plain.deployments[0].level) == ("", "shared")
     before: tuple[Row | None, Row] = plain.deployments[0], wanted.deployments[0]
     assert diff(plain, wanted) == [
-        Change("deployment", "fake at upstream", "change", *before),
+        Change("deployment", "fake at upstream under upstream on demand", "change", *before),
         Change("data class", "confidential", "create", None, row),
     ]
     assert diff(wanted, wanted) == []

@@ -62,15 +62,18 @@ class Case:
         provider = ProviderRow(at, "ABCDE"[at], kind, "http://x", None)
         row = DeploymentRow(at, provider, at, "c", "m", frozenset({"chat"}), 1_000, 100, PRICE)
         upstream = cast("Upstream", None)  # nothing is sent here
-        return Step(row, upstream, self.fleet.health(at, provider.name), "{}")
+        return Step(row, upstream, self.fleet.health(at, provider.name), '{"a":1}', '"b":2', at, ())
 
     def trips(self) -> Trips:
         """A new call begins."""
         key = KeyRow(1, 1, 1, frozenset(), None, ())
         call = Call(1, self.clock.monotonic(), Tenant(key, ()), "chat", b'{"messages":[]}')
         offer = Offer("m", 0, PRICE, tuple(step.deployment for step in self.steps))
-        call.plan = Plan(offer, self.steps, (), False, 1_000, 100, (PRICE,), ())
-        return Trips(call, self.fleet, way, self.settings, self.clock)
+        call.plan = Plan(
+            offer, self.steps, (), False, 1_000, 100, (PRICE,), (), "chat", {0: self.steps}, False, {}
+        )
+        order = self.fleet.order(self.steps, self.clock.monotonic(), call.asked)
+        return Trips(call, order, lambda _: True, self.fleet, way, self.settings, self.clock)
 
     def health(self, name: str) -> Step:
         """The step of a deployment."""

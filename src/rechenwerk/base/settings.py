@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_timeout: float = 120.0
     between_bytes_timeout: float = 60.0
     total_timeout: float = 600.0
+    queue_deadline: float = 20.0
+    queue_deadline_batch: float = 300.0
     drain_timeout: float = 30.0
     attempts: int = 4
     breaker_failures: int = 5
@@ -75,6 +77,8 @@ TABLE = (
     ),
     Setting("RECHENWERK_BETWEEN_BYTES_TIMEOUT", "between_bytes_timeout", "longest silence inside an answer"),
     Setting("RECHENWERK_TOTAL_TIMEOUT", "total_timeout", "longest duration of one call"),
+    Setting("RECHENWERK_QUEUE_DEADLINE", "queue_deadline", "longest wait for capacity that is all in use"),
+    Setting("RECHENWERK_QUEUE_DEADLINE_BATCH", "queue_deadline_batch", "the same, for calls of class batch"),
     Setting(
         "RECHENWERK_DRAIN_TIMEOUT", "drain_timeout", "an answer that nobody reads is read on for its usage"
     ),

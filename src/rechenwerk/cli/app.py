@@ -10,12 +10,22 @@ import typer
 
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.adviser import add_adviser
+from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
+from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
+from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
+from rechenwerk.cli.contracts import add_contracts
+from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.remote import Remote
+from rechenwerk.cli.reserve import add_reserve
+from rechenwerk.cli.routing import add_routing
 from rechenwerk.cli.service import add_service
+from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tenants import add_tenants
+from rechenwerk.cli.utilisation import add_utilisation
 
 
 def _version(wanted: bool) -> None:
@@ -66,7 +76,17 @@ def build(width: int | None = None) -> typer.Typer:
     add_tenants(app)
     add_books(app)
     add_configuration(app)
+    add_contracts(app)
+    add_audits(app)
+    add_capacity(app)
+    add_reserve(app)
+    add_grant(app)
+    add_utilisation(app)
+    add_sites(app)
+    add_routing(app)
     add_chat(app)
+    add_adviser(app)
+    add_concentration(app)
     return app
 
 

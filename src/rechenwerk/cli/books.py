@@ -1,4 +1,4 @@
-"""Commands: books balance, journal, verify, call."""
+"""Commands: books balance, journal, verify, call, fees."""
 
 from __future__ import annotations
 
@@ -117,6 +117,20 @@ def show_call(
     table(f"Transfers in {found['currency']}", ("debit", "credit", "amount"), moved, right=("amount",))
 
 
+def fees(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
+    """What the organisation owes for something else than calls, newest first; below zero: paid back."""
+    found = remote(context).ask("GET", "/books/fees", organisation=organisation)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one["id"], moment(one["booked_at"]), one["project"], one["kind"], one["reason"], one["amount"])
+        for one in found["fees"]
+    ]
+    columns = ("fee", "time (UTC)", "project", "kind", "why", "amount")
+    table(f"Fees of {found['organisation']} in {found['currency']}", columns, rows, right=("fee", "amount"))
+
+
 def add_books(app: typer.Typer) -> None:
     """Join the commands of this page."""
     books = typer.Typer(help="What was booked, and the proof that it is right.", no_args_is_help=True)
@@ -124,4 +138,5 @@ def add_books(app: typer.Typer) -> None:
     books.command("journal")(journal)
     books.command("verify")(verify)
     books.command("call")(show_call)
+    books.command("fees")(fees)
     app.add_typer(books, name="books")

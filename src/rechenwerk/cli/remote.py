@@ -38,14 +38,28 @@ class Remote(msgspec.Struct, frozen=True):
             raise RechenwerkError(explain(answered.status, answered.body, self.office_url))
         return answered.body
 
+    def ask_public(self, path: str, **query: Any) -> Any:
+        """The office's answer to a path that is open to all: without a key.
+
+        Raises:
+            RechenwerkError: nobody there, or a refusal.
+        """
+        answered = self._send("GET", path, {}, None, query)
+        if answered.status >= 400:
+            raise RechenwerkError(explain(answered.status, answered.body, self.office_url))
+        return answered.body
+
     def try_ask(self, method: str, path: str, body: Any = None, **query: Any) -> Answered:
-        """The same, for a caller that wants to see refusals."""
-        address = f"{self.office_url.rstrip('/')}/api/v1{path}"
+        """The same as `ask`, for a caller that wants to see refusals."""
+        return self._send(method, f"/api/v1{path}", self.headers(), body, query)
+
+    def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: Any, query: Mapping[str, Any]
+    ) -> Answered:
+        address = f"{self.office_url.rstrip('/')}{path}"
         params = {name: value for name, value in query.items() if value is not None}
         with telling(self.office_url, "RECHENWERK_OFFICE_URL"):
-            answer = httpx2.request(
-                method, address, headers=self.headers(), params=params, json=body, timeout=120
-            )
+            answer = httpx2.request(method, address, headers=headers, params=params, json=body, timeout=120)
         try:
             return Answered(answer.status_code, answer.json())
         except ValueError:

@@ -43,11 +43,15 @@ def table(
 
 
 def plain(value: object) -> str:
-    """A cell: nothing for None, words for lists."""
+    """A cell: nothing for None, words for lists and tables."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(one)}" for key, one in value.items() if one not in (None, {}, []))
+    if isinstance(value, (list, tuple)) and any(isinstance(one, dict) for one in value):
+        return "; ".join(plain(one) for one in value)
     if isinstance(value, (list, tuple)):
         return ", ".join(plain(one) for one in value)
     return str(value)

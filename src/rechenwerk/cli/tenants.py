@@ -77,6 +77,38 @@ def project_data_class(
         console().print(f"data of project {shown['name']!r} is {shown['data_class']}", markup=False)
 
 
+def project_class(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The project.")],
+    service_class: Annotated[str, typer.Argument(help="The class: critical, standard or batch.")],
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Say of which service class a project's work is: only critical work may draw the reserve."""
+    body = {"service_class": service_class, "organisation": organisation}
+    shown = remote(context).ask("PUT", f"/projects/{quote(name, safe='')}/service", body)
+    if as_json:
+        print_json(shown)
+    else:
+        console().print(f"work of project {shown['name']!r} is {shown['service_class']}", markup=False)
+
+
+def project_weight(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The project.")],
+    weight: Annotated[int, typer.Argument(min=1, max=1000, help="1 to 1000; 2 gets twice what 1 gets.")],
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a project weighs when capacity is scarce and is shared."""
+    body = {"weight": weight, "organisation": organisation}
+    shown = remote(context).ask("PUT", f"/projects/{quote(name, safe='')}/service", body)
+    if as_json:
+        print_json(shown)
+    else:
+        console().print(f"project {shown['name']!r} weighs {shown['weight']}", markup=False)
+
+
 def project_list(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
     """List projects with their budgets and limits."""
     found = remote(context).ask("GET", "/projects", organisation=organisation)
@@ -87,15 +119,31 @@ def project_list(context: typer.Context, organisation: Organisation = None, as_j
     for one in found["projects"]:
         limits = tuple(one["limits"].values())
         rows += [
-            (one["name"], one["data_class"], *_budget_cells(budget, one["currency"]), *limits)
+            (one["name"], one["data_class"], _service(one), *_budget_cells(budget, one["currency"]), *limits)
             for budget in one["budgets"] or [{}]
         ]
     table(
         "Projects",
-        ("name", "data class", "period", "kind", *_BUDGET_COLUMNS, "currency", "rpm", "tpm", "concurrent"),
+        (
+            "name",
+            "data class",
+            "service",
+            "period",
+            "kind",
+            *_BUDGET_COLUMNS,
+            "currency",
+            "rpm",
+            "tpm",
+            "concurrent",
+        ),
         rows,
         right=(*_BUDGET_COLUMNS, "rpm", "tpm", "concurrent"),
     )
+
+
+def _service(project: dict[str, Any]) -> str:
+    weight = f" x{project['weight']}" if project["weight"] != 1 else ""
+    return f"{project['service_class']}{weight}"
 
 
 def _budget_cells(budget: dict[str, Any], currency: str) -> tuple[object, ...]:
@@ -182,7 +230,8 @@ def key_create(
     name: Annotated[str, typer.Option(help="What the key is for.")],
     project: Annotated[str, typer.Option(help="The project that pays.")] = "default",
     scope: Annotated[
-        list[str] | None, typer.Option(help="inference, books, keys or operator; repeat for several.")
+        list[str] | None,
+        typer.Option(help="inference, books, keys, operator, emergency or approve; repeat for several."),
     ] = None,
     expires_days: Annotated[
         int | None, typer.Option(help="Days until it expires; never if left out.")
@@ -283,6 +332,8 @@ def add_tenants(app: typer.Typer) -> None:
     project.command("create")(project_create)
     project.command("list")(project_list)
     project.command("data-class")(project_data_class)
+    project.command("class")(project_class)
+    project.command("weight")(project_weight)
     project.command("budget")(project_budget)
     project.command("limits")(project_limits)
     key = typer.Typer(help="What clients authenticate with.", no_args_is_help=True)

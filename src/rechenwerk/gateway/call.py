@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
-from rechenwerk.base.clock import Clock
-from rechenwerk.base.ids import CallIds, encode_call
+from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import Usage
-from rechenwerk.gateway.metrics import Metrics
+from rechenwerk.gateway.admission import FREE, Granted
 from rechenwerk.gateway.plans import Plan, Step
+from rechenwerk.gateway.tally import NONE, Stream
 from rechenwerk.gateway.tenants import Tenant
-from rechenwerk.gateway.till import Till
-from rechenwerk.ledger.guards import Draw, settle
-from rechenwerk.ledger.ports import Accounts, Hold, Outcome, Post, UsageSource
-from rechenwerk.ledger.postings import transfers
+from rechenwerk.ledger.guards import Draw
+from rechenwerk.ledger.ports import Accounts, Hold
+from rechenwerk.routing.supply import Vector
 from rechenwerk.wire.openai import Endpoint, Request
-from rechenwerk.wire.talk import Head, Inbound, Reported, Talk
+from rechenwerk.wire.talk import Head, Inbound, Talk
 
 NOTHING = Usage(requests=0)
 _LONGEST_REASON = 500
@@ -41,6 +41,16 @@ class Call:
         bound, output_bound, units: the most tokens in and out, and pieces, that it can use.
         forwarded: header lines of the client that a provider of the same dialect understands.
         inbound: the client's dialect, where this call has one of its own.
+        purpose: what it is for, as the client says.
+        service: its service class: its project's, or a lower one that the client asked for.
+        stream: the class of calls that it belongs to.
+        estimate: what it is expected to use.
+        ordered: supplies as the desk ordered them for it.
+        placed: the step that it is counted at.
+        granted: its place at a deployment, where places are limited.
+        candidates: ids of the deployments at which it may have one.
+        weighed: why it went where it went: what its deployments cost then, for the decision.
+        left: an attempt was begun.
         keeps_answer: the answer is stored for the next turn of the conversation.
     """
 
@@ -49,25 +59,35 @@ class Call:
         "accounts",
         "asked",
         "bound",
+        "candidates",
         "draws",
         "durable",
         "endpoint",
+        "estimate",
         "first_at",
         "forwarded",
+        "granted",
         "hold",
         "id",
         "inbound",
         "keeps_answer",
+        "left",
         "name",
+        "ordered",
         "output_bound",
+        "placed",
         "plan",
+        "purpose",
         "request",
+        "service",
         "settled",
         "started",
         "step",
+        "stream",
         "tenant",
         "tried",
         "units",
+        "weighed",
     )
 
     def __init__(
@@ -82,15 +102,25 @@ class Call:
         self.first_at = 0.0
         self.settled = False
         self.keeps_answer = False
+        self.left = False
         self.forwarded = b""
         self.inbound: Inbound | None = None
         self.bound = self.output_bound = 0
         self.units = 1
+        self.service = "standard"
+        self.purpose = ""
+        self.weighed = ""
+        self.estimate: Vector = NONE
+        self.ordered: Sequence[int] = ()
+        self.placed: Step | None = None
+        self.granted: Granted = FREE
+        self.candidates: Sequence[int] = ()
         self.tried: list[dict[str, str | float]] = []
         self._talk: Talk | None = None
         self.request: Request
         self.plan: Plan
         self.step: Step
+        self.stream: Stream
         self.accounts: Accounts
         self.hold: Hold
         self.draws: list[Draw]
@@ -106,6 +136,10 @@ class Call:
             self._talk = inbound.read(self.asked)
         return self._talk
 
+    def has_room(self, step: Step) -> bool:
+        """Take a place at a deployment, where places are limited; False when there is none now."""
+        return not self.candidates or self.granted.started(self.candidates.index(step.deployment.id))
+
     @property
     def head(self) -> Head:
         """What an answer that is written here says about itself."""
@@ -114,141 +148,12 @@ class Call:
     @property
     def decision(self) -> str:
         """Why it went where it went, as kept with the call."""
-        if not self.tried:
-            return self.step.decision
-        kept = msgspec.json.decode(self.step.decision)
-        return msgspec.json.encode({**kept, "tried": self.tried}).decode()
+        if self.tried:
+            return f'{self.attempt[:-1]},"tried":{msgspec.json.encode(self.tried).decode()}}}'
+        return self.attempt
 
-
-class Exit:
-    """The one exit of every call: posts the true price, releases the hold, keeps the raw usage.
-
-    Args:
-        till: into the books.
-        clock: for durations.
-        ids: for attempts, which are booked under ids of their own.
-        metrics: to count what was booked.
-    """
-
-    def __init__(self, till: Till, clock: Clock, ids: CallIds, metrics: Metrics) -> None:
-        self._till = till
-        self._clock = clock
-        self._ids = ids
-        self._metrics = metrics
-
-    def posted(self, call: Call, reported: Reported, status: int) -> None:
-        """It ended well and the provider said what it used."""
-        self._book(call, "posted", None, "reported", reported.usage, reported.raw, status)
-
-    def counted(self, call: Call, usage: Usage, source: UsageSource, reason: str, status: int) -> None:
-        """It ended well, but the usage is ours: exact from a tokenizer, else to be settled later."""
-        outcome: Outcome = "posted" if source == "counted" else "unresolved"
-        self._book(call, outcome, reason, source, usage, None, status)
-
-    def unresolved(
-        self, call: Call, reason: str, status: int, usage: Usage | None = None, source: UsageSource = "none"
-    ) -> None:
-        """The request had left, and what it cost is not known; without a count the hold stands in."""
-        self._book(call, "unresolved", reason, source, usage or NOTHING, None, status, at_hold=usage is None)
-
-    def failed(self, call: Call, reported: Reported, reason: str, status: int) -> None:
-        """It cost money and served nobody."""
-        self._book(call, "failed", reason, "reported", reported.usage, reported.raw, status)
-
-    def void(self, call: Call, reason: str, status: int) -> None:
-        """It cost nothing."""
-        self._book(call, "void", reason, "none", NOTHING, None, status)
-
-    def attempt(self, call: Call, began: float, status: int, reason: str, reported: Reported | None) -> None:
-        """An attempt came to nothing after it had left, and another follows: its cost is booked by itself.
-
-        With reported usage on the account of failed attempts, else at its highest cost on the unresolved one.
-        It has an id and a hold of its own, which draws on no budget: the client pays one answer.
-        """
-        step = call.step
-        bound = step.deployment.cost.highest(call.bound, call.output_bound, call.units)
-        hold = msgspec.structs.replace(
-            call.hold,
-            id=self._ids.next(),
-            deployment=step.deployment.id,
-            contract=step.deployment.contract,
-            amount=0,
-            cost_bound=bound,
-            slices="{}",
-            started_us=int((self._clock.now() - (self._clock.monotonic() - began)) * 1e6),
-            attempt_of=call.id,
-        )
-        outcome: Outcome = "unresolved" if reported is None else "failed"
-        usage = NOTHING if reported is None else reported.usage
-        cost = bound if reported is None else step.deployment.cost.amount(usage)
-        total = int((self._clock.monotonic() - began) * 1e6)
-        post = Post(
-            hold,
-            hold.deployment,
-            hold.contract,
-            outcome,
-            plain(reason),
-            "none" if reported is None else "reported",
-            usage,
-            None if reported is None else reported.raw,
-            0,
-            cost,
-            status,
-            total,
-            total,
-            step.decision,
-            transfers(outcome, call.accounts, 0, cost, 0),
-        )
-        self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
-
-    def _book_attempt(self, post: Post) -> None:
-        if self._till.refused(post.hold.id) is None:
-            self._till.post(post, [])
-
-    def _book(
-        self,
-        call: Call,
-        outcome: Outcome,
-        reason: str | None,
-        source: UsageSource,
-        usage: Usage,
-        raw: str | None,
-        status: int,
-        *,
-        at_hold: bool = False,
-    ) -> None:
-        if call.settled:
-            return
-        call.settled = True
-        deployment = call.step.deployment
-        held = call.hold.amount
-        price = cost = 0
-        if at_hold:
-            price, cost = held, deployment.cost.highest(call.bound, call.output_bound, call.units)
-        elif outcome != "void":
-            price = call.plan.offer.price.amount(usage) if outcome != "failed" else 0
-            cost = deployment.cost.amount(usage)
-        settle(call.draws, usage.tokens)
-        now = self._clock.monotonic()
-        total = now - call.started
-        self._till.post(
-            Post(
-                call.hold,
-                deployment.id,
-                deployment.contract,
-                outcome,
-                None if reason is None else plain(reason),
-                source,
-                usage,
-                raw,
-                price,
-                cost,
-                status,
-                int(((call.first_at or now) - call.started) * 1e6),
-                int(total * 1e6),
-                call.decision,
-                transfers(outcome, call.accounts, price, cost, held),
-            ),
-            call.draws,
-        )
-        self._metrics.call(call.endpoint, call.plan.offer.model, outcome, usage, price, total)
+    @property
+    def attempt(self) -> str:
+        """The same, of the attempt that runs."""
+        step = self.step
+        return f"{step.decision[:-1]},{self.weighed or step.reason}}}"

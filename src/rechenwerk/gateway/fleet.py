@@ -79,6 +79,11 @@ class Fleet:
             for at, one in self._healths.items()
         ]
 
+    def away(self) -> tuple[int, ...]:
+        """Deployments that take no calls now."""
+        now = self._now()
+        return tuple(at for at, one in self._healths.items() if not one.breaker.allows(now))
+
     @property
     def healths(self) -> Iterable[tuple[int, Health]]:
         """Deployment and health, for metrics and probes."""

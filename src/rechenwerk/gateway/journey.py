@@ -12,14 +12,16 @@ import msgspec
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import BrokenError, ConnectError, ProviderError, Refusal, unavailable
 from rechenwerk.base.settings import Settings
-from rechenwerk.gateway.call import Call, Exit, plain
+from rechenwerk.gateway.call import NOTHING, Call, plain
 from rechenwerk.gateway.counting import count
+from rechenwerk.gateway.dispatch import Dispatch
+from rechenwerk.gateway.exits import Exit
 from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.limits import limit_headers
 from rechenwerk.gateway.refusals import bad_gateway, provider_refused
 from rechenwerk.gateway.relay import Relay
 from rechenwerk.gateway.server import JSON, HttpRequest
-from rechenwerk.gateway.speech import error_of, name_lines
+from rechenwerk.gateway.speech import decision_line, error_of, name_lines
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.trips import Failure, Trip
 from rechenwerk.gateway.turns import Turns
@@ -40,6 +42,8 @@ _ELSEWHERE = frozenset({401, 402, 403, 404, 407, 408, 425, 429, 499})
 """Refusals below 500 that another provider may not share: its credentials, its quota, its models."""
 _NOT_BEGUN = frozenset({425, 429, 503})
 """Refusals that say that nothing was begun: the same provider may be asked again."""
+_LINES = 4096
+"""Header lines that are kept ready."""
 _GONE = "the client was gone before the next attempt"
 _LEFT = Failure(bad_gateway(_GONE), _GONE, free=True)
 """The attempts that were made are booked by themselves; the call itself has come to nothing."""
@@ -51,6 +55,7 @@ class Journey:
     Args:
         till: knows whether holds are durable.
         exits: the one exit of every call.
+        dispatch: told what leaves.
         answers: of calls with an Idempotency-Key.
         turns: of conversations that are kept here.
         clock: time.
@@ -62,6 +67,7 @@ class Journey:
         self,
         till: Till,
         exits: Exit,
+        dispatch: Dispatch,
         answers: Answers,
         turns: Turns,
         clock: Clock,
@@ -70,12 +76,14 @@ class Journey:
     ) -> None:
         self._till = till
         self._exit = exits
+        self._dispatch = dispatch
         self._answers = answers
         self._turns = turns
         self._clock = clock
         self._settings = settings
         self._refused = refused
         self._relays: set[Relay] = set()
+        self._lines: dict[tuple[str, bool], bytes] = {}
         self._loop = asyncio.get_running_loop()
 
     async def run(self, http: HttpRequest, call: Call, trip: Trip) -> None:
@@ -85,6 +93,8 @@ class Journey:
             once = self._counted_here
         while True:
             trip.start(self._clock.monotonic())
+            call.left = True
+            self._dispatch.left(call, trip.step)
             try:
                 failure = await once(http, call, trip)
             finally:
@@ -125,6 +135,7 @@ class Journey:
         _log.warning("call %s: %s at %s; trying on", call.name, reason, trip.name)
         seconds = round(self._clock.monotonic() - trip.began, 6)
         call.tried.append({"deployment": trip.name, "reason": reason, "seconds": seconds})
+        self._dispatch.ended(call, failure.reported.usage if failure.reported else NOTHING, last=False)
         if not failure.free:
             self._exit.attempt(call, trip.began, failure.status, failure.reason, failure.reported)
 
@@ -354,7 +365,19 @@ class Journey:
     def headers(self, call: Call) -> bytes:
         """The header lines that every answer of a call has."""
         limits = limit_headers(call.tenant, self._clock.now())
-        return name_lines(call.endpoint, call.name) + limits
+        return name_lines(call.endpoint, call.name) + limits + self._decision(call)
+
+    def _decision(self, call: Call) -> bytes:
+        """Why it went where it went, for the client; nothing where it went nowhere."""
+        if not call.left:
+            return b""
+        key = (call.attempt, "books" in call.tenant.row.scopes)
+        known = self._lines.get(key)
+        if known is None:
+            if len(self._lines) > _LINES:
+                self._lines.clear()
+            known = self._lines[key] = decision_line(call.attempt, priced=key[1])
+        return known
 
     async def refuse(self, http: HttpRequest, call: Call, refusal: Refusal) -> None:
         """Answer with an error, and let a repeated call be tried again."""

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
+from rechenwerk.gateway.lag import LoopLag
 
 _BOUNDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _BUCKETS = ("input", "cached_input", "cache_write", "output", "reasoning")
@@ -34,15 +35,18 @@ class Metrics(Collector):
     Args:
         gauges: name, help and current value of things that are measured when asked.
         deployments: id, name, state of the breaker and calls under way of each.
+        lag: of the event loop.
     """
 
     def __init__(
         self,
         gauges: Iterable[tuple[str, str, Callable[[], float]]] = (),
         deployments: Callable[[], Iterable[tuple[str, str, str, int]]] = tuple,
+        lag: LoopLag | None = None,
     ) -> None:
         self._gauges = tuple(gauges)
         self._deployments = deployments
+        self._lag = lag
         self._calls: dict[tuple[str, str, str], _Row] = {}
         self._refusals: Counter[str] = Counter()
         self._durations = [0] * (len(_BOUNDS) + 1)
@@ -106,7 +110,10 @@ class Metrics(Collector):
         )
         for *labels, outstanding in self._deployments():
             running.add_metric(labels, outstanding)
-        return [calls, tokens, money, refusals, durations, running, *gauges]
+        lag = HistogramMetricFamily("rechenwerk_loop_lag_seconds", "How late the event loop serves timers.")
+        if self._lag is not None:
+            lag.add_metric((), self._lag.cumulative(), self._lag.seconds)
+        return [calls, tokens, money, refusals, durations, lag, running, *gauges]
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

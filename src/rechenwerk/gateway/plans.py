@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
 
+from rechenwerk.base.money import NANO
 from rechenwerk.gateway.fleet import Fleet
+from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies
 from rechenwerk.gateway.ports import DeploymentRow, Offer
+from rechenwerk.gateway.tally import Stream
 from rechenwerk.gateway.upstreams import Upstream, Upstreams
 from rechenwerk.ledger.prices import PriceList
 from rechenwerk.providers.registry import ProviderKind
 from rechenwerk.routing.health import Health
 from rechenwerk.routing.ports import DataClass
 from rechenwerk.routing.residency import forbids
+from rechenwerk.routing.supply import Vector
 from rechenwerk.wire.openai import Endpoint
 
 _ABILITY: MappingProxyType[Endpoint, str] = MappingProxyType(
     {"messages": "chat", "responses": "chat", "count_tokens": "chat"}
 )
 """What a deployment must be able to do for an endpoint, where it is not called the same."""
+_ONLY = '"reason":"the only deployment"'
+
+
+class Eligible(msgspec.Struct, frozen=True):
+    """What a project may draw of contracts that are not for everybody.
+
+    Attributes:
+        limited: ids of such contracts.
+        grants: of those, the ones that this project may draw, for this purpose.
+    """
+
+    limited: frozenset[int]
+    grants: frozenset[int]
+
+
+NOBODY: Mapping[int, str] = MappingProxyType({})
+EVERYBODY = Eligible(frozenset(), frozenset())
+"""Where no contract is limited."""
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A deployment that may serve a call, its state, and the decision that is kept with the call."""
+    """A deployment that may serve a call, and its state.
+
+    Attributes:
+        decision: what is kept with the call, as JSON.
+        reason: a member of it, for calls that the router did not weigh.
+        supply: what the router weighs it as: see `groups`.
+        rates: currency per unit of each bucket of usage.
+    """
 
     deployment: DeploymentRow
     upstream: Upstream
     health: Health
     decision: str
+    reason: str
+    supply: int
+    rates: Vector
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -37,10 +70,15 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         steps: none when every deployment was refused by a rule.
         refused: which were, and by what rule.
-        down: a deployment would be allowed, but its provider does not run.
+        down: a deployment would be allowed, but its provider does not run or its site is out.
         context_tokens, max_output_tokens: of the largest of them.
         costs: their prices, each once.
         aliases: fields that any of their providers would take for something that is governed.
+        ability: what they have to be able to do.
+        groups: the steps by supply, those that the router cannot tell apart together.
+        governed: a contract bounds one of them or has a say in its price.
+        streams: classes of these calls by service class, as they come up.
+        grants: contracts of them that are not for everybody.
     """
 
     offer: Offer
@@ -51,6 +89,11 @@ class Plan(msgspec.Struct, frozen=True):
     max_output_tokens: int
     costs: tuple[PriceList, ...]
     aliases: tuple[str, ...]
+    ability: str
+    groups: Mapping[int, tuple[Step, ...]]
+    governed: bool
+    streams: dict[str, Stream]
+    grants: frozenset[int] = frozenset()
 
 
 def serves(kind: ProviderKind, endpoint: Endpoint) -> bool:
@@ -69,7 +112,14 @@ def able(offer: Offer, endpoint: Endpoint) -> list[DeploymentRow]:
 
 
 def make_plan(
-    offer: Offer, endpoint: Endpoint, data_class: DataClass, upstreams: Upstreams, fleet: Fleet
+    offer: Offer,
+    endpoint: Endpoint,
+    data_class: DataClass,
+    upstreams: Upstreams,
+    fleet: Fleet,
+    supplies: Supplies = NO_SUPPLIES,
+    eligible: Eligible = EVERYBODY,
+    barred: Mapping[int, str] = NOBODY,
 ) -> Plan:
     """Apply the rules that do not change from call to call."""
     allowed: list[tuple[DeploymentRow, Upstream]] = []
@@ -78,7 +128,14 @@ def make_plan(
     for deployment in able(offer, endpoint):
         upstream = upstreams.get(deployment.provider.id)
         rule = forbids(data_class, deployment.jurisdiction, deployment.level)
-        if rule is None and upstream is None:
+        if rule is None and deployment.out:
+            rule = deployment.out
+            down = True
+        elif rule is None and deployment.contract in eligible.limited - eligible.grants:
+            rule = f"the contract {deployment.contract_name!r} is for other projects or purposes"
+        elif rule is None and deployment.provider.id in barred:
+            rule = barred[deployment.provider.id]
+        elif rule is None and upstream is None:
             rule = "its provider is not running"
             down = True
         elif rule is None and upstream is not None and not serves(upstream.kind, endpoint):
@@ -92,10 +149,16 @@ def make_plan(
             deployment,
             upstream,
             fleet.health(deployment.id, _name(deployment), own=deployment.level == "own"),
-            _decision(deployment, data_class, len(allowed), refused),
+            _decision(deployment, data_class, refused),
+            _ONLY if len(allowed) == 1 else f'"reason":"the best of {len(allowed)} at that moment"',
+            supplies.of.get(deployment.id, deployment.id),
+            tuple([one / deployment.cost.denominator / NANO for one in deployment.cost.numerators]),
         )
         for deployment, upstream in allowed
     )
+    groups: dict[int, list[Step]] = {}
+    for step in steps:
+        groups.setdefault(step.supply, []).append(step)
     return Plan(
         offer,
         steps,
@@ -105,6 +168,11 @@ def make_plan(
         max((step.deployment.max_output_tokens for step in steps), default=0),
         tuple(dict.fromkeys(step.deployment.cost for step in steps)),
         tuple(dict.fromkeys(alias for step in steps for alias in step.upstream.kind.aliases)),
+        _ABILITY.get(endpoint, endpoint),
+        {supply: tuple(group) for supply, group in groups.items()},
+        any(step.deployment.id in supplies.governed for step in steps),
+        {},
+        eligible.grants & {step.deployment.contract for step in steps},
     )
 
 
@@ -112,11 +180,10 @@ def _name(deployment: DeploymentRow) -> str:
     return f"{deployment.provider.name}/{deployment.upstream}"
 
 
-def _decision(deployment: DeploymentRow, data_class: DataClass, allowed: int, refused: list[str]) -> str:
+def _decision(deployment: DeploymentRow, data_class: DataClass, refused: list[str]) -> str:
     kept: dict[str, object] = {
         "deployment": _name(deployment),
         "contract": deployment.contract_name,
-        "reason": "the only deployment" if allowed == 1 else f"the best of {allowed} at that moment",
         "data_class": data_class.name,
     }
     if refused:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
 
+from rechenwerk.base.usage import Usage
+from rechenwerk.contracts.energy import Meter
+from rechenwerk.contracts.ports import Contract, Site, Version
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
@@ -15,9 +18,20 @@ from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
 """Where nobody has changed what the data classes permit."""
 
+NO_CONTRACTS: Mapping[int, ContractRow] = MappingProxyType({})
+NO_SITES: Mapping[tuple[int, str], SiteRow] = MappingProxyType({})
+
 
 class KeyRow(msgspec.Struct, frozen=True):
-    """A key that is valid now. `expires_at`: epoch seconds or None; `data_class`: its project's."""
+    """A key that is valid now.
+
+    Attributes:
+        expires_at: epoch seconds or None.
+        data_class: its project's.
+        service_class: its project's, one of `routing.supply.CLASSES`.
+        weight: of its project, when scarce capacity is shared.
+        label: the project as contracts name it: ``organisation/project``.
+    """
 
     id: int
     organisation: int
@@ -26,6 +40,9 @@ class KeyRow(msgspec.Struct, frozen=True):
     expires_at: float | None
     guards: tuple[GuardRow, ...]
     data_class: str = "internal"
+    service_class: str = "standard"
+    weight: int = 1
+    label: str = ""
 
 
 class ProviderRow(msgspec.Struct, frozen=True):
@@ -35,6 +52,7 @@ class ProviderRow(msgspec.Struct, frozen=True):
         api_key_env: the environment variable that holds its key; a stored secret wins over it.
         organisation: whose it is; 0 is the operator.
         secret: its key, sealed by `identity.secrets`.
+        owner: the ultimate owner; of one that names none, itself.
     """
 
     id: int
@@ -44,14 +62,24 @@ class ProviderRow(msgspec.Struct, frozen=True):
     api_key_env: str | None
     organisation: int = 0
     secret: bytes | None = None
+    owner: str = ""
 
 
 class DeploymentRow(msgspec.Struct, frozen=True):
     """A model at a provider under a contract, with the contract's price.
 
     Attributes:
+        cost: what a call is booked at: `contracts.charged` of the contract's terms and `listed`.
         jurisdiction: where the data is processed: a country, ``EU``, ``local``, or empty when unknown.
         level: how they are protected there, one of `routing.ports.LEVELS`.
+        site: where its machines stand; empty: not known.
+        out: why it serves nothing now: its site is out, its contract does not run; empty: it serves.
+        concurrency: calls at once that it takes, whoever makes them; None: any number.
+        tokens_per_minute: the most that it takes; None: any number.
+        meter: what its calls draw; None: not known.
+        listed: the provider's list rates, where `cost` is something else.
+        model: the public name.
+        headers: header lines that its requests carry, because its contract says so.
     """
 
     id: int
@@ -65,6 +93,67 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     cost: PriceList
     jurisdiction: str = ""
     level: str = "shared"
+    site: str = ""
+    out: str = ""
+    concurrency: int | None = None
+    tokens_per_minute: int | None = None
+    meter: Meter | None = None
+    listed: PriceList | None = None
+    model: str = ""
+    headers: bytes = b""
+
+    @property
+    def at_list(self) -> PriceList:
+        """The provider's list rates, as in the file."""
+        return self.cost if self.listed is None else self.listed
+
+    def energy(self, usage: Usage) -> tuple[int, int]:
+        """Microwatt-hours and micrograms of CO2 of a call; nothing where it is not known."""
+        return (0, 0) if self.meter is None else self.meter.read(usage)
+
+
+class ContractRow(msgspec.Struct, frozen=True):
+    """A contract that is in force.
+
+    Attributes:
+        organisation: whose it is; 0 is the operator, and what it owns is shared with all.
+        terms: that hold now.
+        since: epoch seconds from which they do; None: as long as the contract.
+        versions: of the terms so far, ascending: what was drawn counts by those of its time.
+    """
+
+    id: int
+    organisation: int
+    terms: Contract
+    since: float | None = None
+    versions: tuple[Version, ...] = ()
+
+
+class SiteRow(msgspec.Struct, frozen=True):
+    """A site: its energy, and why it serves nothing now (empty: it serves)."""
+
+    site: Site
+    jurisdiction: str
+    out: str = ""
+
+
+class DrawRow(msgspec.Struct, frozen=True, gc=False):
+    """What calls of one deployment drew from its contract in one hour.
+
+    Attributes:
+        contract, deployment: their ids.
+        hour: in which the calls began, epoch seconds.
+        usage: summed.
+        amount: nano-units that the provider charges for them.
+        listed: the same at its list rates.
+    """
+
+    contract: int
+    deployment: int
+    hour: int
+    usage: Usage
+    amount: int
+    listed: int
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -84,6 +173,8 @@ class Snapshot(msgspec.Struct, frozen=True):
         keys: SHA-256 of a key -> its row; revoked and expired keys are not in it.
         offers: (organisation, model) -> offer; organisation 0 is shared with all.
         classes: (organisation, name) -> data class, where one differs from the default; 0 as above.
+        contracts: by id.
+        sites: by organisation and name.
     """
 
     version: int
@@ -91,6 +182,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     keys: Mapping[bytes, KeyRow]
     offers: Mapping[tuple[int, str], Offer]
     classes: Mapping[tuple[int, str], DataClass] = NO_CLASSES
+    contracts: Mapping[int, ContractRow] = NO_CONTRACTS
+    sites: Mapping[tuple[int, str], SiteRow] = NO_SITES
 
     def offer(self, organisation: int, model: str) -> Offer | None:
         """The organisation's own offer of a model, else the shared one."""
@@ -125,6 +218,10 @@ class Source(Protocol):
 
     async def snapshot(self) -> Snapshot:
         """A fresh snapshot."""
+        ...
+
+    async def drawn(self, since: int) -> Sequence[DrawRow]:
+        """What was drawn from every contract in the hours from `since` (epoch seconds) on."""
         ...
 
     async def watch(self, on_change: Callable[[], None]) -> None:

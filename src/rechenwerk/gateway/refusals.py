@@ -44,7 +44,8 @@ def no_step(plan: Plan, now: float) -> Refusal:
     model = plan.offer.model
     if not plan.steps and plan.down:
         return unavailable(
-            f"The provider of {model!r} is not running; ask your operator.", "provider_unavailable"
+            f"{model!r} cannot be served now: {'; '.join(plan.refused)}. Ask your operator.",
+            "provider_unavailable",
         )
     if not plan.steps:
         why = "; ".join(plan.refused)
@@ -61,6 +62,19 @@ def no_step(plan: Plan, now: float) -> Refusal:
         "provider_unavailable",
         503,
         max(1, ceil(soonest - now)),
+    )
+
+
+def no_room(model: str, seconds: float) -> Refusal:
+    """Everything that may serve the call is full."""
+    wait = max(1, ceil(seconds))
+    return Refusal(
+        429,
+        "rate_limit_error",
+        "capacity_exceeded",
+        f"All capacity for {model!r} is in use. Try again in {wait} s.",
+        None,
+        wait,
     )
 
 

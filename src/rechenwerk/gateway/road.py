@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings
+from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.bounds import NO_OUTPUT, bound
-from rechenwerk.gateway.call import Call, Exit
+from rechenwerk.gateway.call import NOTHING, Call
+from rechenwerk.gateway.dispatch import Dispatch
+from rechenwerk.gateway.exits import Exit
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.idempotency import Answers
 from rechenwerk.gateway.journey import Journey
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.limits import refuse_guard
-from rechenwerk.gateway.plans import Plan
+from rechenwerk.gateway.plans import Plan, Step
+from rechenwerk.gateway.ports import Stored
 from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_step
-from rechenwerk.gateway.server import HttpRequest
-from rechenwerk.gateway.speech import error_of, forwarded, peek, refuse_body
+from rechenwerk.gateway.server import Connection, HttpRequest
+from rechenwerk.gateway.speech import error_of, forwarded, peek, purpose, refuse_body, service_class
 from rechenwerk.gateway.tenants import Tenant, Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.trips import Trip, Trips
 from rechenwerk.gateway.turns import Turns
+from rechenwerk.gateway.turnstile import Turnstile
 from rechenwerk.gateway.ways import Way, way
 from rechenwerk.ledger.guards import Guard, Unit, draw
 from rechenwerk.ledger.ports import Hold
@@ -43,6 +48,9 @@ class Road:
         leases: budgets and limits.
         till: holds and posts.
         exits: the one exit of every call.
+        dispatch: which deployments, in which order.
+        turnstile: lets calls wait that no contract has room for.
+        admission: gives places at deployments.
         fleet: health of deployments.
         answers: of calls with an Idempotency-Key.
         turns: of conversations that are kept here.
@@ -58,6 +66,9 @@ class Road:
         leases: Leases,
         till: Till,
         exits: Exit,
+        dispatch: Dispatch,
+        turnstile: Turnstile,
+        admission: Admission,
         fleet: Fleet,
         answers: Answers,
         turns: Turns,
@@ -70,13 +81,16 @@ class Road:
         self._leases = leases
         self._till = till
         self._exit = exits
+        self._dispatch = dispatch
+        self._turnstile = turnstile
+        self._admission = admission
         self._fleet = fleet
         self._answers = answers
         self._turns = turns
         self._ids = ids
         self._clock = clock
         self._settings = settings
-        self._journey = Journey(till, exits, answers, turns, clock, settings, refused)
+        self._journey = Journey(till, exits, dispatch, answers, turns, clock, settings, refused)
         self._refused = refused
         self._expires = int(settings.total_timeout + settings.drain_timeout) + _EXPIRY_MARGIN
         self._ways: dict[tuple[Endpoint, str], Way] = {}
@@ -85,7 +99,14 @@ class Road:
         """Serve one call of an authenticated client."""
         call = Call(self._ids.next(), self._clock.monotonic(), tenant, endpoint, http.body)
         call.forwarded = forwarded(http, endpoint)
-        stored = await self._answers.claim(http, call)
+        call.purpose = purpose(http)
+        service = service_class(http, tenant.row.service_class)
+        stored: Stored | Refusal | None
+        if isinstance(service, Refusal):
+            stored = service
+        else:
+            call.service = service
+            stored = await self._answers.claim(http, call)
         if isinstance(stored, Refusal):
             self._refused(stored.code)
             http.connection.refuse(stored, self._journey.headers(call), error_of(endpoint, stored))
@@ -96,7 +117,15 @@ class Road:
             await self._travel(http, call)
 
     async def _travel(self, http: HttpRequest, call: Call) -> None:
-        trip = await self._prepare(call)
+        try:
+            await self._go(http, call)
+        finally:
+            call.granted.ended()
+            if call.placed is not None:
+                self._dispatch.ended(call, NOTHING)
+
+    async def _go(self, http: HttpRequest, call: Call) -> None:
+        trip = await self._prepare(http, call)
         if isinstance(trip, Refusal):
             await self._journey.refuse(http, call, trip)
             return
@@ -114,20 +143,25 @@ class Road:
 
     # -- stops 2 to 4: peek, plan, hold -----------------------------------------------------------
 
-    async def _prepare(self, call: Call) -> Trip | Refusal:
+    async def _prepare(self, http: HttpRequest, call: Call) -> Trip | Refusal:
         """Everything before the call leaves; a refusal costs nothing."""
         try:
             refusal = await self._turns.recall(call) or self._plan(call)
             if refusal is not None:
                 return refusal
             way_of = self._way_of(call.endpoint)
-            trips = Trips(call, self._fleet, way_of, self._settings, self._clock)
+            bound(call)
+            order = await self._turn(call, http.connection)
+            if isinstance(order, Refusal):
+                return order
+            trips = Trips(call, order, call.has_room, self._fleet, way_of, self._settings, self._clock)
             trip = trips.first()
             if trip is None:
                 if trips.unsaid is not None:
                     return refuse_body(trips.unsaid)
                 return no_step(call.plan, self._clock.monotonic())
             call.step = trip.step
+            self._dispatch.left(call, trip.step)
             row = call.tenant.row
             call.accounts = await self._till.accounts(
                 row.organisation, row.project, trip.step.deployment.contract
@@ -139,6 +173,30 @@ class Road:
         except (*UNREADABLE, UntranslatableError) as error:
             return refuse_body(error)
 
+    async def _turn(self, call: Call, client: Connection) -> Sequence[Step] | Refusal:
+        """The deployments for a call, best first, when there is room for it: the first one has a place."""
+        order = await self._turnstile.order(call, client)
+        if isinstance(order, Refusal) or not order or not self._admission.limited:
+            return order
+        row = call.tenant.row
+        candidates = [step.deployment.id for step in order]
+        granted = await self._admission.enter(
+            row.project,
+            row.organisation,
+            call.service,
+            candidates,
+            read=len(call.asked) // 4,
+            write=call.output_bound,
+            weight=float(row.weight),
+            client=client,
+        )
+        if isinstance(granted, Refusal):
+            self._dispatch.refused(call)
+            return granted
+        call.granted, call.candidates = granted, candidates
+        first = granted.index
+        return [order[first], *order[:first], *order[first + 1 :]]
+
     def _plan(self, call: Call) -> Refusal | None:
         """Peek at the body and find who may serve it."""
         request = peek(call)
@@ -146,7 +204,7 @@ class Road:
             return request
         call.request = request
         row = call.tenant.row
-        plan = self._tenants.plan(row.organisation, request.model, call.endpoint, row.data_class)
+        plan = self._tenants.plan(row, request.model, call.endpoint, call.purpose)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
         if request.stream and call.endpoint in NO_OUTPUT:
@@ -184,7 +242,6 @@ class Road:
         """
         plan, request = call.plan, call.request
         deployment = call.step.deployment
-        bound(call)
         bounds = (call.bound, call.output_bound, call.units)
         amount = plan.offer.price.highest(*bounds)
         cost_bound = max([cost.highest(*bounds) for cost in plan.costs])

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.gateway.fleet import Fleet
+from rechenwerk.gateway.groups import NO_SUPPLIES, limited, may_draw, supplies_of
 from rechenwerk.gateway.leases import Leases
-from rechenwerk.gateway.plans import Plan, able, make_plan
+from rechenwerk.gateway.plans import EVERYBODY, Eligible, Plan, able, make_plan
 from rechenwerk.gateway.ports import KeyRow, Offer, Snapshot, Source
 from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.keys import hash_key
@@ -19,6 +20,11 @@ from rechenwerk.wire.openai import Endpoint
 _log = logging.getLogger("rechenwerk.tenants")
 _CHECK = 0.5
 """Seconds between looks at the configuration's version, for the case that a notice was lost."""
+
+
+_PLANS = 10_000
+"""Plans that are kept ready."""
+_ANYBODY = (0, "")
 
 
 class Tenant:
@@ -59,7 +65,10 @@ class Tenants:
         self._clock = clock
         self._changed = asyncio.Event()
         self._tenants: dict[bytes, Tenant] = {}
-        self._plans: dict[tuple[int, str, str, str], Plan] = {}
+        self._plans: dict[tuple[int, str, str, str, tuple[int, str]], Plan] = {}
+        self._limited: frozenset[int] = frozenset()
+        self._supplies = NO_SUPPLIES
+        self._barred: Mapping[int, str] = {}
         self.snapshot: Snapshot | None = None
         self.confirmed_at = 0.0
 
@@ -79,13 +88,16 @@ class Tenants:
         expires = tenant.row.expires_at
         return None if expires is not None and self._clock.now() >= expires else tenant
 
-    def plan(self, organisation: int, model: str, endpoint: Endpoint, data_class: str) -> Plan | Offer | None:
+    def plan(self, key: KeyRow, model: str, endpoint: Endpoint, purpose: str = "") -> Plan | Offer | None:
         """Where a call may go.
 
         Returns the offer alone when the model does not serve the endpoint, None when the organisation has
         no such model.
         """
-        plan = self._plans.get((organisation, model, endpoint, data_class))
+        organisation, data_class = key.organisation, key.data_class
+        limited = self._limited
+        who = (key.project, purpose) if limited else _ANYBODY
+        plan = self._plans.get((organisation, model, endpoint, data_class, who))
         if plan is not None:
             return plan
         snapshot = self.snapshot
@@ -95,8 +107,13 @@ class Tenants:
         if not able(offer, endpoint):
             return offer
         permitted = snapshot.data_class(organisation, data_class)
-        plan = make_plan(offer, endpoint, permitted, self._upstreams, self._fleet)
-        self._plans[organisation, model, endpoint, data_class] = plan
+        eligible = EVERYBODY if not limited else Eligible(limited, _grants(snapshot, limited, key, purpose))
+        plan = make_plan(
+            offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies, eligible, self._barred
+        )
+        if len(self._plans) >= _PLANS:  # purposes are the clients' own words
+            self._plans.clear()
+        self._plans[organisation, model, endpoint, data_class, who] = plan
         return plan
 
     def models(self, organisation: int) -> list[tuple[str, int, str]]:
@@ -108,6 +125,12 @@ class Tenants:
             if owner in {0, organisation} and (owner or model not in seen):
                 seen[model] = (model, offer.created, offer.deployments[0].provider.name)
         return [seen[name] for name in sorted(seen)]
+
+    def bar(self, providers: Mapping[int, str]) -> None:
+        """Leave providers out from now on: id -> why."""
+        if providers != self._barred:
+            self._barred = providers
+            self._plans = {}
 
     @property
     def providers(self) -> Mapping[int, int]:
@@ -131,6 +154,8 @@ class Tenants:
         self.confirmed_at = self._clock.monotonic()
         self._tenants = {}
         self._plans = {}
+        self._supplies = supplies_of(snapshot.offers.values(), snapshot.contracts)
+        self._limited = limited(snapshot.contracts)
         rows = {guard.id: guard for key in snapshot.keys.values() for guard in key.guards}
         self._leases.keep_only(rows)
         for row in rows.values():
@@ -169,3 +194,8 @@ class Tenants:
     def age(self) -> float:
         """Seconds since the snapshot was known to be current."""
         return self._clock.monotonic() - self.confirmed_at
+
+
+def _grants(snapshot: Snapshot, limited: frozenset[int], key: KeyRow, purpose: str) -> frozenset[int]:
+    """Of contracts that are not for everybody, those that a project may draw for a purpose."""
+    return frozenset(at for at in limited if may_draw(snapshot.contracts[at].terms, key.label, purpose))

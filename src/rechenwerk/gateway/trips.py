@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -83,7 +83,8 @@ class Trip:
             ConnectError: nothing has left.
         """
         out, upstream = self._outgoing, self.step.upstream
-        request = upstream.request(out.path, self.call.name.encode(), out.body, out.headers)
+        also = self.step.deployment.headers
+        request = upstream.request(out.path, self.call.name.encode(), out.body, out.headers, also)
         return await upstream.pool.send(request, sink, self.trips.left(self.began))
 
 
@@ -94,22 +95,32 @@ class Trips:
         unsaid: why a provider could not be told what the call says.
 
     Args:
-        call: whose plan has at least one step.
-        fleet: health and retry budget.
+        call: whose attempts they are.
+        order: deployments, best first.
+        room: whether the call has a place at a deployment; it is taken then.
+        fleet: retry budget.
         way: of the call's endpoint to a kind of provider.
         settings: how many attempts, for how long.
         clock: time.
     """
 
     def __init__(
-        self, call: Call, fleet: Fleet, way: Callable[[str], Way], settings: Settings, clock: Clock
+        self,
+        call: Call,
+        order: Sequence[Step],
+        room: Callable[[Step], bool],
+        fleet: Fleet,
+        way: Callable[[str], Way],
+        settings: Settings,
+        clock: Clock,
     ) -> None:
         self._call = call
         self._fleet = fleet
         self._way = way
         self._settings = settings
         self._clock = clock
-        self._order = fleet.order(call.plan.steps, clock.monotonic(), call.asked)
+        self._order = order
+        self._room = room
         self._next = 0
         self._resting: list[Step] = []
         self._made = 0
@@ -181,6 +192,8 @@ class Trips:
             outgoing = way.outgoing(self._call, step.deployment)
         except (UntranslatableError, *UNREADABLE) as error:
             self.unsaid = error  # another provider may speak the client's own dialect
+            return None
+        if not self._room(step):
             return None
         self._made += 1
         return Trip(self, self._call, step, way, outgoing)

@@ -62,7 +62,7 @@ class Upstream:
         """The beginning of every request to a path below the provider's address; no length yet, no end."""
         return f"POST {self._path}{path} HTTP/1.1\r\n{self._common}".encode()
 
-    def request(self, path: str, call: bytes, body: bytes, more: bytes = b"") -> bytes:
+    def request(self, path: str, call: bytes, body: bytes, more: bytes = b"", also: bytes = b"") -> bytes:
         """A whole request: head and body.
 
         Args:
@@ -70,8 +70,9 @@ class Upstream:
             call: the call's id, which the provider may log.
             body: of the request.
             more: header lines of this call instead of the usual ones of the kind.
+            also: header lines beside either.
         """
-        more = more or self._usual
+        more = (more or self._usual) + also
         if self.signer is not None:
             more += self.signer.headers("POST", f"{self._origin}{self._path}{path}", body)
         head = self._heads.get(path)

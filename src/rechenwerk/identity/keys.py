@@ -15,9 +15,14 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "books": "read the books of its organisation",
         "keys": "create, list and revoke keys and projects, set budgets and limits of its organisation",
         "operator": "everything, in every organisation: configuration, organisations, all books",
+        "emergency": "ask for emergency draws on the reserve, and sign those of others",
+        "approve": "sign applications for grants, and emergency draws of others",
     }
 )
 """Scope -> what it permits."""
+
+ROLES = frozenset({"emergency", "approve"})
+"""Scopes that no other includes, not even operator: whoever signs holds the role by name."""
 
 
 def new_key(random_bytes: Callable[[int], bytes]) -> str:

@@ -60,7 +60,11 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
-    """How a call ended: settles its hold. Money in nano-units, times in microseconds."""
+    """How a call ended: settles its hold.
+
+    Money in nano-units, times in microseconds, energy in microwatt-hours, carbon dioxide in micrograms.
+    `listed`: the cost at the provider's list rates, where that is another one.
+    """
 
     hold: Hold
     deployment: int
@@ -77,6 +81,9 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     total_us: int
     decision: str
     transfers: tuple[Transfer, ...]
+    energy_uwh: int = 0
+    co2_ug: int = 0
+    listed: int | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):

@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.contracts.emergency import Person
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
@@ -80,6 +81,17 @@ class Realm(msgspec.Struct, frozen=True):
         """Whether the key opens every organisation."""
         return "operator" in self.caller.scopes
 
+    @property
+    def person(self) -> Person:
+        """Who acts, for signatures and the audit."""
+        return Person(self.caller.organisation_id, self.caller.key_id, self.caller.key_name)
+
+    async def owner(self, organisation: str | None) -> int:
+        """Whose pools are meant: the operator's for the operator, else the caller's own."""
+        if not self.is_operator:
+            return self.organisation_id
+        return (await self.enter_configuration(organisation)).organisation_id
+
     async def project(self, name: str) -> int:
         """The id of a project of this organisation."""
         found = await self.desk.tenants.project_id(self.organisation_id, name)
@@ -93,7 +105,9 @@ def _office(request: Request) -> Office:
     return office
 
 
-def _permit(scope: str) -> Callable[..., Awaitable[Realm]]:
+def _permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]:
+    """Any of these scopes will do; operator too, unless it takes a role that nothing else includes."""
+
     async def realm(
         office: Annotated[Office, Depends(_office)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
@@ -107,10 +121,11 @@ def _permit(scope: str) -> Callable[..., Awaitable[Realm]]:
         caller = await office.desk.tenants.caller(hash_key(key), office.now())
         if caller is None:
             raise refuse(401, "this key is unknown, revoked or expired", "invalid_api_key")
-        if scope not in caller.scopes and "operator" not in caller.scopes:
+        if caller.scopes.isdisjoint(scopes) and (role or "operator" not in caller.scopes):
             has = ", ".join(sorted(caller.scopes)) or "none"
+            wanted = " or ".join(repr(scope) for scope in scopes)
             raise refuse(
-                403, f"this needs a key with the scope {scope!r}; this one has {has}", "missing_scope"
+                403, f"this needs a key with the scope {wanted}; this one has {has}", "missing_scope"
             )
         own = Realm(office, caller, caller.organisation_id, caller.organisation)
         return await own.enter(organisation)
@@ -124,3 +139,7 @@ Whose = Annotated[
 KeysRealm = Annotated[Realm, Depends(_permit("keys"))]
 BooksRealm = Annotated[Realm, Depends(_permit("books"))]
 OperatorRealm = Annotated[Realm, Depends(_permit("operator"))]
+MemberRealm = Annotated[Realm, Depends(_permit("books", "keys", "emergency", "approve"))]
+EmergencyRealm = Annotated[Realm, Depends(_permit("emergency", role=True))]
+SecondRealm = Annotated[Realm, Depends(_permit("emergency", "approve", role=True))]
+ApproveRealm = Annotated[Realm, Depends(_permit("approve", role=True))]

@@ -13,11 +13,19 @@ from rechenwerk.base.clock import Clock
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
+from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.governance.capacity import add_capacity_routes
+from rechenwerk.office.governance.grants import add_grant_routes
+from rechenwerk.office.governance.records import add_record_routes
+from rechenwerk.office.governance.reserve import add_reserve_routes
 from rechenwerk.office.ports import Change, Configured, Desk
+from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tenants import add_tenant_routes
 
 LARGEST_BODY = 4_000_000
@@ -59,6 +67,7 @@ async def apply(
     """
     wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
+    await check_hard_caps(realm, wanted)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
@@ -110,6 +119,14 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_provider_routes(router)
+    add_capacity_routes(router)
+    add_reserve_routes(router)
+    add_grant_routes(router)
+    add_record_routes(app, router)
+    add_site_routes(router)
+    add_concentration_routes(router)
+    add_position_routes(router)
+    add_audit_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

@@ -23,7 +23,8 @@ Amount = Annotated[
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Period = Literal["day", "month", "total"]
-Scope = Literal["inference", "books", "keys", "operator"]
+Scope = Literal["inference", "books", "keys", "operator", "emergency", "approve"]
+ServiceClass = Literal["critical", "standard", "batch"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 
 
@@ -56,6 +57,13 @@ class DataClassBody(InOrganisation):
     """The class of a project's data: which jurisdictions and providers may see it."""
 
     data_class: DataClass
+
+
+class ServiceBody(InOrganisation):
+    """How a project's work is served: what is left out stays."""
+
+    service_class: ServiceClass | None = None
+    weight: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
 class SecretBody(InOrganisation):
@@ -156,6 +164,8 @@ class ProjectView(BaseModel):
     name: str
     organisation: str
     data_class: str
+    service_class: str
+    weight: int
     created_at: datetime
     currency: str
     budgets: list[BudgetView]
@@ -282,7 +292,10 @@ class CallView(BaseModel):
     held: str
     price: str
     cost: str
+    listed: str
     charged: str
+    energy_uwh: int
+    co2_ug: int
     first_byte_us: int
     total_us: int
     transfers: list[TransferView]
@@ -294,6 +307,27 @@ class CallDetailView(CallView):
     currency: str
     raw_usage: str | None
     decision: str | None
+
+
+class WhyView(BaseModel):
+    """Why a call went where it went. `decision` is as it was kept with the call; it may lack anything."""
+
+    call: str
+    attempt_of: str | None
+    started_at: datetime
+    project: str
+    model: str
+    provider: str
+    contract: str
+    outcome: str
+    outcome_reason: str | None
+    currency: str
+    price: str
+    cost: str
+    listed: str
+    energy_uwh: int
+    co2_ug: int
+    decision: dict[str, Any]
 
 
 class JournalView(BaseModel):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.ids import decode_call, encode_call
 from rechenwerk.office import bodies
+from rechenwerk.office import views_usage as views
 from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
@@ -60,6 +63,9 @@ def _call_fields(call: BookedCall) -> dict[str, Any]:
         "held": money(call.held),
         "price": money(call.price),
         "cost": money(call.cost),
+        "listed": money(call.listed),
+        "energy_uwh": call.energy_uwh,
+        "co2_ug": call.co2_ug,
         "charged": money(call.charged),
         "first_byte_us": call.first_byte_us,
         "total_us": call.total_us,
@@ -118,6 +124,40 @@ async def show_call(realm: BooksRealm, call_id: str) -> bodies.CallDetailView:
     )
 
 
+async def explain(realm: BooksRealm, call_id: str) -> bodies.WhyView:
+    """Why a call went where it went: prices, what was refused and by which rule, what was tried."""
+    found = await realm.desk.books.call(realm.organisation_id, _decode(call_id, "call_id"))
+    if found is None:
+        raise missing("call", call_id)
+    return bodies.WhyView(
+        call=encode_call(found.id),
+        attempt_of=None if found.attempt_of is None else encode_call(found.attempt_of),
+        started_at=found.started_at,
+        project=found.project,
+        model=found.model,
+        provider=found.provider,
+        contract=found.contract,
+        outcome=found.outcome,
+        outcome_reason=found.reason,
+        currency=await realm.desk.tenants.currency(),
+        price=money(found.price),
+        cost=money(found.cost),
+        listed=money(found.listed),
+        energy_uwh=found.energy_uwh,
+        co2_ug=found.co2_ug,
+        decision=_decided(found.decision),
+    )
+
+
+def _decided(kept: str | None) -> dict[str, Any]:
+    """The decision as it was kept; one that is no document is a reason."""
+    try:
+        found = json.loads(kept or "{}")
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"reason": kept}
+
+
 async def verify(realm: BooksRealm) -> bodies.VerifyView:
     """Compute everything again from its parts and compare."""
     checks = await realm.desk.books.verify(realm.organisation_id)
@@ -128,10 +168,40 @@ async def verify(realm: BooksRealm) -> bodies.VerifyView:
     )
 
 
+async def show_usage(
+    realm: BooksRealm,
+    days: Annotated[int, Query(ge=1, le=400, description="how far back")] = 28,
+    step: Annotated[Literal["hour", "day"], Query(description="what usage is summed over")] = "hour",
+) -> views.UsageView:
+    """What the organisation used, hour by hour or day by day, of each deployment; oldest first."""
+    since = realm.office.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
+    if step == "day":
+        since = since.replace(hour=0)
+    rows = await realm.desk.books.usage(realm.organisation_id, since, step)
+    return views.UsageView(
+        organisation=realm.organisation,
+        currency=await realm.desk.tenants.currency(),
+        step=step,
+        rows=[
+            views.UsageRowView(
+                starts_at=row.starts_at,
+                model=row.model,
+                deployment=row.deployment,
+                calls=row.calls,
+                usage=dict(row.usage),
+                cost=money(row.cost),
+            )
+            for row in rows
+        ],
+    )
+
+
 def add_book_routes(router: APIRouter) -> None:
     """Join the routes of this page to the API."""
     add = router.add_api_route
     add("/books/balance", show_balance, methods=["GET"], tags=["books"])
     add("/books/journal", show_journal, methods=["GET"], tags=["books"])
     add("/books/verify", verify, methods=["GET"], tags=["books"])
+    add("/books/calls/{call_id}/why", explain, methods=["GET"], tags=["books"])
+    add("/books/usage", show_usage, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}", show_call, methods=["GET"], tags=["books"])

@@ -1,168 +1,54 @@
-"""rechenwerk.toml: read, check with line and fix, compare with what stands. Pure."""
+"""rechenwerk.toml: read and checked with line and fix. Pure."""
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, TypeVar
+from collections.abc import Mapping
 from urllib.parse import urlsplit
-
-import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.prices import price_list
-from rechenwerk.office.ports import (
-    Change,
-    Configured,
-    Contract,
-    Cost,
-    DataClassRow,
-    Deployment,
-    Provider,
-    Row,
-    Tariff,
+from rechenwerk.office.concentration import read_caps
+from rechenwerk.office.contracts import (
+    CONTRACT_KINDS,
+    check_contract,
+    check_together,
+    contract_of,
+    lines_of_contracts,
+)
+from rechenwerk.office.differ import diff
+from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider, Tariff
+from rechenwerk.office.reader import (
+    Mistake,
+    MistakesError,
+    Reader,
+    check_name,
+    items_of,
+    unique,
+    written,
 )
 from rechenwerk.office.residency import ALLOWED, PLACES, place_fix
+from rechenwerk.office.sites import check_site, site_of
 from rechenwerk.office.tables import (
-    ContractTable,
     DataClassTable,
     DeploymentTable,
     ProviderTable,
+    SiteTable,
     TariffTable,
 )
-from rechenwerk.office.toml_lines import Path, line_at, lines_of
+from rechenwerk.office.toml_lines import Path
+from rechenwerk.office.type_words import did_you_mean, missing_fix
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, LOCAL
 
-CONTRACT_KINDS = ("on-demand",)
+__all__ = ["CONTRACT_KINDS", "Mistake", "MistakesError", "diff", "parse"]
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
 _LARGEST = 1 << 40
-_EXPECTED: Mapping[str, str] = MappingProxyType(
-    {
-        "str": 'write it in quotes, such as "0.15"',
-        "int": "write a whole number without quotes",
-        "array": 'write a list, such as ["chat"]',
-        "object": 'write a table, such as { input = "0.15" }',
-    }
-)
-
-
-class Mistake(msgspec.Struct, frozen=True):
-    """What is wrong in a file, where, and how to mend it."""
-
-    line: int
-    message: str
-    fix: str
-
-
-class MistakesError(RechenwerkError):
-    """A configuration cannot be applied.
-
-    Args:
-        mistakes: all of them, in the order of the file.
-    """
-
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        first = mistakes[0]
-        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-        super().__init__(f"line {first.line}: {first.message}; {first.fix}{more}")
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-
-
-T = TypeVar("T", ProviderTable, ContractTable, DeploymentTable, TariffTable, DataClassTable)
-
-_TABLES = ("provider", "contract", "deployment", "tariff", "data_class")
-
-
-class _Reader:
-    """Collects every mistake of one file instead of stopping at the first."""
-
-    def __init__(self, text: str) -> None:
-        self.mistakes: list[Mistake] = []
-        self._lines = lines_of(text)
-        try:
-            self.raw = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            place = re.search(r"line (\d+)", str(error))
-            line = int(place[1]) if place else text.count("\n") + 1
-            what = re.sub(r" \(at .*\)$", "", str(error))
-            raise MistakesError([Mistake(line, f"this is not TOML: {what}", "mend the syntax")]) from None
-
-    def wrong(self, path: Path, message: str, fix: str) -> None:
-        self.mistakes.append(Mistake(line_at(self._lines, path), message, fix))
-
-    def tables(self, name: str, kind: type[T]) -> list[tuple[int, T]]:
-        """All ``[[name]]`` that have the right fields with the right types."""
-        raw = self.raw.get(name, [])
-        if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
-            self.wrong((name,), f"{name} must be a list of tables", f"write [[{name}]]")
-            return []
-        good = []
-        for index, item in enumerate(raw):
-            table = self._table((name, index), item, kind)
-            if table is not None:
-                good.append((index, table))
-        return good
-
-    def _table(self, path: Path, item: dict[str, Any], kind: type[T]) -> T | None:
-        known = {field.name: field for field in msgspec.structs.fields(kind)}
-        if kind is ProviderTable and "api_key" in item:
-            self.wrong(
-                (*path, "api_key"),
-                "a secret does not belong into this file",
-                'put it into an environment variable of the server and write api_key_env = "ITS_NAME"',
-            )
-        absent = [name for name, field in known.items() if field.required and name not in item]
-        for key in item:
-            if key not in known and not (kind is ProviderTable and key == "api_key"):
-                message = f"unknown field {key!r} in [[{path[0]}]]"
-                self.wrong((*path, key), message, _did_you_mean(key, known))
-                absent = [name for name in absent if name not in difflib.get_close_matches(key, absent, 1)]
-        for name in absent:
-            self.wrong(path, f"[[{path[0]}]] has no {name}", _missing(name))
-        if any(field.required and name not in item for name, field in known.items()):
-            return None
-        try:  # without the strangers, so that all mistakes of a table are found at once
-            return msgspec.convert({key: value for key, value in item.items() if key in known}, kind)
-        except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at `$")
-            inner: tuple[str, ...] = tuple(re.findall(r"[^.\[\]`]+", place))
-            if place.endswith("[...]`"):  # msgspec does not say which value of a mapping is wrong
-                inner = (*inner, *_first_not_text(item.get(inner[0])))
-            kind_of = next((word for word in _EXPECTED if f"`{word}`, got" in message), "")
-            what = f"{'.'.join(inner)}: {message[:1].lower()}{message[1:]}"
-            self.wrong((*path, *inner), what, _EXPECTED.get(kind_of, "write what docs/configuration.md says"))
-            return None
-
-
-def _first_not_text(mapping: object) -> tuple[str, ...]:
-    if isinstance(mapping, dict):
-        for key, value in mapping.items():
-            if not isinstance(value, str):
-                return (str(key),)
-    return ()
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known) or 'none yet'}"
-
-
-def _missing(name: str) -> str:
-    if name == "cost":
-        return 'add cost = { input = "0.15", output = "0.60" }; a free one says cost = { input = "0" }'
-    if name == "price":
-        return 'add price = { input = "0.18", output = "0.72" }; a free one says price = { input = "0" }'
-    if name == "jurisdictions":
-        return 'add jurisdictions = ["EU"]; any says jurisdictions = []'
-    return f"add {name} = …"
+_TABLES = ("provider", "site", "contract", "deployment", "tariff", "data_class", "concentration")
 
 
 def parse(text: str) -> Configured:
@@ -171,60 +57,81 @@ def parse(text: str) -> Configured:
     Raises:
         MistakesError: with all mistakes, each with its line and its fix.
     """
-    reader = _Reader(text)
+    reader = Reader(text)
     for key in reader.raw:
         if key not in (*_TABLES, "currency"):
-            reader.wrong((key,), f"unknown field {key!r}", _did_you_mean(key, (*_TABLES, "currency")))
-    currency = reader.raw.get("currency", "")
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-        what = "the currency is not three capital letters" if currency else "the file has no currency"
-        reader.wrong(("currency",), what, 'write currency = "EUR" above the first table')
-        currency = ""
+            reader.wrong((key,), f"unknown field {key!r}", did_you_mean(key, (*_TABLES, "currency")))
+    currency = _currency(reader)
     providers = reader.tables("provider", ProviderTable)
-    contracts = reader.tables("contract", ContractTable)
+    sites = reader.tables("site", SiteTable)
+    contracts = reader.tables_of("contract", CONTRACT_KINDS)
     deployments = reader.tables("deployment", DeploymentTable)
     tariffs = reader.tables("tariff", TariffTable)
     classes = reader.tables("data_class", DataClassTable)
-    _unique(reader, "provider", [(i, t.name) for i, t in providers])
-    _unique(reader, "contract", [(i, t.name) for i, t in contracts])
-    _unique(reader, "deployment", [(i, f"{t.model} at {t.provider}") for i, t in deployments])
-    _unique(reader, "tariff", [(i, t.model) for i, t in tariffs])
-    _unique(reader, "data_class", [(i, t.name) for i, t in classes])
+    unique(reader, "provider", [(i, t.name) for i, t in providers])
+    unique(reader, "site", [(i, t.name) for i, t in sites])
+    unique(reader, "contract", [(i, t.name) for i, t in contracts])
+    places = [(i, f"{t.model} at {t.provider} under {t.contract}") for i, t in deployments]
+    unique(reader, "deployment", places)
+    unique(reader, "tariff", [(i, t.model) for i, t in tariffs])
+    unique(reader, "data_class", [(i, t.name) for i, t in classes])
     for index, provider in providers:
         _check_provider(reader, index, provider)
+    for index, site in sites:
+        check_site(reader, index, site)
     for index, contract in contracts:
-        _check_contract(reader, index, contract)
+        check_contract(reader, index, contract)
     for index, deployment in deployments:
         _check_deployment(reader, index, deployment)
     for index, tariff in tariffs:
-        _check_name(reader, ("tariff", index, "model"), tariff.model)
+        check_name(reader, ("tariff", index, "model"), tariff.model)
         _check_rates(reader, ("tariff", index, "price"), tariff.price)
     for index, data_class in classes:
         _check_data_class(reader, ("data_class", index), data_class)
+    check_together(reader, contracts, deployments)
+    caps, cap_lines = read_caps(reader)
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
     kinds = {table.name: table.kind for _, table in providers}
+    where = {table.name: table.jurisdiction for _, table in sites}
     return Configured(
         currency=currency,
         providers=tuple(
-            Provider(t.name, t.kind, _address(t).rstrip("/"), t.api_key_env) for _, t in providers
+            Provider(t.name, t.kind, _address(t).rstrip("/"), t.api_key_env, owner=t.owner)
+            for _, t in providers
         ),
-        contracts=tuple(Contract(t.name, t.provider, t.kind) for _, t in contracts),
-        deployments=tuple(_deployment(t, own=KINDS[kinds[t.provider]].own) for _, t in deployments),
-        costs=tuple(Cost(t.model, t.provider, currency, t.cost) for _, t in deployments),
+        sites=tuple(site_of(t) for _, t in sites),
+        contracts=tuple(contract_of(t) for _, t in contracts),
+        lines=lines_of_contracts(reader, contracts),
+        deployments=tuple(
+            _deployment(t, own=KINDS[kinds[t.provider]].own, site=where.get(t.site or "", ""))
+            for _, t in deployments
+        ),
+        costs=tuple(Cost(t.model, t.provider, t.contract, currency, t.cost) for _, t in deployments),
         tariffs=tuple(Tariff(t.model, currency, t.price) for _, t in tariffs),
+        caps=caps,
+        cap_lines=cap_lines,
         data_classes=tuple(
             DataClassRow(t.name, tuple(sorted(set(t.jurisdictions))), t.level) for _, t in classes
         ),
     )
 
 
+def _currency(reader: Reader) -> str:
+    currency = reader.raw.get("currency", "")
+    if isinstance(currency, str) and _CURRENCY.fullmatch(currency):
+        return currency
+    what = "the currency is not three capital letters" if currency else "the file has no currency"
+    reader.wrong(("currency",), what, 'write currency = "EUR" above the first table')
+    return ""
+
+
 def _address(table: ProviderTable) -> str:
     return table.base_url or KINDS[table.kind].default_url
 
 
-def _deployment(table: DeploymentTable, *, own: bool) -> Deployment:
-    place, level = (LOCAL, "own") if own else ("", "shared")
+def _deployment(table: DeploymentTable, *, own: bool, site: str) -> Deployment:
+    place, level = (LOCAL, "own") if own else (site, "shared")
     return Deployment(
         table.model,
         table.provider,
@@ -235,27 +142,18 @@ def _deployment(table: DeploymentTable, *, own: bool) -> Deployment:
         table.max_output_tokens,
         jurisdiction=place if table.jurisdiction is None else table.jurisdiction,
         level=level if table.level is None else table.level,
+        site=table.site,
+        concurrency=table.concurrency,
+        tokens_per_minute=table.tokens_per_minute,
+        joules=table.joules,
     )
 
 
-def _unique(reader: _Reader, table: str, names: Sequence[tuple[int, str]]) -> None:
-    seen = set()
-    for index, name in names:
-        if name in seen:
-            reader.wrong(
-                (table, index), f"{table} {name!r} stands here twice", "remove or rename one of them"
-            )
-        seen.add(name)
-
-
-def _check_name(reader: _Reader, path: Path, name: str) -> None:
-    if not name or name != name.strip() or len(name) > 200 or not name.isprintable():
-        reader.wrong(path, f"{name[:40]!r} is not a name", "use 1 to 200 visible characters")
-
-
-def _check_provider(reader: _Reader, index: int, table: ProviderTable) -> None:
+def _check_provider(reader: Reader, index: int, table: ProviderTable) -> None:
     at: Path = ("provider", index)
-    _check_name(reader, (*at, "name"), table.name)
+    check_name(reader, (*at, "name"), table.name)
+    if table.owner:
+        check_name(reader, (*at, "owner"), table.owner)
     if table.api_key_env is not None and not _VARIABLE.fullmatch(table.api_key_env):
         # It may be the secret itself: never repeated.
         reader.wrong(
@@ -264,7 +162,7 @@ def _check_provider(reader: _Reader, index: int, table: ProviderTable) -> None:
             'write the name of the variable that holds the key, such as "UPSTREAM_KEY", never the key',
         )
     if table.kind not in KINDS:
-        reader.wrong((*at, "kind"), f"unknown kind {table.kind!r}", _did_you_mean(table.kind, KINDS))
+        reader.wrong((*at, "kind"), f"unknown kind {table.kind!r}", did_you_mean(table.kind, KINDS))
     elif KINDS[table.kind].own:
         if table.base_url:
             fix = "leave base_url out"
@@ -292,35 +190,24 @@ def _address_problem(address: str) -> str:
     return ""
 
 
-def _check_contract(reader: _Reader, index: int, table: ContractTable) -> None:
-    at: Path = ("contract", index)
-    _check_name(reader, (*at, "name"), table.name)
-    if table.kind not in CONTRACT_KINDS:
-        fix = _did_you_mean(table.kind, CONTRACT_KINDS)
-        reader.wrong((*at, "kind"), f"unknown kind {table.kind!r} of a contract", fix)
-    known = _written(reader, "provider", "name")
-    if table.provider not in known:
-        message = f"there is no provider {table.provider!r} in this file"
-        reader.wrong((*at, "provider"), message, _did_you_mean(table.provider, known))
-
-
-def _check_deployment(reader: _Reader, index: int, table: DeploymentTable) -> None:
+def _check_deployment(reader: Reader, index: int, table: DeploymentTable) -> None:
     at: Path = ("deployment", index)
-    _check_name(reader, (*at, "model"), table.model)
+    check_name(reader, (*at, "model"), table.model)
     if table.upstream is not None:
-        _check_name(reader, (*at, "upstream"), table.upstream)
+        check_name(reader, (*at, "upstream"), table.upstream)
     for key, name in (("provider", table.provider), ("contract", table.contract)):
-        known = _written(reader, key, "name")
+        known = written(reader, key, "name")
         if name not in known:
             message = f"there is no {key} {name!r} in this file"
-            reader.wrong((*at, key), message, _did_you_mean(name, known))
-    for contract in _items(reader, "contract"):
+            reader.wrong((*at, key), message, did_you_mean(name, known))
+    for contract in items_of(reader, "contract"):
         if contract.get("name") == table.contract and contract.get("provider") != table.provider:
             message = f"contract {table.contract!r} is with provider {contract.get('provider')!r}"
             reader.wrong((*at, "contract"), message, f"name a contract with {table.provider!r}")
     _check_service(reader, at, table)
+    _check_capacity(reader, at, table)
     _check_rates(reader, (*at, "cost"), table.cost)
-    if table.model not in _written(reader, "tariff", "model"):
+    if table.model not in written(reader, "tariff", "model"):
         reader.wrong(
             at,
             f"model {table.model!r} has no tariff",
@@ -328,10 +215,10 @@ def _check_deployment(reader: _Reader, index: int, table: DeploymentTable) -> No
         )
 
 
-def _check_service(reader: _Reader, at: Path, table: DeploymentTable) -> None:
+def _check_service(reader: Reader, at: Path, table: DeploymentTable) -> None:
     for endpoint in table.endpoints:
         if endpoint not in ENDPOINTS:
-            fix = _did_you_mean(endpoint, ENDPOINTS)
+            fix = did_you_mean(endpoint, ENDPOINTS)
             reader.wrong((*at, "endpoints"), f"unknown endpoint {endpoint!r}", fix)
         elif endpoint not in (serves := _serves(reader, table.provider)):
             message = f"provider {table.provider!r} has no endpoint {endpoint!r} for its kind"
@@ -350,49 +237,61 @@ def _check_service(reader: _Reader, at: Path, table: DeploymentTable) -> None:
         _check_level(reader, (*at, "level"), table.level)
 
 
-def _serves(reader: _Reader, provider: str) -> tuple[str, ...]:
+def _check_capacity(reader: Reader, at: Path, table: DeploymentTable) -> None:
+    for field in ("concurrency", "tokens_per_minute"):
+        number = getattr(table, field)
+        if number is not None and not 0 < number < _LARGEST:
+            reader.wrong(
+                (*at, field), f"{field} must be above 0", "leave it out where there is no such bound"
+            )
+    if table.joules is not None:
+        _check_rates(reader, (*at, "joules"), table.joules)
+    if table.site is None:
+        return
+    known = written(reader, "site", "name")
+    if table.site not in known:
+        message = f"there is no site {table.site!r} in this file"
+        reader.wrong((*at, "site"), message, did_you_mean(table.site, known))
+    for site in items_of(reader, "site"):
+        place = site.get("jurisdiction")
+        if site.get("name") == table.site and table.jurisdiction and place not in (None, table.jurisdiction):
+            message = f"the deployment says {table.jurisdiction!r} and its site stands in {place!r}"
+            reader.wrong((*at, "jurisdiction"), message, "leave jurisdiction out: the site says it")
+
+
+def _serves(reader: Reader, provider: str) -> tuple[str, ...]:
     """What the kind of a provider can serve; everything when that is not known: told elsewhere."""
-    for item in _items(reader, "provider"):
+    for item in items_of(reader, "provider"):
         if item.get("name") == provider and (row := KINDS.get(str(item.get("kind")))):
             return row.serves
     return ENDPOINTS
 
 
-def _check_place(reader: _Reader, path: Path, place: str, known: frozenset[str]) -> None:
+def _check_place(reader: Reader, path: Path, place: str, known: frozenset[str]) -> None:
     if place not in known:
         reader.wrong(path, f"{place[:40]!r} is no jurisdiction", place_fix(place, known))
 
 
-def _check_level(reader: _Reader, path: Path, level: str) -> None:
+def _check_level(reader: Reader, path: Path, level: str) -> None:
     if level not in LEVELS:
-        reader.wrong(path, f"unknown level {level!r}", _did_you_mean(level, LEVELS))
+        reader.wrong(path, f"unknown level {level!r}", did_you_mean(level, LEVELS))
 
 
-def _check_data_class(reader: _Reader, at: Path, table: DataClassTable) -> None:
+def _check_data_class(reader: Reader, at: Path, table: DataClassTable) -> None:
     if table.name not in DEFAULT_CLASSES:
-        fix = _did_you_mean(table.name, DEFAULT_CLASSES)
+        fix = did_you_mean(table.name, DEFAULT_CLASSES)
         reader.wrong((*at, "name"), f"unknown data class {table.name!r}", fix)
     for place in table.jurisdictions:
         _check_place(reader, (*at, "jurisdictions"), place, ALLOWED)
     _check_level(reader, (*at, "level"), table.level)
 
 
-def _items(reader: _Reader, table: str) -> list[dict[str, Any]]:
-    raw = reader.raw.get(table, [])
-    return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
-
-
-def _written(reader: _Reader, table: str, key: str) -> list[str]:
-    """All names in the file, those of tables with other mistakes too: one mistake is told once."""
-    return [item[key] for item in _items(reader, table) if isinstance(item.get(key), str)]
-
-
-def _check_rates(reader: _Reader, path: Path, rates: Mapping[str, str]) -> None:
+def _check_rates(reader: Reader, path: Path, rates: Mapping[str, str]) -> None:
     if not rates:
-        reader.wrong(path, f"{path[-1]} is empty", _missing(str(path[-1])))
+        reader.wrong(path, f"{path[-1]} is empty", missing_fix(str(path[-1])))
     for bucket, rate in rates.items():
         if bucket not in BUCKETS:
-            reader.wrong((*path, bucket), f"unknown bucket {bucket!r}", _did_you_mean(bucket, BUCKETS))
+            reader.wrong((*path, bucket), f"unknown bucket {bucket!r}", did_you_mean(bucket, BUCKETS))
         elif not _RATE.fullmatch(rate):
             fix = 'write it like "0.15", up to nine digits before the point and twelve behind it'
             reader.wrong((*path, bucket), f"{rate[:40]!r} is not a rate", fix)
@@ -401,58 +300,3 @@ def _check_rates(reader: _Reader, path: Path, rates: Mapping[str, str]) -> None:
                 price_list({bucket: rate})
             except RechenwerkError as error:
                 reader.wrong((*path, bucket), str(error), 'write it like "0.15"')
-
-
-def diff(current: Configured, wanted: Configured) -> list[Change]:
-    """What to do so that `wanted` stands: in the order in which it can be written.
-
-    What is missing from `wanted` is deactivated, never deleted; a tariff needs no such mark, it is
-    harmless without a deployment. A changed rate is a new row.
-
-    Raises:
-        MistakesError: the currency cannot change any more.
-    """
-    changes: list[Change] = []
-    if wanted.currency != current.currency:
-        if current.currency_is_fixed:
-            fix = f'write currency = "{current.currency}"'
-            message = f"the currency cannot change to {wanted.currency}: {current.currency_is_fixed}"
-            raise MistakesError([Mistake(1, message, fix)])
-        changes.append(Change("currency", wanted.currency, "change", current.currency, wanted.currency))
-    at = "{0.model} at {0.provider}".format
-    changes += _rows("provider", current.providers, wanted.providers, lambda row: str(row.name))
-    changes += _rows("contract", current.contracts, wanted.contracts, lambda row: str(row.name))
-    changes += _rows("deployment", current.deployments, wanted.deployments, at)
-    changes += _rates("cost", current.costs, wanted.costs, at)
-    changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
-    changes += _rows("data class", current.data_classes, wanted.data_classes, lambda row: str(row.name))
-    return changes
-
-
-def _rows(
-    what: str,
-    current: Sequence[Provider | Contract | Deployment | DataClassRow],
-    wanted: Sequence[Provider | Contract | Deployment | DataClassRow],
-    name: Callable[[Any], str],
-) -> list[Change]:
-    stand = {name(row): row for row in current}
-    keep = {name(row) for row in wanted}
-    changes = _rates(what, current, wanted, name)
-    for key, row in stand.items():
-        if key not in keep and row.active:
-            gone = msgspec.structs.replace(row, active=False)
-            changes.append(Change(what, key, "deactivate", row, gone))
-    return changes
-
-
-def _rates(
-    what: str, current: Sequence[Row], wanted: Sequence[Row], name: Callable[[Any], str]
-) -> list[Change]:
-    stand = {name(row): row for row in current}
-    changes = []
-    for row in wanted:
-        before = stand.get(name(row))
-        if before != row:
-            action = "change" if before is not None else "create"
-            changes.append(Change(what, name(row), action, before, row))
-    return changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,8 +11,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request, error_document, unavailable
-from rechenwerk.office.config import MistakesError
 from rechenwerk.office.ports import TakenError
+from rechenwerk.office.reader import MistakesError
+
+T = TypeVar("T")
 
 
 class RefusedError(RechenwerkError):
@@ -31,6 +33,13 @@ def refuse(status: int, message: str, code: str, param: str | None = None) -> Re
 def missing(what: str, name: str) -> RefusedError:
     """Nothing of that name in reach of the caller: not there, or another organisation's."""
     return refuse(404, f"there is no {what} {name!r}", f"{what}_not_found", what)
+
+
+def accept(found: T | Refusal) -> T:
+    """What storage or a rule brought, unless it is a refusal: that is raised."""
+    if isinstance(found, Refusal):
+        raise RefusedError(found)
+    return found
 
 
 def _answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from rechenwerk.base.money import NANO
-from rechenwerk.identity.keys import SCOPES, hash_key, hint, new_key
+from rechenwerk.identity.keys import ROLES, SCOPES, hash_key, hint, new_key
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.ports import OPERATOR, Desk, Founding, Guard, NewKey
 
@@ -41,11 +41,12 @@ async def first_run(
     wanted = parse(default_toml_text)
     await desk.configuration.apply(OPERATOR, lambda current: diff(current, wanted))
     key = new_key(random_bytes)
+    scopes = tuple(scope for scope in SCOPES if scope not in ROLES)
     founding = Founding(
         organisation="default",
         project="default",
         budget=Guard("money", "month", _BUDGET),
-        key=NewKey("admin", hash_key(key.encode()), hint(key), tuple(SCOPES)),
+        key=NewKey("admin", hash_key(key.encode()), hint(key), scopes),
     )
     if not await desk.tenants.found(founding):
         return None

@@ -13,6 +13,10 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.concentration import Cap, Served
+from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -29,6 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
     organisation: str
     key_id: int
     scopes: frozenset[str]
+    key_name: str
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -68,13 +73,20 @@ class GuardUse(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """A budget and cost centre inside an organisation."""
+    """A budget and cost centre inside an organisation.
+
+    Attributes:
+        service_class: of its work: critical, standard or batch.
+        weight: its share when scarce capacity is shared.
+    """
 
     id: int
     name: str
     created_at: datetime
     guards: tuple[GuardUse, ...]
     data_class: str
+    service_class: str = "standard"
+    weight: int = 1
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -154,6 +166,12 @@ class Tenants(Protocol):
         """From now on the project's data is of this class."""
         ...
 
+    async def serve_project(
+        self, organisation_id: int, project_id: int, service_class: str | None, weight: int | None
+    ) -> None:
+        """From now on the project's work is of this class, and of this weight; None leaves one as it is."""
+        ...
+
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
         ...
@@ -179,23 +197,33 @@ class Provider(msgspec.Struct, frozen=True):
     base_url: str = ""
     api_key_env: str | None = None
     active: bool = True
+    owner: str = ""
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """The terms under which deployments of a provider are paid."""
+    """The terms under which deployments of a provider are paid.
+
+    Attributes:
+        terms: whole; what stands beside them here is taken from them.
+    """
 
     name: str
     provider: str
     kind: str
+    terms: Terms
     active: bool = True
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A model at a provider.
+    """A model at a provider under a contract.
 
     Attributes:
         jurisdiction: where it processes data: a country, ``EU``, ``local``, or empty when unknown.
         level: how data is protected there, one of `routing.ports.LEVELS`.
+        site: where its machines stand, if they are known.
+        concurrency: calls at once that it takes; None: any number.
+        tokens_per_minute: the most that it takes; None: any number.
+        joules: bucket -> energy per unit of usage, decimal text; None: not known.
     """
 
     model: str
@@ -208,6 +236,10 @@ class Deployment(msgspec.Struct, frozen=True):
     active: bool = True
     jurisdiction: str = ""
     level: str = "shared"
+    site: str | None = None
+    concurrency: int | None = None
+    tokens_per_minute: int | None = None
+    joules: Mapping[str, str] | None = None
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -215,6 +247,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     model: str
     provider: str
+    contract: str
     currency: str
     rates: Mapping[str, str]
 
@@ -240,6 +273,10 @@ class Configured(msgspec.Struct, frozen=True):
     """An organisation's configuration: as it stands, or as a file wants it.
 
     Attributes:
+        used: name of a contract -> the first and the last hour in which calls were booked under it, or left.
+        lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
+        caps: on concentration.
+        cap_lines: name of one -> its line.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -250,17 +287,22 @@ class Configured(msgspec.Struct, frozen=True):
     costs: tuple[Cost, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
     data_classes: tuple[DataClassRow, ...] = ()
+    sites: tuple[Site, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    used: Mapping[str, tuple[datetime, datetime]] = {}
+    lines: Mapping[tuple[str, str], int] = {}
+    cap_lines: Mapping[str, int] = {}
     currency_is_fixed: str = ""
 
 
-Row = Provider | Contract | Deployment | Cost | Tariff | DataClassRow | str
+Row = Provider | Site | Contract | Deployment | Cost | Tariff | DataClassRow | Cap | str
 
 
 class Change(msgspec.Struct, frozen=True):
     """One difference between the configuration that stands and the one wanted.
 
     Attributes:
-        what: provider, contract, deployment, cost, tariff, data class or currency.
+        what: provider, site, contract, deployment, cost, tariff, data class, concentration cap or currency.
         name: which one.
         action: create, change or deactivate.
         before: the row that stands, if one does.
@@ -327,6 +369,8 @@ class BookedCall(msgspec.Struct, frozen=True):
     Attributes:
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
+        listed: its cost at the provider's list rates.
+        energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
     id: int
@@ -353,6 +397,9 @@ class BookedCall(msgspec.Struct, frozen=True):
     first_byte_us: int
     total_us: int
     transfers: tuple[Transfer, ...]
+    listed: int
+    energy_uwh: int
+    co2_ug: int
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -384,6 +431,18 @@ class Books(Protocol):
         """Compute everything again from its parts and compare."""
         ...
 
+    async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
+        """What the organisation used since then, per `step` (hour or day), oldest first."""
+        ...
+
+
+class Concentrations(Protocol):
+    """What concentration is measured from, beside draws."""
+
+    async def served(self, organisation_id: int, since: datetime) -> list[Served]:
+        """Calls that the deployments of a configuration served since then; failed attempts are none."""
+        ...
+
 
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
@@ -391,3 +450,8 @@ class Desk(msgspec.Struct, frozen=True):
     tenants: Tenants
     configuration: Configuration
     books: Books
+    sites: Sites
+    positions: Positions
+    audits: Audits
+    governance: Governance
+    concentration: Concentrations

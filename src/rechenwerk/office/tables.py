@@ -12,14 +12,25 @@ class ProviderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
     base_url: str = ""
     api_key_env: str | None = None
+    owner: str = ""
 
 
-class ContractTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[contract]]`` as written."""
+class HourTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From an hour of the day on (UTC) energy costs so much."""
+
+    hour: int = msgspec.field(name="from")
+    price: str
+
+
+class SiteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[site]]`` as written."""
 
     name: str
-    provider: str
-    kind: str
+    jurisdiction: str = ""
+    power_cap_kw: str | None = None
+    pue: str = "1"
+    co2_grams: str = "0"
+    prices: str | tuple[str | HourTable, ...] = "0"
 
 
 class DeploymentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +46,10 @@ class DeploymentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream: str | None = None
     jurisdiction: str | None = None
     level: str | None = None
+    site: str | None = None
+    concurrency: int | None = None
+    tokens_per_minute: int | None = None
+    joules: dict[str, str] | None = None
 
 
 class TariffTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,3 +65,15 @@ class DataClassTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     jurisdictions: tuple[str, ...]
     level: str
+
+
+class ConcentrationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[concentration]]`` as written: the most that one provider or owner may have of something."""
+
+    name: str
+    dimension: str
+    at_most: str
+    by: str = "owner"
+    of: str = ""
+    rule: str = "soft"
+    window_days: int = 30

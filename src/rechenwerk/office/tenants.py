@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 
 from rechenwerk.base.money import format_money, parse_money
-from rechenwerk.identity.keys import hash_key, hint, new_key
+from rechenwerk.identity.keys import ROLES, hash_key, hint, new_key
 from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
@@ -61,6 +61,8 @@ async def _project_view(realm: Realm, project: Project) -> bodies.ProjectView:
         name=project.name,
         organisation=realm.organisation,
         data_class=project.data_class,
+        service_class=project.service_class,
+        weight=project.weight,
         created_at=project.created_at,
         currency=await realm.desk.tenants.currency(),
         budgets=_budgets(project.guards),
@@ -137,6 +139,17 @@ async def set_data_class(realm: KeysRealm, name: Name, body: bodies.DataClassBod
     return await _shown_project(realm, project)
 
 
+async def set_service(realm: OperatorRealm, name: Name, body: bodies.ServiceBody) -> bodies.ProjectView:
+    """Say of which service class a project's work is, and its weight when scarce capacity is shared.
+
+    For the operator: capacity is shared between organisations too, and nobody gives priority to himself.
+    """
+    realm = await realm.enter(body.organisation)
+    project = await realm.project(name)
+    await realm.desk.tenants.serve_project(realm.organisation_id, project, body.service_class, body.weight)
+    return await _shown_project(realm, project)
+
+
 async def set_limits(realm: KeysRealm, name: Name, body: bodies.LimitsBody) -> bodies.ProjectView:
     """Set, change or remove a project's limits."""
     realm = await realm.enter(body.organisation)
@@ -177,6 +190,7 @@ async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyVie
         ),
     )
     view = await _shown_key(realm, made)
+    await _note_roles(realm, view, "role given")
     return bodies.NewKeyView(**view.model_dump(), key=text)
 
 
@@ -187,7 +201,23 @@ async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
     if "operator" in found.scopes and not realm.is_operator:
         raise refuse(403, "only a key with the scope 'operator' can revoke one that has it", "missing_scope")
     await realm.desk.tenants.revoke_key(realm.organisation_id, found.id, realm.office.now())
-    return await _shown_key(realm, found.id)
+    view = await _shown_key(realm, found.id)
+    if found.revoked_at is None:
+        await _note_roles(realm, view, "role taken")
+    return view
+
+
+async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:
+    """Who may sign is part of the audit: two keys of one person could sign for two."""
+    if not ROLES.isdisjoint(key.scopes):
+        await realm.desk.governance.records.note(
+            realm.person,
+            realm.organisation_id,
+            realm.office.now(),
+            what,
+            f"key {key.id}",
+            {"name": key.name, "scopes": key.scopes},
+        )
 
 
 async def _shown_key(realm: Realm, key_id: int) -> bodies.KeyView:
@@ -237,6 +267,7 @@ def add_tenant_routes(router: APIRouter) -> None:
     add("/projects/{name}/budget", set_budget, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/limits", set_limits, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/data-class", set_data_class, methods=["PUT"], tags=["projects"])
+    add("/projects/{name}/service", set_service, methods=["PUT"], tags=["projects"])
     add("/keys", list_keys, methods=["GET"], tags=["keys"])
     add("/keys", create_key, methods=["POST"], status_code=201, tags=["keys"])
     add("/keys/{key}/revoke", revoke_key, methods=["POST"], tags=["keys"])

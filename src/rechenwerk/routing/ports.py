@@ -63,3 +63,116 @@ DEFAULT_CLASSES = MappingProxyType(
     }
 )
 """The classes that an installation begins with, by name."""
+
+
+class Arrived(msgspec.Struct, frozen=True, gc=False):
+    """What arrived of one class of calls in a bucket of time, so far.
+
+    Attributes:
+        starts: epoch seconds at which the bucket begins.
+        demand: the class, as `gateway.dispatch` names it.
+        calls: how many arrived.
+        refused: how many of them found no capacity.
+        usage: of all of them, by bucket of usage; estimated for those that still run.
+    """
+
+    starts: int
+    demand: str
+    calls: float
+    refused: float
+    usage: tuple[float, ...]
+
+
+class Use(msgspec.Struct, frozen=True, gc=False):
+    """What a supply was given in a bucket of time, so far; as `Arrived`. `ordinary`: of it, not critical."""
+
+    starts: int
+    supply: int
+    usage: tuple[float, ...]
+    ordinary: tuple[float, ...]
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """What one gateway process, or all of them together, saw.
+
+    Attributes:
+        down: deployments whose breakers are open there.
+    """
+
+    loads: tuple[Arrived, ...] = ()
+    uses: tuple[Use, ...] = ()
+    down: tuple[int, ...] = ()
+
+
+class Published(msgspec.Struct, frozen=True, gc=False):
+    """A plan as it was published: its number, the bytes of a `plan.Plan`, and how many gateways share it."""
+
+    number: int
+    plan: bytes
+    gateways: int = 1
+
+
+class Board(Protocol):
+    """Where gateway processes and the router's process meet."""
+
+    async def report(self, process: int, report: Report) -> None:
+        """A gateway process says what it saw. Repeating it changes nothing.
+
+        Raises:
+            OSError: the database cannot be reached.
+        """
+        ...
+
+    async def newest(self, after: int) -> Published | None:
+        """The newest plan, if its number is above `after`.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def publish(self, plan: bytes) -> int:
+        """Put a plan up for the gateways; returns its number.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def seen(self, since: int) -> Report:
+        """What all processes saw in the buckets from `since` (epoch seconds), summed over them.
+
+        Down is a deployment that every living process which reported sees down.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def lead(self) -> bool:
+        """Whether this process is the one that plans; true from when the last one ended.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def players(self, process: int) -> tuple[int, int]:
+        """The place of a gateway process among those that live, from 0, and how many they are.
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def forget(self, before: int) -> None:
+        """Delete what was seen before a time (epoch seconds).
+
+        Raises:
+            OSError: as above.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Lead no more."""
+        ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -10,6 +11,8 @@ from asyncpg.pool import PoolConnectionProxy
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
+from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -55,6 +58,21 @@ join named d on d.id = t.debit join named c on c.id = t.credit
 where t.organisation_id = $1 and t.call_id = any($2::bigint[]) order by t.call_id, t.line
 """
 
+_USAGE = """
+select date_trunc($3, w.hour, 'UTC') as starts_at, d.model,
+    concat(d.model, ' at ', p.name, ' under ', c.name) as deployment, sum(w.calls)::bigint as calls,
+    sum(w.amount) as cost, sum(w.input)::bigint as input, sum(w.cached_input)::bigint as cached_input,
+    sum(w.cache_write)::bigint as cache_write, sum(w.output)::bigint as output,
+    sum(w.reasoning)::bigint as reasoning, sum(w.images)::bigint as images, sum(w.seconds)::bigint as seconds,
+    sum(w.requests)::bigint as requests
+from position_draw w
+join deployment d on d.organisation_id in (0, w.organisation_id) and d.id = w.deployment_id
+join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
+join contract c on c.organisation_id in (0, w.organisation_id) and c.id = w.contract_id
+where w.organisation_id = $1 and w.hour >= $2
+group by 1, 2, 3 order by 1, 2, 3
+"""
+
 
 class StoredBooks:
     """Balance, journal, proof.
@@ -96,7 +114,21 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            return [await _prove(connection, organisation_id, proof) for proof in PROOFS]
+            return [await _prove(connection, organisation_id, proof) for proof in (*PROOFS, *FEE_PROOFS)]
+
+    async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
+        """What the organisation used since then, per `step` (hour or day), oldest first."""
+        return [
+            UsedHere(
+                row["starts_at"],
+                row["model"],
+                row["deployment"],
+                row["calls"],
+                {bucket: row[bucket] for bucket in BUCKETS},
+                int(row["cost"]),
+            )
+            for row in await self._pool.fetch(_USAGE, organisation_id, since, step)
+        ]
 
     async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:
         transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
@@ -131,6 +163,9 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         first_byte_us=row["first_byte_us"],
         total_us=row["total_us"],
         transfers=tuple(transfers),
+        listed=int(row["cost"] if row["listed"] is None else row["listed"]),
+        energy_uwh=row["energy_uwh"],
+        co2_ug=row["co2_ug"],
     )
 
 

@@ -21,8 +21,13 @@ from rechenwerk.office.ports import (
     Project,
     TakenError,
 )
+from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.governance import open_governance
+from rechenwerk.store.positions import StoredPositions
+from rechenwerk.store.sites import StoredSites
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
 
@@ -59,7 +64,7 @@ class StoredTenants:
     async def caller(self, key_hash: bytes, now: datetime) -> Caller | None:
         """Whose key this is; None when unknown, revoked or expired."""
         row = await self._pool.fetchrow(
-            "select k.organisation_id, o.name, k.id, k.scopes from api_key k"
+            "select k.organisation_id, o.name, k.id, k.scopes, k.name as key_name from api_key k"
             " join organisation o on o.id = k.organisation_id"
             " where k.hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
             key_hash,
@@ -67,7 +72,9 @@ class StoredTenants:
         )
         if row is None:
             return None
-        return Caller(row["organisation_id"], row["name"], row["id"], frozenset(row["scopes"]))
+        return Caller(
+            row["organisation_id"], row["name"], row["id"], frozenset(row["scopes"]), row["key_name"]
+        )
 
     async def organisations(self) -> list[Organisation]:
         """All tenants, the operator's own included."""
@@ -111,7 +118,8 @@ class StoredTenants:
     async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
         rows = await self._pool.fetch(
-            "select id, name, created_at, data_class from project where organisation_id = $1 order by name",
+            "select id, name, created_at, data_class, service_class, weight from project"
+            " where organisation_id = $1 order by name",
             organisation_id,
         )
         guards = await self._guards(organisation_id, windows)
@@ -144,6 +152,19 @@ class StoredTenants:
             organisation_id,
             project_id,
             data_class,
+        )
+
+    async def serve_project(
+        self, organisation_id: int, project_id: int, service_class: str | None, weight: int | None
+    ) -> None:
+        """From now on the project's work is of this class, and of this weight; None leaves one as it is."""
+        await self._pool.execute(
+            "update project set service_class = coalesce($3, service_class), weight = coalesce($4, weight)"
+            " where organisation_id = $1 and id = $2",
+            organisation_id,
+            project_id,
+            service_class,
+            weight,
         )
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
@@ -264,4 +285,13 @@ async def _guard(
 
 def open_desk(pool: asyncpg.Pool) -> Desk:
     """All storage of the office over one pool."""
-    return Desk(StoredTenants(pool), StoredConfiguration(pool), StoredBooks(pool))
+    return Desk(
+        StoredTenants(pool),
+        StoredConfiguration(pool),
+        StoredBooks(pool),
+        StoredSites(pool),
+        StoredPositions(pool),
+        StoredAudits(pool),
+        open_governance(pool),
+        StoredConcentration(pool),
+    )

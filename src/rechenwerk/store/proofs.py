@@ -13,7 +13,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     Attributes:
         name: what must be true.
-        subject: what an offender is: call, slice, guard.
+        subject: what an offender is: call, slice, guard, contract.
         offenders: the query for what breaks it.
         counted: the query for how many were looked at.
     """
@@ -48,9 +48,10 @@ left join account c on c.id = t.credit and c.organisation_id = t.organisation_id
 where t.organisation_id = $1 and (d.id is null or c.id is null)
 """
 _HAS_CALL = """
-select t.call_id as subject, 'without a call' as is, 'part of a call of its organisation' as should
+select t.call_id as subject, 'without a call or a fee' as is, 'part of one of its organisation' as should
 from transfer t left join call c on c.id = t.call_id and c.organisation_id = t.organisation_id
-where t.organisation_id = $1 and c.id is null
+left join fee f on f.id = t.call_id and f.organisation_id = t.organisation_id
+where t.organisation_id = $1 and c.id is null and f.id is null
 """
 
 
@@ -154,10 +155,45 @@ where a.organisation_id = $1 and a.attempt_of is not null and (a.price <> 0 or a
         and h.project_id = a.project_id))
 """
 
+_DRAWS = "select count(*) from position_draw where organisation_id = $1"
+_SUMS = (
+    "amount, listed, input, cached_input, cache_write, output, reasoning, images, seconds, requests,"
+    " energy_uwh, co2_ug"
+)
+
+
+def _sums(amount: str, listed: str) -> str:
+    values = [amount, listed, *_SUMS.split(", ")[2:]]
+    return ", ".join(f"sum({v}) as {name}" for v, name in zip(values, _SUMS.split(", "), strict=True))
+
+
+# Both sides summed anew: hour by hour and deployment by deployment.
+_DRAWN = f"""
+select contract_id as subject,
+    hour || ': ' || coalesce(d.amount, 0) || ' for ' || coalesce(d.calls, 0) || ' calls' as is,
+    coalesce(c.amount, 0) || ' for ' || coalesce(c.calls, 0) || ' calls, and their usage' as should
+from (select contract_id, deployment_id, hour, sum(calls) as calls, {_sums("amount", "listed")}
+    from position_draw where organisation_id = $1 group by 1, 2, 3) d
+full join (select contract_id, deployment_id, date_trunc('hour', started_at, 'UTC') as hour,
+    count(*) as calls, {_sums("cost", "coalesce(listed, cost)")}
+    from call where organisation_id = $1 and outcome <> 'void' group by 1, 2, 3) c
+    using (contract_id, deployment_id, hour)
+where (d.calls, {", ".join(f"d.{name}" for name in _SUMS.split(", "))})
+    is distinct from (c.calls, {", ".join(f"c.{name}" for name in _SUMS.split(", "))})
+"""  # noqa: S608 - our own words, no one else's
+_DRAWN_ENTRIES = """
+select contract_id as subject, coalesce(d.amount, 0)::text as is, coalesce(e.amount, 0)::text as should
+from (select contract_id, sum(amount) as amount from position_draw where organisation_id = $1 group by 1) d
+full join (select a.contract_id, sum(t.amount) as amount from transfer t
+    join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'payable'
+    where t.organisation_id = $1 group by 1) e using (contract_id)
+where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
+"""
+
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
-    Proof("every transfer belongs to a call", "call", _HAS_CALL, _TRANSFERS),
+    Proof("every transfer belongs to a call or a fee", "call", _HAS_CALL, _TRANSFERS),
     Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
     Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),
     Proof("void calls have no transfers", "call", _VOID, _CALLS),
@@ -171,6 +207,8 @@ PROOFS = (
     Proof("no slice is passed", "slice", _SLICE_PASSED, _SLICES),
     Proof("no call is both under way and booked", "call", _BOTH, _HOLDS),
     Proof("every failed attempt is free and belongs to a call", "call", _ATTEMPTS, _CALLS),
+    Proof("every contract's draws are the cost and usage of its calls", "contract", _DRAWN, _CALLS),
+    Proof("every contract's draws are what is payable under it", "contract", _DRAWN_ENTRIES, _DRAWS),
     Proof("no hold is older than its expiry", "call", _EXPIRED, _HOLDS),
 )
 """Everything that `books verify` proves."""

@@ -66,6 +66,9 @@ def post_row(p: Post) -> Row:
         p.total_us,
         p.decision,
         h.attempt_of,
+        p.energy_uwh,
+        p.co2_ug,
+        p.listed,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,39 +9,45 @@ from types import MappingProxyType
 
 import asyncpg
 
-from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.gateway.ports import DeploymentRow, KeyRow, Offer, ProviderRow, Snapshot, Stored
+from rechenwerk.base.usage import BUCKETS, Usage
+from rechenwerk.gateway.ports import DrawRow, KeyRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow
-from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.routing.ports import DataClass
+from rechenwerk.store.offers import (
+    CONTRACTS,
+    DEPLOYMENTS,
+    SITES,
+    TARIFFS,
+    VERSIONS,
+    contracts_of,
+    offers_of,
+    sites_of,
+)
 
-_log = logging.getLogger("rechenwerk.snapshot")
 _KEYS = """
-    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class,
-           extract(epoch from k.expires_at)::float8 as expires
+    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class, p.service_class, p.weight,
+           extract(epoch from k.expires_at)::float8 as expires, o.name || '/' || p.name as label
     from api_key k join project p on p.organisation_id = k.organisation_id and p.id = k.project_id
+    join organisation o on o.id = k.organisation_id
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 """
 _GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
-_DEPLOYMENTS = """
-    select d.organisation_id, d.id, d.model, d.upstream, d.endpoints, d.context_tokens, d.max_output_tokens,
-           d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
-           coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
-           p.api_key_env, p.secret, d.jurisdiction, d.level, k.rates
-    from deployment d
-    join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
-    join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id and c.active
-    join lateral (select rates from cost_price k where k.organisation_id = d.organisation_id
-                  and k.deployment_id = d.id and k.valid_from <= now()
-                  order by k.valid_from desc limit 1) k on true
-    where d.active order by d.id
-"""
-_TARIFFS = """
-    select distinct on (organisation_id, model) organisation_id, model, rates,
-           extract(epoch from valid_from)::bigint as since
-    from tariff where valid_from <= now() order by organisation_id, model, valid_from desc
-"""
 _CLASSES = "select organisation_id, name, jurisdictions, level from data_class where active"
+# Terms that come into force at a later time are a change of configuration then; and contracts begin and end
+# with a day.
+_VERSION = (
+    "version + (select count(*) from contract_version where valid_from <= now())"
+    " + ((now() at time zone 'UTC')::date - date '2020-01-01')"
+)
+_DRAWN = """
+    select contract_id, deployment_id, extract(epoch from hour)::bigint as hour,
+           sum(amount) as amount, sum(listed) as listed,
+           sum(input)::bigint as input, sum(cached_input)::bigint as cached_input,
+           sum(cache_write)::bigint as cache_write, sum(output)::bigint as output,
+           sum(reasoning)::bigint as reasoning, sum(images)::bigint as images,
+           sum(seconds)::bigint as seconds, sum(requests)::bigint as requests
+    from position_draw where hour >= to_timestamp($1::bigint) group by 1, 2, hour order by hour
+"""
 _KEEP_ANSWERS = "24 hours"
 _KEEP_TURNS = "30 days"
 
@@ -73,7 +77,7 @@ class PostgresSource:
     async def version(self) -> int:
         """See `gateway.ports.Source`."""
         with _reaching():
-            return int(await self._pool.fetchval("select version from installation"))
+            return int(await self._pool.fetchval(f"select {_VERSION} from installation"))  # noqa: S608
 
     async def snapshot(self) -> Snapshot:
         """See `gateway.ports.Source`. All rows come from one moment."""
@@ -85,20 +89,43 @@ class PostgresSource:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await connection.fetchrow("select version, currency from installation")
+            row = await connection.fetchrow(
+                f"select {_VERSION} as version, currency from installation"  # noqa: S608 - our own words
+            )
             assert row is not None
             keys = await connection.fetch(_KEYS)
             guards = await connection.fetch(_GUARDS)
-            deployments = await connection.fetch(_DEPLOYMENTS)
-            tariffs = await connection.fetch(_TARIFFS)
+            deployments = await connection.fetch(DEPLOYMENTS)
+            tariffs = await connection.fetch(TARIFFS)
             classes = await connection.fetch(_CLASSES)
+            contracts = await connection.fetch(CONTRACTS)
+            versions = await connection.fetch(VERSIONS)
+            sites = await connection.fetch(SITES)
         return Snapshot(
             row["version"],
             row["currency"],
             _keys(keys, guards),
-            _offers(deployments, tariffs),
+            offers_of(deployments, tariffs),
             _classes(classes),
+            contracts_of(contracts, versions),
+            sites_of(sites),
         )
+
+    async def drawn(self, since: int) -> list[DrawRow]:
+        """See `gateway.ports.Source`."""
+        with _reaching():
+            rows = await self._pool.fetch(_DRAWN, since)
+        return [
+            DrawRow(
+                row["contract_id"],
+                row["deployment_id"],
+                row["hour"],
+                Usage(*[row[bucket] for bucket in BUCKETS]),
+                int(row["amount"]),
+                int(row["listed"]),
+            )
+            for row in rows
+        ]
 
     async def watch(self, on_change: Callable[[], None]) -> None:
         """See `gateway.ports.Source`."""
@@ -222,51 +249,13 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 row["expires"],
                 (*of_key[row["id"]], *of_project[row["project_id"]]),
                 row["data_class"],
+                row["service_class"],
+                row["weight"],
+                row["label"],
             )
             for row in keys
         }
     )
-
-
-def _offers(
-    deployments: list[asyncpg.Record], tariffs: list[asyncpg.Record]
-) -> MappingProxyType[tuple[int, str], Offer]:
-    rows: dict[tuple[int, str], list[DeploymentRow]] = defaultdict(list)
-    for row in deployments:
-        cost = _prices(row["rates"], f"the cost of {row['model']!r}")
-        if cost is None:
-            continue
-        provider = ProviderRow(
-            row["provider_id"],
-            row["name"],
-            row["kind"],
-            row["base_url"],
-            row["api_key_env"],
-            row["organisation_id"],
-            row["secret"],
-        )
-        rows[row["organisation_id"], row["model"]].append(
-            DeploymentRow(
-                row["id"],
-                provider,
-                row["contract_id"],
-                row["contract_name"],
-                row["upstream"],
-                frozenset(row["endpoints"]),
-                row["context_tokens"],
-                row["max_output_tokens"],
-                cost,
-                row["jurisdiction"],
-                row["level"],
-            )
-        )
-    offers = {}
-    for row in tariffs:  # a model without a tariff is not sold
-        key = (row["organisation_id"], row["model"])
-        price = _prices(row["rates"], f"the tariff of {row['model']!r}")
-        if key in rows and price is not None:
-            offers[key] = Offer(row["model"], row["since"], price, tuple(rows[key]))
-    return MappingProxyType(offers)
 
 
 def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], DataClass]:
@@ -278,12 +267,3 @@ def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], Da
             for row in rows
         }
     )
-
-
-def _prices(rates: str, what: str) -> PriceList | None:
-    """One row's prices; a row that cannot be read must not stop everybody else's."""
-    try:
-        return price_list(json.loads(rates))
-    except (RechenwerkError, ValueError, TypeError, AttributeError) as error:
-        _log.error("%s cannot be read and is left out: %s", what, error)
-        return None

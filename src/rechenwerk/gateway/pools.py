@@ -1,0 +1,91 @@
+"""Keeps admission up to date with deployments, governed capacity, and the other gateway processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from rechenwerk.base.clock import Clock
+from rechenwerk.contracts.lots import LotSource, PoolLots
+from rechenwerk.gateway.admission import Admission
+from rechenwerk.gateway.capacity import pool_rows
+from rechenwerk.gateway.tenants import Tenants
+from rechenwerk.routing.ports import Board
+
+_log = logging.getLogger("rechenwerk.pools")
+_EVERY = 1.0
+_READ = 2.0
+_NOTE = 60.0
+
+
+class Pools:
+    """Keeps admission up to date, and reports what was lent and called back.
+
+    Args:
+        tenants: the snapshot.
+        lots: governed capacity.
+        board: which other processes share it.
+        admission: who is told.
+        clock: time.
+        process: number of this process.
+    """
+
+    def __init__(
+        self,
+        tenants: Tenants,
+        lots: LotSource,
+        board: Board,
+        admission: Admission,
+        clock: Clock,
+        process: int,
+    ) -> None:
+        self._tenants = tenants
+        self._lots = lots
+        self._board = board
+        self._admission = admission
+        self._clock = clock
+        self._process = process
+        self._governed: tuple[PoolLots, ...] = ()
+        self._players = (0, 1)
+        self._read_at = self._noted_at = 0.0
+        self._stands: object = None
+
+    async def refresh(self) -> None:
+        """Read what governs capacity, if it is time, and tell admission what has changed.
+
+        Raises:
+            OSError: the database cannot be reached.
+        """
+        now = self._clock.now()
+        if now - self._read_at >= _READ:
+            self._governed = await self._lots.lots(now)
+            self._players = await self._board.players(self._process)
+            self._read_at = now
+        snapshot = self._tenants.snapshot
+        if snapshot is None:
+            return
+        deployments = [row for offer in snapshot.offers.values() for row in offer.deployments]
+        rows = pool_rows(deployments, self._governed, now)
+        if (rows, self._players) != self._stands:
+            self._stands = (rows, self._players)
+            self._admission.configure(rows, *self._players)
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        while True:
+            try:
+                await self.refresh()
+                await self._note()
+            except Exception as error:  # whatever it is, the capacity that is known stands
+                _log.warning("governed capacity cannot be read: %s", error)
+            await asyncio.sleep(_EVERY)
+
+    async def _note(self) -> None:
+        """What was lent and called back since the last time."""
+        now = self._clock.now()
+        if now - self._noted_at < _NOTE:
+            return
+        self._noted_at = now
+        uses = self._admission.uses()
+        if uses:
+            await self._lots.note_use(uses)

@@ -1,0 +1,140 @@
+"""``[[contract]]``: the terms as a file states them; read and checked. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import get_args
+
+from rechenwerk.contracts import terms
+from rechenwerk.contracts.check import check
+from rechenwerk.contracts.check_terms import check_alone
+from rechenwerk.contracts.ports import Deployed
+from rechenwerk.contracts.terms import kind_of
+from rechenwerk.ledger.prices import FREE
+from rechenwerk.office.ports import Contract
+from rechenwerk.office.reader import Reader, check_name, items_of, written
+from rechenwerk.office.tables import DeploymentTable
+from rechenwerk.office.toml_lines import Path
+from rechenwerk.office.type_words import did_you_mean
+
+CONTRACT_KINDS: Mapping[str, type[terms.Contract]] = MappingProxyType(
+    {str(kind.__struct_config__.tag): kind for kind in get_args(terms.Contract)}
+)
+"""The word for a kind -> the fields that such a contract has."""
+
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
+_VALUE = re.compile(r"[!-~]([ -~]{0,198}[!-~])?")
+_OURS = frozenset(
+    {
+        *(
+            "authorization",
+            "api-key",
+            "x-api-key",
+            "x-goog-api-key",
+            "cookie",
+            "host",
+            "connection",
+            "upgrade",
+        ),
+        *(
+            "content-length",
+            "content-type",
+            "content-encoding",
+            "transfer-encoding",
+            "te",
+            "trailer",
+            "expect",
+        ),
+        *(
+            "accept",
+            "accept-encoding",
+            "x-request-id",
+            "anthropic-version",
+            "proxy-authorization",
+            "keep-alive",
+        ),
+    }
+)
+
+
+def contract_of(table: terms.Contract) -> Contract:
+    """The row of a table that was checked."""
+    return Contract(table.name, table.provider, kind_of(table), table)
+
+
+def check_contract(reader: Reader, index: int, table: terms.Contract) -> None:
+    """Note what is wrong with a ``[[contract]]`` seen alone."""
+    at: Path = ("contract", index)
+    check_name(reader, (*at, "name"), table.name)
+    known = written(reader, "provider", "name")
+    if table.provider not in known:
+        message = f"there is no provider {table.provider!r} in this file"
+        reader.wrong((*at, "provider"), message, did_you_mean(table.provider, known))
+    if table.header is not None:
+        _check_header(reader, (*at, "header"), table.header)
+    if isinstance(table, terms.OwnHardware) and table.site:
+        sites = written(reader, "site", "name")
+        if table.site not in sites:
+            message = f"there is no site {table.site!r} in this file"
+            reader.wrong((*at, "site"), message, did_you_mean(table.site, sites))
+
+
+def _check_header(reader: Reader, at: Path, header: terms.Header) -> None:
+    """It travels with every request: nothing in it may end the line, or say what the gateway says itself."""
+    if not _HEADER.fullmatch(header.name) or header.name.lower() in _OURS:
+        fix = "write the name of the provider's header for its capacity, such as x-capacity"
+        reader.wrong((*at, "name"), f"{header.name[:40]!r} cannot be such a header", fix)
+    for field in ("dedicated", "shared", "spillover"):
+        value = getattr(header, field)
+        if value is not None and not _VALUE.fullmatch(value):
+            fix = "write 1 to 200 visible characters of ASCII"
+            reader.wrong((*at, field), f"header.{field} cannot be a header's value", fix)
+
+
+def check_together(
+    reader: Reader,
+    contracts: Sequence[tuple[int, terms.Contract]],
+    deployments: Sequence[tuple[int, DeploymentTable]],
+) -> None:
+    """Note what is wrong with the terms of contracts, and between them.
+
+    Where tables of the file cannot be read whole, contracts are only looked at alone: what is between them
+    would be told wrongly.
+    """
+    places = {table.name: index for index, table in contracts}
+    whole = (len(contracts), len(deployments)) == (
+        len(items_of(reader, "contract")),
+        len(items_of(reader, "deployment")),
+    )
+    if whole:
+        problems = check([table for _, table in contracts], [_deployed(table) for _, table in deployments])
+    else:
+        problems = [problem for _, table in contracts for problem in check_alone(table)]
+    for problem in problems:
+        inner = tuple(int(part) if part.isdecimal() else part for part in problem.field.split(".") if part)
+        at: Path = ("contract", places[problem.contract], *inner)
+        reader.wrong(at, f"contract {problem.contract!r}: {problem.message}", problem.fix)
+
+
+def _deployed(table: DeploymentTable) -> Deployed:
+    """As far as the checks look at it; wrong rates are told elsewhere."""
+    return Deployed(
+        name=f"{table.model} at {table.provider} under {table.contract}",
+        model=table.model,
+        provider=table.provider,
+        contract=table.contract,
+        rates=FREE,
+    )
+
+
+def lines_of_contracts(
+    reader: Reader, contracts: Sequence[tuple[int, terms.Contract]]
+) -> dict[tuple[str, str], int]:
+    """Where contracts and their fields stand, for what is found later."""
+    return {
+        (table.name, field): reader.line(("contract", index, field) if field else ("contract", index))
+        for index, table in contracts
+        for field in ("", *table.__struct_fields__, "kind")
+    }

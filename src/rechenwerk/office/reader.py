@@ -1,0 +1,159 @@
+"""Reading rechenwerk.toml: tables with their types, and every mistake with its line and its fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.office.tables import ProviderTable
+from rechenwerk.office.toml_lines import Path, line_at, lines_of
+from rechenwerk.office.type_words import did_you_mean, explained, missing_fix
+
+
+class Mistake(msgspec.Struct, frozen=True):
+    """What is wrong in a file, where, and how to mend it."""
+
+    line: int
+    message: str
+    fix: str
+
+
+class MistakesError(RechenwerkError):
+    """A configuration cannot be applied.
+
+    Args:
+        mistakes: all of them, in the order of the file.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        first = mistakes[0]
+        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        super().__init__(f"line {first.line}: {first.message}; {first.fix}{more}")
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Reader:
+    """Collects every mistake of one file instead of stopping at the first.
+
+    Args:
+        text: of the file.
+
+    Raises:
+        MistakesError: it is not TOML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.mistakes: list[Mistake] = []
+        self._lines = lines_of(text)
+        try:
+            self.raw = tomllib.loads(text, parse_float=Decimal)  # never a binary fraction
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r"line (\d+)", str(error))
+            line = int(place[1]) if place else text.count("\n") + 1
+            what = re.sub(r" \(at .*\)$", "", str(error))
+            raise MistakesError([Mistake(line, f"this is not TOML: {what}", "mend the syntax")]) from None
+
+    def wrong(self, path: Path, message: str, fix: str) -> None:
+        """Note a mistake at the line of a path."""
+        self.mistakes.append(Mistake(self.line(path), message, fix))
+
+    def line(self, path: Path) -> int:
+        """Where something stands; 0 when that is not known."""
+        return line_at(self._lines, path)
+
+    def tables(self, name: str, kind: type[T]) -> list[tuple[int, T]]:
+        """All ``[[name]]`` that have the right fields with the right types."""
+        good = []
+        for index, item in enumerate(self._items(name)):
+            table = self._table((name, index), item, kind)
+            if table is not None:
+                good.append((index, table))
+        return good
+
+    def tables_of(self, name: str, kinds: Mapping[str, type[T]]) -> list[tuple[int, T]]:
+        """The same where the field ``kind`` says which fields a table has."""
+        good = []
+        for index, item in enumerate(self._items(name)):
+            kind = item.get("kind")
+            if "kind" not in item:
+                self.wrong((name, index), f"[[{name}]] has no kind", f"choose from {', '.join(kinds)}")
+            elif not isinstance(kind, str) or kind not in kinds:
+                fix = did_you_mean(str(kind), kinds)
+                self.wrong((name, index, "kind"), f"unknown kind {kind!r} of a {name}", fix)
+            else:
+                table = self._table((name, index), item, kinds[kind])
+                if table is not None:
+                    good.append((index, table))
+        return good
+
+    def _items(self, name: str) -> list[dict[str, Any]]:
+        raw = self.raw.get(name, [])
+        if isinstance(raw, list) and all(isinstance(item, dict) for item in raw):
+            return raw
+        self.wrong((name,), f"{name} must be a list of tables", f"write [[{name}]]")
+        return []
+
+    def _table(self, path: Path, item: dict[str, Any], kind: type[T]) -> T | None:
+        known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        tag = {kind.__struct_config__.tag_field} - {None}
+        if kind is ProviderTable and "api_key" in item:
+            self.wrong(
+                (*path, "api_key"),
+                "a secret does not belong into this file",
+                'put it into an environment variable of the server and write api_key_env = "ITS_NAME"',
+            )
+        absent = [name for name, field in known.items() if field.required and name not in item]
+        for key in item:
+            if key not in {*known, *tag} and not (kind is ProviderTable and key == "api_key"):
+                message = f"unknown field {key!r} in [[{path[0]}]]"
+                self.wrong((*path, key), message, did_you_mean(key, known))
+                absent = [name for name in absent if name not in difflib.get_close_matches(key, absent, 1)]
+        for name in absent:
+            self.wrong(path, f"[[{path[0]}]] has no {name}", missing_fix(name))
+        if any(field.required and name not in item for name, field in known.items()):
+            return None
+        try:  # without the strangers, so that all mistakes of a table are found at once
+            good = {key: value for key, value in item.items() if key in known or key in tag}
+            return msgspec.convert(good, kind)
+        except msgspec.ValidationError as error:
+            inner, what, fix = explained(error, kind, item)
+            self.wrong((*path, *inner), what, fix)
+            return None
+
+
+def unique(reader: Reader, table: str, names: Sequence[tuple[int, str]]) -> None:
+    """No two tables have the same name; (index, name) of each."""
+    seen = set()
+    for index, name in names:
+        if name in seen:
+            reader.wrong(
+                (table, index), f"{table} {name!r} stands here twice", "remove or rename one of them"
+            )
+        seen.add(name)
+
+
+def check_name(reader: Reader, path: Path, name: str) -> None:
+    """What is a name: visible, without blanks around it."""
+    if not name or name != name.strip() or len(name) > 200 or not name.isprintable():
+        reader.wrong(path, f"{name[:40]!r} is not a name", "use 1 to 200 visible characters")
+
+
+def items_of(reader: Reader, table: str) -> list[dict[str, Any]]:
+    """All ``[[table]]`` as they stand in the file, wrong ones too."""
+    raw = reader.raw.get(table, [])
+    return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
+
+
+def written(reader: Reader, table: str, key: str) -> list[str]:
+    """All names in the file, those of tables with other mistakes too: one mistake is told once."""
+    return [item[key] for item in items_of(reader, table) if isinstance(item.get(key), str)]

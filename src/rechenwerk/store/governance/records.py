@@ -1,0 +1,116 @@
+"""The audit of governance, and what the public report is made from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from rechenwerk.office.governance.ports import AuditEvent, Award, Drawn, Member, Person, PoolFacts, PoolUse
+from rechenwerk.store.governance.common import Connection, audit
+from rechenwerk.store.governance.grants import award_of
+from rechenwerk.store.governance.use import used
+
+_AUDIT = """
+select a.id, a.at, o.name as organisation, a.who, a.key_id, a.what, a.subject, a.before, a.after
+from audit_event a join organisation o on o.id = a.organisation_id
+where ($1::bigint is null or a.organisation_id = $1) and ($3::bigint is null or a.id < $3)
+order by a.id desc limit $2
+"""
+_MEMBERS = """
+select deployment_id as deployment, extract(epoch from valid_from)::bigint as since, tokens_per_minute
+from pool_member where pool_id = $1
+"""
+_USES = """
+select pool_id as pool, day - date '1970-01-01' as day, class as service, lent, reclaimed
+from pool_use where pool_id = $1 and day >= date '1970-01-01' + $2::integer
+"""
+_DRAWS = """
+select amount, extract(epoch from approved_at)::bigint as starts, extract(epoch from least(approved_at
+    + make_interval(secs => seconds), coalesce(ended_at, 'infinity')))::bigint as ends
+from emergency_draw where pool_id = $1 and approved_at is not null
+"""
+_AWARDS = """
+select a.*, g.tokens as granted_tokens, g.course_from, g.course_drawn, g.noticed_on
+from grant_application a join granted g on g.application_id = a.id
+where a.pool_id = $1 and a.ends_on > date '1970-01-01' + $2::integer
+"""
+
+
+class StoredRecords:
+    """Audit and utilisation, read only.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def note(
+        self,
+        who: Person,
+        organisation_id: int,
+        at: datetime,
+        what: str,
+        subject: str,
+        after: Mapping[str, object],
+    ) -> None:
+        """See `office.governance.ports.Records`."""
+        async with self._pool.acquire() as connection:
+            await audit(connection, who, at, organisation_id, what, subject, None, after)
+
+    async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
+        """See `office.governance.ports.Records`."""
+        rows = await self._pool.fetch(_AUDIT, organisation_id, limit, before)
+        return [
+            AuditEvent(**{**row, "before": _json(row["before"]), "after": _json(row["after"])})
+            for row in rows
+        ]
+
+    async def facts(self, owner: int, first: int) -> list[PoolFacts]:
+        """See `office.governance.ports.Records`."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            pools = await connection.fetch("select id, name from pool where organisation_id = $1", owner)
+            return [await _facts(connection, row["id"], row["name"], first) for row in pools]
+
+
+async def _facts(connection: Connection, pool: int, name: str, first: int) -> PoolFacts:
+    awards: dict[int, list[Award]] = defaultdict(list)
+    for row in await connection.fetch(_AWARDS, pool, first):
+        awards[row["project_id"]].append(award_of(row))
+    starts = min((one.starts for some in awards.values() for one in some), default=first)
+    drawn = await used(connection, [pool], min(starts, first), sorted(awards))
+    everybody = await used(connection, [pool], first)
+    rows = await connection.fetch(
+        "select id, service_class from project where id = any($1::bigint[])",
+        [project for _, project in everybody],
+    )
+    classes = {row["id"]: row["service_class"] for row in rows}
+    booked: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (_, project), days in everybody.items():
+        for day, tokens in days.items():
+            booked[day][classes[project]] += tokens
+    return PoolFacts(
+        name=name,
+        members=tuple(Member(**row) for row in await connection.fetch(_MEMBERS, pool)),
+        uses=tuple(_use(row) for row in await connection.fetch(_USES, pool, first)),
+        booked=booked,
+        draws=tuple(Drawn(**row) for row in await connection.fetch(_DRAWS, pool)),
+        awards={project: tuple(some) for project, some in awards.items()},
+        drawn={project: days for (_, project), days in drawn.items()},
+    )
+
+
+def _use(row: asyncpg.Record) -> PoolUse:
+    return PoolUse(row["pool"], row["day"], row["service"], int(row["lent"]), int(row["reclaimed"]))
+
+
+def _json(text: str | None) -> dict[str, object] | None:
+    return None if text is None else msgspec.json.decode(text, type=dict[str, object])

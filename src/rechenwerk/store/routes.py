@@ -1,0 +1,138 @@
+"""Where gateways and the router's process meet, on PostgreSQL: `routing.ports.Board`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.routing.ports import Arrived, Published, Report, Use
+
+_LOCK = 0x5EC4E8  # any number; all installations use the same
+
+_LOADS = """
+select extract(epoch from starts_at)::bigint as starts, demand, sum(calls) as calls, sum(refused) as refused,
+       array(select sum(u.x) from route_load i, unnest(i.usage) with ordinality u(x, at)
+             where i.starts_at = l.starts_at and i.demand = l.demand group by u.at order by u.at) as usage
+from route_load l where starts_at >= to_timestamp($1) group by starts_at, demand order by 1, 2
+"""
+_USES = """
+select extract(epoch from starts_at)::bigint as starts, deployment_id,
+       array(select sum(u.x) from route_use i, unnest(i.usage) with ordinality u(x, at)
+             where i.starts_at = l.starts_at and i.deployment_id = l.deployment_id
+             group by u.at order by u.at) as usage,
+       array(select sum(u.x) from route_use i, unnest(i.ordinary) with ordinality u(x, at)
+             where i.starts_at = l.starts_at and i.deployment_id = l.deployment_id
+             group by u.at order by u.at) as ordinary
+from route_use l where starts_at >= to_timestamp($1) group by starts_at, deployment_id order by 1, 2
+"""
+_DOWN = """
+select d.deployment_id from route_down d join process p on p.id = d.process_id and p.ended_at is null
+group by d.deployment_id
+having count(*) = (select count(*) from process where ended_at is null) order by 1
+"""
+
+
+class PostgresBoard:
+    """Reports and plans.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._leader: PoolConnectionProxy | None = None
+
+    @asynccontextmanager
+    async def _reaching(self) -> AsyncIterator[asyncpg.Pool]:
+        try:
+            yield self._pool
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            raise OSError(str(error) or type(error).__name__) from error
+
+    async def report(self, process: int, report: Report) -> None:
+        """See `routing.ports.Board`. `process`: the number of a living gateway process."""
+        async with self._reaching() as pool:
+            await pool.execute(
+                "select route_report(id, $2, $3, $4) from process where number = $1 and ended_at is null",
+                process,
+                msgspec.json.encode(report.loads).decode(),
+                msgspec.json.encode(report.uses).decode(),
+                list(report.down),
+            )
+
+    async def newest(self, after: int) -> Published | None:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            row = await pool.fetchrow(
+                "select id, plan, (select count(*) from process where ended_at is null) as gateways"
+                " from route_plan where id > $1 order by id desc limit 1",
+                after,
+            )
+        return None if row is None else Published(row["id"], row["plan"], row["gateways"])
+
+    async def publish(self, plan: bytes) -> int:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            return int(await pool.fetchval("select route_publish($1)", plan))
+
+    async def seen(self, since: int) -> Report:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            loads = await pool.fetch(_LOADS, float(since))
+            uses = await pool.fetch(_USES, float(since))
+            down = await pool.fetch(_DOWN)
+        return Report(
+            tuple(
+                Arrived(row["starts"], row["demand"], row["calls"], row["refused"], tuple(row["usage"]))
+                for row in loads
+            ),
+            tuple(
+                Use(row["starts"], row["deployment_id"], tuple(row["usage"]), tuple(row["ordinary"]))
+                for row in uses
+            ),
+            tuple(row["deployment_id"] for row in down),
+        )
+
+    async def lead(self) -> bool:
+        """See `routing.ports.Board`. The lock belongs to a connection: it is free when its process dies."""
+        async with self._reaching() as pool:
+            if self._leader is not None and not self._leader.is_closed():
+                return True
+            connection = await pool.acquire()
+            if await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+                self._leader = connection
+                return True
+            await pool.release(connection)
+            return False
+
+    async def players(self, process: int) -> tuple[int, int]:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            row = await pool.fetchrow(
+                "select count(*) filter (where number < $1) as place, count(*) as players"
+                " from process where ended_at is null",
+                process,
+            )
+        return (0, 1) if row is None else (row["place"], max(1, row["players"]))
+
+    async def forget(self, before: int) -> None:
+        """See `routing.ports.Board`."""
+        async with self._reaching() as pool:
+            await pool.execute("delete from route_load where starts_at < to_timestamp($1)", float(before))
+            await pool.execute("delete from route_use where starts_at < to_timestamp($1)", float(before))
+            await pool.execute(
+                "delete from route_down d using process p"
+                " where p.id = d.process_id and p.ended_at is not null"
+            )
+
+    async def close(self) -> None:
+        """Lead no more."""
+        if self._leader is not None:
+            await self._leader.execute("select pg_advisory_unlock_all()")
+            await self._pool.release(self._leader)
+            self._leader = None

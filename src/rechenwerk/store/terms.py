@@ -1,0 +1,43 @@
+"""Terms of contracts as the database keeps them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from rechenwerk.contracts.terms import Contract, OnDemand, Provisioned
+
+
+def terms_of(kept: str | None, name: str, provider: str) -> Contract:
+    """The terms of a contract; one from before there were any is on demand."""
+    if kept is None:
+        return OnDemand(name=name, provider=provider)
+    found: Contract = msgspec.json.decode(kept, type=Contract)
+    return found
+
+
+def not_running(terms: Contract, today: date) -> str:
+    """Why nothing may be sent under a contract on a day; empty when it runs."""
+    if terms.starts is not None and today < terms.starts:
+        return f"its contract {terms.name!r} begins on {terms.starts}"
+    if terms.ends is not None and today > terms.ends and terms.renews is None:
+        return f"its contract {terms.name!r} ended on {terms.ends}"
+    if terms.status in {"proposed", "expired"}:
+        return f"its contract {terms.name!r} is {terms.status}"
+    return ""
+
+
+def header_lines(terms: Contract) -> bytes:
+    """What requests under a contract say about the capacity that they want.
+
+    Past bought capacity the provider is to refuse, so that the call goes where this file says, unless the
+    contract lets the provider serve it as it comes (`shared`).
+    """
+    header = terms.header
+    if header is None:
+        return b""
+    value: str | None = header.shared
+    if isinstance(terms, Provisioned):
+        value = header.spillover if terms.overflow.rule == "shared" else header.dedicated
+    return b"" if value is None else f"{header.name}: {value}\r\n".encode("ascii")
