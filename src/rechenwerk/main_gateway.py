@@ -41,6 +41,7 @@ from rechenwerk.gateway.pools import Pools
 from rechenwerk.gateway.probes import Probes
 from rechenwerk.gateway.road import Road
 from rechenwerk.gateway.server import Server
+from rechenwerk.gateway.shares import Shares
 from rechenwerk.gateway.tenants import Tenants
 from rechenwerk.gateway.till import Till
 from rechenwerk.gateway.turns import Turns
@@ -49,6 +50,7 @@ from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.secrets import secret_box
 from rechenwerk.providers.transport import Limits
 from rechenwerk.store.book import PostgresBook
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.governance.lots import StoredLots
 from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
@@ -82,6 +84,7 @@ class Gateway:
         self.road: Road
         self.lag: LoopLag
         self.dispatch: Dispatch
+        self.shares: Shares
         self.turnstile: Turnstile
         self.admission: Admission
         self.source: PostgresSource
@@ -107,6 +110,7 @@ class Gateway:
         self.dispatch = dispatch = Dispatch(board, fleet, self._clock, number)
         self.turnstile = Turnstile(dispatch, self._clock, settings)
         self.admission = Admission(self._clock, settings)
+        self.shares = Shares(StoredConcentration(pool), self.tenants, self._clock)
         pools = Pools(self.tenants, StoredLots(pool), board, self.admission, self._clock, number)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
         self.lag = LoopLag()
@@ -136,7 +140,14 @@ class Gateway:
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(work)
-            for work in (self.tenants.run(), self._beat(), probes.run(), dispatch.run(), pools.run())
+            for work in (
+                self.tenants.run(),
+                self._beat(),
+                probes.run(),
+                dispatch.run(),
+                pools.run(),
+                self.shares.run(),
+            )
         ]
         return await self.server.listen(host, port, shared=shared)
 

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import asyncpg
 import pytest
 
-from tests.flows.governing import DAY, Hall
+from rechenwerk.store.governance.lots import StoredLots
+from tests.flows.governing import CHAT, DAY, Hall
 from tests.flows.office_desk import Office
 
 
@@ -37,6 +38,54 @@ def test_own_and_bought_deployments_are_one_pool(hall: Hall) -> None:
 
 def _member(model: str, provider: str, tokens: int) -> dict[str, object]:
     return {"model": model, "provider": provider, "tokens_per_minute": tokens}
+
+
+def test_a_deployment_gives_no_more_than_it_takes(hall: Hall) -> None:
+    hall.office.sql("update deployment set tokens_per_minute = 70000 where model = 'smollm2-135m'")
+    assert hall.shown()["capacity"] == 70_000, "whatever it was to give"
+    body = {"members": [_member("smollm2-135m", "embedded", 70_001)]}
+    error = hall.office.refused(422, "PUT", "/pools/main", json=body)
+    assert "takes 70,000 tokens per minute, it cannot give 70,001" in error["message"]
+    hall.office.clock.at += 1
+    body = {"members": [{"model": "smollm2-135m", "provider": "embedded"}]}
+    assert hall.office.ok("PUT", "/pools/main", json=body)["members"][0]["tokens_per_minute"] == 70_000
+    body = {"members": [{"model": "potion-multilingual", "provider": "embedded-embeddings"}]}
+    error = hall.office.refused(422, "PUT", "/pools/main", json=body)
+    assert "has no tokens_per_minute in the configuration" in error["message"]
+    twice = [_member("smollm2-135m", "embedded", 1), {"contract": "embedded on demand", **_member(*CHAT, 2)}]
+    error = hall.office.refused(422, "PUT", "/pools/main", json={"members": twice})
+    assert "named twice" in error["message"]
+
+
+SECOND = (
+    """insert into contract (organisation_id, provider_id, name, kind)
+    select 0, provider_id, 'reserved', kind from contract where name = 'embedded on demand'""",
+    """insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints,
+    context_tokens, max_output_tokens) select 0, model, provider_id, (select id from contract
+    where name = 'reserved'), upstream, endpoints, 9, 9 from deployment where model = 'smollm2-135m'""",
+)
+
+
+def test_one_model_of_one_provider_under_two_contracts(hall: Hall) -> None:
+    for statement in SECOND:
+        hall.office.sql(statement)
+    hall.office.clock.at += 1
+    error = hall.office.refused(422, "PUT", "/pools/main", json={"members": [_member(*CHAT, 5)]})
+    assert "say which, one of 'embedded on demand', 'reserved'" in error["message"]
+    members = [{"contract": name, **_member(*CHAT, 5)} for name in ("embedded on demand", "reserved")]
+    assert hall.office.ok("PUT", "/pools/main", json={"members": members})["capacity"] == 10
+
+
+def test_a_site_that_is_out_is_no_capacity_now_but_may_be_sold_for_later(hall: Hall) -> None:
+    hall.office.sql(
+        "insert into site (organisation_id, name, pue, co2_grams, prices, out_since)"
+        " values (0, 'cellar', 1, 0, '{0}', now())"
+    )
+    hall.office.sql("update deployment set site_id = (select id from site) where model = 'smollm2-135m'")
+    (seen,) = hall.office.runner.run(StoredLots(hall.office.pool).lots(hall.office.clock.at))
+    assert (seen.capacity, len(seen.deployments)) == (0, 1)
+    assert hall.shown()["members"][0]["state"] == "out"
+    hall.sell("north", 100_000, 300, 330)
 
 
 def test_a_deployment_gives_its_capacity_to_one_pool(hall: Hall) -> None:
@@ -277,6 +326,12 @@ def test_the_tariff_of_the_sale_stays_with_the_sale(hall: Hall) -> None:
         ({"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"}, 422, "is over"),
         ({"lendable": 11}, 422, "lendable"),
         ({"rate": "-1"}, 422, "rate"),
+        (
+            {"rate": "9" * 15, "amount": 100_000, "ends_at": "8999-01-01T00:00:00Z"},
+            422,
+            "more than the books",
+        ),
+        ({"ends_at": "9999-12-31T23:59:59-23:00"}, 422, "ends_at"),
     ],
 )
 def test_a_wrong_sale_gets_one_clear_line(
@@ -285,6 +340,11 @@ def test_a_wrong_sale_gets_one_clear_line(
     body = {**hall.sale("north", 10, 0, 9), **change}
     assert words in hall.office.refused(status, "POST", "/sales", json=body)["message"]
     assert hall.office.sql("select from capacity_sale") == []
+
+
+def test_numbers_that_no_sale_has(hall: Hall) -> None:
+    for number, status in (("0", 422), (str(10**30), 422), ("x", 422), ("7", 404)):
+        hall.office.refused(status, "POST", f"/sales/{number}/cancel")
 
 
 def test_an_organisation_sees_only_what_it_bought(hall: Hall, neighbour: str) -> None:

@@ -116,6 +116,19 @@ def test_only_a_named_role_asks_and_approves(watch: Watch) -> None:
     assert watch.office.ok("GET", "/reserve", guest) == {"reserves": [], "draws": []}
 
 
+def test_who_gets_a_role_stands_in_the_audit(watch: Watch) -> None:
+    given = [event for event in watch.audited() if event[1].startswith("role")]
+    assert [(who, what) for who, what, _ in given] == [("admin", "role given")] * 3
+    keys = watch.office.ok("GET", "/keys", params={"organisation": "operator"})["keys"]
+    anna = next(one["id"] for one in keys if one["name"] == "Anna")
+    for _ in range(2):
+        watch.office.ok("POST", f"/keys/{anna}/revoke", params={"organisation": "operator"})
+    taken = [event for event in watch.audited() if event[1] == "role taken"]
+    assert taken == [("admin", "role taken", f"key {anna}")], "once, however often it is revoked"
+    watch.person("app", "inference")
+    assert [event for event in watch.audited() if event[1].startswith("role")] == [*given, *taken]
+
+
 def test_a_draw_may_be_for_one_organisation(watch: Watch) -> None:
     watch.buyer("hospital")
     number = watch.ask(only_for="hospital")

@@ -8,6 +8,7 @@ import pytest
 
 from rechenwerk.contracts.grants import day_of
 from rechenwerk.contracts.lots import PoolUse
+from rechenwerk.ledger.ports import Outcome
 from rechenwerk.store.governance.lots import StoredLots
 from tests.flows.governing import DAY, Hall
 from tests.flows.office_desk import Bookkeeper, Office
@@ -108,6 +109,21 @@ def test_it_names_nobody_and_is_made_once_a_minute(
     assert report(hall) == first
     hall.office.clock.at += 61
     assert report(hall)[0]["used"]["standard"] == 60
+
+
+def test_what_was_used_agrees_with_the_books(hall: Hall, bookkeeper: Bookkeeper) -> None:
+    outcomes: tuple[Outcome, ...] = ("posted", "failed", "unresolved", "void", "posted")
+    for outcome in outcomes:
+        bookkeeper.post(bookkeeper.hold("default", 10), outcome, 1, 1)
+    hall.office.clock.at += 1
+    hall.office.ok("PUT", "/pools/main", json={"members": []})
+    bookkeeper.post(bookkeeper.hold("default", 10), "posted", 1, 1)
+    booked = hall.office.sql("select sum(input + output) as tokens from call where outcome <> 'void'")[0][
+        "tokens"
+    ]
+    drawn = hall.office.sql("select sum(tokens) as tokens from pool_draw")[0]["tokens"]
+    assert (booked, drawn) == (150, 120), "the last one was served outside of the pool"
+    assert sum(report(hall)[0]["used"].values()) == 120
 
 
 def test_a_tenants_own_pool_is_not_public(hall: Hall) -> None:

@@ -30,19 +30,22 @@ class Example(msgspec.Struct):
 
 
 def example(name: str) -> Example:
-    """What a file of the folder says; deployments are called as their model."""
+    """What a file of the folder says; deployments are called as their model, further ones by contract too."""
     raw = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    models = [table["model"] for table in raw["deployment"]]
     return Example(
         [msgspec.convert(table, Contract) for table in raw["contract"]],
         [
             Deployed(
-                name=table["model"],
+                name=f"{table['model']} under {table['contract']}"
+                if table["model"] in models[:index]
+                else table["model"],
                 model=table["model"],
                 provider=table["provider"],
                 contract=table["contract"],
                 rates=price_list(table["cost"]),
             )
-            for table in raw["deployment"]
+            for index, table in enumerate(raw["deployment"])
         ],
         {table["name"]: energy_of(site(table)) for table in raw.get("site", [])},
     )

@@ -163,6 +163,21 @@ def test_a_mix_of_one_inner_and_one_outer_offer_is_the_best_of_all(
         assert cost <= scene.cost(scene.with_outer(mix, terms.offers[1]))
 
 
+def test_an_inner_offer_under_one_with_a_price_beyond_in_the_same_interval() -> None:
+    """Five pieces at 0.8 bring all that lies beyond them to 0.8, so they belong above five at 0.5."""
+    beyond = EDP.format(price="0.8", beyond="0.8", minimum=5).replace('"year"', '"hour"')
+    terms = sheet(SHEET + beyond.replace('"1000"', '"1"'))
+    scene = Scene(terms, futures(terms, week(10, 30))["base"])
+    found = scene.best()
+    assert found is not None
+    mix = found[0]
+    assert [(offer.name, pieces) for offer, pieces in mix.parts()] == [("year", 5), ("umbrella", 5)]
+    # 5 x 0.5 and 5 x 0.8 always, the other 20 by day at 0.8.
+    assert scene.cost(mix) == (Fraction(5, 2) + 4 + 8) * 8760 * NANO
+    both = Mix("hour", ((terms.offers[0], 10),), (terms.offers[1], 5))
+    assert scene.cost(both) == (5 + 4 + 6) * 8760 * NANO  # by night the five are idle
+
+
 # Ladders
 
 

@@ -132,6 +132,13 @@ def test_a_wrong_price_sheet_gets_one_line(word: str, by: str, line: str) -> Non
     assert "\n" not in str(caught.value)
 
 
+def test_money_later_needs_to_be_settled_within_a_year() -> None:
+    text = SHEET.replace('"hour"\nterm_months = 12', '"term"\nterm_months = 24')
+    assert sheet(text).offers[0].term_months == 24
+    with pytest.raises(RechenwerkError, match="toml:5: discount_rate needs commitments"):
+        sheet(text.replace("[[offer]]", 'discount_rate = "0.05"\n[[offer]]'))
+
+
 def test_offers_must_be_told_apart_and_end_together() -> None:
     second = SHEET[SHEET.index("[[offer]]") :]
     with pytest.raises(RechenwerkError, match="two offers are called 'year'"):

@@ -34,7 +34,6 @@ from rechenwerk.contracts.obligations import at_risk, capacity, fees, payable
 from rechenwerk.contracts.ports import Drawn, HourDraw
 from rechenwerk.office.concentration import facts
 from rechenwerk.office.config import MistakesError, parse
-from rechenwerk.office.standing import ServedHere
 
 
 def second(text: str) -> int:
@@ -466,7 +465,7 @@ def test_facts_come_from_contracts_draws_and_classes() -> None:
         hour("payg", "2027-05-15", 999),
         hour("ptu", "2027-06-15", 0),
     ]
-    served = [ServedHere("m", "euro", "payg", "internal", "standard", 3, 400 * NANO)]
+    served = [Served("m", "euro", "payg", "internal", "standard", 3, 400 * NANO)]
     found = facts(parse(FILE), (), draws, served, second(TODAY), 30)
     # 30 days of ten units at 2 a day, whether used or not.
     assert [(one.contract, one.owner, one.spend, one.payable) for one in found.held] == [

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from rechenwerk.contracts.bill import statements
+from rechenwerk.office.config import parse
 from tests.unit.contract_examples import FOLDER, calculate, cents, example, uses
 
 
@@ -332,6 +333,12 @@ def test_a_missed_milestone_pays_the_next_months() -> None:
         (end, "balance", "300,000.00"),
         (_second(date(2027, 10, 1)), "balance", "300,000.00"),
     ]
+
+
+@pytest.mark.parametrize("name", MONTHS)
+def test_an_example_is_a_whole_configuration(name: str) -> None:
+    configured = parse((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    assert [row.terms for row in configured.contracts] == example(name).contracts
 
 
 def test_every_example_has_its_month() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.contracts.as_toml import to_toml
 from rechenwerk.contracts.focus import COLUMNS, from_csv, from_row, to_csv, to_row
 from rechenwerk.contracts.terms import Contract, TakeOrPay
 from tests.unit.contract_examples import FOLDER, example
@@ -26,6 +28,29 @@ EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 @given(st.lists(contracts(), max_size=3, unique_by=lambda contract: contract.name))
 def test_out_and_back_is_the_same(some: list[Contract]) -> None:
     assert from_csv(to_csv(some, "EUR", NOW)) == some
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(contracts(), max_size=3))
+def test_tables_for_a_file_say_the_same(some: list[Contract]) -> None:
+    read = tomllib.loads(to_toml(some)).get("contract", [])
+    assert [msgspec.convert(table, Contract) for table in read] == some
+
+
+def test_a_table_for_a_file() -> None:
+    assert to_toml(example("aws-edp").contracts[1:]) == (
+        "[[contract]]\n"
+        'name = "aws commitment"\n'
+        'provider = "bedrock"\n'
+        'kind = "take-or-pay"\n'
+        "starts = 2025-10-01\n"
+        "ends = 2028-09-30\n"
+        'covers = ["bedrock on demand"]\n'
+        'anchor = "starts"\n'
+        'pricing = { discount = "0.09" }\n'
+        'minimum = "1200000"\n'
+        'period = "year"\n'
+    )
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import random
 import tracemalloc
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.routing.delay import Full
 from rechenwerk.routing.lines import PoolRow
-from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Lot, Reserve
 from rechenwerk.routing.room import Ask, Limit
 from rechenwerk.routing.waiting import Ticket, Waiting
@@ -98,6 +99,37 @@ def test_who_gives_up_the_head_of_a_line_lets_smaller_calls_pass() -> None:
     assert large.ticket is not None
     world.core.leave(large.ticket, world.now)
     assert small.began == 1000
+
+
+def test_when_who_kept_a_line_is_served_elsewhere_those_behind_go_at_once() -> None:
+    world = World(pool(1, at=1), pool(None, tokens=100, at=2))
+    world.job(1, seconds=3, candidates=(1,))
+    world.job(1, read=60, candidates=(2,))
+    either = world.job(2, read=80, candidates=(1, 2))
+    small = world.job(3, read=30, candidates=(2,))
+    world.run(1010)
+    assert (either.began, small.began) == (1003, 1003)
+
+
+def test_small_calls_of_a_lower_class_do_not_hold_up_a_large_one() -> None:
+    world = World(pool(None, tokens=100))
+    world.job(1, read=60)
+    large = world.job(1, read=80)
+    small = world.job(2, "batch", read=10)
+    world.run()
+    assert (large.began, small.began) == (1061, 1061)
+
+
+def test_what_becomes_free_is_kept_for_an_owner_who_needs_more_of_its_own() -> None:
+    world = World(pool(None, Lot("standard", 0, 80, 80), tokens=100))
+    world.job(1, "batch", read=50)
+    world.run(1010)
+    world.job(1, "batch", read=30)
+    mine = world.job(2, "standard", read=70)
+    small = world.job(3, "critical", read=5)  # has no lot here: it would fit, but borrows what is called back
+    world.run()
+    assert mine.began == 1061
+    assert small.began == 1071
 
 
 def test_a_placed_call_moves_where_there_is_room() -> None:
@@ -210,10 +242,33 @@ def test_who_would_wait_too_long_is_refused_at_once_and_others_at_their_deadline
     assert story == [None, None, Full(8, 0)]
 
 
+def test_only_as_many_as_fit_their_lot_wait_for_what_is_lent_without_a_deadline() -> None:
+    world = World(pool(2, Lot("critical", 0, 2, 2)), patience=5.0)
+    for _ in range(2):
+        world.job(1, seconds=30)
+    burst = [world.job(2, "critical") for _ in range(3)]
+    world.run()
+    assert [job.full is None for job in burst] == [True, True, False]
+    assert [job.began for job in burst[:2]] == [1030, 1030]
+
+
 def test_all_capacity_is_kept_for_others() -> None:
     world = World(pool(2, Lot("critical", 0, 2, 0)))
     assert world.job(1).full == Full(None, 0)
     assert world.job(1, "critical").began == 1000
+
+
+def test_what_is_not_lent_to_calls_as_long_as_these_is_waited_for() -> None:
+    world = World(pool(2, Lot("critical", 0, 2, 2, reclaim=3)), patience=10.0)
+    short = world.job(1, seconds=1)
+    world.run()
+    world.job(2, "critical", seconds=60)
+    world.run()
+    long = world.job(1, seconds=60)  # calls take longer now than the reserve may be away
+    world.run()
+    assert short.done
+    assert long.full is not None
+    assert long.full.retry_after is not None
 
 
 def test_a_light_project_is_not_refused_for_the_flood_of_another() -> None:
@@ -282,6 +337,20 @@ def test_who_comes_back_when_told_is_served_though_others_go_on(others: int) -> 
     refused = sum(job.full is not None for job in flood)
     assert refused > 50
     assert len(served_when_told(world, flood, 2)) == 100
+
+
+def test_batch_work_is_told_when_there_is_something_left_for_it() -> None:
+    """Standard calls take four fifths of the pool, as they come; what is left takes its time."""
+    chance = random.Random(2)
+    world = World(pool(4), patience=300.0)
+    at = 1000.0
+    while at < 2200:
+        at += chance.expovariate(3.2)
+        world.at(at, partial(world.job, 9, seconds=chance.uniform(0.5, 1.5)))
+    world.run(1060)
+    flood = [world.job(1, "batch", seconds=chance.uniform(0.5, 1.5)) for _ in range(450)]
+    assert sum(job.full is not None for job in flood) > 100
+    assert len(served_when_told(world, flood, 2)) >= 440
 
 
 def test_a_minutes_tokens_come_back_a_minute_later_and_that_is_what_is_said() -> None:

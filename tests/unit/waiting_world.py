@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Callable
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.routing.delay import Full
 from rechenwerk.routing.fair import INPUT, OUTPUT
 from rechenwerk.routing.lines import PoolRow
-from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.reserve import Lot
 from rechenwerk.routing.room import Ask, Limit
 from rechenwerk.routing.waiting import Ticket, Waiting

@@ -67,7 +67,7 @@ def _show_pools(found: dict[str, Any], as_json: bool) -> None:
         short = Text(count(one["short"]), style="bold red") if one["short"] else ""
         members = "\n".join(
             f"{member['model']}@{member['provider']} {count(member['tokens_per_minute'])}"
-            + ("" if member["active"] else " (inactive)")
+            + ("" if member["state"] == "active" else f" ({member['state']})")
             for member in one["members"]
         )
         tariffs = "\n".join(f"{rate} {one['currency']} {_PER[unit]}" for unit, rate in one["tariffs"].items())
@@ -119,11 +119,19 @@ def pool(
 
 
 def _member(text: str) -> dict[str, Any]:
-    deployment, _, tokens = text.rpartition("=")
-    model, at, provider = deployment.rpartition("@")
-    if not at or not model or not provider or not tokens.isdecimal():
+    deployment, equals, tokens = text.rpartition("=")
+    if not equals or not tokens.isdecimal():  # a model's name may have an equals sign as well
+        deployment, tokens = text, ""
+    named, _, contract = deployment.partition(" under ")
+    model, at, provider = named.rpartition("@")
+    if not at or not model or not provider:
         raise typer.BadParameter(f"--member {text!r}: write it like llama@own-gpu=60000")
-    return {"model": model, "provider": provider, "tokens_per_minute": int(tokens)}
+    return {
+        "model": model,
+        "provider": provider,
+        "contract": contract or None,
+        "tokens_per_minute": int(tokens) if tokens else None,
+    }
 
 
 def tariff(

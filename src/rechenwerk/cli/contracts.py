@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from rechenwerk.cli.burndown import chart
+from rechenwerk.cli.focus import contract_export, contract_import
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 
@@ -172,4 +173,6 @@ def add_contracts(app: typer.Typer) -> None:
     contract.command("show")(contract_show)
     contract.command("positions")(contract_positions)
     contract.command("warnings")(contract_warnings)
+    contract.command("export")(contract_export)
+    contract.command("import")(contract_import)
     app.add_typer(contract, name="contract")

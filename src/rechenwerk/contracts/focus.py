@@ -134,13 +134,18 @@ def from_row(row: Mapping[str, str]) -> Contract:
     return contract
 
 
-def to_csv(contracts: Iterable[Contract], currency: str, at: datetime) -> str:
-    """The dataset as CSV, with a heading."""
+def rows_to_csv(rows: Iterable[Row]) -> str:
+    """Rows as CSV, with a heading."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, (*COLUMNS, X_KIND, X_PER, X_TERMS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(to_row(contract, currency, at) for contract in contracts)
+    writer.writerows(rows)
     return out.getvalue()
+
+
+def to_csv(contracts: Iterable[Contract], currency: str, at: datetime) -> str:
+    """The dataset as CSV."""
+    return rows_to_csv(to_row(contract, currency, at) for contract in contracts)
 
 
 def from_csv(text: str) -> list[Contract]:
@@ -240,4 +245,4 @@ def _applicability(contract: Contract) -> str:
     return msgspec.json.encode(scope).decode()
 
 
-__all__ = ["COLUMNS", "STATUSES", "Row", "from_csv", "from_row", "to_csv", "to_row"]
+__all__ = ["COLUMNS", "STATUSES", "Row", "from_csv", "from_row", "rows_to_csv", "to_csv", "to_row"]

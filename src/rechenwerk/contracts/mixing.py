@@ -11,10 +11,11 @@ from fractions import Fraction
 
 import msgspec
 
-from rechenwerk.contracts.curves import Curve, curve_of, hold_total, money
+from rechenwerk.base.money import NANO
+from rechenwerk.contracts.curves import Curve, curve_of, hold_total, money, today
 from rechenwerk.contracts.deals import Deal, stack, stack_cost
 from rechenwerk.contracts.demand import DAY, Month
-from rechenwerk.contracts.offers import Offer, Sheet
+from rechenwerk.contracts.offers import INTERVALS, Offer, Sheet
 
 SHORT = ("hour", "day", "month")
 _ORDER = ("hour", "day", "month", "quarter", "year", "term")
@@ -55,37 +56,21 @@ class Scene(msgspec.Struct, frozen=True):
 
     def cost(self, mix: Mix) -> Fraction:
         """What demand costs under a mix."""
-        deals = [self.deal(offer) for offer, _ in mix.inner]
-        counts = [pieces for _, pieces in mix.inner]
-        curve = self.curve(mix.interval)
-        total = stack_cost(curve, deals, counts)
         if mix.outer is None or mix.outer[1] == 0:
-            return total
-        left = self._left(mix, mix.outer[0].interval)
-        return (
-            total
-            - money(self.sheet.on_demand, left.volume)
-            + self.deal(mix.outer[0]).cost(left, mix.outer[1])
+            deals = [self.deal(offer) for offer, _ in mix.inner]
+            return stack_cost(self.curve(mix.interval), deals, [pieces for _, pieces in mix.inner])
+        return Under(self, mix.interval, [offer for offer, _ in mix.inner], mix.outer[0]).cost(
+            [pieces for _, pieces in mix.inner], mix.outer[1]
         )
 
     def sunk(self, mix: Mix) -> Fraction:
         """What a mix costs if nothing is used."""
         return sum((self.deal(offer).sunk(pieces) for offer, pieces in mix.parts()), Fraction(0))
 
-    def _left(self, mix: Mix, interval: str) -> Curve:
-        """The curve, in a longer interval, of what the inner offers leave."""
-        level = sum(pieces * offer.capacity for offer, pieces in mix.inner)
-        left = tuple(
-            tuple(volume - level if volume > level else 0 for volume in month)
-            for month in grain(self.months, mix.interval)
-        )
-        return curve_of(left, interval, self.sheet.discount_rate)
-
     def with_outer(self, mix: Mix, outer: Offer) -> Mix:
         """The mix with as much of an outer offer as pays on what the inner ones leave."""
-        return msgspec.structs.replace(
-            mix, outer=(outer, self.deal(outer).best(self._left(mix, outer.interval)))
-        )
+        under = Under(self, mix.interval, [offer for offer, _ in mix.inner], outer)
+        return msgspec.structs.replace(mix, outer=(outer, under.best([pieces for _, pieces in mix.inner])))
 
     def best(self) -> tuple[Mix, Fraction | None] | None:
         """The cheapest mix that was found, and a lower bound where there is no outer offer.
@@ -103,8 +88,8 @@ class Scene(msgspec.Struct, frozen=True):
             longer = _ORDER[_ORDER.index(interval) + 1 :]
             for outer in self.sheet.offers:
                 if outer.interval in longer or (outer.interval == interval and outer.beyond is not None):
-                    one = self._under(interval, inner, outer)
-                    found.append((self.cost(one), one, None))
+                    cost, one = Under(self, interval, inner, outer).search()
+                    found.append((cost, one, None))
         if not found:
             return None
         _, mix, bound = min(found, key=lambda one: one[0])
@@ -119,42 +104,106 @@ class Scene(msgspec.Struct, frozen=True):
         """What a unit of volume costs beyond an outer offer; on demand where it has no such price."""
         return self.deal(outer).beyond
 
-    def _under(self, interval: str, inner: Sequence[Offer], outer: Offer) -> Mix:
-        """The best stack under an outer offer.
+
+class Under:
+    """Inner offers under an outer one: all that does not depend on how many pieces there are.
+
+    Args:
+        scene: demand and prices.
+        interval: of the inner offers.
+        inner: offers.
+        outer: the offer over a longer interval, or one with a price beyond it in the same.
+    """
+
+    def __init__(self, scene: Scene, interval: str, inner: Sequence[Offer], outer: Offer) -> None:
+        self._scene = scene
+        self._interval = interval
+        self._inner = [scene.deal(offer) for offer in inner]
+        self._outer = scene.deal(outer)
+        self._curve = scene.curve(interval)
+        rate = scene.sheet.discount_rate
+        self._single = outer.interval == interval
+        self._parts = [
+            (Curve((volume, NANO) for volume in volumes), today(rate, month))
+            for volumes, month in (
+                [] if self._single else _parts(grain(scene.months, interval), outer.interval)
+            )
+        ]
+
+    def best(self, pieces: Sequence[int]) -> int:
+        """How many pieces of the outer offer pay above so many of the inner ones."""
+        return self._outer.best(self._left(pieces))
+
+    def cost(self, pieces: Sequence[int], outer: int) -> Fraction:
+        """What demand costs."""
+        left = self._left(pieces)
+        served = stack_cost(self._curve, self._inner, pieces) - money(self._outer.on_demand, left.volume)
+        return served + self._outer.cost(left, outer)
+
+    def _left(self, pieces: Sequence[int]) -> Curve:
+        """The curve of the longer interval, of what the inner offers leave."""
+        level = sum(count * deal.offer.capacity for count, deal in zip(pieces, self._inner, strict=True))
+        if self._single:
+            rate = self._scene.sheet.discount_rate
+            months = grain(self._scene.months, self._interval)
+            left = tuple(tuple(max(0, load - level) for load in month) for month in months)
+            return curve_of(left, "hour", rate)  # in steps of the interval already
+        return Curve(((part.volume - part.within(level)) // NANO, worth) for part, worth in self._parts)
+
+    def search(self) -> tuple[Fraction, Mix]:
+        """The best stack under the outer offer.
 
         A unit more that the stack serves saves what it would have cost without: the outer offer's price, that
         beyond it, or the one on demand. A stack is made for each of these, and the best one improved step by
         step: one inner offer ends at its best size, several at a good one.
         """
-        prices = {self.sheet.on_demand, self.deal(outer).beyond, self.price_of(outer)}
-        curve = self.curve(interval)
+        outer = self._outer.offer
+        prices = {self._outer.on_demand, self._outer.beyond, self._scene.price_of(outer)}
         starts = []
-        for price in prices:
-            made = stack(curve, [self.deal(offer, price) for offer in inner])
-            mix = Mix(interval, tuple(zip(inner, made.pieces, strict=True)))
-            starts.append(self.with_outer(mix, outer))
-        return self._downhill(min(starts, key=self.cost))
+        for price in sorted(prices):
+            priced = [msgspec.structs.replace(deal, on_demand=price) for deal in self._inner]
+            pieces = stack(self._curve, priced).pieces
+            starts.append((self.cost(pieces, self.best(pieces)), pieces))
+        cost, pieces = self._downhill(*min(starts))
+        inner = tuple((deal.offer, count) for deal, count in zip(self._inner, pieces, strict=True))
+        return cost, Mix(self._interval, inner, (outer, self.best(pieces)))
 
-    def _downhill(self, mix: Mix) -> Mix:
+    def _downhill(self, cost: Fraction, pieces: tuple[int, ...]) -> tuple[Fraction, tuple[int, ...]]:
         """Change one inner offer at a time, by ever smaller steps, while that saves money."""
-        assert mix.outer is not None
-        outer, cost = mix.outer[0], self.cost(mix)
         stride = 16
         while stride:
             better = False
-            for index, way in ((index, way) for index in range(len(mix.inner)) for way in (stride, -stride)):
-                offer, pieces = mix.inner[index]
-                moved = pieces + way * offer.step
+            for index, way in ((index, way) for index in range(len(pieces)) for way in (stride, -stride)):
+                offer = self._inner[index].offer
+                moved = pieces[index] + way * offer.step
                 if moved < offer.minimum:
                     moved = 0 if way < 0 else offer.minimum
-                if moved == pieces or (offer.most is not None and moved > offer.most):
+                if moved == pieces[index] or (offer.most is not None and moved > offer.most):
                     continue
-                inner = (*mix.inner[:index], (offer, moved), *mix.inner[index + 1 :])
-                there = self.with_outer(msgspec.structs.replace(mix, inner=inner), outer)
-                if (new := self.cost(there)) < cost:
-                    mix, cost, better = there, new, True
+                there = (*pieces[:index], moved, *pieces[index + 1 :])
+                new = self.cost(there, self.best(there))
+                if new < cost:
+                    pieces, cost, better = there, new, True
             stride = stride if better else stride // 2
-        return mix
+        return cost, pieces
+
+
+def _parts(months: Sequence[Month], outer: str) -> list[tuple[Sequence[int], int]]:
+    """The volumes of each longer interval, and the number of the month in which it ends."""
+    if outer == "day":
+        return [
+            (month[begin : begin + DAY], number)
+            for number, month in enumerate(months)
+            for begin in range(0, len(month), DAY)
+        ]
+    span = INTERVALS[outer] or len(months)
+    return [
+        (
+            [volume for month in months[begin : begin + span] for volume in month],
+            min(begin + span, len(months)) - 1,
+        )
+        for begin in range(0, len(months), span)
+    ]
 
 
 def grain(months: Sequence[Month], interval: str) -> tuple[Month, ...]:

@@ -169,16 +169,22 @@ def parse_sheet(text: str, place: str) -> Sheet:
     higher = reader.number(("demand",), demand, "chance_higher", "0.25", 1)
     if lower + higher > 1:
         raise reader.wrong(("demand", "chance_lower"), "the chances are more than 1", "lower one of them")
+    rate = reader.number((), raw, "discount_rate", "0", 1)
+    offers = _offers(reader, on_demand)
+    if rate and any(one.interval == "term" and one.term_months > 12 for one in offers):
+        fix = "leave it out, or settle by the year"
+        message = "discount_rate needs commitments that are settled within a year"
+        raise reader.wrong(("discount_rate",), message, fix)
     return Sheet(
         currency=currency,
         unit=unit,
         on_demand=on_demand,
-        offers=_offers(reader, on_demand),
+        offers=offers,
         weights=_weights(reader),
         models=_models(reader),
         growth=_growth(reader, demand),
         season=_season(reader, demand),
-        discount_rate=reader.number((), raw, "discount_rate", "0", 1),
+        discount_rate=rate,
         chances=(lower, higher),
     )
 

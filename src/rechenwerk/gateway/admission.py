@@ -24,8 +24,8 @@ from rechenwerk.base.errors import Refusal, unavailable
 from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.lots import SERVICES, PoolUse
+from rechenwerk.routing.delay import Full
 from rechenwerk.routing.lines import InUse, PoolRow
-from rechenwerk.routing.outlook import Full
 from rechenwerk.routing.room import Ask
 from rechenwerk.routing.waiting import Ticket, Waiting
 

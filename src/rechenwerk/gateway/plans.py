@@ -40,6 +40,7 @@ class Eligible(msgspec.Struct, frozen=True):
     grants: frozenset[int]
 
 
+NOBODY: Mapping[int, str] = MappingProxyType({})
 EVERYBODY = Eligible(frozenset(), frozenset())
 """Where no contract is limited."""
 
@@ -118,6 +119,7 @@ def make_plan(
     fleet: Fleet,
     supplies: Supplies = NO_SUPPLIES,
     eligible: Eligible = EVERYBODY,
+    barred: Mapping[int, str] = NOBODY,
 ) -> Plan:
     """Apply the rules that do not change from call to call."""
     allowed: list[tuple[DeploymentRow, Upstream]] = []
@@ -131,6 +133,8 @@ def make_plan(
             down = True
         elif rule is None and deployment.contract in eligible.limited - eligible.grants:
             rule = f"the contract {deployment.contract_name!r} is for other projects or purposes"
+        elif rule is None and deployment.provider.id in barred:
+            rule = barred[deployment.provider.id]
         elif rule is None and upstream is None:
             rule = "its provider is not running"
             down = True

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.contracts.draws import drawn_all
+from rechenwerk.contracts.draws import cap_drawn, drawn_all
 from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.sites import energy_of
@@ -86,6 +86,10 @@ class Market(msgspec.Struct, frozen=True):
     supplies: Supplies
     limited: frozenset[int]
 
+    def governed(self, supply: int) -> bool:
+        """Whether a contract bounds a supply or has a say in its price."""
+        return any(row.id in self.supplies.governed for row in self.rows[supply])
+
 
 def market(snapshot: Snapshot, supplies: Supplies, draws: Sequence[DrawRow], now: float) -> Market:
     """Contracts with their positions as offers to the router."""
@@ -128,10 +132,14 @@ def _name(organisation: int, name: str) -> str:
 def _renamed(organisation: int, terms: Contract) -> Contract:
     if organisation == 0:
         return terms
+    overflow = terms.overflow
+    if overflow.to is not None:
+        overflow = msgspec.structs.replace(overflow, to=_name(organisation, overflow.to))
     return msgspec.structs.replace(
         terms,
         name=_name(organisation, terms.name),
         covers=tuple(_name(organisation, other) for other in terms.covers),
+        overflow=overflow,
     )
 
 
@@ -156,7 +164,9 @@ def _positions(
     for terms in contracts:
         found[terms.name] = standing(terms, drawn[terms.name], int(now))
         for cap in terms.caps:
-            found[cap_name(terms, cap)] = cap_standing(terms, cap, drawn[terms.name], int(now))
+            if cap.per != "minute":  # of minutes hours say nothing
+                taken = cap_drawn(terms, cap, hours)
+                found[cap_name(terms, cap)] = cap_standing(terms, cap, taken, int(now))
     return found
 
 
@@ -180,11 +190,12 @@ def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) ->
         known = read_name(name)
         if known is None or volume <= 0:
             continue
-        permitted = sorted(_permitted(snapshot, there, known) & set(offered_now))
-        if not permitted:
-            continue
+        ruled = _permitted(snapshot, there, known)
+        if not ruled or (len(ruled) == 1 and not there.governed(next(iter(ruled)))):
+            continue  # there is nothing to decide
+        permitted = sorted(ruled & set(offered_now))
         unit = tuple([one / volume for one in usage])
-        dearest = max(sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted)
+        dearest = max([sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted], default=0)
         penalty = _PENALTIES.get(known.service, 3.0) * (dearest or 1e-6)
         found.append(Demand(at, name, unit, tuple(permitted), penalty, known.service))
     return found

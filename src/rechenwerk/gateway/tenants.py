@@ -68,6 +68,7 @@ class Tenants:
         self._plans: dict[tuple[int, str, str, str, tuple[int, str]], Plan] = {}
         self._limited: frozenset[int] = frozenset()
         self._supplies = NO_SUPPLIES
+        self._barred: Mapping[int, str] = {}
         self.snapshot: Snapshot | None = None
         self.confirmed_at = 0.0
 
@@ -107,7 +108,9 @@ class Tenants:
             return offer
         permitted = snapshot.data_class(organisation, data_class)
         eligible = EVERYBODY if not limited else Eligible(limited, _grants(snapshot, limited, key, purpose))
-        plan = make_plan(offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies, eligible)
+        plan = make_plan(
+            offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies, eligible, self._barred
+        )
         if len(self._plans) >= _PLANS:  # purposes are the clients' own words
             self._plans.clear()
         self._plans[organisation, model, endpoint, data_class, who] = plan
@@ -122,6 +125,12 @@ class Tenants:
             if owner in {0, organisation} and (owner or model not in seen):
                 seen[model] = (model, offer.created, offer.deployments[0].provider.name)
         return [seen[name] for name in sorted(seen)]
+
+    def bar(self, providers: Mapping[int, str]) -> None:
+        """Leave providers out from now on: id -> why."""
+        if providers != self._barred:
+            self._barred = providers
+            self._plans = {}
 
     @property
     def providers(self) -> Mapping[int, int]:

@@ -28,7 +28,7 @@ from rechenwerk.contracts.periods import DAY
 from rechenwerk.contracts.ports import HourDraw, Version
 from rechenwerk.office.ports import Configured, Contract, Deployment
 from rechenwerk.office.reader import Mistake, Reader, check_name, items_of, unique
-from rechenwerk.office.standing import ServedHere, StoredContract
+from rechenwerk.office.standing import StoredContract
 from rechenwerk.office.tables import ConcentrationTable
 from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean
@@ -95,7 +95,7 @@ def facts(
     configured: Configured,
     contracts: Sequence[StoredContract],
     draws: Sequence[HourDraw],
-    served: Sequence[ServedHere],
+    served: Sequence[Served],
     now: int,
     window_days: int,
     shared: Configured | None = None,
@@ -112,11 +112,9 @@ def facts(
         shared: the operator's configuration, whose data classes hold where this one names none.
     """
     owners = {row.name: row.owner or row.name for row in configured.providers}
-    serving = {row.name for row in configured.providers if row.active}
     standing = {row.name: row for row in configured.contracts if row.active}
-    versions: dict[str, tuple[Version, ...]] = {
-        row.name: (Version(0.0, row.terms),) for row in standing.values()
-    }
+    versions: dict[str, tuple[Version, ...]] = {}
+    versions |= {name: (Version(0.0, row.terms),) for name, row in standing.items()}
     versions |= {row.name: row.versions for row in contracts if row.name in standing}
     drawn = drawn_all(versions, draws)
     span = (now - window_days * DAY, now)
@@ -132,37 +130,22 @@ def facts(
         )
         for row in standing.values()
     )
+    return Facts(held, _sources(configured, standing, owners, _classes(configured, shared)), tuple(served))
+
+
+def _sources(
+    configured: Configured,
+    standing: Mapping[str, Contract],
+    owners: Mapping[str, str],
+    classes: Mapping[str, DataClass],
+) -> tuple[Source, ...]:
+    """Every deployment that serves, with its part of the capacity and the data that it may see."""
+    serving = {row.name for row in configured.providers if row.active}
     rows = [
         row
         for row in configured.deployments
         if row.active and row.provider in serving and row.contract in standing
     ]
-    sources = _sources(rows, owners, standing, _classes(configured, shared))
-    return Facts(
-        held,
-        sources,
-        tuple(
-            Served(
-                one.model,
-                one.provider,
-                one.contract,
-                one.data_class,
-                one.service_class,
-                one.calls,
-                one.cost,
-            )
-            for one in served
-        ),
-    )
-
-
-def _sources(
-    rows: list[Deployment],
-    owners: Mapping[str, str],
-    standing: Mapping[str, Contract],
-    classes: Mapping[str, DataClass],
-) -> tuple[Source, ...]:
-    """What deployments can serve, and for which data."""
     rows.sort(key=lambda row: (row.contract, row.model))
     told = {name: capacity(row.terms) for name, row in standing.items()}
     firsts = {row.contract: row for row in reversed(rows)}

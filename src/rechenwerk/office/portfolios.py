@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.contracts.terms import Contract, TakeOrPay
+from rechenwerk.contracts.check import check
+from rechenwerk.contracts.ports import Deployed
+from rechenwerk.contracts.terms import Contract, Site
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.contracts import CONTRACT_KINDS
 from rechenwerk.office.reader import Mistake, MistakesError, Reader, unique, written
-from rechenwerk.office.sites import site_of
+from rechenwerk.office.sites import check_site, site_of
 from rechenwerk.office.tables import DataClassTable, SiteTable
 from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean, explained
@@ -64,9 +65,9 @@ def parse_portfolio(text: str) -> Portfolio:
             reader.wrong((key,), f"unknown table {key!r}", did_you_mean(key, _TABLES))
     contracts = reader.tables_of("contract", CONTRACT_KINDS)
     unique(reader, "contract", [(index, one.name) for index, one in contracts])
-    for index, contract in contracts:
-        _check_contract(reader, ("contract", index), contract)
-    sites = {one.name: site_of(one).jurisdiction for _, one in reader.tables("site", SiteTable)}
+    sites = reader.tables("site", SiteTable)
+    for index, site in sites:
+        check_site(reader, index, site)
     deployments = reader.tables("deployment", TriedTable)
     places = [(index, f"{one.model} at {one.provider} under {one.contract}") for index, one in deployments]
     unique(reader, "deployment", places)
@@ -84,38 +85,49 @@ def parse_portfolio(text: str) -> Portfolio:
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
     assert simulation is not None
-    tried = tuple(_deployment(one, sites) for _, one in deployments)
-    return Portfolio(tuple(one for _, one in contracts), tried, classes, simulation)
+    known = {one.name: _site(one) for _, one in sites}
+    where = {one.name: one.jurisdiction for _, one in sites}
+    tried = tuple(_deployment(at, one, where) for at, (_, one) in enumerate(deployments, 1))
+    _check_contracts(reader, contracts, [one.deployed for one in tried])
+    if reader.mistakes:
+        raise MistakesError(reader.mistakes)
+    return Portfolio(tuple(one for _, one in contracts), tried, tuple(known.values()), classes, simulation)
 
 
-def _deployment(table: TriedTable, sites: Mapping[str, str]) -> Deployment:
-    place = sites.get(table.site or "", "") if table.jurisdiction is None else table.jurisdiction
-    level = "shared" if table.level is None else table.level
-    exact = price_list(table.cost)
-    rates = tuple(one / exact.denominator / NANO for one in exact.numerators)
-    return Deployment(
-        table.model, table.provider, table.contract, rates, place, level, table.tokens_per_minute
+def _site(table: SiteTable) -> Site:
+    row = site_of(table)
+    return Site(
+        name=row.name,
+        prices=tuple(Decimal(price) for price in row.prices),
+        power_cap_kw=None if row.power_cap_kw is None else Decimal(row.power_cap_kw),
+        pue=Decimal(row.pue),
+        co2_grams=Decimal(row.co2_grams),
     )
 
 
-def _check_contract(reader: Reader, at: Path, contract: Contract) -> None:
-    """What a simulation cannot do without."""
-    if contract.starts and contract.ends and contract.ends < contract.starts:
-        message = f"contract {contract.name!r} ends on {contract.ends}, before it starts"
-        reader.wrong((*at, "ends"), message, f"write a day from {contract.starts} on")
-    if isinstance(contract, TakeOrPay) and contract.period is None:
-        message = f"contract {contract.name!r} has a minimum without a period"
-        reader.wrong((*at, "minimum"), message, 'add period = "month", or what it counts over')
-    for field in ("minimum", "balance", "quantity", "throughput", "purchase"):
-        value = getattr(contract, field, None)
-        if value is not None and not 0 <= value < _LARGEST:
-            message = f"{field} of contract {contract.name!r} is {value}"
-            reader.wrong((*at, field), message, "write a number that is not below 0")
-    known = written(reader, "contract", "name")
-    for other in contract.covers:
-        if other not in known:
-            message = f"there is no contract {other!r} in this file"
-            reader.wrong((*at, "covers"), message, did_you_mean(other, known))
+def _deployment(at: int, table: TriedTable, sites: Mapping[str, str]) -> Deployment:
+    place = sites.get(table.site or "", "") if table.jurisdiction is None else table.jurisdiction
+    deployed = Deployed(
+        id=at,
+        name=f"{table.model} at {table.provider}",
+        model=table.model,
+        provider=table.provider,
+        contract=table.contract,
+        rates=price_list(table.cost),
+    )
+    level = "shared" if table.level is None else table.level
+    return Deployment(deployed, place, level, table.tokens_per_minute)
+
+
+def _check_contracts(
+    reader: Reader, contracts: Sequence[tuple[int, Contract]], deployments: Sequence[Deployed]
+) -> None:
+    """What `contracts.check` finds, at its line."""
+    place = {one.name: index for index, one in contracts}
+    for problem in check([one for _, one in contracts], deployments):
+        inner = [int(part) if part.isdecimal() else part for part in problem.field.split(".") if part]
+        message = f"contract {problem.contract!r}: {problem.message}"
+        reader.wrong(("contract", place[problem.contract], *inner), message, problem.fix)
 
 
 def _check_deployment(reader: Reader, at: Path, table: TriedTable) -> None:

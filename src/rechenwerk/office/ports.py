@@ -13,10 +13,10 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.contracts.concentration import Cap
+from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
-from rechenwerk.office.standing import Audits, Positions, ServedHere, Site, Sites, UsedHere
+from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -439,7 +439,7 @@ class Books(Protocol):
 class Concentrations(Protocol):
     """What concentration is measured from, beside draws."""
 
-    async def served(self, organisation_id: int, since: datetime) -> list[ServedHere]:
+    async def served(self, organisation_id: int, since: datetime) -> list[Served]:
         """Calls that the deployments of a configuration served since then; failed attempts are none."""
         ...
 

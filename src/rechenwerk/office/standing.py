@@ -63,18 +63,6 @@ class UsedHere(msgspec.Struct, frozen=True):
     cost: int
 
 
-class ServedHere(msgspec.Struct, frozen=True):
-    """Calls at a deployment that were alike; `cost` in nano-units."""
-
-    model: str
-    provider: str
-    contract: str
-    data_class: str
-    service_class: str
-    calls: int
-    cost: int
-
-
 class StoredContract(msgspec.Struct, frozen=True):
     """A contract with the history of its terms.
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 
 from rechenwerk.base.money import format_money, parse_money
-from rechenwerk.identity.keys import hash_key, hint, new_key
+from rechenwerk.identity.keys import ROLES, hash_key, hint, new_key
 from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
@@ -190,6 +190,7 @@ async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyVie
         ),
     )
     view = await _shown_key(realm, made)
+    await _note_roles(realm, view, "role given")
     return bodies.NewKeyView(**view.model_dump(), key=text)
 
 
@@ -200,7 +201,23 @@ async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
     if "operator" in found.scopes and not realm.is_operator:
         raise refuse(403, "only a key with the scope 'operator' can revoke one that has it", "missing_scope")
     await realm.desk.tenants.revoke_key(realm.organisation_id, found.id, realm.office.now())
-    return await _shown_key(realm, found.id)
+    view = await _shown_key(realm, found.id)
+    if found.revoked_at is None:
+        await _note_roles(realm, view, "role taken")
+    return view
+
+
+async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:
+    """Who may sign is part of the audit: two keys of one person could sign for two."""
+    if not ROLES.isdisjoint(key.scopes):
+        await realm.desk.governance.records.note(
+            realm.person,
+            realm.organisation_id,
+            realm.office.now(),
+            what,
+            f"key {key.id}",
+            {"name": key.name, "scopes": key.scopes},
+        )
 
 
 async def _shown_key(realm: Realm, key_id: int) -> bodies.KeyView:

@@ -1,15 +1,16 @@
-"""Contracts and a stream as a market's world: supplies, caps, credits, minimums, classes, outages.
+"""Contracts as a market's supplies, caps, credits and minimums, for as long as a simulation lasts.
 
-A simulation judges a period of its own, so amounts that hold for another are taken for as long as it lasts: a
-minimum of a month counts with seven thirtieths in a week, and the same for quotas by the month or longer. A
-balance is what it is. Tiers count at their first step, allowances do not count: a simulation compares ways to
-place calls, it writes no bill.
+What the router is offered is made where the gateway's offers are made (`routing.offers`). A simulation judges
+a period of its own, so amounts that hold for another count for as long as both last: seven thirty-firsts of a
+month's minimum in a week of December, a year's credit likewise. Tiers count at their first step and
+allowances not at all: a simulation compares ways to place calls, it writes no bill.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -17,18 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.contracts import terms
-from rechenwerk.contracts.terms import (
-    Contract,
-    Grant,
-    Interval,
-    OwnHardware,
-    PrepaidCredit,
-    Provisioned,
-    TakeOrPay,
-    kind_of,
-)
+from rechenwerk.contracts.periods import begins, ends_at, whole_period
+from rechenwerk.contracts.sites import HOURS_OF_WEEK, energy_of
+from rechenwerk.contracts.terms import Contract, Grant, OwnHardware, Provisioned, Site, TakeOrPay, kind_of
+from rechenwerk.routing import offers
 from rechenwerk.routing.market import Outage
 from rechenwerk.routing.portfolios import Deployment, Portfolio, Sized, seconds
 from rechenwerk.routing.streams import DAY, Stream
@@ -36,18 +31,8 @@ from rechenwerk.routing.supply import Cap, Credit, Minimum, Supply, Vector
 
 Array = NDArray[np.float64]
 
-LENGTHS: Mapping[Interval, float] = MappingProxyType(
-    {
-        "minute": 60.0,
-        "hour": 3600.0,
-        "day": DAY,
-        "week": 7 * DAY,
-        "month": 30 * DAY,
-        "quarter": 91 * DAY,
-        "year": 365 * DAY,
-    }
-)
-"""Seconds; those of months and longer are used for shares only."""
+SHORT = ("minute", "hour", "day", "week")
+"""Intervals of which a simulation has whole ones, or all that it needs."""
 _LIKE = MappingProxyType({"cached_input": "input", "cache_write": "input", "reasoning": "output"})
 _TOKENS = BUCKETS[:5]
 
@@ -61,7 +46,7 @@ def vector(weights: Mapping[Any, object]) -> Vector:
 
 def moment(day: date) -> float:
     """Epoch seconds at which a day begins, UTC."""
-    return datetime.combine(day, time(), UTC).timestamp()
+    return float(begins(day))
 
 
 class Draft:
@@ -69,131 +54,146 @@ class Draft:
 
     Attributes:
         of: supply ids by contract.
+        lists: list rates by supply id: of own hardware and grants, what they cost at the margin.
+        kinds: of contracts by supply id.
+        open: what a provider serves past bought capacity, by the id of the bought one.
     """
 
     def __init__(self, portfolio: Portfolio, stream: Stream) -> None:
         self.portfolio, self.stream = portfolio, stream
-        self.span = stream.ends_at - stream.begins_at
-        self.supplies: dict[int, Supply] = {}
-        self.deployments: dict[int, Deployment] = {}
-        self.kinds: dict[int, str] = {}
-        self.lists: dict[int, Vector] = {}
-        self.caps: list[tuple[str, Cap]] = []
-        self.credits: list[tuple[str, Credit]] = []
-        self.minimums: list[tuple[str, Minimum]] = []
-        self.outages: list[Outage] = []
-        self.of: dict[str, tuple[int, ...]] = {}
-        running = [one for one in portfolio.contracts if one.status in ("active", "exhausted")]
-        for contract in running:
-            own = [one for one in portfolio.deployments if one.contract == contract.name]
-            names = [contract.name if len(own) == 1 else f"{one.model} at {one.provider}" for one in own]
-            found = [self._supply(contract, one, name) for one, name in zip(own, names, strict=True)]
-            self.of[contract.name] = tuple(found)
-            if isinstance(contract, Provisioned) and contract.overflow.rule == "shared":
-                for one, name in zip(own, names, strict=True):
-                    self._shared(contract, one, f"{name} (shared)")
-        for contract in running:
-            self._terms(contract)
+        self.begins, self.ends = stream.begins_at, stream.ends_at
+        self.span = self.ends - self.begins
+        self.contracts = {one.name: one for one in portfolio.contracts}
+        self.deployments = {one.deployed.id: one for one in portfolio.deployments}
+        found = self._offered()
+        self.supplies = {one.id: one for one in found.supplies}
+        self.kinds = {one: kind_of(self.contract(one)) for one in self.supplies}
+        self.lists = {one: self._list(one) for one in self.supplies}
+        self.of = {
+            name: tuple(one for one in self.supplies if self.deployments[one].deployed.contract == name)
+            for name in self.contracts
+        }
+        self.caps = [self._cap(cap) for cap in found.caps]
+        self.credits = [one for credit in found.credits for one in self._credit(credit)]
+        self.minimums = [self._minimum(least) for least in found.minimums]
+        self.outages = list(self._terms())
+        self._finish()
 
-    def _shared(self, contract: Contract, deployment: Deployment, name: str) -> None:
-        """What a provider serves past bought capacity, at list price."""
-        found = self._supply(contract, deployment, name)
-        off = 1.0 - float(contract.pricing.discount)
-        rates = tuple(off * rate for rate in self.lists[found])
-        self.supplies[found] = msgspec.structs.replace(self.supplies[found], rates=rates)
-        self.kinds[found] = "on-demand"
+    def contract(self, supply: int) -> Contract:
+        """The one that a supply stands under."""
+        return self.contracts[self.deployments[supply].deployed.contract]
 
-    def _supply(self, contract: Contract, deployment: Deployment, name: str) -> int:
-        """A deployment under its contract; its number."""
-        found = len(self.supplies) + 1
-        self.lists[found] = deployment.rates
-        self.supplies[found] = Supply(found, name, _margin(contract, self.lists[found]))
-        self.deployments[found] = deployment
-        self.kinds[found] = kind_of(contract)
-        begins, ends = self.stream.begins_at, self.stream.ends_at
-        if contract.starts is not None and moment(contract.starts) > begins:
-            self.outages.append(Outage(found, begins, moment(contract.starts)))
-        # A credit's end is its own business: what it charges then is not paid by it.
-        last = None if isinstance(contract, PrepaidCredit) else _end(contract)
-        if last is not None and last < ends:
-            self.outages.append(Outage(found, last, ends))
-        if deployment.tokens_per_minute is not None:
-            self._cap(contract.name, (found,), vector({}), deployment.tokens_per_minute, "minute")
-        return found
+    def _offered(self) -> offers.Offers:
+        """The gateway's offers when the period begins; who starts later is there, but out until then."""
+        now = int(self.begins)
+        contracts = [
+            one
+            if one.starts is None or begins(one.starts) <= now
+            else msgspec.structs.replace(one, starts=None)
+            for one in self.portfolio.contracts
+            if one.starts is None or begins(one.starts) < self.ends
+        ]
+        bought = [one.name for one in contracts if isinstance(one, Provisioned | OwnHardware)]
+        return offers.supplies(
+            [one.deployed for one in self.portfolio.deployments],
+            contracts,
+            {},
+            now,
+            energy={site.name: mean_energy(site) for site in self.portfolio.sites},
+            kept=dict.fromkeys(bought, self.portfolio.simulation.reserve),
+            sites=self.portfolio.sites,
+        )
 
-    def _cap(
-        self,
-        name: str,
-        ids: tuple[int, ...],
-        weights: Vector,
-        amount: float,
-        per: Interval,
-        *,
-        kept: bool = False,
-    ) -> None:
-        """A cap; those by the minute count over the simulation's window."""
-        window = self.stream.window
-        begins = 0.0
-        if per in ("minute", "hour") and LENGTHS[per] < window:
-            amount, length = amount * window / LENGTHS[per], window
-        elif per in ("minute", "hour", "day"):
-            length = LENGTHS[per]
-        elif per == "week" and self.span > LENGTHS[per]:
-            length, begins = LENGTHS[per], self.stream.begins_at
+    def _list(self, supply: int) -> Vector:
+        if self.kinds[supply] in ("own-hardware", "grant"):
+            return self.supplies[supply].rates
+        exact = self.deployments[supply].deployed.rates
+        return tuple(one / exact.denominator / NANO for one in exact.numerators)
+
+    def _cap(self, cap: Cap) -> Cap:
+        """Caps by the minute count over the simulation's window, those of long intervals until it ends."""
+        window, factor, start = cap.seconds, 1.0, cap.starts_at
+        if cap.seconds < self.stream.window:
+            window, start = self.stream.window, self.begins
+            factor = window / cap.seconds
+        elif self.begins + cap.seconds > self.ends and (interval := self._interval(cap)) not in SHORT:
+            window = self.span
+            factor = 1.0 if interval == "term" else window / cap.seconds
+        return msgspec.structs.replace(
+            cap, amount=factor * cap.amount, kept=factor * cap.kept, seconds=window, starts_at=start
+        )
+
+    def _interval(self, cap: Cap) -> str:
+        """What a cap is for; by the minute where its contract does not say."""
+        contract = self.contract(cap.supplies[0])
+        if isinstance(contract, Grant) and cap.name == contract.name:
+            return contract.per
+        return next(
+            (one.per for one in contract.caps if offers.cap_name(contract, one) == cap.name), "minute"
+        )
+
+    def _credit(self, credit: Credit) -> Iterator[Credit]:
+        """One that outlasts the period counts for its share of the time."""
+        contract = self.contracts[credit.name]
+        end = ends_at(contract)
+        if end is None or end <= self.ends:
+            yield msgspec.structs.replace(credit, ends_at=min(credit.ends_at, self.ends))
         else:
-            amount *= min(1.0, self.span / LENGTHS[per]) if per in LENGTHS else 1.0
-            length, begins = max(self.span, LENGTHS["week"]), self.stream.begins_at
-        reserve = self.portfolio.simulation.reserve * amount if kept else 0.0
-        self.caps.append((name, Cap(name, ids, weights, amount, length, reserve, begins)))
+            share = self.span / (end - self.begins)
+            yield msgspec.structs.replace(credit, left=share * credit.left, ends_at=self.ends)
 
-    def _terms(self, contract: Contract) -> None:
-        """Caps, credit and minimum of a contract."""
-        own = self.of[contract.name]
-        covered = (*own, *(one for name in contract.covers for one in self.of.get(name, ())))
-        for cap in contract.caps:
-            self._cap_terms(contract, own, cap)
-        if isinstance(contract, Provisioned):
-            for block in contract.blocks:
-                if block.throughput is not None:
-                    amount = float(block.units * block.throughput)
-                    self._cap(contract.name, own, vector(block.weights), amount, "minute", kept=True)
-        elif isinstance(contract, OwnHardware):
-            amount = float(contract.throughput)
-            self._cap(contract.name, own, vector(contract.weights), amount, "minute", kept=True)
-        elif isinstance(contract, Grant):
-            amount = float(contract.quantity * contract.usage_per_unit)
-            self._cap(contract.name, own, vector(contract.weights), amount, contract.per)
-        elif isinstance(contract, PrepaidCredit):
-            end = _end(contract)
-            last = self.stream.ends_at if end is None else max(end, self.stream.begins_at)
-            overflow = contract.overflow.rule != "refuse"
-            credit = Credit(contract.name, covered, float(contract.balance), last, overflow)
-            self.credits.append((contract.name, credit))
-        elif isinstance(contract, TakeOrPay):
-            self._minimum(contract, covered)
+    def _minimum(self, least: Minimum) -> Minimum:
+        """Its share of the period, and what of a shortfall is lost: a prepayment as if nobody used it."""
+        contract = self.contracts[least.name]
+        assert isinstance(contract, TakeOrPay)
+        first, after = whole_period(contract, contract.period or "term", int(self.begins))
+        end = ends_at(contract)
+        last = self.ends if end is None else min(float(end), self.ends)
+        amount = least.amount * (last - self.begins) / (after - first)
+        goes_on = contract.shortfall.rule == "carry" and (end is None or end > self.ends)
+        lost = 0.0 if goes_on else float(contract.shortfall.share)
+        return msgspec.structs.replace(least, amount=amount, ends_at=last, lost=lost)
 
-    def _cap_terms(self, contract: Contract, own: tuple[int, ...], cap: terms.Cap) -> None:
-        weights = vector(cap.weights)
-        if cap.measure == "spend":
-            weights = self.supplies[own[0]].rates if own else weights
-        self._cap(contract.name, own, weights, float(cap.amount), cap.per)
+    def _terms(self) -> Iterator[Outage]:
+        """Times of the period in which contracts do not run."""
+        hard = {one for credit in self.credits if not credit.overflow for one in credit.supplies}
+        for supply in self.supplies:
+            contract = self.contract(supply)
+            if contract.starts is not None and begins(contract.starts) > self.begins:
+                yield Outage(supply, self.begins, float(begins(contract.starts)))
+            end = ends_at(contract)
+            # A credit that refuses what it cannot pay ends by itself.
+            if end is not None and end < self.ends and supply not in hard:
+                yield Outage(supply, max(self.begins, float(end)), self.ends)
 
-    def _minimum(self, contract: TakeOrPay, covered: tuple[int, ...]) -> None:
-        """Take or pay, for as long as is judged."""
-        amount = float(contract.minimum)
-        if contract.measure == "quantity":
-            amount *= float(contract.unit_price or 0)
-        begins, ends = self.stream.begins_at, self.stream.ends_at
-        last = _end(contract)
-        last = ends if last is None else min(last, ends)
-        length = LENGTHS.get(contract.period or "term")
-        if length is None and contract.starts is not None and contract.ends is not None:
-            length = moment(contract.ends) + DAY - moment(contract.starts)
-        if length is not None:
-            amount *= max(0.0, last - begins) / length
-        share = contract.shortfall.share
-        lost = float(share) if contract.shortfall.rule == "pay" else 0.5 * float(share)
-        self.minimums.append((contract.name, Minimum(contract.name, covered, amount, 0.0, last, lost)))
+    def _finish(self) -> None:
+        """Names for people, caps of deployments, and what is served past bought capacity."""
+        for supply in tuple(self.supplies):
+            one = self.deployments[supply]
+            name = one.deployed.contract
+            if len(self.of[name]) > 1:
+                name = one.deployed.name
+            self.supplies[supply] = msgspec.structs.replace(self.supplies[supply], name=name)
+            if one.tokens_per_minute is not None:
+                amount = one.tokens_per_minute * self.stream.window / 60
+                self.caps.append(
+                    Cap(
+                        one.deployed.name, (supply,), vector({}), amount, self.stream.window, 0.0, self.begins
+                    )
+                )
+            contract = self.contract(supply)
+            if isinstance(contract, Provisioned) and contract.overflow.rule == "shared":
+                self._shared(supply, one, 1.0 - float(contract.pricing.discount))
+
+    def _shared(self, bought: int, deployment: Deployment, off: float) -> None:
+        found = max(self.supplies) + max(self.deployments) + 1
+        rates = tuple(off * rate for rate in self.lists[bought])
+        self.supplies[found] = Supply(found, f"{self.supplies[bought].name} (shared)", rates)
+        self.deployments[found] = deployment
+        self.kinds[found], self.lists[found] = "on-demand", rates
+        self.outages += [
+            msgspec.structs.replace(one, supply=found) for one in self.outages if one.supply == bought
+        ]
 
     def sizes(self, usage: Array, volume: Array) -> None:
         """Make contracts as large as ``[[simulation.sized]]`` says.
@@ -203,48 +203,66 @@ class Draft:
             volume: of each window.
         """
         total = usage.sum(axis=0)
-        whole, peak = float(volume.sum()), float(np.quantile(volume, 0.99))
-        days = len(usage) * self.stream.window / DAY
-        length = self.span / (len(usage) * self.stream.window)
         for one in self.portfolio.simulation.sized:
             own = self.of.get(one.contract, ())
-            self._price(one, own, total, whole)
-            for at, (name, cap) in enumerate(self.caps):
-                mean = float(total @ np.array(cap.weights))
-                amount = cap.amount
-                if name == one.contract and one.cap is not None and cap.seconds < DAY:
-                    amount = one.cap * peak * mean / whole * (cap.seconds / self.stream.window)
-                elif name == one.contract and one.quota is not None and cap.seconds >= DAY:
-                    amount = one.quota * mean / days * (cap.seconds / DAY)
-                kept = cap.kept / cap.amount if cap.amount else 0.0
-                sized = msgspec.structs.replace(cap, amount=amount, kept=kept * amount)
-                self.caps[at] = name, sized
-            for at, (name, least) in enumerate(self.minimums):
-                if name == one.contract and one.minimum is not None:
-                    amount = one.minimum * self._charge(own, total) * length
-                    self.minimums[at] = name, msgspec.structs.replace(least, amount=amount)
-            for at, (name, credit) in enumerate(self.credits):
-                if name == one.contract and one.balance is not None:
-                    left = one.balance * self._charge(own, total) * length
-                    self.credits[at] = name, msgspec.structs.replace(credit, left=left)
+            self._price(one, own, total, float(volume.sum()))
+            self.caps = [
+                self._sized(cap, one, usage, volume) if set(cap.supplies) <= set(own) else cap
+                for cap in self.caps
+            ]
+            length = self.span / (len(usage) * self.stream.window)
+            if one.minimum is not None:
+                self.minimums = [
+                    msgspec.structs.replace(
+                        least, amount=one.minimum * length * self._charge(least.supplies, total)
+                    )
+                    if least.name == one.contract
+                    else least
+                    for least in self.minimums
+                ]
+            if one.balance is not None:
+                self.credits = [
+                    msgspec.structs.replace(
+                        credit, left=one.balance * length * self._charge(credit.supplies, total)
+                    )
+                    if credit.name == one.contract
+                    else credit
+                    for credit in self.credits
+                ]
 
-    def _charge(self, own: tuple[int, ...], total: Array) -> float:
-        return float(total @ np.array(self.supplies[own[0]].rates)) if own else 0.0
+    def _charge(self, supplies: tuple[int, ...], total: Array) -> float:
+        """What usage costs at the first of some supplies."""
+        return float(total @ np.array(self.supplies[supplies[0]].rates)) if supplies else 0.0
 
-    def _price(self, one: Sized, own: tuple[int, ...], total: Array, whole: float) -> None:
+    def _sized(self, cap: Cap, one: Sized, usage: Array, volume: Array) -> Cap:
+        """A cap of one of a contract's supplies."""
+        mean = float(usage.sum(axis=0) @ np.array(cap.weights))
+        amount = cap.amount
+        if one.cap is not None and cap.seconds < DAY:
+            peak = float(np.quantile(volume, 0.99))
+            amount = one.cap * peak * mean / float(volume.sum()) * (cap.seconds / self.stream.window)
+        elif one.quota is not None and cap.seconds >= DAY:
+            amount = one.quota * mean / (len(usage) * self.stream.window) * cap.seconds
+        kept = cap.kept / cap.amount if cap.amount else 0.0
+        return msgspec.structs.replace(cap, amount=amount, kept=kept * amount)
+
+    def _price(self, one: Sized, own: Iterable[int], total: Array, whole: float) -> None:
         """Rates so that a unit of volume costs a price on average."""
-        for supply in own if one.price is not None else ():
-            charge = float(total @ np.array(self.lists[supply]))
-            factor = (one.price or 0.0) * whole / charge if charge > 0 else 0.0
-            self.lists[supply] = tuple(factor * rate for rate in self.lists[supply])
-            found = self.supplies[supply]
-            self.supplies[supply] = msgspec.structs.replace(
-                found, rates=tuple(factor * rate for rate in found.rates)
-            )
+        if one.price is None:
+            return
+        for supply in own:
+            for rates in (self.lists, {supply: self.supplies[supply].rates}):
+                charge = float(total @ np.array(rates[supply]))
+                factor = one.price * whole / charge if charge > 0 else 0.0
+                scaled = tuple(factor * rate for rate in rates[supply])
+                if rates is self.lists:
+                    self.lists[supply] = scaled
+                else:
+                    self.supplies[supply] = msgspec.structs.replace(self.supplies[supply], rates=scaled)
 
     def draw_outages(self, draw: np.random.Generator) -> None:
         """Outages as ``[[simulation.outage]]`` says."""
-        begins, hours = self.stream.begins_at, int(self.span // 3600)
+        hours = int(self.span // 3600)
         for one in self.portfolio.simulation.outage:
             lasts = seconds(one.lasts)
             if one.at:
@@ -260,30 +278,13 @@ class Draft:
                 chosen = draw.choice(max(1, hours), min(one.hours, max(1, hours)), replace=False)
                 starts = [3600.0 * int(hour) for hour in chosen]
             self.outages.extend(
-                Outage(supply, begins + start, begins + start + lasts)
+                Outage(supply, self.begins + start, self.begins + start + lasts)
                 for start in starts
                 for supply in self.of.get(one.contract, ())
             )
 
 
-def _margin(contract: Contract, rates: Vector) -> Vector:
-    """What using a deployment costs at the margin, without credits and minimums."""
-    if isinstance(contract, Provisioned):
-        return tuple(0.0 for _ in rates)
-    if isinstance(contract, Grant):
-        price = float(contract.unit_price / contract.usage_per_unit)
-        return tuple(price * weight for weight in vector(contract.weights))
-    if isinstance(contract, TakeOrPay) and contract.measure == "quantity":
-        price = float(contract.unit_price or 0)
-        return tuple(price * weight for weight in vector(contract.weights))
-    off = 1.0 - float(contract.pricing.discount)
-    if isinstance(contract, TakeOrPay):
-        off *= 1.0 - float(contract.committed_discount)
-    if contract.pricing.tiers is not None and contract.pricing.tiers.steps:
-        off *= float(contract.pricing.tiers.steps[0].factor)
-    return tuple(off * rate for rate in rates)
-
-
-def _end(contract: Contract) -> float | None:
-    """The moment after a contract's last day."""
-    return None if contract.ends is None else moment(contract.ends + timedelta(days=1))
+def mean_energy(site: Site) -> Decimal:
+    """What a kWh costs on average over a week."""
+    price = energy_of(site)
+    return sum((price(hour * 3600) for hour in range(HOURS_OF_WEEK)), Decimal(0)) / HOURS_OF_WEEK

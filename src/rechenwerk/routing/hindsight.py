@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
+from typing import Any
 
 import highspy
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rechenwerk.routing.market import Arrival, World
+from rechenwerk.routing.programme import Quiet
 
 Array = NDArray[np.float64]
 
@@ -100,7 +102,7 @@ class _Rows:
 
     def solve(self) -> tuple[float, Array]:
         """The least cost and where it is."""
-        highs = highspy.Highs()  # type: ignore[no-untyped-call]
+        highs: Any = Quiet()  # type: ignore[no-untyped-call]
         highs.setOptionValue("output_flag", False)
         highs.setOptionValue("threads", 1)
         programme = highspy.HighsLp()

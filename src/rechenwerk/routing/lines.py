@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from rechenwerk.routing.fair import FORGET, Flow, Shares
+from rechenwerk.routing.fair import FORGET, Flow, Pace, Shares
 from rechenwerk.routing.reserve import MINUTE, Owner, faults, hand
 from rechenwerk.routing.room import NOTHING, Ask, Held, Limit, Limited, Room
 from rechenwerk.routing.supply import CLASSES
@@ -53,6 +53,9 @@ class PoolRow(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, limits=tuple(map(dealt, self.limits)), own=own)
 
 
+_LEAST_LEFT = 0.05
+"""What is left for a class, as a part of all, though others seem to need everything."""
+
 T = TypeVar("T")
 
 
@@ -65,9 +68,10 @@ class Line(Generic[T]):
         shares: who is next.
         count: calls that wait.
         load: the same, calls that wait at several pools in parts.
+        pace: how often calls come.
     """
 
-    __slots__ = ("_backlogged", "_seen_at", "_served", "count", "load", "owner", "service", "shares")
+    __slots__ = ("_backlogged", "_seen_at", "_served", "count", "load", "owner", "pace", "service", "shares")
 
     def __init__(self, owner: Owner, service: str, now: float) -> None:
         self.owner = owner
@@ -75,13 +79,19 @@ class Line(Generic[T]):
         self.shares: Shares[T] = Shares()
         self.count = 0
         self.load = 0.0
+        self.pace = Pace(now)
         self._served = self._backlogged = 0.0
         self._seen_at = now
+
+    def comes(self, flow: Flow[T], load: float, now: float) -> None:
+        """A call comes, whether it has to wait or not."""
+        flow.pace.comes(load, now)
+        self.pace.comes(load, now)
 
     def join(self, flow: Flow[T], call: T, load: float, now: float) -> None:
         """A call waits."""
         self._see(now)
-        flow.comes(load, now)
+        self.comes(flow, load, now)
         self.shares.wait(flow, call, load)
         self.count += 1
         self.load += load
@@ -121,7 +131,7 @@ class Line(Generic[T]):
             counter = other.counter if other.waiting else max(other.counter, floor_of_new)
             if other is not flow and counter <= reached:
                 share = floor((reached - counter) * other.weight / each) + 1
-                found += min(other.load + other.pace(now) * seconds, share)
+                found += min(other.load + other.pace.rate(now) * seconds, share)
         return found
 
     def _see(self, now: float) -> None:
@@ -263,13 +273,16 @@ class Pool(Generic[T]):
         """Of what there is not enough; see `Room.short`."""
         return self.room.short(line.owner, needs, self.recent.seconds, held)
 
-    def line_with_room(self, ask: Ask) -> Line[T] | None:
-        """From which line a call can be served at once, if from any. For the case that nobody waits."""
+    def line_with_room(self, ask: Ask) -> tuple[Line[T], Sequence[int]] | None:
+        """From which line a call can be served at once, if from any, and what it takes.
+
+        For the case that nobody waits.
+        """
         lines = self.lines(ask)
         for line in lines:
             needs = self.needs(line, ask)
             if (line is lines[-1] or self.room.owns(line.owner, needs)) and not self.short(line, needs):
-                return line
+                return line, needs
         return None
 
     def fits(self, deployment: int, ask: Ask) -> bool:
@@ -280,9 +293,11 @@ class Pool(Generic[T]):
         owner = ask.service, 0
         return not own.short(owner, own.needs(owner, ask, 0.0), 0.0)
 
-    def take(self, line: Line[T], deployment: int, ask: Ask, now: float) -> tuple[Held, ...]:
+    def take(
+        self, line: Line[T], needs: Sequence[int], deployment: int, ask: Ask, now: float
+    ) -> tuple[Held, ...]:
         """A call is served from a line, by a deployment."""
-        held = self.room.take(line.owner, self.needs(line, ask), now)
+        held = self.room.take(line.owner, needs, now)
         own = self.own.get(deployment)
         return (held,) if own is None else (held, self.take_own(own, ask, now))
 
@@ -292,8 +307,8 @@ class Pool(Generic[T]):
         return own.take(owner, own.needs(owner, ask, 0.0), now)
 
     def able(self, ask: Ask) -> bool:
-        """Whether a call could be served if the pool were empty."""
-        return any(self.room.able(line.owner, self.recent.seconds) for line in self.lines(ask))
+        """Whether a call could be served if the pool were empty and calls were short."""
+        return any(self.room.able(line.owner) for line in self.lines(ask))
 
     def within(self, ask: Ask) -> bool:
         """Whether a call is within what is kept for an owner, those that wait before it counted."""
@@ -350,25 +365,44 @@ class Pool(Generic[T]):
 
     def seconds(self, line: Line[T], ahead: float, ask: Ask, now: float) -> float:
         """How long a call waits with so many before it in a line of a class; 0 when nothing is known."""
-        recent = self.recent
-        tokens = recent.tokens or ask.input + ask.output
-        guesses = []
-        for unit, reserve in self.room.limits:
-            most = reserve.most(line.owner, recent.seconds)
-            if unit == "tokens":
-                guesses.append((most / MINUTE / max(1.0, tokens), MINUTE))
-            elif recent.seconds:
-                guesses.append((most / recent.seconds, recent.seconds))
-        calls = [
-            reserve.amount for own in self.own.values() for unit, reserve in own.limits if unit == "calls"
-        ]
-        if recent.seconds and len(calls) == len(self.row.deployments):
-            guesses.append((sum(calls) / recent.seconds, recent.seconds))
-        rate = line.rate(*min(guesses, default=(0.0, 0.0)), now)
+        tokens = self.recent.tokens or ask.input + ask.output
+        guess, left, believed = self._guess(line, tokens, now)
+        rate = line.rate(left, believed, now)
         wait = ahead / rate if rate > 0 else 0.0
         minute = self.room.minute
         if minute is not None:
             free = max(0, minute.reserve.amount - minute.reserve.taken)
             wait = max(wait, minute.free_in(int(ahead * tokens), free, now))
-        before = sum(other.load for other in self.classes[: self.classes.index(line)])
-        return wait + (before / rate if rate > 0 else 0.0)
+        before = sum(other.load for other in self._above(line))
+        return wait + (before / guess if guess > 0 else 0.0)
+
+    def _guess(self, line: Line[T], tokens: float, now: float) -> tuple[float, float, float]:
+        """Calls per second that a class could be served at.
+
+        By Little's law from how long calls take, or from their tokens.
+
+        Returns:
+            The rate if nobody else came; the rate while classes above it draw from what is shared as they did
+            of late; and for how many seconds that is believed.
+        """
+        seconds = self.recent.seconds
+        guesses = []
+        for unit, reserve in self.room.limits:
+            span = MINUTE * max(1.0, tokens) if unit == "tokens" else seconds
+            if span:
+                above = sum(
+                    max(0.0, other.pace.rate(now) - reserve.alone(other.owner) / span)
+                    for other in self._above(line)
+                )
+                most = reserve.most(line.owner, seconds) / span
+                left = max(_LEAST_LEFT * most, most - above)
+                guesses.append((most, left, MINUTE if unit == "tokens" else seconds))
+        calls = [
+            reserve.amount for own in self.own.values() for unit, reserve in own.limits if unit == "calls"
+        ]
+        if seconds and len(calls) == len(self.row.deployments):
+            guesses.append((sum(calls) / seconds, sum(calls) / seconds, seconds))
+        return min(guesses, default=(0.0, 0.0, 0.0), key=lambda one: one[1])
+
+    def _above(self, line: Line[T]) -> Sequence[Line[T]]:
+        return self.classes[: self.classes.index(line)]

@@ -271,19 +271,35 @@ def _active(stand: _Stand, contract: Contract) -> bool:
 
 
 def _credits(stand: _Stand) -> Iterator[Credit]:
-    for contract in stand.contracts.values():
-        if isinstance(contract, PrepaidCredit) and _active(stand, contract):
-            position = stand.positions.get(contract.name)
-            left = float(contract.balance)
-            if position is not None and position.remaining is not None:
-                left = position.remaining / NANO
+    """Credits in the order in which they are drawn; an empty one is left out where another pays instead.
+
+    A credit refuses what it cannot pay only when no later one pays that.
+    """
+    found = [
+        (contract, _covered(stand, contract), _left(stand, contract))
+        for contract in stand.contracts.values()
+        if isinstance(contract, PrepaidCredit) and _active(stand, contract)
+    ]
+    found.sort(key=lambda one: (one[0].order is None, one[0].order or 0, ends_at(one[0]) or begins(NEVER)))
+    for index, (contract, ids, left) in enumerate(found):
+        others = [
+            at for at, (_, paid, more) in enumerate(found) if at != index and more and set(ids) <= set(paid)
+        ]
+        if left or not others:
             yield Credit(
                 contract.name,
-                _covered(stand, contract),
+                ids,
                 left,
                 float(ends_at(contract) or begins(NEVER)),
-                contract.overflow.rule != "refuse",
+                contract.overflow.rule != "refuse" or any(at > index for at in others),
             )
+
+
+def _left(stand: _Stand, contract: PrepaidCredit) -> float:
+    position = stand.positions.get(contract.name)
+    if position is None or position.remaining is None:
+        return float(contract.balance)
+    return position.remaining / NANO
 
 
 def _minimums(stand: _Stand) -> Iterator[Minimum]:

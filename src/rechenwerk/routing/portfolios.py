@@ -10,9 +10,9 @@ from types import MappingProxyType
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.contracts.terms import Contract
+from rechenwerk.contracts.ports import Deployed
+from rechenwerk.contracts.terms import Contract, Site
 from rechenwerk.routing.ports import DataClass
-from rechenwerk.routing.supply import Vector
 
 _UNITS = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800})
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
@@ -23,16 +23,14 @@ class PortfolioError(RechenwerkError):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """A deployment, as far as a simulation needs it.
+    """A deployment with what its contract does not say.
 
     Attributes:
-        rates: of the list: currency per unit of usage.
+        deployed: as contracts see it; its id is its place in the file, from 1.
+        tokens_per_minute: that it takes at most.
     """
 
-    model: str
-    provider: str
-    contract: str
-    rates: Vector
+    deployed: Deployed
     jurisdiction: str = ""
     level: str = "shared"
     tokens_per_minute: int | None = None
@@ -125,12 +123,9 @@ class Portfolio(msgspec.Struct, frozen=True):
 
     contracts: tuple[Contract, ...]
     deployments: tuple[Deployment, ...]
+    sites: tuple[Site, ...]
     classes: Mapping[str, DataClass]
     simulation: Simulation
-
-    def contract(self, name: str) -> Contract:
-        """By name; it is there."""
-        return next(one for one in self.contracts if one.name == name)
 
 
 def seconds(text: str) -> float:

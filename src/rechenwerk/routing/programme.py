@@ -50,12 +50,21 @@ class Columns:
         return len(self.cost) - 1
 
 
+class Quiet(highspy.Highs):
+    """HiGHS greets on standard output when callbacks are set up, unless it was told to be quiet before."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 - HiGHS' name
+        """Be quiet first."""
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
 class Programme:
     """A model in a solver of its own, quiet and on one thread; solved again it starts from where it was."""
 
     def __init__(self) -> None:
         # HiGHS' Python types are incomplete.
-        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._highs: Any = Quiet()  # type: ignore[no-untyped-call]
         for name, value in (
             ("output_flag", False),
             ("log_to_console", False),

@@ -151,6 +151,10 @@ class Reserve:
         """Whether something is kept for an owner."""
         return owner in self._places
 
+    def alone(self, owner: Owner) -> int:
+        """What is kept for an owner and not lent."""
+        return self._alone[self._places.get(owner, -1)]
+
     def owns(self, owner: Owner, need: int) -> bool:
         """Whether so much more is still within the owner's nominal."""
         at = self._places.get(owner, -1)
@@ -198,7 +202,10 @@ class Reserve:
         alone, used = self._alone[at], self._used[at]
         self._by_owner[owner] = self._by_owner.get(owner, 0) + need
         self._used[at] = used + need
-        self._shared_used += max(0, used + need - alone) - max(0, used - alone)
+        if alone:
+            self._shared_used += max(0, used + need - alone) - max(0, used - alone)
+        else:
+            self._shared_used += need
 
     def lender(self, owner: Owner, need: int) -> Owner | None:
         """Out of whose lot a use by `owner` that fits would come; None: out of its own, or nobody's."""

@@ -115,9 +115,9 @@ class Room:
             for unit, reserve in self.limits
         ]
 
-    def able(self, owner: Owner, seconds: float) -> bool:
+    def able(self, owner: Owner) -> bool:
         """Whether a call could be served if nobody used anything."""
-        return all(reserve.most(owner, seconds) > 0 for _, reserve in self.limits)
+        return all(reserve.most(owner) > 0 for _, reserve in self.limits)
 
     def owns(self, owner: Owner, needs: Sequence[int], ahead: int = 0) -> bool:
         """Whether a call, and so many like it before, are within what is kept for its owner."""

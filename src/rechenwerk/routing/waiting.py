@@ -21,9 +21,9 @@ from itertools import islice
 from typing import Literal
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.routing.delay import Delay, Full, Wait
 from rechenwerk.routing.fair import OUTPUT, Flow, Shares, service
 from rechenwerk.routing.lines import Line, Pool, PoolRow
-from rechenwerk.routing.outlook import Full, Outlook, Wait
 from rechenwerk.routing.room import NOTHING, Ask, Held
 
 
@@ -100,10 +100,6 @@ class Waiting:
         """Each, as it is used now."""
         return self._pools.values()
 
-    def limits(self, deployment: int) -> bool:
-        """Whether a deployment's capacity is limited at all."""
-        return deployment in self._of
-
     def configure(self, rows: Iterable[PoolRow], now: float) -> None:
         """Other pools from now on. Running calls keep their places, and those that wait are placed anew."""
         waiting = [ticket for _, _, ticket in sorted(self._deadlines) if ticket.state == "waiting"]
@@ -169,9 +165,9 @@ class Waiting:
         for pool in kept:
             pool.called_back(ask)
         if not kept:
-            outlook = self._outlook(ticket, now)
-            if not outlook.surely_within(patience) and outlook.ahead()[1] > patience:
-                full = outlook.refuse(patience)
+            delay = self._delay(ticket, now)
+            if not delay.surely_within(patience) and delay.ahead()[1] > patience:
+                full = delay.refuse(patience)
                 ticket.state = "over"
                 self._leave(ticket, now)
                 return full
@@ -216,7 +212,8 @@ class Waiting:
         if usage is not None:
             pool.recent.add(now - ticket.since, usage.tokens, cost, now)
             pool.ended(ticket.held[0], usage.tokens)
-        self._serve(pool, now)
+        if pool.waiting:
+            self._serve(pool, now)
 
     def move(self, ticket: Ticket, index: int, now: float) -> bool:
         """A placed call goes to another of its candidates; if that has no room now, it stays and it is False.
@@ -272,7 +269,7 @@ class Waiting:
         while heap and (heap[0][0] <= now or heap[0][2].state != "waiting"):
             _, _, ticket = heapq.heappop(heap)
             if ticket.state == "waiting":
-                ticket.full = self._outlook(ticket, now).refuse(ticket.patience)
+                ticket.full = self._delay(ticket, now).refuse(ticket.patience)
                 pools = self._leave(ticket, now)
                 self._tell(ticket, "over")
                 for pool in pools:
@@ -301,24 +298,31 @@ class Waiting:
         pool.pass_by(now)
         if pool.waiting or not pool.fits(ticket.candidates[index], ticket.ask):
             return False
-        line = pool.line_with_room(ticket.ask)
-        if line is None:
+        found = pool.line_with_room(ticket.ask)
+        if found is None:
             return False
+        line, needs = found
         flow = line.shares.flow(ticket.ask.project, ticket.ask.weight, now)
-        flow.comes(1.0, now)
+        line.comes(flow, 1.0, now)
         ticket.index = index
-        self._place(ticket, pool, line, flow, now)
+        self._place(ticket, pool, line, flow, needs, now)
         return True
 
     def _place(
-        self, ticket: Ticket, pool: Pool[Ticket], line: Line[Ticket], flow: Flow[Ticket], now: float
+        self,
+        ticket: Ticket,
+        pool: Pool[Ticket],
+        line: Line[Ticket],
+        flow: Flow[Ticket],
+        needs: Sequence[int],
+        now: float,
     ) -> None:
         ask = ticket.ask
-        ticket.held = pool.take(line, ticket.candidates[ticket.index], ask, now)
+        ticket.held = pool.take(line, needs, ticket.candidates[ticket.index], ask, now)
         ticket.pool, ticket.shares, ticket.flow = pool, line.shares, flow
-        ticket.charged = ask.cost
+        ticket.charged = cost = ask.cost
         ticket.since = now
-        line.shares.begin(flow, ask.cost)
+        line.shares.begin(flow, cost)
         ticket.state = "placed"
 
     def _join(self, ticket: Ticket, now: float) -> None:
@@ -365,7 +369,7 @@ class Waiting:
                 line, flow, ticket, index = found
                 ticket.index = index
                 todo.extend(self._leave(ticket, now, line) - {one})
-                self._place(ticket, one, line, flow, now)
+                self._place(ticket, one, line, flow, one.needs(line, ticket.ask), now)
                 self._tell(ticket, "placed")
 
     def _tell(self, ticket: Ticket, state: Literal["placed", "over"]) -> None:
@@ -418,9 +422,9 @@ class Waiting:
         self._serial += 1
         heapq.heappush(self._deadlines, (deadline, self._serial, ticket))
 
-    def _outlook(self, ticket: Ticket, now: float) -> Outlook[Ticket]:
+    def _delay(self, ticket: Ticket, now: float) -> Delay[Ticket]:
         waits = [wait for wait in ticket.waits if not wait.line.owner[1]]
-        return Outlook(waits, ticket.load, ticket.ask, now)
+        return Delay(waits, ticket.load, ticket.ask, now)
 
 
 def _give(held: Iterable[Held], used: int | None) -> None:

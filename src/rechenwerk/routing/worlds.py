@@ -93,7 +93,7 @@ def case(portfolio: Portfolio, stream: Stream, draw: np.random.Generator, seed: 
     draft.sizes(known.sum(axis=1), known.sum(axis=1) @ np.array(weight))
     draft.draw_outages(draw)
     reference = _reference(portfolio, draft, weight)
-    models = sorted({one.model for one in portfolio.deployments})
+    models = sorted({one.deployed.model for one in portfolio.deployments})
     if len(models) > 1 and not portfolio.simulation.model and not all(one.model for one in stream.kinds):
         message = f"the trace names no model and the file has {', '.join(models)}"
         fix = f'add a column model to the trace, or model = "{models[0]}" to [simulation]'
@@ -105,9 +105,9 @@ def case(portfolio: Portfolio, stream: Stream, draw: np.random.Generator, seed: 
     world = World(
         measure=weight,
         supplies=tuple(draft.supplies.values()),
-        caps=_named(cap for _, cap in draft.caps),
-        credits=tuple(credit for _, credit in draft.credits),
-        minimums=tuple(least for _, least in draft.minimums),
+        caps=_named(draft.caps),
+        credits=tuple(draft.credits),
+        minimums=tuple(draft.minimums),
         demands=demands,
         begins_at=stream.begins_at,
         ends_at=stream.ends_at,
@@ -170,11 +170,9 @@ def _plain(weight: Vector) -> Vector:
 def _may(supply: int, kind: Kind, draft: Draft) -> bool:
     """The hard rules: model, data class, and who stands on a grant."""
     deployment = draft.deployments[supply]
-    contract = draft.portfolio.contract(deployment.contract)
+    contract = draft.contracts[deployment.deployed.contract]
     model = kind.model or draft.portfolio.simulation.model
-    if model and model != deployment.model:
-        return False
-    if contract.models and deployment.model not in contract.models:
+    if model and model != deployment.deployed.model:
         return False
     if isinstance(contract, Grant) and contract.projects and contract.name not in kind.grants:
         return False

@@ -7,8 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.contracts.concentration import Cap, Spending
-from rechenwerk.office.standing import ServedHere
+from rechenwerk.contracts.concentration import Cap, Served, Spending
 from rechenwerk.store.terms import terms_of
 
 CAP_COLUMNS = "name, dimension, by_what, of_name, at_most, hard, window_days, active"
@@ -22,7 +21,7 @@ on conflict (organisation_id, name) do update set dimension = excluded.dimension
 """
 _SERVED = """
 select d.model, p.name as provider, c.name as contract, j.data_class, j.service_class,
-    count(*) as calls, sum(k.cost) as cost
+    count(*) as calls, sum(k.cost) as spend
 from call k
 join deployment d on d.organisation_id = $1 and d.id = k.deployment_id
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
@@ -58,10 +57,10 @@ class StoredConcentration:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def served(self, organisation_id: int, since: datetime) -> list[ServedHere]:
+    async def served(self, organisation_id: int, since: datetime) -> list[Served]:
         """See `office.ports.Concentrations`."""
         return [
-            ServedHere(**{**row, "cost": int(row["cost"])})
+            Served(**{**row, "spend": int(row["spend"])})
             for row in await self._pool.fetch(_SERVED, organisation_id, since)
         ]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
+from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from rechenwerk.office.bodies import Amount, Body, InOrganisation, Name
@@ -12,10 +13,14 @@ from rechenwerk.office.bodies import Amount, Body, InOrganisation, Name
 Tokens = Annotated[int, Field(ge=0, le=10**15)]
 Some = Annotated[int, Field(ge=1, le=10**15)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
-Moment = Annotated[AwareDatetime, Field(strict=False)]
-Day = Annotated[date, Field(strict=False)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
-Model = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Moment = Annotated[AwareDatetime, Field(strict=False, lt=datetime(9000, 1, 1, tzinfo=UTC))]
+Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$")
+]
+Model = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Number = Annotated[int, Path(ge=1, le=1 << 62)]
+"""Of a sale, a draw or a grant, in a route."""
 Service = Literal["critical", "standard", "batch"]
 CapacityUnit = Literal["tokens per minute", "tokens per day"]
 GrantUnit = Literal["tokens", "gpu hours"]
@@ -26,7 +31,8 @@ class MemberBody(Body):
 
     model: Model
     provider: Model
-    tokens_per_minute: Tokens
+    contract: Model | None = Field(None, description="needed where the two stand under several contracts")
+    tokens_per_minute: Tokens | None = Field(None, description="null: as many as the deployment takes")
 
 
 class PoolBody(InOrganisation):
@@ -121,8 +127,9 @@ class Members(BaseModel):
 
     model: str
     provider: str
+    contract: str
     tokens_per_minute: int
-    active: bool
+    state: Literal["active", "inactive", "out"]
 
 
 class PoolView(BaseModel):

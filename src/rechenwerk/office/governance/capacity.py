@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import Refusal, bad_request
@@ -23,8 +24,11 @@ from rechenwerk.office.access import BooksRealm, MemberRealm, OperatorRealm, Rea
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import accept, missing, refuse
 from rechenwerk.office.governance import bodies
-from rechenwerk.office.governance.ports import PoolRow, PoolWish, Priced, SaleRow, SaleWish
+from rechenwerk.office.governance.ports import MemberName, PoolRow, PoolWish, Priced, SaleRow, SaleWish
 from rechenwerk.office.tenants import money
+
+_MOST = 10**27
+"""Nano-units of one sale, a million times a trillion; sums in the books have 38 digits."""
 
 
 def _pool(row: PoolRow, currency: str) -> bodies.PoolView:
@@ -36,15 +40,7 @@ def _pool(row: PoolRow, currency: str) -> bodies.PoolView:
         sold=row.sold,
         free=max(0, left),
         short=max(0, -left),
-        members=[
-            bodies.Members(
-                model=one.model,
-                provider=one.provider,
-                tokens_per_minute=one.tokens_per_minute,
-                active=one.active,
-            )
-            for one in row.members
-        ],
+        members=[bodies.Members.model_validate(msgspec.structs.asdict(one)) for one in row.members],
         tariffs=dict(row.tariffs),
         currency=currency,
         tokens_per_gpu_hour=row.tokens_per_gpu_hour,
@@ -67,9 +63,9 @@ async def set_pool(
     realm: OperatorRealm, name: Name, body: bodies.PoolBody, organisation: Whose = None
 ) -> bodies.PoolView:
     """Make or change a pool; refused when less would be left than what is kept and sold."""
-    members: dict[tuple[str, str], int] | None = None
+    members: dict[MemberName, int | None] | None = None
     if body.members is not None:
-        members = {(one.model, one.provider): one.tokens_per_minute for one in body.members}
+        members = {(one.model, one.provider, one.contract): one.tokens_per_minute for one in body.members}
         if len(members) < len(body.members):
             raise refuse(422, "members: name each deployment once", "invalid_value", "members")
     owner = await realm.owner(body.organisation or organisation)
@@ -196,7 +192,10 @@ async def sell(realm: OperatorRealm, body: bodies.SaleBody) -> bodies.SaleView:
                 "no_tariff",
                 409,
             )
-        return Priced(rate, fee(wanted.unit, wanted.amount, parse_decimal(rate), wanted.starts, wanted.ends))
+        due = fee(wanted.unit, wanted.amount, parse_decimal(rate), wanted.starts, wanted.ends)
+        if due >= _MOST:
+            return bad_request("this costs more than the books can hold", "rate", "invalid_value", 422)
+        return Priced(rate, due)
 
     wish = SaleWish(
         organisation_id=buyer.organisation_id,
@@ -213,7 +212,7 @@ async def sell(realm: OperatorRealm, body: bodies.SaleBody) -> bodies.SaleView:
     return _sale(accept(await capacity.sell(realm.person, owner, body.pool, wish, now, decide)), now)
 
 
-async def cancel(realm: OperatorRealm, sale: int, organisation: Whose = None) -> bodies.SaleView:
+async def cancel(realm: OperatorRealm, sale: bodies.Number, organisation: Whose = None) -> bodies.SaleView:
     """End a sale now; the fee of the time that is not over is paid back."""
     owner = await realm.owner(organisation)
     now = realm.office.now()

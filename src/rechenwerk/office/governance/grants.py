@@ -81,9 +81,8 @@ async def list_grants(realm: MemberRealm, organisation: Whose = None) -> bodies.
     owner: int | None = None
     if realm.is_operator or "approve" in realm.caller.scopes:
         owner = await realm.owner(organisation)
-    now = realm.office.now()
-    rows = await realm.desk.governance.grants.grants(realm.organisation_id, owner, now)
-    return bodies.GrantsView(grants=[_view(row, now.date()) for row in rows])
+    rows = await realm.desk.governance.grants.grants(realm.organisation_id, owner)
+    return bodies.GrantsView(grants=[_view(row, _today(realm)) for row in rows])
 
 
 async def apply(realm: KeysRealm, body: bodies.GrantBody) -> bodies.GrantView:
@@ -125,7 +124,7 @@ async def _owner_of(realm: Realm, pool: str) -> int:
     return realm.organisation_id if any(row.name == pool for row in own) else OPERATOR
 
 
-async def approve(realm: ApproveRealm, grant: int, organisation: Whose = None) -> bodies.GrantView:
+async def approve(realm: ApproveRealm, grant: bodies.Number, organisation: Whose = None) -> bodies.GrantView:
     """Approve somebody else's application; with the last approval that it needs it becomes a grant."""
     owner = await realm.owner(organisation)
     now = realm.office.now()
@@ -138,7 +137,7 @@ async def approve(realm: ApproveRealm, grant: int, organisation: Whose = None) -
 
 
 async def decline(
-    realm: ApproveRealm, grant: int, body: bodies.DeclineBody, organisation: Whose = None
+    realm: ApproveRealm, grant: bodies.Number, body: bodies.DeclineBody, organisation: Whose = None
 ) -> bodies.GrantView:
     """Turn an application down; the reason is shown to whoever applied."""
     owner = await realm.owner(body.organisation or organisation)

@@ -35,6 +35,7 @@ __all__ = [
     "Grants",
     "Limits",
     "Member",
+    "MemberName",
     "MemberRow",
     "OpenDraw",
     "OpenGrant",
@@ -56,16 +57,32 @@ __all__ = [
     "Sized",
     "Sold",
     "Step",
+    "member_name",
 ]
 
 
+MemberName = tuple[str, str, str | None]
+"""A deployment by its model, its provider, and its contract where the two stand under several."""
+
+
+def member_name(name: MemberName) -> str:
+    """As people write it."""
+    model, provider, contract = name
+    return f"{model}@{provider}" + (f" under {contract}" if contract else "")
+
+
 class MemberRow(msgspec.Struct, frozen=True):
-    """What a deployment gives to a pool now; nothing while the deployment is inactive."""
+    """What a deployment gives to a pool now.
+
+    Attributes:
+        state: active; inactive: it gives nothing; out: its site is.
+    """
 
     model: str
     provider: str
+    contract: str
     tokens_per_minute: int
-    active: bool
+    state: str
 
 
 class PoolRow(msgspec.Struct, frozen=True):
@@ -97,11 +114,12 @@ class PoolWish(msgspec.Struct, frozen=True):
     """A pool to make or to change; None leaves a field as it is.
 
     Attributes:
-        members: (model, provider) -> tokens per minute; one that is left out leaves the pool.
+        members: deployment -> tokens per minute, None: as many as it takes; one that is left out leaves the
+            pool.
     """
 
     name: str
-    members: Mapping[tuple[str, str], int] | None = None
+    members: Mapping[MemberName, int | None] | None = None
     tokens_per_gpu_hour: int | None = None
     small_grant: int | None = None
     medium_grant: int | None = None
@@ -331,7 +349,7 @@ class GrantRow(msgspec.Struct, frozen=True):
 class Grants(Protocol):
     """Applications, approvals, grants, and what returns of them."""
 
-    async def grants(self, organisation_id: int | None, owner: int | None, at: datetime) -> list[GrantRow]:
+    async def grants(self, organisation_id: int | None, owner: int | None) -> list[GrantRow]:
         """Applications of an organisation, and those for the owner's pools, newest first."""
         ...
 
@@ -399,11 +417,23 @@ class AuditEvent(msgspec.Struct, frozen=True):
 class Records(Protocol):
     """The audit, and what the public report is made from."""
 
+    async def note(
+        self,
+        who: Person,
+        organisation_id: int,
+        at: datetime,
+        what: str,
+        subject: str,
+        after: Mapping[str, object],
+    ) -> None:
+        """Write down what somebody did elsewhere in the office."""
+        ...
+
     async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
         """What concerned an organisation, or any, newest first, below the id `before`."""
         ...
 
-    async def facts(self, owner: int, first: int, now: datetime) -> list[PoolFacts]:
+    async def facts(self, owner: int, first: int) -> list[PoolFacts]:
         """What is known of the owner's pools from a day (since 1970-01-01) on."""
         ...
 

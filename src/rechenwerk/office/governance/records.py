@@ -79,7 +79,7 @@ class PublicReport:
             now = int(clock.now())
             first = now // SECONDS_PER_DAY - days + 1
             until = datetime.fromtimestamp(now, UTC)
-            pools = await self._office.desk.governance.records.facts(OPERATOR, first, until)
+            pools = await self._office.desk.governance.records.facts(OPERATOR, first)
             made = bodies.UtilisationView(until=until, days=[_day(row) for row in report(pools, first, now)])
             self._kept[days] = (clock.monotonic(), made)
             return made

@@ -129,7 +129,9 @@ async def request_draw(
     return _draw(accept(await reserves.request(realm.person, owner, body.pool, wanted, decide)), now)
 
 
-async def approve_draw(realm: SecondRealm, draw: int, organisation: Whose = None) -> bodies.DrawView:
+async def approve_draw(
+    realm: SecondRealm, draw: bodies.Number, organisation: Whose = None
+) -> bodies.DrawView:
     """Approve somebody else's emergency draw; it begins now and ends by itself."""
     owner = await realm.owner(organisation)
     now = realm.office.now()
@@ -141,7 +143,7 @@ async def approve_draw(realm: SecondRealm, draw: int, organisation: Whose = None
     return _draw(accept(await reserves.approve(realm.person, owner, draw, now, decide)), now)
 
 
-async def end_draw(realm: SecondRealm, draw: int, organisation: Whose = None) -> bodies.DrawView:
+async def end_draw(realm: SecondRealm, draw: bodies.Number, organisation: Whose = None) -> bodies.DrawView:
     """End an emergency draw before its time, or withdraw a request; one person is enough."""
     owner = await realm.owner(organisation)
     now = realm.office.now()

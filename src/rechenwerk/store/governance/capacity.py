@@ -11,6 +11,7 @@ import msgspec
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.office.governance.ports import (
     Fee,
+    MemberName,
     MemberRow,
     Person,
     Policy,
@@ -20,16 +21,20 @@ from rechenwerk.office.governance.ports import (
     Priced,
     SaleRow,
     SaleWish,
+    member_name,
 )
 from rechenwerk.store.governance.common import Connection, audit, lock_pool, no_such
 
 _TWICE = "RW004"
 _MEMBERS = """
-select distinct on (m.deployment_id) m.deployment_id, d.model, v.name as provider, m.tokens_per_minute,
-    d.active
+select distinct on (m.deployment_id) m.deployment_id, d.model, v.name as provider, c.name as contract,
+    m.tokens_per_minute, least(m.tokens_per_minute, d.tokens_per_minute) as gives,
+    case when not d.active then 'inactive' when s.out_since is not null then 'out' else 'active' end as state
 from pool_member m
 join deployment d on d.id = m.deployment_id
 join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
+join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
+left join site s on s.organisation_id = d.organisation_id and s.id = d.site_id
 where m.pool_id = $1 order by m.deployment_id, m.valid_from desc
 """
 _POOL = """
@@ -42,9 +47,11 @@ select distinct on (unit) unit, rate from capacity_tariff where pool_id = $1 and
 order by unit, valid_from desc
 """
 _DEPLOYMENT = """
-select d.id from deployment d
+select d.id, d.tokens_per_minute, c.name as contract from deployment d
 join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
-where d.organisation_id = $1 and d.model = $2 and v.name = $3
+join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
+where d.organisation_id = $1 and d.model = $2 and v.name = $3 and ($4::text is null or c.name = $4)
+order by d.active desc, d.id
 """
 _SALES = """
 select s.id, o.name as organisation, j.name as project, p.name as pool, s.unit, s.amount, s.lendable,
@@ -265,23 +272,53 @@ async def _set_pool(
 
 
 async def _plan_members(
-    connection: Connection, owner: int, pool: int, members: Mapping[tuple[str, str], int]
+    connection: Connection, owner: int, pool: int, members: Mapping[MemberName, int | None]
 ) -> tuple[list[tuple[int, int]], int]:
     """What changes, growth first so that no moment between promises too much; and the capacity to be."""
     now = {row["deployment_id"]: row for row in await connection.fetch(_MEMBERS, pool)}
     held = {one: row["tokens_per_minute"] for one, row in now.items()}
     wanted = dict.fromkeys(held, 0)
-    for (model, provider), tokens in members.items():
-        found = await connection.fetchval(_DEPLOYMENT, owner, model, provider)
+    gives: dict[int, int] = {}
+    for name, tokens in members.items():
+        deployment, limit = await _deployment(connection, owner, name)
+        if deployment in gives:
+            raise _UndoError(_wrong(f"{member_name(name)} is named twice; name it once"))
+        found = limit if tokens is None else tokens
         if found is None:
-            raise _UndoError(no_such("deployment", f"{model}@{provider}"))
-        wanted[found] = tokens
+            raise _UndoError(
+                _wrong(
+                    f"{member_name(name)} has no tokens_per_minute in the configuration; say what it gives"
+                )
+            )
+        if limit is not None and found > limit:
+            raise _UndoError(
+                _wrong(f"{member_name(name)} takes {limit:,} tokens per minute, it cannot give {found:,}")
+            )
+        gives[deployment] = found
+    wanted |= gives
     active = await connection.fetchval(
         "select array(select id from deployment where id = any($1::bigint[]) and active)", list(wanted)
     )
     steps = [(one, tokens) for one, tokens in wanted.items() if tokens != held.get(one, 0)]
     steps.sort(key=lambda step: held.get(step[0], 0) - step[1])
     return steps, sum(wanted[one] for one in active)
+
+
+async def _deployment(connection: Connection, owner: int, name: MemberName) -> tuple[int, int | None]:
+    """A deployment's id and its own limit, tokens per minute."""
+    rows = await connection.fetch(_DEPLOYMENT, owner, *name)
+    if not rows:
+        raise _UndoError(no_such("deployment", member_name(name)))
+    if len(rows) > 1:
+        contracts = ", ".join(repr(row["contract"]) for row in rows)
+        raise _UndoError(
+            _wrong(f"{member_name(name)} stands under several contracts: say which, one of {contracts}")
+        )
+    return rows[0]["id"], rows[0]["tokens_per_minute"]
+
+
+def _wrong(message: str) -> Refusal:
+    return bad_request(message, "members", "invalid_value", 422)
 
 
 async def _write_members(
@@ -314,7 +351,7 @@ async def _pool_row(connection: Connection, row: asyncpg.Record, at: datetime) -
         tokens_per_gpu_hour=row["tokens_per_gpu_hour"],
         policy=policy_of(row),
         members=tuple(
-            MemberRow(one["model"], one["provider"], one["tokens_per_minute"], one["active"])
+            MemberRow(one["model"], one["provider"], one["contract"], one["gives"], one["state"])
             for one in members
         ),
         capacity=int(row["capacity"]),
@@ -373,7 +410,10 @@ def _shown(sale: SaleRow) -> dict[str, object]:
 
 def _public(pool: PoolRow) -> dict[str, object]:
     return {
-        "members": {f"{one.model}@{one.provider}": one.tokens_per_minute for one in pool.members},
+        "members": {
+            member_name((one.model, one.provider, one.contract)): one.tokens_per_minute
+            for one in pool.members
+        },
         "tokens_per_gpu_hour": pool.tokens_per_gpu_hour,
         **msgspec.structs.asdict(pool.policy),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import asyncpg
 import msgspec
@@ -22,7 +22,7 @@ from rechenwerk.office.governance.ports import (
 )
 from rechenwerk.store.governance.capacity import policy_of, read_pool
 from rechenwerk.store.governance.common import Connection, audit, lock_pool
-from rechenwerk.store.governance.use import EPOCH, Drawings, drawings
+from rechenwerk.store.governance.use import Drawings, day_number, drawings
 
 _ROWS = """
 select a.*, p.name as pool, o.name as organisation, j.name as project, g.tokens as granted_tokens, g.returned,
@@ -58,7 +58,7 @@ class StoredGrants:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def grants(self, organisation_id: int | None, owner: int | None, at: datetime) -> list[GrantRow]:
+    async def grants(self, organisation_id: int | None, owner: int | None) -> list[GrantRow]:
         """See `office.governance.ports.Grants`."""
         async with (
             self._pool.acquire() as connection,
@@ -69,7 +69,7 @@ class StoredGrants:
                 organisation_id,
                 owner,
             )
-            drawn = await _drawn(connection, rows, at)
+            drawn = await _drawn(connection, rows)
             return [_grant(row, drawn) for row in rows]
 
     async def apply(
@@ -185,7 +185,7 @@ class StoredGrants:
                     pool["id"],
                     at.date(),
                 )
-                drawn = await _drawn(connection, rows, at)
+                drawn = await _drawn(connection, rows)
                 awards = tuple((award_of(row), drawn.by_award.get(row["id"], {})) for row in rows)
                 for step in plan(policy_of(pool), awards):
                     if not dry_run and step.action != "wait":
@@ -266,12 +266,12 @@ async def _audited(
     await audit(connection, who, at, organisation, what, f"grant {after.application.id}", stood, stands)
 
 
-async def _drawn(connection: Connection, rows: list[asyncpg.Record], at: datetime) -> Drawings:
+async def _drawn(connection: Connection, rows: list[asyncpg.Record]) -> Drawings:
     awards: dict[tuple[int, int], list[Award]] = {}
     for row in rows:
         if row["granted_tokens"] is not None:
             awards.setdefault((row["pool_id"], row["project_id"]), []).append(award_of(row))
-    return await drawings(connection, awards, at)
+    return await drawings(connection, awards)
 
 
 async def _row(connection: Connection, application: int, drawn: Drawings | None = None) -> GrantRow:
@@ -286,17 +286,13 @@ def award_of(row: asyncpg.Record) -> Award:
     return Award(
         id=row["id"],
         amount=int(row["granted_tokens"]),
-        starts=_day(row["starts_on"]),
-        ends=_day(row["ends_on"]),
-        use_by=_day(row["use_by"]),
-        course_from=_day(row["course_from"]),
+        starts=day_number(row["starts_on"]),
+        ends=day_number(row["ends_on"]),
+        use_by=day_number(row["use_by"]),
+        course_from=day_number(row["course_from"]),
         course_drawn=int(row["course_drawn"]),
-        noticed=None if noticed is None else _day(noticed),
+        noticed=None if noticed is None else day_number(noticed),
     )
-
-
-def _day(day: date) -> int:
-    return (day - EPOCH) // timedelta(days=1)
 
 
 def _grant(row: asyncpg.Record, drawn: Drawings) -> GrantRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import asyncpg
 
@@ -17,15 +17,23 @@ from rechenwerk.office.governance.ports import (
 )
 from rechenwerk.store.governance.common import Connection
 from rechenwerk.store.governance.grants import award_of
-from rechenwerk.store.governance.use import EPOCH, drawings
+from rechenwerk.store.governance.use import day_number, drawings
 
 _DAY = 86_400
 _POOLS = """
-select p.id, p.name, p.organisation_id, pool_capacity(p.id) as capacity,
-    array(select d.id from deployment d cross join lateral (select tokens_per_minute from pool_member m
-              where m.pool_id = p.id and m.deployment_id = d.id order by m.valid_from desc limit 1) m
-          where d.active and m.tokens_per_minute > 0 order by d.id) as deployments
-from pool p order by p.id
+select p.id, p.name, p.organisation_id, coalesce(d.capacity, 0) as capacity,
+    coalesce(d.deployments, '{}') as deployments
+from pool p
+left join (
+    select m.pool_id, array_agg(d.id order by d.id) as deployments, sum(
+        case when s.out_since is null then least(m.tokens_per_minute, d.tokens_per_minute) end) as capacity
+    from (select distinct on (pool_id, deployment_id) * from pool_member
+          order by pool_id, deployment_id, valid_from desc) m
+    join deployment d on d.id = m.deployment_id and d.active
+    left join site s on s.organisation_id = d.organisation_id and s.id = d.site_id
+    where m.tokens_per_minute > 0 group by m.pool_id
+) d on d.pool_id = p.id
+order by p.id
 """
 _RESERVES = "select pool_id, class, nominal, lendable, reclaim from reserve order by pool_id, class"
 _SALES = """
@@ -131,16 +139,12 @@ async def _grants(connection: Connection, now: datetime) -> dict[int, list[OpenG
     awards: dict[tuple[int, int], list[Award]] = defaultdict(list)
     for row in rows:
         awards[row["pool_id"], row["project_id"]].append(award_of(row))
-    drawn = await drawings(connection, awards, now)
+    drawn = await drawings(connection, awards)
     found: dict[int, list[OpenGrant]] = defaultdict(list)
     for row in rows:
         left = int(row["granted_tokens"]) - sum(drawn.by_award.get(row["id"], {}).values())
         if left > 0 and row["ends_on"] > today:
-            starts, ends = ((day - EPOCH) // timedelta(days=1) * _DAY for day in _window(row))
+            starts, ends = (day_number(row[name]) * _DAY for name in ("starts_on", "ends_on"))
             grant = OpenGrant(row["id"], row["organisation_id"], row["project_id"], left, starts, ends)
             found[row["pool_id"]].append(grant)
     return found
-
-
-def _window(row: asyncpg.Record) -> tuple[date, date]:
-    return row["starts_on"], row["ends_on"]

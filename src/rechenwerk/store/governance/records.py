@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 
 import asyncpg
 import msgspec
 
-from rechenwerk.office.governance.ports import AuditEvent, Award, Drawn, Member, PoolFacts, PoolUse
-from rechenwerk.store.governance.common import Connection
+from rechenwerk.office.governance.ports import AuditEvent, Award, Drawn, Member, Person, PoolFacts, PoolUse
+from rechenwerk.store.governance.common import Connection, audit
 from rechenwerk.store.governance.grants import award_of
 from rechenwerk.store.governance.use import used
 
@@ -49,6 +50,19 @@ class StoredRecords:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    async def note(
+        self,
+        who: Person,
+        organisation_id: int,
+        at: datetime,
+        what: str,
+        subject: str,
+        after: Mapping[str, object],
+    ) -> None:
+        """See `office.governance.ports.Records`."""
+        async with self._pool.acquire() as connection:
+            await audit(connection, who, at, organisation_id, what, subject, None, after)
+
     async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
         """See `office.governance.ports.Records`."""
         rows = await self._pool.fetch(_AUDIT, organisation_id, limit, before)
@@ -57,23 +71,23 @@ class StoredRecords:
             for row in rows
         ]
 
-    async def facts(self, owner: int, first: int, now: datetime) -> list[PoolFacts]:
+    async def facts(self, owner: int, first: int) -> list[PoolFacts]:
         """See `office.governance.ports.Records`."""
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             pools = await connection.fetch("select id, name from pool where organisation_id = $1", owner)
-            return [await _facts(connection, row["id"], row["name"], first, now) for row in pools]
+            return [await _facts(connection, row["id"], row["name"], first) for row in pools]
 
 
-async def _facts(connection: Connection, pool: int, name: str, first: int, now: datetime) -> PoolFacts:
+async def _facts(connection: Connection, pool: int, name: str, first: int) -> PoolFacts:
     awards: dict[int, list[Award]] = defaultdict(list)
     for row in await connection.fetch(_AWARDS, pool, first):
         awards[row["project_id"]].append(award_of(row))
     starts = min((one.starts for some in awards.values() for one in some), default=first)
-    drawn = await used(connection, [pool], min(starts, first), now, sorted(awards))
-    everybody = await used(connection, [pool], first, now)
+    drawn = await used(connection, [pool], min(starts, first), sorted(awards))
+    everybody = await used(connection, [pool], first)
     rows = await connection.fetch(
         "select id, service_class from project where id = any($1::bigint[])",
         [project for _, project in everybody],

@@ -3,7 +3,8 @@
 --   kept for classes + sold at the peak <= tokens per minute of the pool's active deployments
 --
 -- is checked by the database whenever a sale or a reserve is written or a member shrinks, under a lock of the
--- pool's row: nothing is ever sold twice, whatever the office does. (Only an outage can make a pool short.)
+-- pool's row: nothing is ever sold twice, whatever the office does. (Only a deployment that is deactivated makes
+-- a pool short.)
 
 create table pool (
     organisation_id bigint not null references organisation,
@@ -173,8 +174,10 @@ create table capacity_sale (
 );
 create index on capacity_sale (pool_id, starts_at);
 
+-- A deployment gives no more than its own limit; one whose site is out still counts: what is promised for next
+-- year does not depend on the weather of today.
 create function pool_capacity(p_pool bigint) returns numeric language sql stable as $$
-    select coalesce(sum(m.tokens_per_minute), 0)
+    select coalesce(sum(least(m.tokens_per_minute, d.tokens_per_minute)), 0)
     from (select distinct on (deployment_id) deployment_id, tokens_per_minute from pool_member
           where pool_id = p_pool order by deployment_id, valid_from desc) m
     join deployment d on d.id = m.deployment_id and d.active
@@ -325,6 +328,39 @@ create table pool_use (
     reclaimed numeric(38, 0) not null default 0,
     primary key (pool_id, day, class)
 );
+
+-- What booked calls used of pools, by project and day (UTC, of the call's id), kept in the transaction that
+-- books them: grants and the report read it. A row is one process's alone: see position_draw.
+create table pool_draw (
+    pool_id bigint not null references pool (id),
+    project_id bigint not null,
+    day date not null,
+    process_id bigint not null,
+    tokens numeric(38, 0) not null,
+    primary key (pool_id, project_id, day, process_id)
+) with (fillfactor = 50);
+create index on pool_draw (pool_id, day);
+
+create function pool_draws() returns trigger language plpgsql as $$
+begin
+    if not exists (select from pool_member) then
+        return null;
+    end if;
+    insert into pool_draw as d (pool_id, project_id, day, process_id, tokens)
+        select m.pool_id, n.project_id,
+            date '1970-01-01' + (((n.id >> 22) + 1735689600000) / 86400000)::integer, n.process_id,
+            sum(n.input + n.cached_input + n.cache_write + n.output + n.reasoning)
+        from new_rows n
+        join (select distinct on (deployment_id) deployment_id, pool_id, tokens_per_minute from pool_member
+              order by deployment_id, valid_from desc) m
+            on m.deployment_id = n.deployment_id and m.tokens_per_minute > 0
+        where n.outcome <> 'void'
+        group by 1, 2, 3, 4 order by 1, 2, 3, 4
+        on conflict (pool_id, project_id, day, process_id) do update set tokens = d.tokens + excluded.tokens;
+    return null;
+end $$;
+create trigger pool_draws after insert on call referencing new table as new_rows
+    for each statement execute function pool_draws();
 
 create trigger append_only before update or delete or truncate on audit_event
     for each statement execute function append_only();
