@@ -123,7 +123,8 @@ def test_nobody_approves_what_is_their_own_or_twice(council: Council) -> None:
     assert council.refused(number, council.cora) == "already_decided"
     own = council.office.ok("POST", "/grants", council.cora, json=council.wish(500, project="default"))
     assert council.refused(own["id"], council.cora) == "own_application"
-    assert council.audited()[-4:] == [
+    about_grants = [event for event in council.audited() if event[1].startswith("grant")]
+    assert about_grants[-4:] == [
         ("Anna", "grant approved", f"grant {number}"),
         ("Bela", "grant approved", f"grant {number}"),
         ("Bela", "grant made", f"grant {number}"),
@@ -258,4 +259,5 @@ def test_an_organisation_sees_only_its_own_grants(council: Council, neighbour: s
     seen = {one["id"] for one in council.office.ok("GET", "/grants", council.anna)["grants"]}
     assert seen == {number, made["id"], other, own}, "who approves sees all applications for the pool"
     events = council.office.ok("GET", "/audit", neighbour)["events"]
-    assert {event["subject"] for event in events} == {f"grant {made['id']}", f"grant {own}"}
+    about = {event["subject"] for event in events if event["what"].startswith("grant")}
+    assert about == {f"grant {made['id']}", f"grant {own}"}
