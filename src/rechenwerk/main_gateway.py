@@ -84,6 +84,7 @@ class Gateway:
         self.road: Road
         self.lag: LoopLag
         self.dispatch: Dispatch
+        self.shares: Shares
         self.turnstile: Turnstile
         self.admission: Admission
         self.source: PostgresSource
@@ -109,7 +110,7 @@ class Gateway:
         self.dispatch = dispatch = Dispatch(board, fleet, self._clock, number)
         self.turnstile = Turnstile(dispatch, self._clock, settings)
         self.admission = Admission(self._clock, settings)
-        shares = Shares(StoredConcentration(pool), self.tenants, self._clock)
+        self.shares = Shares(StoredConcentration(pool), self.tenants, self._clock)
         pools = Pools(self.tenants, StoredLots(pool), board, self.admission, self._clock, number)
         probes = Probes(self.tenants, self.upstreams, fleet, self._clock)
         self.lag = LoopLag()
@@ -145,7 +146,7 @@ class Gateway:
                 probes.run(),
                 dispatch.run(),
                 pools.run(),
-                shares.run(),
+                self.shares.run(),
             )
         ]
         return await self.server.listen(host, port, shared=shared)

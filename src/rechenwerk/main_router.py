@@ -22,6 +22,7 @@ import msgspec
 from rechenwerk.base.clock import Clock, SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies, supplies_of
 from rechenwerk.gateway.ports import DrawRow, Snapshot, Source
 from rechenwerk.gateway.situation import MEASURE, demands, market, situation, window_of
@@ -31,6 +32,7 @@ from rechenwerk.routing.plan import Plan
 from rechenwerk.routing.ports import Arrived, Board, Use
 from rechenwerk.routing.solver import Solver
 from rechenwerk.routing.supply import Demand, Vector
+from rechenwerk.store.governance.lots import StoredLots
 from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
 
@@ -43,7 +45,7 @@ _LATE = 3 * BUCKET
 """Seconds that a bucket may still change after it began."""
 _DRAWS = 400 * 86400
 _READ_DRAWS = 30.0
-"""Seconds between looks at what was drawn from contracts."""
+"""Seconds between looks at what was drawn from contracts, and at what governs capacity."""
 _CLASSES = 60
 """Classes of calls that are planned for, the largest; others go by list prices."""
 
@@ -55,12 +57,15 @@ class Planner:
         source: the configuration, and what was drawn from contracts.
         board: what gateways saw; where plans go.
         clock: time.
+        lots: governed capacity; None: nothing is governed.
     """
 
-    def __init__(self, source: Source, board: Board, clock: Clock) -> None:
+    def __init__(self, source: Source, board: Board, clock: Clock, lots: LotSource | None = None) -> None:
         self._source = source
         self._board = board
         self._clock = clock
+        self._lots = lots
+        self._governed: tuple[PoolLots, ...] = ()
         self._snapshot: Snapshot | None = None
         self._supplies: Supplies = NO_SUPPLIES
         self._draws: Sequence[DrawRow] = ()
@@ -84,7 +89,7 @@ class Planner:
         await self._look()
         assert self._snapshot is not None
         now = self._clock.now()
-        there = market(self._snapshot, self._supplies, self._draws, now)
+        there = market(self._snapshot, self._supplies, self._draws, now, self._governed)
         wanted = demands(self._snapshot, there, self._volumes(now))
         if not wanted:
             return None
@@ -106,6 +111,8 @@ class Planner:
         if now - self._draws_read >= _READ_DRAWS:
             self._draws = await self._source.drawn(int(now) - _DRAWS)
             self._draws_read = now
+            if self._lots is not None:
+                self._governed = await self._lots.lots(now)
         first = int(now) - _HISTORY if not self._seen_from else int(now) - _LATE
         seen = await self._board.seen(first)
         self._seen_from = first
@@ -177,7 +184,8 @@ async def run(settings: Settings, *, parent_pipe: bool) -> int:
         loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=3) as pool:
         board = PostgresBoard(pool)
-        planner = Planner(PostgresSource(pool, settings.database_url), board, SystemClock())
+        source = PostgresSource(pool, settings.database_url)
+        planner = Planner(source, board, SystemClock(), StoredLots(pool))
         print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201
         work = loop.create_task(planner.run())
         await stop.wait()

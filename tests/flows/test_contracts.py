@@ -59,7 +59,9 @@ def versions(office: Office) -> list[tuple[str, bool]]:
     return [(row["name"], row["ever"]) for row in rows]
 
 
-def test_terms_are_applied_as_dated_versions(today: Office, bookkeeper: Bookkeeper) -> None:
+def test_terms_are_applied_as_dated_versions(
+    today: Office, bookkeeper: Bookkeeper, database_url: str
+) -> None:
     ever = [("embedded on demand", True), ("embedded embeddings on demand", True)]
     assert versions(today) == ever
     (change,) = today.ok("POST", "/apply", json={"text": with_umbrella()})["changes"]
@@ -76,8 +78,21 @@ def test_terms_are_applied_as_dated_versions(today: Office, bookkeeper: Bookkeep
     (change,) = today.ok("POST", "/apply", json={"text": discount})["changes"]
     assert (change["name"], change["action"]) == ("embedded on demand", "change")
     assert versions(today)[-1] == ("embedded on demand", False), "what is booked keeps its terms"
-    with pytest.raises(Exception, match="append-only"):
-        today.sql("update contract_version set terms = '{}'")
+    assert in_force(today, database_url) == (2, "0.5")
+    # Terms of a later day stand in the file already, and hold from then on.
+    later = discount.replace('{ discount = "0.5" }', f'{{ discount = "0.7" }}\nsince = {day(3)}')
+    (change,) = today.ok("POST", "/apply", json={"text": later})["changes"]
+    assert change["after"]["terms"]["since"] == day(3)
+    assert today.ok("POST", "/apply", json={"text": later})["changes"] == []
+    assert in_force(today, database_url) == (2, "0.5")
+    assert len(versions(today)) == 5
+
+
+def in_force(office: Office, url: str) -> tuple[int, str]:
+    """How many versions a gateway sees of the language model's contract, and the discount that holds."""
+    snapshot = office.runner.run(PostgresSource(office.pool, url).snapshot())
+    (row,) = [one for one in snapshot.contracts.values() if one.terms.name == "embedded on demand"]
+    return len(row.versions), str(row.terms.pricing.discount)
 
 
 def test_what_would_rewrite_booked_calls_is_refused_with_its_line(
@@ -244,6 +259,7 @@ async def _the_gateway_sees_the_same(here: Several, draws: list[HourDraw], names
     assert {(names[row.contract], row.hour) for row in seen} == {(draw.contract, draw.hour) for draw in draws}
     assert await source.drawn(int(time.time()) + 7200) == []
     snapshot = await source.snapshot()
+    assert all(row.versions[-1].terms == row.terms for row in snapshot.contracts.values())
     assert {row.terms.name for row in snapshot.contracts.values()} == {"first", "second", "umbrella"}
 
 

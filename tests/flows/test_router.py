@@ -95,18 +95,20 @@ class Site:
 
 
 @asynccontextmanager
-async def site(url: str, *suppliers: Supplier, patience: float = 20.0) -> AsyncIterator[Site]:
+async def site(
+    url: str, *suppliers: Supplier, patience: float = 20.0, tables: str = ""
+) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         fakes = {one.name: await stack.enter_async_context(FakeProvider()) for one in suppliers}
         there = await stack.enter_async_context(town(url))
-        tables = [
+        rows = [
             PROVIDER.format(name=one.name, url=fakes[one.name].url)
             + f'[[contract]]\nname = "{one.name}"\nprovider = "{one.name}"\n{one.terms}'
             + DEPLOYMENT.format(name=one.name, rate=one.rate)
             + one.more
             for one in suppliers
         ]
-        await there.configure('currency = "EUR"\n' + "".join(tables) + TARIFF)
+        await there.configure('currency = "EUR"\n' + "".join(rows) + TARIFF + tables)
         tenant = await there.tenant(scopes=("inference", "books"))
         gateway = Gateway(Settings(database_url=url, grace=2.0, queue_deadline=patience), {}, "test")
         address = f"http://127.0.0.1:{await gateway.start('127.0.0.1', 0, shared=False)}"
@@ -223,5 +225,78 @@ def test_a_deployment_that_takes_one_call_at_once_lets_the_next_wait(database_ur
             replies = await asyncio.gather(*[here.ask() for _ in range(4)])
             assert [reply.status for reply in replies] == [200] * 4
             assert asyncio.get_running_loop().time() - began >= 0.4, "one after the other"
+
+    asyncio.run(scene())
+
+
+CAP = """
+[[concentration]]
+name = "half"
+dimension = "spend"
+by = "provider"
+at_most = "0.5"
+rule = "hard"
+"""
+
+
+def test_a_provider_above_a_hard_cap_of_spend_gets_no_more_calls(database_url: str) -> None:
+    async def scene() -> None:
+        suppliers = (Supplier("cheap", ON_DEMAND, "1.00"), Supplier("dear", ON_DEMAND, "3.00"))
+        async with site(database_url, *suppliers, tables=CAP) as here:
+            await here.gateway.shares.refresh()
+            assert (await here.ask()).status == 200
+            await settled(here.town, here.tenant, 1)
+            await here.gateway.shares.refresh()
+            assert (await here.ask()).status == 200
+            assert here.asked() == {"cheap": 1, "dear": 1}
+            rows = await settled(here.town, here.tenant, 2)
+            (refused,) = json.loads(rows[-1]["decision"])["refused"]
+            assert "concentration cap 'half'" in refused
+            await here.gateway.shares.refresh()
+            assert (await here.ask()).status == 200
+            assert here.asked() == {"cheap": 2, "dear": 1}, "now the other one has more than half"
+
+    asyncio.run(scene())
+
+
+GRANT = f"""
+kind = "grant"
+starts = {YEAR}-01-01
+ends = {YEAR}-12-31
+quantity = "1000000"
+unit = "token"
+projects = ["WHO"]
+purposes = ["research"]
+"""
+
+
+def test_a_grant_is_for_its_projects_and_purposes(database_url: str) -> None:
+    async def scene() -> None:
+        grant = GRANT.replace("WHO", "town/project")
+        suppliers = (Supplier("public", grant, "0"), Supplier("list", ON_DEMAND, "1.00"))
+        async with site(database_url, *suppliers) as here:
+            assert (await here.ask()).status == 200
+            assert here.asked() == {"list": 1}, "no purpose, no grant"
+            assert (await here.ask({"x-rechenwerk-purpose": "research"})).status == 200
+            assert here.asked() == {"list": 1, "public": 1}
+            other = await here.town.tenant("village")
+            await knows(here.gateway, other)
+            reply = await ask(
+                here.address, other.key, chat_body(5), headers={"x-rechenwerk-purpose": "research"}
+            )
+            assert reply.status == 200
+            assert here.asked() == {"list": 2, "public": 1}, "it is not for others"
+
+    asyncio.run(scene())
+
+
+def test_where_every_contract_has_ended_calls_are_refused_and_not_sent(database_url: str) -> None:
+    async def scene() -> None:
+        async with site(database_url, Supplier("credit", CREDIT, "1.00"), patience=0.1) as here:
+            assert (await here.ask()).status == 200
+            await settled(here.town, here.tenant, 1)
+            await here.plans()
+            assert (await here.ask()).json["error"]["code"] == "capacity_exceeded"
+            assert here.asked() == {"credit": 1}
 
     asyncio.run(scene())

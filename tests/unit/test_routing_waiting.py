@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import tracemalloc
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -336,6 +337,20 @@ def test_who_comes_back_when_told_is_served_though_others_go_on(others: int) -> 
     refused = sum(job.full is not None for job in flood)
     assert refused > 50
     assert len(served_when_told(world, flood, 2)) == 100
+
+
+def test_batch_work_is_told_when_there_is_something_left_for_it() -> None:
+    """Standard calls take four fifths of the pool, as they come; what is left takes its time."""
+    chance = random.Random(2)
+    world = World(pool(4), patience=300.0)
+    at = 1000.0
+    while at < 2200:
+        at += chance.expovariate(3.2)
+        world.at(at, partial(world.job, 9, seconds=chance.uniform(0.5, 1.5)))
+    world.run(1060)
+    flood = [world.job(1, "batch", seconds=chance.uniform(0.5, 1.5)) for _ in range(450)]
+    assert sum(job.full is not None for job in flood) > 100
+    assert len(served_when_told(world, flood, 2)) >= 440
 
 
 def test_a_minutes_tokens_come_back_a_minute_later_and_that_is_what_is_said() -> None:

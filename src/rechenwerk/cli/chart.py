@@ -24,10 +24,14 @@ Array = NDArray[np.float64]
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#7f7f7f")
 """Told apart by people with any colour vision (Okabe and Ito 2008), and two more."""
 GREY, REFUSED = "#b8b8b8", "#000000"
+NOTHING = 1e-6
+"""Of the highest load: less is rounding."""
 POINTS = 168
 """About so many steps along the time axis of the load; an hour each in a week."""
 COMMITMENTS = 4
 """So many commitments are drawn, the largest."""
+DATED = 946_684_800.0
+"""Times before 2000 are counted from the beginning of a trace without dates."""
 DAY = 86400.0
 """Dates on an axis are days since 1970."""
 
@@ -40,6 +44,8 @@ class Picture(msgspec.Struct, frozen=True):
         courses: of every policy in it.
         summaries: of every policy, over all simulations.
         shown: the policy whose load is drawn and whose draw stands out.
+        title: which simulation's course is drawn.
+        trace: name of its file.
         runs: simulations in `summaries`.
     """
 
@@ -48,6 +54,7 @@ class Picture(msgspec.Struct, frozen=True):
     summaries: tuple[Summary, ...]
     shown: str
     title: str
+    trace: str
     runs: int
 
 
@@ -64,7 +71,9 @@ def draw(picture: Picture, file: Path) -> None:
         for at, one in enumerate(commitments):
             _draws(figure.add_subplot(inner[at]), picture, one, legend=at == 0)
     _load(figure.add_subplot(grid[rows - 1]), picture)
-    figure.suptitle(picture.title, fontsize=12)
+    figure.suptitle(
+        f"{picture.trace}; courses: {picture.title}", fontsize=11, x=0.01, ha="left", color="#555555"
+    )
     try:
         figure.savefig(file, dpi=130, metadata={"Date": None} if file.suffix == ".svg" else None)
     except OSError as error:
@@ -150,7 +159,7 @@ def _draws(axes: Axes, picture: Picture, one: _Commitment, *, legend: bool) -> N
     axes.axhline(one.amount, color=COLOURS[5], linewidth=1)
     if legend:
         axes.plot([], [], color=GREY, label="the others")
-        axes.legend(fontsize=8, frameon=False, loc="upper left")
+        axes.legend(fontsize=8, loc="best", framealpha=0.85, edgecolor="none")
     axes.set_ylim(0, 1.08 * max(top, one.amount))
     _title(axes, f"{one.name}: drawn of its {one.word} of {one.amount:,.0f}")
     _times(axes, case)
@@ -160,10 +169,12 @@ def _draws(axes: Axes, picture: Picture, one: _Commitment, *, legend: bool) -> N
 def _times(axes: Axes, case: Case) -> None:
     """Days, or hours of a short simulation."""
     world = case.world
+    dated = world.begins_at > DATED
     locator: Any = dates.AutoDateLocator(minticks=3, maxticks=8, tz=UTC)  # type: ignore[no-untyped-call]
-    form: Any = dates.ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
+    form: Any = dates.ConciseDateFormatter(locator, tz=UTC, show_offset=dated)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(form)
+    axes.xaxis.get_offset_text().set_fontsize(8)
     axes.set_xlim(world.begins_at / DAY, world.ends_at / DAY)
 
 
@@ -180,7 +191,7 @@ def _load(axes: Axes, picture: Picture) -> None:
     colours = [*(COLOURS[at % len(COLOURS)] for at in range(len(case.world.supplies))), REFUSED]
     base = np.zeros(len(per_hour))
     for name, colour, load in zip(names, colours, per_hour.T, strict=True):
-        if load.max(initial=0.0) > 0:
+        if load.max(initial=0.0) > NOTHING * per_hour.max(initial=0.0):
             low, high = _stairs(base), _stairs(base + load)
             axes.fill_between(when, low, high, step="post", color=colour, linewidth=0, label=name)
         base = base + load

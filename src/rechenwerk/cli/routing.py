@@ -40,7 +40,7 @@ def simulate(
         str, typer.Option(help='What is known before: "7d", "none"; "half" of the trace.')
     ] = "half",
     against: Annotated[
-        str, typer.Option(help="The policy that the others are compared with; default: the best.")
+        str, typer.Option(help="The policy that the others are compared with; default: rechenwerk.")
     ] = "",
     processes: Annotated[int, typer.Option(min=1, max=256, help="Simulations at a time.")] = 1,
     chart: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import multiprocessing
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ from rechenwerk.routing.portfolios import Portfolio, PortfolioError, seconds
 from rechenwerk.routing.traces import Calls, Clients, TraceError, read
 from rechenwerk.routing.worlds import Case, prepare
 
+OURS = "rechenwerk"
+NOTHING = 1e-5
+"""Of list spend: less is rounding."""
 BAR = 30
 """Characters of the longest bar on the terminal."""
 
@@ -249,9 +253,11 @@ def _kept(case: Case, played: Sequence[tuple[Figures, Course]], *, whole: bool) 
 
 
 def _against(asked: Asked, figures: Sequence[Figures]) -> str:
-    """Whom the others are compared with: as asked, else the cheapest on average."""
+    """Whom the others are compared with: as asked, else ours, else the cheapest on average."""
     names = policies(figures)
-    return asked.against or min(names, key=lambda name: summary(name, figures).ratio)
+    if asked.against:
+        return asked.against
+    return OURS if OURS in names else min(names, key=lambda name: summary(name, figures).ratio)
 
 
 def _picture(first: Found, figures: Sequence[Figures], asked: Asked) -> Picture:
@@ -260,7 +266,8 @@ def _picture(first: Found, figures: Sequence[Figures], asked: Asked) -> Picture:
         courses=first.courses,
         summaries=tuple(summary(name, figures) for name in policies(figures)),
         shown=_against(asked, figures),
-        title=f"{first.figures[0].portfolio}: {asked.trace.name}, seed {asked.seeds[0]}",
+        title=f"{first.figures[0].portfolio}, seed {asked.seeds[0]}",
+        trace=asked.trace.name,
         runs=len(figures) // max(1, len(policies(figures))),
     )
 
@@ -320,7 +327,7 @@ def _table(portfolio: str, figures: Sequence[Figures]) -> None:
                 f"{one.regret:.1%}",
                 f"{one.shortfall:,.2f}",
                 f"{one.expired:,.2f}",
-                "" if one.idle != one.idle else f"{one.idle:.1%}",
+                "" if math.isnan(one.idle) else f"{one.idle:.1%}",
                 f"{one.refused:.3%}",
                 f"{one.critical:.3%}",
                 one.violations or Text("0", style="green"),
@@ -336,7 +343,7 @@ def _bars(summaries: Sequence[Summary]) -> None:
     longest = max((one.regret for one in summaries), default=0.0)
     width = max((len(one.policy) for one in summaries), default=0)
     for one in sorted(summaries, key=lambda one: one.regret):
-        length = round(BAR * one.regret / longest) if longest > 0 else 0
+        length = round(BAR * one.regret / longest) if longest > NOTHING else 0
         line = Text(f"  {one.policy:<{width}} ")
         line.append("█" * length or "▏", style="green" if one.regret < 0.25 * longest else "yellow")
         line.append(f" {one.regret:.1%}")
@@ -349,7 +356,7 @@ def _pairs(figures: Sequence[Figures], against: str) -> None:
         (
             one.policy,
             f"{one.difference:+.3f}",
-            f"{one.low:+.3f} to {one.high:+.3f}",
+            "" if math.isnan(one.low) else f"{one.low:+.3f} to {one.high:+.3f}",
             f"{one.better} of {one.of}",
         )
         for one in sorted(found, key=lambda one: one.difference)

@@ -15,6 +15,7 @@ from rechenwerk.contracts.bill_capacity import names, per_minute
 from rechenwerk.contracts.bill_commitment import Flow, due_at, matters_from, settle
 from rechenwerk.contracts.periods import (
     DAY,
+    HOUR,
     NEVER,
     begins,
     ends_at,
@@ -200,11 +201,12 @@ def _now(contract: Contract, past: Mapping[int, int], now: int) -> _Now:
 def _minimum_now(contract: TakeOrPay, past: Mapping[int, int], now: int) -> _Now:
     due = due_at(contract, now)
     begin, after = matters_from(contract, now), term(contract)[1]
-    flows = [
-        Flow(hour, Fraction(past[hour]), Fraction(past[hour]), own=True)
-        for hour in sorted(past)
-        if begin <= hour < after
-    ]
+    step = HOUR if contract.period in {"minute", "hour"} else DAY  # longer periods begin with a day
+    sums: dict[int, int] = {}
+    for hour, amount in past.items():
+        if begin <= hour < after:
+            sums[hour // step * step] = sums.get(hour // step * step, 0) + amount
+    flows = [Flow(at, Fraction(sums[at]), Fraction(sums[at]), own=True) for at in sorted(sums)]
     history = settle(contract, flows, now, now)
     return _Now(due.starts, due.at, round(due.amount + history.carried), round(history.counted))
 

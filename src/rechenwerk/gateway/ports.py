@@ -10,7 +10,7 @@ import msgspec
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.energy import Meter
-from rechenwerk.contracts.ports import Contract, Site
+from rechenwerk.contracts.ports import Contract, Site, Version
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
@@ -117,13 +117,16 @@ class ContractRow(msgspec.Struct, frozen=True):
 
     Attributes:
         organisation: whose it is; 0 is the operator, and what it owns is shared with all.
-        since: epoch seconds from which these terms hold; None: as long as the contract.
+        terms: that hold now.
+        since: epoch seconds from which they do; None: as long as the contract.
+        versions: of the terms so far, ascending: what was drawn counts by those of its time.
     """
 
     id: int
     organisation: int
     terms: Contract
     since: float | None = None
+    versions: tuple[Version, ...] = ()
 
 
 class SiteRow(msgspec.Struct, frozen=True):

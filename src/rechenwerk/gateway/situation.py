@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.contracts.draws import drawn_all
+from rechenwerk.contracts.draws import cap_drawn, drawn_all
+from rechenwerk.contracts.lots import PoolLots
 from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.sites import energy_of
@@ -91,8 +92,22 @@ class Market(msgspec.Struct, frozen=True):
         return any(row.id in self.supplies.governed for row in self.rows[supply])
 
 
-def market(snapshot: Snapshot, supplies: Supplies, draws: Sequence[DrawRow], now: float) -> Market:
-    """Contracts with their positions as offers to the router."""
+def market(
+    snapshot: Snapshot,
+    supplies: Supplies,
+    draws: Sequence[DrawRow],
+    now: float,
+    governed: Sequence[PoolLots] = (),
+) -> Market:
+    """Contracts with their positions as offers to the router.
+
+    Args:
+        snapshot: the configuration.
+        supplies: how deployments come to supplies.
+        draws: what was drawn from contracts.
+        now: epoch seconds.
+        governed: pools of capacity, a part of which may be kept for critical work.
+    """
     rows: dict[int, list[DeploymentRow]] = defaultdict(list)
     for offer in snapshot.offers.values():
         for row in offer.deployments:
@@ -118,10 +133,32 @@ def market(snapshot: Snapshot, supplies: Supplies, draws: Sequence[DrawRow], now
         _positions(snapshot, contracts, names, draws, now),
         int(now),
         energy=energy,
+        kept=_kept(rows, names, governed, now),
         sites=[row.site for row in snapshot.sites.values()],
     )
     behind = {supply: tuple(found) for supply, found in rows.items()}
     return Market(offers, behind, supplies, limited(snapshot.contracts))
+
+
+def _kept(
+    rows: Mapping[int, Sequence[DeploymentRow]],
+    names: Mapping[int, str],
+    governed: Sequence[PoolLots],
+    now: float,
+) -> dict[str, float]:
+    """By contract, the share of its capacity that only critical work may draw: what its pool never lends."""
+    pools = {member: pool for pool in governed for member in pool.deployments}
+    found: dict[str, float] = {}
+    for row in (one for each in rows.values() for one in each):
+        pool = pools.get(row.id)
+        if pool is not None and pool.capacity > 0 and row.contract in names:
+            alone = sum(
+                lot.nominal - lot.lendable
+                for lot in pool.drawn(now)
+                if lot.service == "critical" and not lot.organisation
+            )
+            found[names[row.contract]] = min(1.0, alone / pool.capacity)
+    return found
 
 
 def _name(organisation: int, name: str) -> str:
@@ -132,10 +169,14 @@ def _name(organisation: int, name: str) -> str:
 def _renamed(organisation: int, terms: Contract) -> Contract:
     if organisation == 0:
         return terms
+    overflow = terms.overflow
+    if overflow.to is not None:
+        overflow = msgspec.structs.replace(overflow, to=_name(organisation, overflow.to))
     return msgspec.structs.replace(
         terms,
         name=_name(organisation, terms.name),
         covers=tuple(_name(organisation, other) for other in terms.covers),
+        overflow=overflow,
     )
 
 
@@ -160,7 +201,9 @@ def _positions(
     for terms in contracts:
         found[terms.name] = standing(terms, drawn[terms.name], int(now))
         for cap in terms.caps:
-            found[cap_name(terms, cap)] = cap_standing(terms, cap, drawn[terms.name], int(now))
+            if cap.per != "minute":  # of minutes hours say nothing
+                taken = cap_drawn(terms, cap, hours)
+                found[cap_name(terms, cap)] = cap_standing(terms, cap, taken, int(now))
     return found
 
 
@@ -184,11 +227,12 @@ def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) ->
         known = read_name(name)
         if known is None or volume <= 0:
             continue
-        permitted = sorted(_permitted(snapshot, there, known) & set(offered_now))
-        if not permitted or (len(permitted) == 1 and not there.governed(permitted[0])):
-            continue
+        ruled = _permitted(snapshot, there, known)
+        if not ruled or (len(ruled) == 1 and not there.governed(next(iter(ruled)))):
+            continue  # there is nothing to decide
+        permitted = sorted(ruled & set(offered_now))
         unit = tuple([one / volume for one in usage])
-        dearest = max(sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted)
+        dearest = max([sum(map(float.__mul__, offered_now[one].rates, unit)) for one in permitted], default=0)
         penalty = _PENALTIES.get(known.service, 3.0) * (dearest or 1e-6)
         found.append(Demand(at, name, unit, tuple(permitted), penalty, known.service))
     return found

@@ -82,6 +82,7 @@ class Figures(msgspec.Struct, frozen=True):
         idle: share of provisioned and own capacity that was not used; nan where there is none.
         refused: share of the volume, beyond what the bound refuses.
         critical: share of the critical volume that was refused.
+        broken: of that, what would have had room in what is kept for critical work.
         violations: windows of caps in which ordinary work took what is kept.
     """
 
@@ -97,6 +98,7 @@ class Figures(msgspec.Struct, frozen=True):
     idle: float
     refused: float
     critical: float
+    broken: float
     violations: int
 
     @property
@@ -247,6 +249,7 @@ def play(case: Case, portfolio: str, name: str, policy: Policy, best: Bound) -> 
         idle=_idle(case, tally),
         refused=max(0.0, beyond) / volume if volume > 0 else 0.0,
         critical=_critical(case, tally),
+        broken=_broken(case, trace),
         violations=found.violations,
     )
     return figures, _course(case, name, trace)
@@ -266,6 +269,33 @@ def _critical(case: Case, tally: Tally) -> float:
     ids = [one.id for one in case.world.demands if one.service == "critical"]
     volume = math.fsum(tally.volume[one] for one in ids)
     return math.fsum(tally.refused[one] for one in ids) / volume if volume > 0 else 0.0
+
+
+def _broken(case: Case, trace: Trace) -> float:
+    """Critical work that was refused in windows whose critical work fits into what is kept for it.
+
+    It fits if shares of it can be found, one for each cap, that the kept part of each cap takes.
+    """
+    world = case.world
+    critical = np.array(
+        [one.demand in {d.id for d in world.demands if d.service == "critical"} for one in case.arrivals]
+    )
+    if not critical.any():
+        return 0.0
+    moment = np.array([one.at for one in case.arrivals])[critical]
+    usage = np.array([one.usage for one in case.arrivals])[critical]
+    window = ((moment - world.begins_at) // case.window).astype(np.int64)
+    rest = np.ones(len(case.arrivals))
+    at, _, _, share = _columns(trace)
+    np.subtract.at(rest, at, share)
+    volume = usage @ np.array(world.measure)
+    refused = np.bincount(window, weights=np.maximum(rest[critical], 0.0) * volume)
+    room = np.zeros(len(refused))
+    for cap in world.caps:
+        if cap.kept > 0 and cap.seconds <= case.window * (1 + SLACK):
+            takes = np.bincount(window, weights=usage @ np.array(cap.weights))
+            room += cap.kept / np.maximum(takes, 1e-12)
+    return float(refused[room >= 1].sum()) / float(volume.sum())
 
 
 def _course(case: Case, name: str, trace: Trace) -> Course:
@@ -293,7 +323,9 @@ class Paired(msgspec.Struct, frozen=True):
     """A policy's cost over the bound, minus another's, on the same simulations.
 
     Attributes:
-        low: of the 95 % interval of the mean, by Student's t; nan for a single simulation.
+        difference: mean.
+        low: of the 95 % interval of the mean, by Student's t over seeds: the portfolios of a seed share its
+            demand and count as one; nan for a single seed.
         better: simulations in which the policy is cheaper than the other.
     """
 
@@ -309,13 +341,13 @@ class Paired(msgspec.Struct, frozen=True):
 def paired(figures: Sequence[Figures], policy: str, against: str) -> Paired:
     """Compare two policies on the simulations that both were in."""
     ratios = {(one.policy, one.portfolio, one.seed): one.ratio for one in figures}
-    differences = [
-        ratio - ratios[against, portfolio, seed]
-        for (name, portfolio, seed), ratio in ratios.items()
-        if name == policy and (against, portfolio, seed) in ratios
-    ]
+    seeds: dict[int, list[float]] = {}
+    for (name, portfolio, seed), ratio in ratios.items():
+        if name == policy and (against, portfolio, seed) in ratios:
+            seeds.setdefault(seed, []).append(ratio - ratios[against, portfolio, seed])
+    differences = [one for some in seeds.values() for one in some]
     mean = statistics.fmean(differences)
-    half = half_width(differences)
+    half = half_width([statistics.fmean(some) for some in seeds.values()])
     better = sum(one < 0 for one in differences)
     return Paired(policy, against, mean, mean - half, mean + half, better, len(differences))
 

@@ -12,7 +12,7 @@ from rechenwerk.routing.fair import Flow
 from rechenwerk.routing.lines import Line, Pool
 from rechenwerk.routing.room import Ask
 
-_LONGEST_RETRY = 600.0
+_LONGEST_RETRY = 3600.0
 """Seconds; who is asked to come back in more than that is told to come in so many."""
 
 _EARLY = 0.25

@@ -31,7 +31,8 @@ from rechenwerk.routing.supply import Cap, Credit, Minimum, Supply, Vector
 
 Array = NDArray[np.float64]
 
-WEEK = 7 * DAY
+SHORT = ("minute", "hour", "day", "week")
+"""Intervals of which a simulation has whole ones, or all that it needs."""
 _LIKE = MappingProxyType({"cached_input": "input", "cache_write": "input", "reasoning": "output"})
 _TOKENS = BUCKETS[:5]
 
@@ -115,21 +116,21 @@ class Draft:
         if cap.seconds < self.stream.window:
             window, start = self.stream.window, self.begins
             factor = window / cap.seconds
-        elif cap.starts_at == float(int(self.begins)) and self.begins + cap.seconds > self.ends:
+        elif self.begins + cap.seconds > self.ends and (interval := self._interval(cap)) not in SHORT:
             window = self.span
-            factor = 1.0 if self._whole(cap) else window / cap.seconds
+            factor = 1.0 if interval == "term" else window / cap.seconds
         return msgspec.structs.replace(
             cap, amount=factor * cap.amount, kept=factor * cap.kept, seconds=window, starts_at=start
         )
 
-    def _whole(self, cap: Cap) -> bool:
-        """Whether a cap is one amount for all of a contract's term."""
+    def _interval(self, cap: Cap) -> str:
+        """What a cap is for; by the minute where its contract does not say."""
         contract = self.contract(cap.supplies[0])
-        named = [one.per for one in contract.caps if offers.cap_name(contract, one) == cap.name]
-        per = (
-            contract.per if isinstance(contract, Grant) and cap.name == contract.name else "".join(named[:1])
+        if isinstance(contract, Grant) and cap.name == contract.name:
+            return contract.per
+        return next(
+            (one.per for one in contract.caps if offers.cap_name(contract, one) == cap.name), "minute"
         )
-        return per == "term"
 
     def _credit(self, credit: Credit) -> Iterator[Credit]:
         """One that outlasts the period counts for its share of the time."""
@@ -209,22 +210,29 @@ class Draft:
                 self._sized(cap, one, usage, volume) if set(cap.supplies) <= set(own) else cap
                 for cap in self.caps
             ]
-            charge = float(total @ np.array(self.supplies[own[0]].rates)) if own else 0.0
-            charge *= self.span / (len(usage) * self.stream.window)
+            length = self.span / (len(usage) * self.stream.window)
             if one.minimum is not None:
                 self.minimums = [
-                    msgspec.structs.replace(least, amount=one.minimum * charge)
+                    msgspec.structs.replace(
+                        least, amount=one.minimum * length * self._charge(least.supplies, total)
+                    )
                     if least.name == one.contract
                     else least
                     for least in self.minimums
                 ]
             if one.balance is not None:
                 self.credits = [
-                    msgspec.structs.replace(credit, left=one.balance * charge)
+                    msgspec.structs.replace(
+                        credit, left=one.balance * length * self._charge(credit.supplies, total)
+                    )
                     if credit.name == one.contract
                     else credit
                     for credit in self.credits
                 ]
+
+    def _charge(self, supplies: tuple[int, ...], total: Array) -> float:
+        """What usage costs at the first of some supplies."""
+        return float(total @ np.array(self.supplies[supplies[0]].rates)) if supplies else 0.0
 
     def _sized(self, cap: Cap, one: Sized, usage: Array, volume: Array) -> Cap:
         """A cap of one of a contract's supplies."""

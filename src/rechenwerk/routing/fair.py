@@ -49,7 +49,7 @@ Providers' price lists say about the same: output at three to six times the inpu
 FORGET = 60.0
 """Seconds in which what was seen of late fades to a third."""
 
-_LEAST_SPAN = 10.0
+_LEAST_SPAN = 30.0
 """Seconds; what came in less is no pace yet."""
 
 _LEAST = 1.0
@@ -60,6 +60,26 @@ def service(usage: Usage) -> float:
     """What a call counts, in weighted tokens."""
     read = INPUT * (usage.input + usage.cache_write) + CACHED * usage.cached_input
     return max(_LEAST, read + OUTPUT * (usage.output + usage.reasoning))
+
+
+class Pace:
+    """How often calls came of late."""
+
+    __slots__ = ("_came", "_seen_at", "_since")
+
+    def __init__(self, now: float) -> None:
+        self._came = 0.0
+        self._seen_at = self._since = now
+
+    def comes(self, load: float, now: float) -> None:
+        """Another one; `load`: a part of one."""
+        self._came = self._came * exp(min(0.0, self._seen_at - now) / FORGET) + load
+        self._seen_at = now
+
+    def rate(self, now: float) -> float:
+        """Calls per second."""
+        span = FORGET * (1.0 - exp(min(0.0, self._since - now) / FORGET))
+        return self._came * exp(min(0.0, self._seen_at - now) / FORGET) / max(span, _LEAST_SPAN)
 
 
 T = TypeVar("T")
@@ -76,16 +96,15 @@ class Flow(Generic[T]):
         running: calls that are not yet corrected.
         load: of its waiting calls; one that waits at several places counts a part of one in each.
         waiting: its calls, first come first.
+        pace: how often it has one.
         promised: until when its share is spoken for by those who were asked to come back, monotonic seconds.
     """
 
     __slots__ = (
-        "_came",
-        "_came_at",
-        "_since",
         "counter",
         "key",
         "load",
+        "pace",
         "project",
         "promised",
         "running",
@@ -102,18 +121,7 @@ class Flow(Generic[T]):
         self.load = 0.0
         self.waiting: OrderedDict[T, None] = OrderedDict()
         self.promised = 0.0
-        self._came = self._came_at = 0.0
-        self._since = now
-
-    def comes(self, load: float, now: float) -> None:
-        """It has another call; `load` as above."""
-        self._came = self._came * exp(min(0.0, self._came_at - now) / FORGET) + load
-        self._came_at = now
-
-    def pace(self, now: float) -> float:
-        """Calls per second that it had of late."""
-        span = FORGET * (1.0 - exp(min(0.0, self._since - now) / FORGET))
-        return self._came * exp(min(0.0, self._came_at - now) / FORGET) / max(span, _LEAST_SPAN)
+        self.pace = Pace(now)
 
 
 class Shares(Generic[T]):

@@ -73,5 +73,12 @@ class Biased:
     def outlook(self, now: float, edges: Sequence[float]) -> Outlook:
         """See `Forecast`."""
         found = self.usual.outlook(now, edges)
-        levels = tuple((weight, self.factor * level) for weight, level in found.levels)
-        return msgspec.structs.replace(found, levels=levels)
+        periods = tuple(
+            Period(
+                one.begins_at,
+                one.ends_at,
+                tuple((count, tuple(self.factor * each for each in volumes)) for count, volumes in one.kinds),
+            )
+            for one in found.periods
+        )
+        return msgspec.structs.replace(found, periods=periods)

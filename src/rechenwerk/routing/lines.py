@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from rechenwerk.routing.fair import FORGET, Flow, Shares
+from rechenwerk.routing.fair import FORGET, Flow, Pace, Shares
 from rechenwerk.routing.reserve import MINUTE, Owner, faults, hand
 from rechenwerk.routing.room import NOTHING, Ask, Held, Limit, Limited, Room
 from rechenwerk.routing.supply import CLASSES
@@ -53,6 +53,9 @@ class PoolRow(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, limits=tuple(map(dealt, self.limits)), own=own)
 
 
+_LEAST_LEFT = 0.05
+"""What is left for a class, as a part of all, though others seem to need everything."""
+
 T = TypeVar("T")
 
 
@@ -65,9 +68,10 @@ class Line(Generic[T]):
         shares: who is next.
         count: calls that wait.
         load: the same, calls that wait at several pools in parts.
+        pace: how often calls come.
     """
 
-    __slots__ = ("_backlogged", "_seen_at", "_served", "count", "load", "owner", "service", "shares")
+    __slots__ = ("_backlogged", "_seen_at", "_served", "count", "load", "owner", "pace", "service", "shares")
 
     def __init__(self, owner: Owner, service: str, now: float) -> None:
         self.owner = owner
@@ -75,13 +79,19 @@ class Line(Generic[T]):
         self.shares: Shares[T] = Shares()
         self.count = 0
         self.load = 0.0
+        self.pace = Pace(now)
         self._served = self._backlogged = 0.0
         self._seen_at = now
+
+    def comes(self, flow: Flow[T], load: float, now: float) -> None:
+        """A call comes, whether it has to wait or not."""
+        flow.pace.comes(load, now)
+        self.pace.comes(load, now)
 
     def join(self, flow: Flow[T], call: T, load: float, now: float) -> None:
         """A call waits."""
         self._see(now)
-        flow.comes(load, now)
+        self.comes(flow, load, now)
         self.shares.wait(flow, call, load)
         self.count += 1
         self.load += load
@@ -121,7 +131,7 @@ class Line(Generic[T]):
             counter = other.counter if other.waiting else max(other.counter, floor_of_new)
             if other is not flow and counter <= reached:
                 share = floor((reached - counter) * other.weight / each) + 1
-                found += min(other.load + other.pace(now) * seconds, share)
+                found += min(other.load + other.pace.rate(now) * seconds, share)
         return found
 
     def _see(self, now: float) -> None:
@@ -355,25 +365,44 @@ class Pool(Generic[T]):
 
     def seconds(self, line: Line[T], ahead: float, ask: Ask, now: float) -> float:
         """How long a call waits with so many before it in a line of a class; 0 when nothing is known."""
-        recent = self.recent
-        tokens = recent.tokens or ask.input + ask.output
-        guesses = []
-        for unit, reserve in self.room.limits:
-            most = reserve.most(line.owner, recent.seconds)
-            if unit == "tokens":
-                guesses.append((most / MINUTE / max(1.0, tokens), MINUTE))
-            elif recent.seconds:
-                guesses.append((most / recent.seconds, recent.seconds))
-        calls = [
-            reserve.amount for own in self.own.values() for unit, reserve in own.limits if unit == "calls"
-        ]
-        if recent.seconds and len(calls) == len(self.row.deployments):
-            guesses.append((sum(calls) / recent.seconds, recent.seconds))
-        rate = line.rate(*min(guesses, default=(0.0, 0.0)), now)
+        tokens = self.recent.tokens or ask.input + ask.output
+        guess, left, believed = self._guess(line, tokens, now)
+        rate = line.rate(left, believed, now)
         wait = ahead / rate if rate > 0 else 0.0
         minute = self.room.minute
         if minute is not None:
             free = max(0, minute.reserve.amount - minute.reserve.taken)
             wait = max(wait, minute.free_in(int(ahead * tokens), free, now))
-        before = sum(other.load for other in self.classes[: self.classes.index(line)])
-        return wait + (before / rate if rate > 0 else 0.0)
+        before = sum(other.load for other in self._above(line))
+        return wait + (before / guess if guess > 0 else 0.0)
+
+    def _guess(self, line: Line[T], tokens: float, now: float) -> tuple[float, float, float]:
+        """Calls per second that a class could be served at.
+
+        By Little's law from how long calls take, or from their tokens.
+
+        Returns:
+            The rate if nobody else came; the rate while classes above it draw from what is shared as they did
+            of late; and for how many seconds that is believed.
+        """
+        seconds = self.recent.seconds
+        guesses = []
+        for unit, reserve in self.room.limits:
+            span = MINUTE * max(1.0, tokens) if unit == "tokens" else seconds
+            if span:
+                above = sum(
+                    max(0.0, other.pace.rate(now) - reserve.alone(other.owner) / span)
+                    for other in self._above(line)
+                )
+                most = reserve.most(line.owner, seconds) / span
+                left = max(_LEAST_LEFT * most, most - above)
+                guesses.append((most, left, MINUTE if unit == "tokens" else seconds))
+        calls = [
+            reserve.amount for own in self.own.values() for unit, reserve in own.limits if unit == "calls"
+        ]
+        if seconds and len(calls) == len(self.row.deployments):
+            guesses.append((sum(calls) / seconds, sum(calls) / seconds, seconds))
+        return min(guesses, default=(0.0, 0.0, 0.0), key=lambda one: one[1])
+
+    def _above(self, line: Line[T]) -> Sequence[Line[T]]:
+        return self.classes[: self.classes.index(line)]

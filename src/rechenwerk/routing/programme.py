@@ -51,7 +51,7 @@ class Columns:
 
 
 class Quiet(highspy.Highs):
-    """HiGHS greets on standard output when its callbacks are set up, unless it was told to be quiet."""
+    """HiGHS greets on standard output when callbacks are set up, unless it was told to be quiet before."""
 
     def enableCallbacks(self) -> None:  # noqa: N802 - HiGHS' name
         """Be quiet first."""

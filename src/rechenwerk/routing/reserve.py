@@ -151,6 +151,10 @@ class Reserve:
         """Whether something is kept for an owner."""
         return owner in self._places
 
+    def alone(self, owner: Owner) -> int:
+        """What is kept for an owner and not lent."""
+        return self._alone[self._places.get(owner, -1)]
+
     def owns(self, owner: Owner, need: int) -> bool:
         """Whether so much more is still within the owner's nominal."""
         at = self._places.get(owner, -1)

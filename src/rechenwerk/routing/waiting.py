@@ -303,7 +303,7 @@ class Waiting:
             return False
         line, needs = found
         flow = line.shares.flow(ticket.ask.project, ticket.ask.weight, now)
-        flow.comes(1.0, now)
+        line.comes(flow, 1.0, now)
         ticket.index = index
         self._place(ticket, pool, line, flow, needs, now)
         return True

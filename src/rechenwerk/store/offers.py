@@ -14,7 +14,7 @@ import asyncpg
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.charged import charged
 from rechenwerk.contracts.energy import Meter, joules_at_full_load, meter
-from rechenwerk.contracts.ports import Contract, Site
+from rechenwerk.contracts.ports import Contract, Site, Version
 from rechenwerk.contracts.terms import OwnHardware
 from rechenwerk.gateway.ports import ContractRow, DeploymentRow, Offer, ProviderRow, SiteRow
 from rechenwerk.ledger.prices import PriceList, price_list
@@ -49,13 +49,13 @@ TARIFFS = """
 
 
 CONTRACTS = """
-    select c.id, c.organisation_id, c.name, p.name as provider, v.terms,
-           extract(epoch from nullif(v.valid_from, '-infinity'))::float8 as since
+    select c.id, c.organisation_id, c.name, p.name as provider
     from contract c join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id
-    left join lateral (select terms, valid_from from contract_version v
-        where v.organisation_id = c.organisation_id and v.contract_id = c.id and v.valid_from <= now()
-        order by valid_from desc, recorded_at desc limit 1) v on true
     where c.active order by c.id
+"""
+VERSIONS = """
+    select contract_id, terms, extract(epoch from nullif(valid_from, '-infinity'))::float8 as since
+    from contract_version where valid_from <= now() order by contract_id, valid_from, recorded_at
 """
 SITES = """
     select organisation_id, name, jurisdiction, power_cap_kw, pue, co2_grams, prices, out_since, out_reason
@@ -63,12 +63,19 @@ SITES = """
 """
 
 
-def contracts_of(rows: list[asyncpg.Record]) -> MappingProxyType[int, ContractRow]:
-    """Id -> contract."""
+def contracts_of(
+    rows: list[asyncpg.Record], versions: list[asyncpg.Record]
+) -> MappingProxyType[int, ContractRow]:
+    """Id -> contract, with all its terms so far."""
+    known: dict[int, list[Version]] = defaultdict(list)
+    for row in versions:
+        known[row["contract_id"]].append(Version(row["since"] or 0.0, terms_of(row["terms"], "", "")))
     found = {}
     for row in rows:
-        terms = terms_of(row["terms"], row["name"], row["provider"])
-        found[row["id"]] = ContractRow(row["id"], row["organisation_id"], terms, row["since"])
+        mine = known.get(row["id"]) or [Version(0.0, terms_of(None, row["name"], row["provider"]))]
+        found[row["id"]] = ContractRow(
+            row["id"], row["organisation_id"], mine[-1].terms, mine[-1].since or None, tuple(mine)
+        )
     return MappingProxyType(found)
 
 

@@ -18,6 +18,7 @@ from rechenwerk.store.offers import (
     DEPLOYMENTS,
     SITES,
     TARIFFS,
+    VERSIONS,
     contracts_of,
     offers_of,
     sites_of,
@@ -98,6 +99,7 @@ class PostgresSource:
             tariffs = await connection.fetch(TARIFFS)
             classes = await connection.fetch(_CLASSES)
             contracts = await connection.fetch(CONTRACTS)
+            versions = await connection.fetch(VERSIONS)
             sites = await connection.fetch(SITES)
         return Snapshot(
             row["version"],
@@ -105,7 +107,7 @@ class PostgresSource:
             _keys(keys, guards),
             offers_of(deployments, tariffs),
             _classes(classes),
-            contracts_of(contracts),
+            contracts_of(contracts, versions),
             sites_of(sites),
         )
 
