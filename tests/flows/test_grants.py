@@ -233,6 +233,18 @@ def test_what_lies_idle_returns_after_a_notice(council: Council, bookkeeper: Boo
     )
 
 
+def test_what_a_grant_that_is_over_paid_for_was_not_drawn_from_another(
+    council: Council, bookkeeper: Bookkeeper
+) -> None:
+    council.apply(40, 0, 20)
+    second = council.apply(50, 0, 60)["id"]
+    bookkeeper.post(bookkeeper.hold("default", 10), "posted", 1, 1)
+    council.office.clock.at += 25 * DAY
+    assert council.reclaim() == [("notice", 50, "5")]
+    assert council.shown(second)["drawn"] == 0
+    assert [(one.id, one.left) for one in council.open()] == [(second, 50)]
+
+
 def test_who_draws_after_the_notice_keeps_the_grant(council: Council, bookkeeper: Bookkeeper) -> None:
     council.apply(90, 0, 99)
     council.office.clock.at += 10 * DAY
