@@ -110,11 +110,12 @@ class Solver:
 def still_to_come(mean: float, doubt: float, lump: float, seen: float, passed: float) -> tuple[float, float]:
     """What the rest of a window brings: volume and relative standard deviation.
 
-    The whole has a prior (mean, doubt). What was seen by a share of the window is that share of the whole,
-    give or take the unevenness of lumps, a bridge of variance lump * mean * passed * (1 - passed). The best
-    linear estimate (Kalman 1960) weighs both. If the prior's variance is that of lumps alone (a Poisson process of
-    known rate), the rest does not depend on what was seen; if the prior says nothing, the rest comes at the
-    rate that was seen; if it is certain, the rest is what is missing.
+    The whole has a prior (mean, doubt). What was seen by a share of the window is that share of the
+    whole, give or take the unevenness of lumps, a bridge of variance lump * mean * passed * (1 -
+    passed). The best linear estimate (Kalman 1960) weighs both. If the prior's variance is that of
+    lumps alone (a Poisson process of known rate), the rest does not depend on what was seen; if the
+    prior says nothing, the rest comes at the rate that was seen; if it is certain, the rest is what is
+    missing.
     """
     if mean <= SURE:
         rest = seen * (1 - passed) / max(passed, 0.05)
