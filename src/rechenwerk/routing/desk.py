@@ -15,6 +15,7 @@ from rechenwerk.routing.plan import Choice, Limit, Plan
 from rechenwerk.routing.supply import Vector
 
 FULL = 1e-9
+REFUSE = True
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -72,7 +73,9 @@ class _Counter:
         self.choice = choice
         self.critical = choice.critical
         planned = sum(option.amount for option in choice.options)
-        self.ordered = tuple(option.supply for option in choice.options if option.price <= choice.penalty)
+        self.ordered = tuple(
+            option.supply for option in choice.options if option.price <= choice.penalty or not REFUSE
+        )
         self.targets = tuple(
             (option.supply, option.amount / planned) for option in choice.options if option.amount > FULL
         )

@@ -52,7 +52,8 @@ class Foreseen:
             if rest > 0.5:
                 windows.append((rest, np.zeros(self.volumes.shape[1])))
             found.append(Period(begins, ends, kinds(windows, self.count)))
-        return Outlook(tuple(found), ((1.0, 1.0),))
+        sure = tuple((1.0,) * self.volumes.shape[1] for _ in found)
+        return Outlook(tuple(found), (sure,))
 
 
 class Biased:
