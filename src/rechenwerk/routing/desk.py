@@ -15,6 +15,7 @@ from rechenwerk.routing.plan import Choice, Limit, Plan
 from rechenwerk.routing.supply import Vector
 
 FULL = 1e-9
+_EVER = math.inf
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -112,6 +113,7 @@ class Desk:
         self._rooms = tuple(_Room(limit, share) for limit in plan.limits)
         self._counters = {choice.demand: _Counter(choice) for choice in plan.choices}
         down = frozenset(plan.down)
+        self.known = frozenset(plan.names) | frozenset(plan.closed)
         self._at = {
             supply: tuple(room for room in self._rooms if supply in room.limit.supplies)
             for supply in plan.names
@@ -173,15 +175,16 @@ class Desk:
         if now >= self._turns:
             self._turn(now)
         counter = self._counters.get(demand)
-        if counter is None or supply not in counter.went:
+        if counter is None:
             return
-        volume = 0.0
-        for at, weight in self._measure:
-            volume += weight * usage[at]
-        counter.went[supply] += volume
-        counter.placed += volume
-        if counter.placed >= counter.planned * self.share:
-            counter.go_on()
+        if supply in counter.went:
+            volume = 0.0
+            for at, weight in self._measure:
+                volume += weight * usage[at]
+            counter.went[supply] += volume
+            counter.placed += volume
+            if counter.placed >= counter.planned * self.share:
+                counter.go_on()
         critical = counter.critical
         for room in self._at.get(supply, ()):
             takes = 0.0
@@ -190,6 +193,35 @@ class Desk:
             room.everybody -= takes
             if not critical:
                 room.ordinary -= takes
+
+    def took(self, supply: int, usage: Vector, ordinary: Vector, now: float, since: float = _EVER) -> None:
+        """A supply was given something that no class of the plan accounts for.
+
+        Args:
+            supply: id.
+            usage: what it was given.
+            ordinary: of that, by work that is not critical.
+            now: epoch seconds.
+            since: when; limits whose windows began later are not concerned.
+        """
+        if now >= self._turns:
+            self._turn(now)
+        for room in self._at.get(supply, ()):
+            if room.limit.seconds and since < room.resets_at - room.limit.seconds:
+                continue
+            for at, weight in room.weights:
+                room.everybody -= weight * usage[at]
+                room.ordinary -= weight * ordinary[at]
+
+    def admits(self, supply: int, now: float, *, critical: bool) -> bool:
+        """Whether a supply has room for a class that the plan does not know; one unknown to it has."""
+        if supply not in self.known:
+            return True
+        if now >= self._turns:
+            self._turn(now)
+        least = -math.inf if critical else FULL
+        rooms = self._at.get(supply, _NOWHERE)
+        return all(room.everybody > FULL and room.ordinary > least for room in rooms)
 
     def _turn(self, now: float) -> None:
         """Windows that have ended begin again, full."""

@@ -106,6 +106,7 @@ class Plan(msgspec.Struct, frozen=True):
         window_ends: epoch seconds: amounts are for the time before.
         names: of supplies, by id.
         down: ids of supplies that took no calls.
+        closed: ids of supplies that exist, and whose contracts pay for nothing now.
         notes: what the solve believed, for people: prices of minimums, credits, quotas.
     """
 
@@ -117,3 +118,4 @@ class Plan(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...]
     down: tuple[int, ...] = ()
     notes: dict[str, float] = {}
+    closed: tuple[int, ...] = ()

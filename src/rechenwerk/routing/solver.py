@@ -21,8 +21,8 @@ from rechenwerk.routing.tactics import Rest, Tactician, Weighed
 SURE = 1e-9
 
 SOON = 0.4
-"""At most this share of what is to come in a window is placed for sure: more of a class than expected may come
-even before the next solve, and others' room must survive that."""
+"""At most this share of what is to come in a window is placed for sure: more of a class than expected may
+come even before the next solve, and others' room must survive that."""
 
 
 class Habits(msgspec.Struct, frozen=True):
