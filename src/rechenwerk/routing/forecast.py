@@ -77,7 +77,7 @@ class Outlook(msgspec.Struct, frozen=True):
 
     Attributes:
         periods: as asked for.
-        levels: equally likely scenarios: factors on the volumes, period x class; none: the periods as they are.
+        levels: equally likely scenarios: factors on the volumes, period x class; none: just the periods.
     """
 
     periods: tuple[Period, ...]

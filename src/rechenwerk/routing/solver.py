@@ -21,8 +21,8 @@ from rechenwerk.routing.tactics import Rest, Tactician, Weighed
 SURE = 1e-9
 
 SOON = 0.4
-"""At most this share of what is to come in a window is placed for sure: more of a class than expected may come
-even before the next solve, and others' room must survive that."""
+"""At most this share of what is to come in a window is placed for sure: more of a class than expected may
+come even before the next solve, and others' room must survive that."""
 
 
 class Habits(msgspec.Struct, frozen=True):
@@ -116,8 +116,8 @@ def still_to_come(mean: float, doubt: float, lump: float, seen: float, passed: f
 
     The whole has a prior (mean, doubt). What was seen by a share of the window is that share of the whole,
     give or take the unevenness of lumps, a bridge of variance lump * mean * passed * (1 - passed). The best
-    linear estimate (Kalman 1960) weighs both. If the prior's variance is that of lumps alone (a Poisson process of
-    known rate), the rest does not depend on what was seen; if the prior says nothing, the rest comes at the
+    linear estimate (Kalman 1960) weighs both. If the prior's variance is that of lumps alone (a Poisson
+    process of known rate), the rest does not depend on what was seen; if the prior says nothing, the rest comes at the
     rate that was seen; if it is certain, the rest is what is missing.
     """
     if mean <= SURE:
