@@ -228,6 +228,13 @@ def test_what_does_not_go_together() -> None:
         case(ON_DEMAND, "time,input\n0,1\n900,1\n", history=9000.0)
 
 
+def test_a_time_that_is_far_off_is_told() -> None:
+    with pytest.raises(
+        PortfolioError, match=r"lasts 20,454 days in windows of 5m: too many.*whether a time is wrong"
+    ):
+        case(ON_DEMAND, "time,input\n0,1\n1767225600,1\n")
+
+
 def test_history_is_what_was_before() -> None:
     found = case(ON_DEMAND, "time,input\n0,1\n300,2\n600,4\n900,8\n", history=None)
     assert found.history[:, 0, 0].tolist() == [1, 2]
