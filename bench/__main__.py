@@ -16,13 +16,14 @@ from bench.lab import Lab
 from bench.machine import BenchError
 from bench.peers import Crew
 from bench.promises import everything, promised
+from bench.routing import report as routing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.results import Metric
 
-BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, chaos)
+BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, chaos, routing)
 NAMES = tuple(module.NAME for module in BENCHES)
 
 

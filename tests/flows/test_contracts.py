@@ -112,6 +112,16 @@ def test_what_would_rewrite_booked_calls_is_refused_with_its_line(
     assert versions(today)[-1][0] == "umbrella"
 
 
+def test_terms_that_cannot_be_read_stop_nobody_else(office: Office, database_url: str) -> None:
+    office.sql(
+        "insert into contract_version select organisation_id, id, now() - interval '1 second',"
+        """ '{"kind": "of tomorrow"}' from contract where name = 'embedded on demand'"""
+    )
+    snapshot = office.runner.run(PostgresSource(office.pool, database_url).snapshot())
+    assert [row.terms.name for row in snapshot.contracts.values()] == ["embedded embeddings on demand"]
+    assert [model for _, model in snapshot.offers] == ["potion-multilingual"]
+
+
 def by_name(found: dict[str, Any]) -> dict[str, Any]:
     return {one["name"]: one for one in found["contracts"]}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from rechenwerk.gateway.app import _MAX_AGE
 from rechenwerk.office.auditing import GRACE, SKEW, Auditor, Report
 from rechenwerk.office.standing import AuditedCall, ClassVersion, Histories, PlaceVersion
 
@@ -33,6 +34,10 @@ def call(after: float, decision: Mapping[str, object] | None = None, deployment:
     """A call that left so many seconds after the change."""
     kept = None if decision is None else json.dumps(decision)
     return AuditedCall(5, None, 3, 7, deployment, CHANGE + after, kept)
+
+
+def test_the_grace_is_as_long_as_gateways_serve_by_an_old_snapshot() -> None:
+    assert GRACE == _MAX_AGE
 
 
 def judged(one: AuditedCall, known: Histories | None = None) -> Report:

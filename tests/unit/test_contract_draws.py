@@ -5,12 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.charged import charged
 from rechenwerk.contracts.draws import cap_drawn, drawn, drawn_all, version_at
 from rechenwerk.contracts.ports import HourDraw, Version
+from rechenwerk.contracts.position import takes
 from rechenwerk.contracts.terms import (
     Block,
     Cap,
@@ -123,6 +126,19 @@ def test_list_rates_count_where_the_contract_says_so() -> None:
         name="u", provider="p", minimum=Decimal(1), period="month", covers=("a",), counts="list"
     )
     assert drawn([Version(0.0, at_list)], [draw("a", 3600, 5, listed=50)]).hours == {3600: 50}
+
+
+@given(
+    st.sampled_from([contract for contract, _ in CONTRACTS]),
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**12)), min_size=1, max_size=5),
+)
+def test_many_hours_are_counted_as_one_by_one(contract: Contract, hours: list[tuple[int, int]]) -> None:
+    draws = [
+        HourDraw("c", 3600 * at, Usage(input=tokens, output=tokens // 3, seconds=tokens % 7), cost, cost + 1)
+        for at, (tokens, cost) in enumerate(hours)
+    ]
+    one_by_one = {draw.hour: takes(contract, draw.usage, draw.cost, draw.listed) for draw in draws}
+    assert drawn([Version(0.0, contract)], draws).hours == one_by_one
 
 
 def test_a_cap_counts_in_its_own_measure() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from math import lcm
+from operator import mul
 
-from rechenwerk.base.money import NANO
+from rechenwerk.base.money import NANO, divide_half_even
+from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.ports import Drawn, HourDraw, Version
-from rechenwerk.contracts.position import takes
-from rechenwerk.contracts.terms import Cap, Contract
-from rechenwerk.contracts.weights import counts, dot, weights
+from rechenwerk.contracts.position import measured, takes
+from rechenwerk.contracts.terms import Cap, Contract, Grant, OwnHardware, Provisioned, TakeOrPay
+from rechenwerk.contracts.weights import Vector, counts, dot, weights
 
 
 def version_at(versions: Sequence[Version], moment: float) -> Contract:
@@ -34,13 +39,41 @@ def drawn(versions: Sequence[Version], draws: Iterable[HourDraw]) -> Drawn:
         versions: of the contract, ascending.
         draws: of all contracts.
     """
+    takers = [_Taker(version.terms) for version in versions]
+    since = [version.since for version in versions]
     hours: dict[int, int] = {}
     for draw in draws:
-        terms = version_at(versions, draw.hour)
-        if draw.contract == terms.name or draw.contract in terms.covers:
-            taken = takes(terms, draw.usage, draw.cost, draw.listed)
-            hours[draw.hour] = hours.get(draw.hour, 0) + taken
+        taker = takers[max(0, bisect_right(since, draw.hour) - 1)] if len(takers) > 1 else takers[0]
+        if draw.contract in taker.names:
+            hours[draw.hour] = hours.get(draw.hour, 0) + taker.takes(draw)
     return Drawn(hours)
+
+
+class _Taker:
+    """`position.takes` under terms that stay, for thousands of hours: whole numbers, no fraction for each."""
+
+    def __init__(self, terms: Contract) -> None:
+        self.names = frozenset((terms.name, *terms.covers))
+        self._quantity = measured(terms)[0] == "quantity"
+        self._at_list = takes(terms, Usage(), 0, 1) == 1
+        each = Fraction(terms.usage_per_unit) if isinstance(terms, Grant) else 1
+        weigh = [weight / each for weight in weights_of(terms)]
+        self._denominator = lcm(*(weight.denominator for weight in weigh))
+        self._numerators = [int(weight * self._denominator) for weight in weigh]
+
+    def takes(self, draw: HourDraw) -> int:
+        """Nano-units of what the contract counts."""
+        if not self._quantity:
+            return draw.listed if self._at_list else draw.cost
+        total = sum(map(mul, self._numerators, draw.usage.counts()))
+        return divide_half_even(total * NANO, self._denominator)
+
+
+def weights_of(terms: Contract) -> Vector:
+    """What a unit of usage takes of what a contract counts."""
+    if isinstance(terms, Provisioned):
+        return weights(terms.blocks[0].weights)
+    return weights(terms.weights if isinstance(terms, OwnHardware | TakeOrPay | Grant) else {})
 
 
 def drawn_all(contracts: Mapping[str, Sequence[Version]], draws: Sequence[HourDraw]) -> Mapping[str, Drawn]:

@@ -378,6 +378,7 @@ class Summary(msgspec.Struct, frozen=True):
     idle: float
     refused: float
     critical: float
+    broken: float
     violations: int
 
 
@@ -404,6 +405,7 @@ def summary(policy: str, figures: Sequence[Figures]) -> Summary:
         idle=mean(lambda one: one.idle),
         refused=mean(lambda one: one.refused),
         critical=mean(lambda one: one.critical),
+        broken=mean(lambda one: one.broken),
         violations=sum(one.violations for one in mine),
     )
 

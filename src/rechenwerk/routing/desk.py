@@ -67,18 +67,32 @@ class _Room:
 class _Counter:
     """A class's counters in this process: shares of the plan's amounts, and what went where since."""
 
-    __slots__ = ("choice", "critical", "ordered", "placed", "targets", "went")
+    __slots__ = ("choice", "critical", "later", "ordered", "placed", "planned", "targets", "went")
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
         self.critical = choice.critical
-        planned = sum(option.amount for option in choice.options)
+        self.planned = sum(option.amount for option in choice.options)
         self.ordered = tuple(option.supply for option in choice.options if option.price <= choice.penalty)
-        self.targets = tuple(
-            (option.supply, option.amount / planned) for option in choice.options if option.amount > FULL
-        )
+        self.targets = _shares([(option.supply, option.amount) for option in choice.options])
+        self.later = _shares([(option.supply, option.later) for option in choice.options])
         self.went = {option.supply: 0.0 for option in choice.options}
         self.placed = 0.0
+        if not self.targets:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """What was to be placed first has been: the rest follows what is expected of it."""
+        self.planned = math.inf
+        self.targets = self.later
+        self.went = dict.fromkeys(self.went, 0.0)
+        self.placed = 0.0
+
+
+def _shares(amounts: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """(supply, its share of all amounts), of those that get any."""
+    whole = sum(amount for _, amount in amounts)
+    return tuple((supply, amount / whole) for supply, amount in amounts if amount > FULL)
 
 
 class Desk:
@@ -169,6 +183,8 @@ class Desk:
                 volume += weight * usage[at]
             counter.went[supply] += volume
             counter.placed += volume
+            if counter.placed >= counter.planned * self.share:
+                counter.go_on()
         critical = counter.critical
         for room in self._at.get(supply, ()):
             takes = 0.0

@@ -25,8 +25,8 @@ from rechenwerk.routing.worlds import Case
 
 Array = NDArray[np.float64]
 
-EVERY = 15.0
-"""Seconds between solves, at most a window."""
+SOLVES = 6
+"""Per window: every fifty seconds in windows of five minutes; a gateway solves more often."""
 
 
 class Entrant(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def seasonal(case: Case) -> Seasonal:
 def router(case: Case, forecast: Forecast | None = None, habits: Habits | None = None) -> Policy:
     """The solver and the desk of the gateway, on the clock of the simulation."""
     solver = Solver(forecast or seasonal(case), habits)
-    return Router(case.world, solver, case.window, min(EVERY, case.window))
+    return Router(case.world, solver, case.window, case.window / SOLVES)
 
 
 def _foreseen(case: Case) -> Policy:

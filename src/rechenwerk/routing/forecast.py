@@ -1,9 +1,9 @@
 """How much of each class will come: a daily profile, corrected by the level that is seen.
 
-A forecast has three horizons, each with its doubt: the rest of the window of now (a Gamma prior from recent
-windows, updated by what has arrived: the conjugate of Poisson arrivals, Gelman et al., Bayesian Data
-Analysis, section 2.6), the next hours (the level of now, fading), and the periods to come (profile times long
-level, in a few scenarios). With no history everything rests on what has been seen so far.
+A forecast has three horizons, each with its doubt: the window of now (the level of recent windows; the solver
+corrects it by what has arrived), the next hours (the level of now, fading), and the periods to come (profile
+times long level, in a few scenarios whose doubt is that of past days). With no history everything rests on
+what has been seen so far.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ class Manner(msgspec.Struct, frozen=True):
         block: seconds of a block: volumes inside of it are spread by shapes.
         shapes: windows per block that are drawn for its spread.
         kinds: representative windows per period.
-        levels: scenarios of the volume to come: (weight, factor at full doubt).
+        scenarios: of the volumes to come, in pairs of opposites; at least 2, or 1 for the mean alone.
+        lasts: seconds after which a level's departure from its mean has faded to a third.
+        together: share of the doubt that all classes have in common.
+        prior: relative standard deviation of a day's volume while there is no history.
+        widest: at most, of a class.
+        fall: 1: scenarios keep the mean; 0: the median, which guards against more rather than less.
         memory: windows that are remembered.
     """
 
@@ -46,7 +51,12 @@ class Manner(msgspec.Struct, frozen=True):
     block: float = 3 * 3600.0
     shapes: int = 12
     kinds: int = 6
-    levels: tuple[tuple[float, float], ...] = ((0.25, 0.7), (0.5, 1.0), (0.25, 1.4))
+    scenarios: int = 6
+    lasts: float = 1.5 * 86400.0
+    together: float = 0.3
+    prior: float = 0.35
+    widest: float = 0.6
+    fall: float = 0.0
     memory: int = 4032
 
 
@@ -67,11 +77,11 @@ class Outlook(msgspec.Struct, frozen=True):
 
     Attributes:
         periods: as asked for.
-        levels: (weight, factor on all volumes of the periods).
+        levels: equally likely scenarios: factors on the volumes, period x class; none: the periods as told.
     """
 
     periods: tuple[Period, ...]
-    levels: tuple[tuple[float, float], ...]
+    levels: tuple[tuple[tuple[float, ...], ...], ...]
 
 
 class Present(msgspec.Struct, frozen=True):
@@ -128,6 +138,11 @@ class Seasonal:
         self.weights = np.zeros(3)
         self.error = np.zeros(classes)
         self.errors = 0.0
+        self.day_error = np.zeros(classes)
+        self.days = 0.0
+        self.days_expected: Array | None = None
+        self.day_volume = np.zeros(classes)
+        self.day_windows = 0
         self.profile = np.ones((24, classes))
         self.draw = np.random.default_rng(0)
 
@@ -156,6 +171,10 @@ class Seasonal:
             del self.volumes[: len(self.volumes) - self.manner.memory]
         if self.last // 86400 != begins_at // 86400 and len(self.volumes) >= 2 * self.per_day:
             self._season(begins_at)
+        if self.last // 86400 != begins_at // 86400:
+            self._close_day()
+        self.day_volume += volume
+        self.day_windows += 1
         self.last = begins_at
 
     def _season(self, begins_at: float) -> None:
@@ -197,7 +216,7 @@ class Seasonal:
                 Period(begins, ends, kinds(self._spread(found), self.manner.kinds))
                 for begins, ends, found in zip(edges, edges[1:], blocks, strict=False)
             ),
-            levels=self.manner.levels,
+            levels=self._levels(now, edges),
         )
 
     def present(self, now: float) -> Present:
@@ -207,6 +226,50 @@ class Seasonal:
             doubt=self.doubt(),
             usage=self.mix(),
         )
+
+    def _levels(self, now: float, edges: Sequence[float]) -> tuple[tuple[tuple[float, ...], ...], ...]:
+        """Paths of the classes' levels around what is expected: mean-reverting, the same now, apart later.
+
+        They are drawn anew each time, so that many solves see many of them.
+        """
+        count, periods = self.manner.scenarios // 2, len(edges) - 1
+        if count < 1:
+            return ()
+        sigma = self.day_doubt()
+        draws = self.draw.normal(size=(count, periods, self.classes + 1))
+        path = np.zeros((count, self.classes + 1))
+        spread = np.zeros(self.classes + 1)
+        found = np.empty((2 * count, periods, self.classes))
+        before = now
+        for at, (begins, ends) in enumerate(itertools.pairwise(edges)):
+            middle = (max(begins, now) + ends) / 2
+            keep = math.exp(-(middle - before) / self.manner.lasts)
+            path = keep * path + math.sqrt(1 - keep**2) * draws[:, at]
+            spread = keep**2 * spread + 1 - keep**2
+            before = middle
+            together = self.manner.together
+            mixed = sigma * (math.sqrt(together) * path[:, -1:] + math.sqrt(1 - together) * path[:, :-1])
+            fall = sigma**2 * spread[:-1] / 2
+            found[:count, at] = np.exp(mixed - self.manner.fall * fall)
+            found[count:, at] = np.exp(-mixed - self.manner.fall * fall)
+        return tuple(tuple(tuple(one) for one in level) for level in found.tolist())
+
+    def day_doubt(self) -> Array:
+        """Relative standard deviation of a day's volume, by class: from days' errors, and a prior."""
+        prior = 3.0
+        sigma = np.sqrt((self.day_error + prior * self.manner.prior**2) / (self.days + prior))
+        return np.asarray(np.minimum(sigma, self.manner.widest))
+
+    def _close_day(self) -> None:
+        """A day has ended: how far was it from what was expected when it began?"""
+        if self.days_expected is not None and self.day_windows >= self.per_day // 2:
+            floor = 0.02 * self.long / max(self.weights[2], 1e-9) * self.day_windows + 1e-12
+            step = np.log((self.day_volume + floor) / (self.days_expected * self.day_windows + floor))
+            self.day_error = 0.9 * self.day_error + np.clip(step, -2.0, 2.0) ** 2
+            self.days = 0.9 * self.days + 1
+        self.days_expected = self._level(43200.0) if self.weights[0] > 0 else None
+        self.day_volume = np.zeros(self.classes)
+        self.day_windows = 0
 
     def _expected(self, moment: float, now: float) -> Array:
         """Volume per window at a moment."""

@@ -44,7 +44,8 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     """A supply for a class of demand, all prices in currency per unit of volume.
 
     Attributes:
-        amount: volume that should go there until the next solve.
+        amount: volume that should go there now, at first.
+        later: what is expected to go there after that, in the rest of the window.
         listed: what using it costs at its rates.
         contract: what credits, minimums and quotas change about that: negative where a minimum is unmet.
         congestion: what its windows' caps are worth to others now, beyond those prices.
@@ -55,6 +56,7 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     listed: float
     contract: float
     congestion: float
+    later: float = 0.0
 
     @property
     def price(self) -> float:

@@ -5,6 +5,8 @@ Runs beside the data plane, in a process of its own, and in simulations in place
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +20,17 @@ from rechenwerk.routing.tactics import Rest, Tactician, Weighed
 
 SURE = 1e-9
 
+SOON = 0.4
+"""At most this share of what is to come in a window is placed for sure: more of a class than expected may
+come even before the next solve, and others' room must survive that."""
+
 
 class Habits(msgspec.Struct, frozen=True):
     """How often and how carefully.
 
     Attributes:
         strategic_every: seconds between strategic solves.
+        remembers: half-life of prices, seconds: each solve sees other scenarios, and prices are their mean.
         scenarios: of the rest of a window.
         doubt: factor on the forecast's doubts: above 1 protects more.
         prices: False: no strategic part, contracts at their list prices.
@@ -31,6 +38,7 @@ class Habits(msgspec.Struct, frozen=True):
     """
 
     strategic_every: float = 900.0
+    remembers: float = 1800.0
     scenarios: int = 8
     doubt: float = 1.0
     prices: bool = True
@@ -68,7 +76,12 @@ class Solver:
         )
         if self._prices is None or situation.now >= self._due or terms != self._terms:
             self._usage = _usage(situation, self._present)
-            self._prices = self._strategic(situation)
+            fresh = self._strategic(situation)
+            if self._prices is not None and terms == self._terms:
+                fresh = _blend(
+                    self._prices, fresh, 0.5 ** (self.habits.strategic_every / self.habits.remembers)
+                )
+            self._prices = fresh
             self._due = situation.now + self.habits.strategic_every
             self._terms = terms
         rest = self._rest(situation, self._present, arrived)
@@ -83,26 +96,43 @@ class Solver:
         return self.strategist.prices(situation, outlook, self._usage)
 
     def _rest(self, situation: Situation, present: Present, arrived: tuple[float, ...]) -> Rest:
-        """What is still to come in the window: the Gamma prior and what has arrived, by class."""
+        """What is still to come in the window, by class: see `still_to_come`."""
         passed = min(max((situation.now - situation.window_began) / situation.window, 0.0), 1.0)
-        ahead = max(1.0 - passed, 0.0)
-        soon_share = min(1.0, situation.next_in / (situation.window * max(ahead, 1e-9)))
+        soon_share = min(SOON, situation.next_in / (situation.window * max(1.0 - passed, 1e-9)))
         means, doubts, soons = [], [], []
         for at, seen in enumerate(arrived):
-            mean, doubt = present.mean[at], max(present.doubt[at] * self.habits.doubt, 0.02)
-            lump = max(self._lumps.of(at, mean), SURE)
-            shape = 1 / doubt**2
-            if mean <= SURE:
-                mean, shape = max(seen, SURE), 1.0
-            many = seen / lump
-            rate = (shape + many) / (shape * lump / mean + passed)
-            coming = max(rate * ahead, SURE)
-            means.append(lump * coming)
-            doubts.append(min(2.0, (1 / (shape + many) + 1 / coming) ** 0.5))
-            soons.append(lump * coming * soon_share)
+            mean, doubt = present.mean[at], present.doubt[at] * self.habits.doubt
+            rest, deviation = still_to_come(mean, doubt, self._lumps.of(at, mean), seen, passed)
+            means.append(rest)
+            doubts.append(deviation)
+            soons.append(rest * soon_share)
         if not self.habits.protects:
             means = soons
         return Rest(tuple(means), tuple(doubts), tuple(soons))
+
+
+def still_to_come(mean: float, doubt: float, lump: float, seen: float, passed: float) -> tuple[float, float]:
+    """What the rest of a window brings: volume and relative standard deviation.
+
+    The whole has a prior (mean, doubt). What was seen by a share of the window is that share of the
+    whole, give or take the unevenness of lumps, a bridge of variance lump * mean * passed * (1 -
+    passed). The best linear estimate (Kalman 1960) weighs both. If the prior's variance is that of
+    lumps alone (a Poisson process of known rate), the rest does not depend on what was seen; if the
+    prior says nothing, the rest comes at the rate that was seen; if it is certain, the rest is what is
+    missing.
+    """
+    if mean <= SURE:
+        rest = seen * (1 - passed) / max(passed, 0.05)
+        return max(rest, SURE), 1.0
+    variance = max(doubt, 0.02) ** 2 * mean**2
+    noise = max(lump, SURE) * mean * passed * (1 - passed)
+    gain = passed * variance / (passed**2 * variance + noise) if passed > 0 else 0.0
+    whole = mean + gain * (seen - passed * mean)
+    left = math.sqrt(max(variance * (1 - gain * passed), 0.0))
+    rest = max(whole - seen, 0.0)
+    # What cannot be less than nothing is more than its estimate on average.
+    rest = max(rest, 0.25 * left, 0.02 * mean * (1 - passed), SURE)
+    return rest, min(left / rest, 2.0)
 
 
 class Lumps:
@@ -142,6 +172,16 @@ class Lumps:
         return float(self._over[at] / self._under[at])
 
 
+def _blend(old: Prices, new: Prices, keep: float) -> Prices:
+    """Prices between two solves'; quotas begin again with their windows, so theirs are the new ones."""
+    return Prices(
+        minimums=tuple(keep * a + (1 - keep) * b for a, b in zip(old.minimums, new.minimums, strict=True)),
+        credits=tuple(keep * a + (1 - keep) * b for a, b in zip(old.credits, new.credits, strict=True)),
+        quotas=new.quotas,
+        expected=new.expected,
+    )
+
+
 def _usage(situation: Situation, present: Present) -> tuple[Vector, ...]:
     """Of a unit of volume: as seen lately, else as the demand says."""
     found = []
@@ -162,6 +202,7 @@ def _plan(situation: Situation, weighed: Weighed, prices: Prices) -> Plan:
                 listed=float(weighed.listed[at, place[supply]]),
                 contract=float(weighed.contract[at, place[supply]]),
                 congestion=float(weighed.congestion[at, place[supply]]),
+                later=float(weighed.later[at, place[supply]]),
             )
             for supply in demand.supplies
             if supply in place

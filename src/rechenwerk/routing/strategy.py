@@ -55,16 +55,18 @@ def edges(situation: Situation) -> list[float]:
             until = min(last, now + 8 * cap.seconds, now + 40 * day)
             first = cap.starts_at + cap.seconds * ((now - cap.starts_at) // cap.seconds + 1)
             found.update(np.arange(first, until, cap.seconds).tolist())
-    step = now + day
+    step = day * (now // day + 1)
     while step < last:
         found.add(step)
         ahead = step - now
-        step += day if ahead < 7.5 * day else 7 * day if ahead < 35 * day else 30 * day
+        step += day if ahead < 7 * day else 7 * day if ahead < 35 * day else 30 * day
     cuts = sorted(one for one in found if now < one < last)
     kept = [now]
     for one in cuts:
         if one - kept[-1] > 0.02 * day or one in ends:
             kept.append(one)
+    if len(kept) > 1 and last - kept[-1] < 0.02 * day and kept[-1] not in ends:
+        kept.pop()
     return [*kept, last]
 
 
@@ -77,6 +79,8 @@ class _Build:
         self.parts = parts = Columns()
         self.demand_rows: list[int] = []
         self.volumes: list[float] = []
+        self.demand_periods: list[int] = []
+        self.demand_classes: list[int] = []
         self.minimum_rows = [
             parts.row(max(0.0, one.amount - one.drawn), INFINITE) for one in situation.minimums
         ]
@@ -89,11 +93,13 @@ class _Build:
         self.quota_rows: dict[tuple[int, int], int] = {}
         self.present: dict[int, int] = {}
         self.takes = [[dot(cap.weights, one) for cap in situation.caps] for one in usage]
-        for period in outlook.periods:
+        for at, period in enumerate(outlook.periods):
             quotas = self._quotas(period.begins_at, period.ends_at)
             pairs = self._pairs(period.begins_at, quotas)
             for count, volumes in period.kinds:
                 self._kind(count, volumes, pairs, quotas)
+                self.demand_periods.extend([at] * len(volumes))
+                self.demand_classes.extend(range(len(volumes)))
 
     def _quotas(self, begins: float, ends: float) -> dict[int, int]:
         """The row of each quota for a period: what is left of its window, or several windows' amounts."""
@@ -209,8 +215,11 @@ class Strategist:
             np.zeros(len(some)) for some in (situation.minimums, situation.credits, situation.caps)
         )
         expected = 0.0
-        for weight, factor in outlook.levels:
-            self.programme.rows(factor * volumes, factor * volumes, rows)
+        levels = outlook.levels or (((1.0,) * len(situation.demands),) * len(outlook.periods),)
+        weight = 1 / len(levels)
+        for level in levels:
+            wanted = np.array(level)[build.demand_periods, build.demand_classes] * volumes
+            self.programme.rows(wanted, wanted, rows)
             cost, _, dual = self.programme.solve()
             expected += weight * cost
             least += weight * np.maximum(dual[build.minimum_rows], 0.0)

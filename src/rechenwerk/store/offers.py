@@ -10,6 +10,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import asyncpg
+import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.charged import charged
@@ -68,10 +69,17 @@ def contracts_of(
 ) -> MappingProxyType[int, ContractRow]:
     """Id -> contract, with all its terms so far."""
     known: dict[int, list[Version]] = defaultdict(list)
+    broken: set[int] = set()
     for row in versions:
-        known[row["contract_id"]].append(Version(row["since"] or 0.0, terms_of(row["terms"], "", "")))
+        terms = _terms(row["terms"], "", "")
+        if terms is None:
+            broken.add(row["contract_id"])
+        else:
+            known[row["contract_id"]].append(Version(row["since"] or 0.0, terms))
     found = {}
     for row in rows:
+        if row["id"] in broken:
+            continue
         mine = known.get(row["id"]) or [Version(0.0, terms_of(None, row["name"], row["provider"]))]
         found[row["id"]] = ContractRow(
             row["id"], row["organisation_id"], mine[-1].terms, mine[-1].since or None, tuple(mine)
@@ -106,9 +114,10 @@ def offers_of(
     rows: dict[tuple[int, str], list[DeploymentRow]] = defaultdict(list)
     for row in deployments:
         cost = _prices(row["rates"], f"the cost of {row['model']!r}")
-        if cost is None:
+        terms = _terms(row["terms"], row["contract_name"], row["name"])
+        if cost is None or terms is None:
             continue
-        rows[row["organisation_id"], row["model"]].append(_deployment(row, cost))
+        rows[row["organisation_id"], row["model"]].append(_deployment(row, cost, terms))
     offers = {}
     for row in tariffs:
         key = (row["organisation_id"], row["model"])
@@ -118,7 +127,7 @@ def offers_of(
     return MappingProxyType(offers)
 
 
-def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
+def _deployment(row: asyncpg.Record, listed: PriceList, terms: Contract) -> DeploymentRow:
     provider = ProviderRow(
         row["provider_id"],
         row["name"],
@@ -129,7 +138,6 @@ def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
         row["secret"],
         row["owner"],
     )
-    terms = terms_of(row["terms"], row["contract_name"], row["name"])
     cost = charged(terms, listed)
     return DeploymentRow(
         row["id"],
@@ -152,6 +160,15 @@ def _deployment(row: asyncpg.Record, listed: PriceList) -> DeploymentRow:
         row["model"],
         header_lines(terms),
     )
+
+
+def _terms(kept: str | None, name: str, provider: str) -> Contract | None:
+    """Terms as they are kept; those that cannot be read must not stop everybody else's."""
+    try:
+        return terms_of(kept, name, provider)
+    except msgspec.MsgspecError as error:
+        _log.error("terms of contract %r cannot be read; it is left out: %s", name or kept, error)
+        return None
 
 
 def _out(row: asyncpg.Record, site: str) -> str:

@@ -179,11 +179,9 @@ class StoredGrants:
                 "select * from pool where organisation_id = $1 order by id for no key update", owner
             )
             for pool in pools:
+                # Grants that are over as well: what they paid for was not drawn from others.
                 rows = await connection.fetch(
-                    f"{_ROWS} where a.pool_id = $1 and g.application_id is not null and a.ends_on > $2"
-                    " order by a.id",
-                    pool["id"],
-                    at.date(),
+                    f"{_ROWS} where a.pool_id = $1 and g.application_id is not null order by a.id", pool["id"]
                 )
                 drawn = await _drawn(connection, rows)
                 awards = tuple((award_of(row), drawn.by_award.get(row["id"], {})) for row in rows)

@@ -36,7 +36,7 @@ from emergency_draw where pool_id = $1 and approved_at is not null
 _AWARDS = """
 select a.*, g.tokens as granted_tokens, g.course_from, g.course_drawn, g.noticed_on
 from grant_application a join granted g on g.application_id = a.id
-where a.pool_id = $1 and a.ends_on > date '1970-01-01' + $2::integer
+where a.pool_id = $1
 """
 
 
@@ -83,7 +83,7 @@ class StoredRecords:
 
 async def _facts(connection: Connection, pool: int, name: str, first: int) -> PoolFacts:
     awards: dict[int, list[Award]] = defaultdict(list)
-    for row in await connection.fetch(_AWARDS, pool, first):
+    for row in await connection.fetch(_AWARDS, pool):
         awards[row["project_id"]].append(award_of(row))
     starts = min((one.starts for some in awards.values() for one in some), default=first)
     drawn = await used(connection, [pool], min(starts, first), sorted(awards))
