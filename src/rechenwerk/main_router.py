@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import asyncpg
 import msgspec
@@ -44,8 +44,10 @@ _HISTORY = 7 * 86400
 _LATE = 3 * BUCKET
 """Seconds that a bucket may still change after it began."""
 _DRAWS = 400 * 86400
-_READ_DRAWS = 30.0
-"""Seconds between looks at what was drawn from contracts, and at what governs capacity."""
+_READ_DRAWS = 600.0
+"""Seconds between looks at all that was drawn from contracts."""
+_RECENT = 2 * 3600
+"""Seconds of draws that are read for every plan: calls are booked in the hour in which they began."""
 _CLASSES = 60
 """Classes of calls that are planned for, the largest; others go by list prices."""
 
@@ -68,9 +70,9 @@ class Planner:
         self._governed: tuple[PoolLots, ...] = ()
         self._snapshot: Snapshot | None = None
         self._supplies: Supplies = NO_SUPPLIES
-        self._draws: Sequence[DrawRow] = ()
+        self._draws: dict[tuple[int, int, int], DrawRow] = {}
         self._draws_read = 0.0
-        self._seen_from = 0
+        self._seen_until = 0
         self._arrived: dict[tuple[int, str], Arrived] = {}
         self._uses: dict[tuple[int, int], Use] = {}
         self._down: tuple[int, ...] = ()
@@ -89,15 +91,16 @@ class Planner:
         await self._look()
         assert self._snapshot is not None
         now = self._clock.now()
-        there = market(self._snapshot, self._supplies, self._draws, now, self._governed)
+        there = market(self._snapshot, self._supplies, list(self._draws.values()), now, self._governed)
         wanted = demands(self._snapshot, there, self._volumes(now))
-        if not wanted:
+        if not wanted and not self._supplies.governed:
             return None
         window = window_of(there.offers.caps)
         solver = self._solver_for(wanted, window, now)
         arrivals = [one for (starts, _), one in self._arrived.items() if starts >= now // window * window]
         stand = situation(there, wanted, arrivals, list(self._uses.values()), self._down, now, EVERY)
-        plan = solver.solve(stand)
+        closed = there.rows.keys() - {supply.id for supply in there.offers.supplies}
+        plan = msgspec.structs.replace(solver.solve(stand), closed=tuple(sorted(closed)))
         await self._board.publish(msgspec.msgpack.encode(plan))
         return plan
 
@@ -109,13 +112,15 @@ class Planner:
             self._supplies = supplies_of(self._snapshot.offers.values(), self._snapshot.contracts)
         now = self._clock.now()
         if now - self._draws_read >= _READ_DRAWS:
-            self._draws = await self._source.drawn(int(now) - _DRAWS)
+            self._draws = await self._drawn(int(now) - _DRAWS)
             self._draws_read = now
-            if self._lots is not None:
-                self._governed = await self._lots.lots(now)
-        first = int(now) - _HISTORY if not self._seen_from else int(now) - _LATE
+        else:
+            self._draws |= await self._drawn(int(now) - _RECENT)
+        if self._lots is not None:
+            self._governed = await self._lots.lots(now)
+        first = max(self._seen_until - _LATE, int(now) - _HISTORY)
         seen = await self._board.seen(first)
-        self._seen_from = first
+        self._seen_until = int(now)
         self._arrived |= {(one.starts, one.demand): one for one in seen.loads}
         self._uses |= {(one.starts, one.supply): one for one in seen.uses}
         self._down = seen.down
@@ -124,6 +129,11 @@ class Planner:
             self._arrived = {key: one for key, one in self._arrived.items() if key[0] >= oldest}
             self._uses = {key: one for key, one in self._uses.items() if key[0] >= oldest}
             await self._board.forget(oldest)
+
+    async def _drawn(self, since: int) -> dict[tuple[int, int, int], DrawRow]:
+        """In the hours from that in which it was then."""
+        rows = await self._source.drawn(since // 3600 * 3600)
+        return {(row.contract, row.deployment, row.hour): row for row in rows}
 
     def _volumes(self, now: float) -> Mapping[str, Vector]:
         """Usage of the largest classes over the last day that they were seen."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.settings import Settings
+from rechenwerk.contracts.lots import FOREVER, OpenGrant, PoolLots, PoolUse
+from rechenwerk.gateway.pools import Pools
 from rechenwerk.main_gateway import Gateway
 from rechenwerk.main_router import Planner
 from rechenwerk.store.routes import PostgresBoard
@@ -298,5 +300,45 @@ def test_where_every_contract_has_ended_calls_are_refused_and_not_sent(database_
             await here.plans()
             assert (await here.ask()).json["error"]["code"] == "capacity_exceeded"
             assert here.asked() == {"credit": 1}
+
+    asyncio.run(scene())
+
+
+class Granted:
+    """A pool with a grant that runs, as governance reads it."""
+
+    def __init__(self, deployment: int, tenant: Tenant) -> None:
+        grant = OpenGrant(1, tenant.organisation, tenant.project, 1_000_000, 0, FOREVER)
+        self.pool = PoolLots(1, "public", 0, (deployment,), 1_000_000, grants=(grant,))
+
+    async def lots(self, now: float) -> tuple[PoolLots, ...]:
+        del now
+        return (self.pool,)
+
+    async def note_use(self, uses: tuple[PoolUse, ...]) -> None:
+        del uses
+
+
+def test_an_approved_application_opens_the_contract_of_its_pool(database_url: str) -> None:
+    async def scene() -> None:
+        grant = GRANT.replace("WHO", "somebody else").replace('purposes = ["research"]', "")
+        suppliers = (Supplier("public", grant, "0"), Supplier("list", ON_DEMAND, "1.00"))
+        async with site(database_url, *suppliers) as here:
+            assert (await here.ask()).status == 200
+            assert here.asked() == {"list": 1}
+            assert here.gateway.tenants.snapshot is not None
+            (offer,) = here.gateway.tenants.snapshot.offers.values()
+            (public,) = [row.id for row in offer.deployments if row.contract_name == "public"]
+            pools = Pools(
+                here.gateway.tenants,
+                Granted(public, here.tenant),
+                PostgresBoard(here.town.pool),
+                here.gateway.admission,
+                SystemClock(),
+                0,
+            )
+            await pools.refresh()
+            assert (await here.ask()).status == 200
+            assert here.asked() == {"list": 1, "public": 1}
 
     asyncio.run(scene())

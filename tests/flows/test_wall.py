@@ -88,6 +88,8 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/grants/1/decline", {"json": {"reason": "spite"}}, 403),
     ("POST", "/grants/reclaim", {"json": {}}, 403),
     ("GET", "/audit", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/usage", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/concentration", {"params": {"organisation": "default"}}, 403),
 )
 OPEN = frozenset({("GET", "/public/utilisation")})
 """What needs no key: sums over everybody."""

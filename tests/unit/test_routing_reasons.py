@@ -5,25 +5,21 @@ from __future__ import annotations
 import pytest
 
 from rechenwerk.routing.desk import Desk
-from rechenwerk.routing.plan import Choice, Limit, Option, Plan
+from rechenwerk.routing.plan import Choice, Option, Plan
 
 NOW = 1_000.0
 TOKENS = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 NAMES = {1: "own", 2: "first cloud", 3: "second cloud", 4: "third cloud"}
 
 
-def desk(options: str, *limits: Limit, down: tuple[int, ...] = ()) -> Desk:
+def desk(options: str) -> Desk:
     """A plan of one class; a line for each supply: id, planned amount, price of a million units."""
     lines = [line.split() for line in options.strip().splitlines()]
     made = tuple(
         Option(int(one), float(amount), float(price) / 1e6, 0.0, 0.0) for one, amount, price in lines
     )
     choice = Choice(7, "a class", critical=False, penalty=100 / 1e6, options=made)
-    return Desk(Plan(NOW, NOW + 300, TOKENS, NAMES, (choice,), limits, down))
-
-
-def limit(name: str, supply: int, left: float, ordinary: float, seconds: float = 60.0) -> Limit:
-    return Limit(name, (supply,), TOKENS, left, ordinary, left, left - ordinary, NOW + seconds, seconds)
+    return Desk(Plan(NOW, NOW + 300, TOKENS, NAMES, (choice,), ()))
 
 
 def reasons(of: Desk) -> dict[str, str]:
@@ -50,18 +46,6 @@ def reasons(of: Desk) -> dict[str, str]:
 def test_supplies_with_room(options: str, own: str, cloud: str) -> None:
     said = reasons(desk(options))
     assert (said["own"].startswith(own), said["first cloud"].startswith(cloud)) == (True, True), said
-
-
-def test_supplies_without_room() -> None:
-    full = limit("own", 1, 0, 0)
-    kept = limit("first cloud", 2, 100, 0)
-    empty = limit("the credit", 3, 0, 0, seconds=0.0)
-    assert reasons(desk("1 0 1\n2 0 2\n3 0 3\n4 0 4", full, kept, empty, down=(4,))) == {
-        "own": "the cap of own is reached",
-        "first cloud": "what is left of first cloud is kept for critical work",
-        "second cloud": "the credit is exhausted",
-        "third cloud": "takes no calls now",
-    }
 
 
 def test_words_need_no_escape_in_a_header() -> None:

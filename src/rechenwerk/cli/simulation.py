@@ -311,9 +311,9 @@ def _table(portfolio: str, figures: Sequence[Figures]) -> None:
     runs = len(figures) // len(policies(figures))
     bound = sum({(one.portfolio, one.seed): one.bound for one in figures}.values()) / runs
     spend = sum({(one.portfolio, one.seed): one.spend for one in figures}.values()) / runs
-    head = ("policy", "cost", "over the bound")
+    head = ("policy", "cost", "over bound")
     spread = ("p90", "worst") if several else ()
-    tail = ("regret", "shortfall", "expired", "idle", "refused beyond", "critical refused", "reserve broken")
+    tail = ("regret", "shortfall", "expired", "idle", "refused", "critical", "reserve")
     rows: list[Sequence[object]] = [("bound, in hindsight", f"{bound:,.2f}", "1.000")]
     rows[0] = (*rows[0], *("" for _ in (*spread, *tail)))
     for name in policies(figures):

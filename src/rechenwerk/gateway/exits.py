@@ -139,8 +139,9 @@ class Exit:
             price = call.plan.offer.price.amount(usage) if outcome != "failed" else 0
             cost = deployment.cost.amount(usage)
         settle(call.draws, usage.tokens)
-        self._dispatch.ended(call, usage)
-        call.granted.ended(usage)
+        known = None if at_hold else usage
+        self._dispatch.ended(call, known)
+        call.granted.ended(known)
         now = self._clock.monotonic()
         total = now - call.started
         self._till.post(

@@ -9,6 +9,7 @@ from rechenwerk.base.clock import Clock
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.capacity import pool_rows
+from rechenwerk.gateway.ports import Snapshot
 from rechenwerk.gateway.tenants import Tenants
 from rechenwerk.routing.ports import Board
 
@@ -64,11 +65,22 @@ class Pools:
         snapshot = self._tenants.snapshot
         if snapshot is None:
             return
+        self._tenants.grant(self._granted(snapshot, now))
         deployments = [row for offer in snapshot.offers.values() for row in offer.deployments]
         rows = pool_rows(deployments, self._governed, now)
         if (rows, self._players) != self._stands:
             self._stands = (rows, self._players)
             self._admission.configure(rows, *self._players)
+
+    def _granted(self, snapshot: Snapshot, now: float) -> dict[int, frozenset[int]]:
+        """Project -> contracts that an approved application opens to it: those of the granted pool."""
+        contracts = {row.id: row.contract for offer in snapshot.offers.values() for row in offer.deployments}
+        found: dict[int, frozenset[int]] = {}
+        for pool in self._governed:
+            own = frozenset(contracts[one] for one in pool.deployments if one in contracts)
+            for grant in pool.at(now).grants:
+                found[grant.project] = found.get(grant.project, frozenset()) | own
+        return found
 
     async def run(self) -> None:
         """Refresh for ever."""

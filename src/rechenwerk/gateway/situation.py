@@ -10,9 +10,10 @@ import msgspec
 
 from rechenwerk.contracts.draws import cap_drawn, drawn_all
 from rechenwerk.contracts.lots import PoolLots
-from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Version
+from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Site, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.sites import energy_of
+from rechenwerk.contracts.terms import OwnHardware
 from rechenwerk.gateway.groups import Supplies, limited
 from rechenwerk.gateway.ports import DeploymentRow, DrawRow, Snapshot
 from rechenwerk.gateway.tally import NONE
@@ -66,10 +67,10 @@ def demand_name(
 def read_name(name: str) -> Named | None:
     """Back from `demand_name`; None where it is none of this version's."""
     parts = name.split("/", 5)
-    if len(parts) < 6 or not parts[0].isdigit():
+    if len(parts) < 6 or not parts[0].isdecimal():
         return None
     organisation, ability, data_class, service, eligible, model = parts
-    grants = frozenset(int(one) for one in eligible.split("+") if one.isdigit())
+    grants = frozenset(int(one) for one in eligible.split("+") if one.isdecimal())
     return Named(int(organisation), ability, data_class, service, grants, model)
 
 
@@ -126,7 +127,8 @@ def market(
         for supply, found in rows.items()
         if found[0].contract in names
     ]
-    energy = {row.site.name: energy_of(row.site)(int(now)) for row in snapshot.sites.values()}
+    sites = [_site(organisation, row.site) for (organisation, _), row in snapshot.sites.items()]
+    energy = {site.name: energy_of(site)(int(now)) for site in sites}
     offers = offered(
         deployed,
         contracts,
@@ -134,7 +136,7 @@ def market(
         int(now),
         energy=energy,
         kept=_kept(rows, names, governed, now),
-        sites=[row.site for row in snapshot.sites.values()],
+        sites=sites,
     )
     behind = {supply: tuple(found) for supply, found in rows.items()}
     return Market(offers, behind, supplies, limited(snapshot.contracts))
@@ -166,12 +168,18 @@ def _name(organisation: int, name: str) -> str:
     return name if organisation == 0 else f"{organisation}/{name}"
 
 
+def _site(organisation: int, site: Site) -> Site:
+    return msgspec.structs.replace(site, name=_name(organisation, site.name))
+
+
 def _renamed(organisation: int, terms: Contract) -> Contract:
     if organisation == 0:
         return terms
     overflow = terms.overflow
     if overflow.to is not None:
         overflow = msgspec.structs.replace(overflow, to=_name(organisation, overflow.to))
+    if isinstance(terms, OwnHardware) and terms.site:
+        terms = msgspec.structs.replace(terms, site=_name(organisation, terms.site))
     return msgspec.structs.replace(
         terms,
         name=_name(organisation, terms.name),
@@ -193,7 +201,10 @@ def _positions(
         if draw.contract in names
     ]
     versions = {
-        terms.name: [Version(row.since or 0.0, terms)]
+        terms.name: [
+            Version(one.since, _renamed(row.organisation, one.terms))
+            for one in row.versions or (Version(row.since or 0.0, row.terms),)
+        ]
         for row, terms in zip(snapshot.contracts.values(), contracts, strict=True)
     }
     drawn = drawn_all(versions, hours)
@@ -314,7 +325,7 @@ def _taken(
     taken, ordinary = [], []
     for cap in caps:
         began = cap.starts_at + (now - cap.starts_at) // cap.seconds * cap.seconds
-        if cap.seconds > _WEEK or began + 1 >= now:  # one that says what is left
+        if cap.seconds > _WEEK or cap.starts_at + 1 >= now:  # one that says what is left
             taken.append(0.0)
             ordinary.append(0.0)
             continue

@@ -42,12 +42,16 @@ _FADE = 0.02
 class Tally:
     """Counts what arrives and where it goes, in buckets of time.
 
+    Attributes:
+        ends: epoch seconds at which the bucket of now does.
+
     Args:
         now: epoch seconds.
     """
 
     def __init__(self, now: float) -> None:
         self._starts = int(now) // BUCKET * BUCKET
+        self.ends = self._starts + BUCKET
         self._streams: dict[str, Stream] = {}
         self._uses: dict[int, list[float]] = {}
         self._ordinary: dict[int, list[float]] = {}
@@ -67,10 +71,11 @@ class Tally:
 
     def turn(self, now: float) -> bool:
         """Begin a new bucket when the old one is over; True when one began."""
-        if now < self._starts + BUCKET:
+        if now < self.ends:
             return False
         self._past = [*self._past[1 - _KEEP :], (self._loads(), self._used())]
         self._starts = int(now) // BUCKET * BUCKET
+        self.ends = self._starts + BUCKET
         for stream in self._streams.values():
             stream.calls = stream.refused = 0.0
             stream.usage = list(NONE)
@@ -85,7 +90,9 @@ class Tally:
 
     def ended(self, stream: Stream, estimate: Vector, usage: Vector) -> None:
         """A call's true usage is known: it corrects what was estimated."""
-        stream.mean = tuple([old + _FADE * (new - old) for old, new in zip(stream.mean, usage, strict=True)])
+        if any(usage):  # one that came to nothing says nothing about the next one
+            mean = zip(stream.mean, usage, strict=True)
+            stream.mean = tuple([old + _FADE * (new - old) for old, new in mean])
         _add(stream.usage, [new - old for new, old in zip(usage, estimate, strict=True)])
 
     def used(self, supply: int, usage: Sequence[float], *, critical: bool) -> None:

@@ -25,6 +25,7 @@ _CHECK = 0.5
 _PLANS = 10_000
 """Plans that are kept ready."""
 _ANYBODY = (0, "")
+_NOTHING: frozenset[int] = frozenset()
 
 
 class Tenant:
@@ -69,6 +70,7 @@ class Tenants:
         self._limited: frozenset[int] = frozenset()
         self._supplies = NO_SUPPLIES
         self._barred: Mapping[int, str] = {}
+        self._granted: Mapping[int, frozenset[int]] = {}
         self.snapshot: Snapshot | None = None
         self.confirmed_at = 0.0
 
@@ -107,7 +109,9 @@ class Tenants:
         if not able(offer, endpoint):
             return offer
         permitted = snapshot.data_class(organisation, data_class)
-        eligible = EVERYBODY if not limited else Eligible(limited, _grants(snapshot, limited, key, purpose))
+        granted = self._granted.get(key.project, _NOTHING)
+        mine = _grants(snapshot, limited, key, purpose) | (limited & granted)
+        eligible = EVERYBODY if not limited else Eligible(limited, mine)
         plan = make_plan(
             offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies, eligible, self._barred
         )
@@ -125,6 +129,12 @@ class Tenants:
             if owner in {0, organisation} and (owner or model not in seen):
                 seen[model] = (model, offer.created, offer.deployments[0].provider.name)
         return [seen[name] for name in sorted(seen)]
+
+    def grant(self, contracts: Mapping[int, frozenset[int]]) -> None:
+        """From now on projects may draw these contracts, too: project -> contracts, by grants that run."""
+        if contracts != self._granted:
+            self._granted = contracts
+            self._plans = {}
 
     def bar(self, providers: Mapping[int, str]) -> None:
         """Leave providers out from now on: id -> why."""

@@ -7,7 +7,6 @@ By service class, and within a class by fair shares, like those that wait for pl
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from math import ceil
@@ -20,7 +19,7 @@ from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.dispatch import Dispatch
 from rechenwerk.gateway.plans import Step
 from rechenwerk.gateway.refusals import no_room
-from rechenwerk.routing.fair import INPUT, Shares
+from rechenwerk.routing.fair import INPUT, OUTPUT, Shares
 from rechenwerk.routing.supply import CLASSES
 
 _LOOK = 0.05
@@ -38,13 +37,12 @@ class _Waiter:
 
 
 class _Line:
-    """Those who wait for one model, by class; and how many were served in a window of late."""
+    """Those who wait for the same supplies, by class: room for none of them is room for nobody."""
 
-    __slots__ = ("shares", "waiting")
+    __slots__ = ("shares",)
 
     def __init__(self) -> None:
         self.shares: dict[str, Shares[_Waiter]] = {service: Shares() for service in CLASSES}
-        self.waiting = 0
 
     def before(self, service: str) -> int:
         """Calls that are served before a new one of a class."""
@@ -54,6 +52,12 @@ class _Line:
             if name == service:
                 break
         return ahead
+
+
+def _cost(call: Call) -> float:
+    """What a call counts in its project's share, as far as one can tell before it is served."""
+    read, _, _, written, thought, *_ = call.estimate
+    return max(1.0, INPUT * read + OUTPUT * (written + thought))
 
 
 def _give_up(waiter: _Waiter) -> None:
@@ -77,10 +81,10 @@ class Turnstile:
             "standard": settings.queue_deadline,
             "batch": settings.queue_deadline_batch,
         }
-        self._lines: defaultdict[str, _Line] = defaultdict(_Line)
+        self._lines: dict[frozenset[int], _Line] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._served = 0
         self._closed = False
+        self._first = 0
         self.waiting = 0
 
     async def order(self, call: Call, client: Client) -> Sequence[Step] | Refusal:
@@ -88,7 +92,8 @@ class Turnstile:
         if not call.plan.steps:
             return ()
         self._dispatch.arrived(call)
-        if not self.waiting or not self._lines[call.plan.offer.model].before(call.service):
+        line = self._lines.get(frozenset(call.plan.groups)) if self.waiting else None
+        if line is None or not line.before(call.service):
             steps = self._dispatch.order(call)
             if steps:
                 return steps
@@ -104,7 +109,10 @@ class Turnstile:
                         waiter.turn.cancel()
 
     async def _wait(self, call: Call, client: Client) -> Sequence[Step] | Refusal:
-        line = self._lines[call.plan.offer.model]
+        if refusal := self._in_vain(client):
+            return refusal
+        key = frozenset(call.plan.groups)
+        line = self._lines.get(key) or _Line()
         patience = self._patience[call.service]
         if self._expected(line, call) > patience:
             return self._refuse(line, call)
@@ -115,6 +123,7 @@ class Turnstile:
         shares = line.shares[call.service]
         flow = shares.flow(row.project, float(row.weight), now)
         shares.wait(flow, waiter)
+        self._lines[key] = line
         self.waiting += 1
         client.on_gone = partial(_give_up, waiter)
         self._look_soon()
@@ -124,21 +133,26 @@ class Turnstile:
         except TimeoutError:
             return self._refuse(line, call)
         except asyncio.CancelledError:
-            if client.gone:
-                return GONE
-            if self._closed:
-                return CLOSING
+            if refusal := self._in_vain(client):
+                return refusal
             raise
         finally:
             client.on_gone = None
             self.waiting -= 1
             if waiter in flow.waiting:
                 shares.leave(flow, waiter)
+            if not self.waiting:
+                self._lines.clear()
+
+    def _in_vain(self, client: Client) -> Refusal | None:
+        """Why nobody should wait here, if so it is."""
+        if client.gone:
+            return GONE
+        return CLOSING if self._closed else None
 
     def _expected(self, line: _Line, call: Call) -> float:
         """Seconds until a new call would be served: whole windows, at what the last one served."""
-        frees_in, window = self._dispatch.frees_in(call)
-        each = max(1, self._served)
+        frees_in, window, each = self._dispatch.frees_in(call)
         return frees_in + line.before(call.service) // each * window
 
     def _refuse(self, line: _Line, call: Call) -> Refusal:
@@ -152,24 +166,34 @@ class Turnstile:
     def _look(self) -> None:
         """Let in everybody for whom there is room, in order."""
         self._timer = None
-        served = sum(self._admit(line) for line in self._lines.values())
-        if served:
-            self._served = served
-        self._look_soon()
+        try:
+            self._let_in()
+        finally:
+            self._look_soon()
 
-    def _admit(self, line: _Line) -> int:
-        served = 0
-        for service in CLASSES:
-            shares = line.shares[service]
-            while (flow := shares.first()) is not None:
-                waiter = next(iter(flow.waiting))
-                steps = () if waiter.turn.done() else self._dispatch.order(waiter.call)
-                if not steps and not waiter.turn.done():
-                    break
+    def _let_in(self) -> None:
+        lines = list(self._lines.values())
+        self._first += 1
+        at = self._first % max(1, len(lines))
+        for service in CLASSES:  # lines may share a supply: each in turn, and another one first each time
+            some = [line.shares[service] for line in (*lines[at:], *lines[:at])]
+            while some := [shares for shares in some if self._admit(shares)]:
+                pass
+
+    def _admit(self, shares: Shares[_Waiter]) -> bool:
+        """Let the next one in; False when nobody waits, or there is no room."""
+        while (flow := shares.first()) is not None:
+            waiter = next(iter(flow.waiting))
+            if waiter.turn.done():  # it has left
                 shares.leave(flow, waiter)
-                if steps:
-                    shares.begin(flow, max(1.0, INPUT * waiter.call.estimate[0]))
-                    self._dispatch.left(waiter.call, steps[0])
-                    waiter.turn.set_result(steps)
-                    served += 1
-        return served
+                continue
+            steps = self._dispatch.order(waiter.call)
+            if not steps:
+                return False
+            shares.leave(flow, waiter)
+            shares.begin(flow, _cost(waiter.call))
+            shares.end(flow, 0.0)
+            self._dispatch.left(waiter.call, steps[0])
+            waiter.turn.set_result(steps)
+            return True
+        return False

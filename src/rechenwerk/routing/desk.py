@@ -15,10 +15,10 @@ from rechenwerk.routing.plan import Choice, Limit, Plan
 from rechenwerk.routing.supply import Vector
 
 FULL = 1e-9
+_EVER = math.inf
 _MILLION = 1e6
 _SAME = 1e-6
 """Of the price of a million units: less is no difference."""
-REFUSE = True
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -70,20 +70,32 @@ class _Room:
 class _Counter:
     """A class's counters in this process: shares of the plan's amounts, and what went where since."""
 
-    __slots__ = ("choice", "critical", "ordered", "placed", "targets", "went")
+    __slots__ = ("choice", "critical", "later", "ordered", "placed", "planned", "targets", "went")
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
         self.critical = choice.critical
-        planned = sum(option.amount for option in choice.options)
-        self.ordered = tuple(
-            option.supply for option in choice.options if option.price <= choice.penalty or not REFUSE
-        )
-        self.targets = tuple(
-            (option.supply, option.amount / planned) for option in choice.options if option.amount > FULL
-        )
+        self.planned = sum(option.amount for option in choice.options)
+        self.ordered = tuple(option.supply for option in choice.options if option.price <= choice.penalty)
+        self.targets = _shares([(option.supply, option.amount) for option in choice.options])
+        self.later = _shares([(option.supply, option.later) for option in choice.options])
         self.went = {option.supply: 0.0 for option in choice.options}
         self.placed = 0.0
+        if not self.targets:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """What was to be placed first has been: the rest follows what is expected of it."""
+        self.planned = math.inf
+        self.targets = self.later
+        self.went = dict.fromkeys(self.went, 0.0)
+        self.placed = 0.0
+
+
+def _shares(amounts: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """(supply, its share of all amounts), of those that get any."""
+    whole = sum(amount for _, amount in amounts)
+    return tuple((supply, amount / whole) for supply, amount in amounts if amount > FULL)
 
 
 class Desk:
@@ -104,6 +116,7 @@ class Desk:
         self._rooms = tuple(_Room(limit, share) for limit in plan.limits)
         self._counters = {choice.demand: _Counter(choice) for choice in plan.choices}
         down = frozenset(plan.down)
+        self.known = frozenset(plan.names) | frozenset(plan.closed)
         self._at = {
             supply: tuple(room for room in self._rooms if supply in room.limit.supplies)
             for supply in plan.names
@@ -165,13 +178,16 @@ class Desk:
         if now >= self._turns:
             self._turn(now)
         counter = self._counters.get(demand)
-        if counter is None or supply not in counter.went:
+        if counter is None:
             return
-        volume = 0.0
-        for at, weight in self._measure:
-            volume += weight * usage[at]
-        counter.went[supply] += volume
-        counter.placed += volume
+        if supply in counter.went:
+            volume = 0.0
+            for at, weight in self._measure:
+                volume += weight * usage[at]
+            counter.went[supply] += volume
+            counter.placed += volume
+            if counter.placed >= counter.planned * self.share:
+                counter.go_on()
         critical = counter.critical
         for room in self._at.get(supply, ()):
             takes = 0.0
@@ -180,6 +196,35 @@ class Desk:
             room.everybody -= takes
             if not critical:
                 room.ordinary -= takes
+
+    def took(self, supply: int, usage: Vector, ordinary: Vector, now: float, since: float = _EVER) -> None:
+        """A supply was given something that no class of the plan accounts for.
+
+        Args:
+            supply: id.
+            usage: what it was given.
+            ordinary: of that, by work that is not critical.
+            now: epoch seconds.
+            since: when; limits whose windows began later are not concerned.
+        """
+        if now >= self._turns:
+            self._turn(now)
+        for room in self._at.get(supply, ()):
+            if room.limit.seconds and since < room.resets_at - room.limit.seconds:
+                continue
+            for at, weight in room.weights:
+                room.everybody -= weight * usage[at]
+                room.ordinary -= weight * ordinary[at]
+
+    def admits(self, supply: int, now: float, *, critical: bool) -> bool:
+        """Whether a supply has room for a class that the plan does not know; one unknown to it has."""
+        if supply not in self.known:
+            return True
+        if now >= self._turns:
+            self._turn(now)
+        least = -math.inf if critical else FULL
+        rooms = self._at.get(supply, _NOWHERE)
+        return all(room.everybody > FULL and room.ordinary > least for room in rooms)
 
     def _turn(self, now: float) -> None:
         """Windows that have ended begin again, full."""
@@ -221,7 +266,7 @@ class Desk:
         return Explanation(demand, counter.choice.name, now - self.plan.made_at, tuple(found))
 
     def _reason(self, counter: _Counter, supply: int, place: int, dearer: float) -> str:
-        """In words that a header need not escape; `dearer` than the first in the order, per unit of volume."""
+        """In words that a header need not escape; `dearer` than the first, per unit of volume."""
         if place:
             share = dict(counter.targets).get(supply)
             if share is not None:

@@ -77,7 +77,7 @@ class Outlook(msgspec.Struct, frozen=True):
 
     Attributes:
         periods: as asked for.
-        levels: equally likely scenarios: factors on the volumes, period x class.
+        levels: equally likely scenarios: factors on the volumes, period x class; none: the periods as told.
     """
 
     periods: tuple[Period, ...]
@@ -234,7 +234,7 @@ class Seasonal:
         """
         count, periods = self.manner.scenarios // 2, len(edges) - 1
         if count < 1:
-            return (tuple((1.0,) * self.classes for _ in range(periods)),)
+            return ()
         sigma = self.day_doubt()
         draws = self.draw.normal(size=(count, periods, self.classes + 1))
         path = np.zeros((count, self.classes + 1))

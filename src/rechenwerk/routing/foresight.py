@@ -28,7 +28,7 @@ class Foreseen:
     """
 
     def __init__(
-        self, usual: Forecast, begins_at: float, window: float, volumes: Array, count: int = 6
+        self, usual: Forecast, begins_at: float, window: float, volumes: Array, count: int = 18
     ) -> None:
         self.usual, self.window, self.volumes, self.count = usual, window, volumes, count
         self.starts = (begins_at + window * np.arange(len(volumes))).tolist()
@@ -52,8 +52,7 @@ class Foreseen:
             if rest > 0.5:
                 windows.append((rest, np.zeros(self.volumes.shape[1])))
             found.append(Period(begins, ends, kinds(windows, self.count)))
-        sure = tuple((1.0,) * self.volumes.shape[1] for _ in found)
-        return Outlook(tuple(found), (sure,))
+        return Outlook(tuple(found), ())
 
 
 class Biased:

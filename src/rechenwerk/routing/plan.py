@@ -44,7 +44,8 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     """A supply for a class of demand, all prices in currency per unit of volume.
 
     Attributes:
-        amount: volume that should go there until the next solve.
+        amount: volume that should go there now, at first.
+        later: what is expected to go there after that, in the rest of the window.
         listed: what using it costs at its rates.
         contract: what credits, minimums and quotas change about that: negative where a minimum is unmet.
         congestion: what its windows' caps are worth to others now, beyond those prices.
@@ -55,6 +56,7 @@ class Option(msgspec.Struct, frozen=True, gc=False):
     listed: float
     contract: float
     congestion: float
+    later: float = 0.0
 
     @property
     def price(self) -> float:
@@ -104,6 +106,7 @@ class Plan(msgspec.Struct, frozen=True):
         window_ends: epoch seconds: amounts are for the time before.
         names: of supplies, by id.
         down: ids of supplies that took no calls.
+        closed: ids of supplies that exist, and whose contracts pay for nothing now.
         notes: what the solve believed, for people: prices of minimums, credits, quotas.
     """
 
@@ -115,3 +118,4 @@ class Plan(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...]
     down: tuple[int, ...] = ()
     notes: dict[str, float] = {}
+    closed: tuple[int, ...] = ()

@@ -20,6 +20,10 @@ from rechenwerk.routing.tactics import Rest, Tactician, Weighed
 
 SURE = 1e-9
 
+SOON = 0.4
+"""At most this share of what is to come in a window is placed for sure: more of a class than expected may
+come even before the next solve, and others' room must survive that."""
+
 
 class Habits(msgspec.Struct, frozen=True):
     """How often and how carefully.
@@ -94,7 +98,7 @@ class Solver:
     def _rest(self, situation: Situation, present: Present, arrived: tuple[float, ...]) -> Rest:
         """What is still to come in the window, by class: see `still_to_come`."""
         passed = min(max((situation.now - situation.window_began) / situation.window, 0.0), 1.0)
-        soon_share = min(1.0, situation.next_in / (situation.window * max(1.0 - passed, 1e-9)))
+        soon_share = min(SOON, situation.next_in / (situation.window * max(1.0 - passed, 1e-9)))
         means, doubts, soons = [], [], []
         for at, seen in enumerate(arrived):
             mean, doubt = present.mean[at], present.doubt[at] * self.habits.doubt
@@ -198,6 +202,7 @@ def _plan(situation: Situation, weighed: Weighed, prices: Prices) -> Plan:
                 listed=float(weighed.listed[at, place[supply]]),
                 contract=float(weighed.contract[at, place[supply]]),
                 congestion=float(weighed.congestion[at, place[supply]]),
+                later=float(weighed.later[at, place[supply]]),
             )
             for supply in demand.supplies
             if supply in place

@@ -215,8 +215,9 @@ class Strategist:
             np.zeros(len(some)) for some in (situation.minimums, situation.credits, situation.caps)
         )
         expected = 0.0
-        weight = 1 / len(outlook.levels)
-        for level in outlook.levels:
+        levels = outlook.levels or (((1.0,) * len(situation.demands),) * len(outlook.periods),)
+        weight = 1 / len(levels)
+        for level in levels:
             wanted = np.array(level)[build.demand_periods, build.demand_classes] * volumes
             self.programme.rows(wanted, wanted, rows)
             cost, _, dual = self.programme.solve()

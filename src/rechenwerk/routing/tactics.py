@@ -39,13 +39,15 @@ class Weighed(msgspec.Struct, frozen=True):
     """What the programme found.
 
     Attributes:
-        amounts: class x supply, volume until the next solve; supplies that are not permitted have 0.
+        amounts: class x supply, volume to be placed first; supplies that are not permitted have 0.
+        later: the same, of the rest of the window, the mean over scenarios.
         listed: class x supply, currency per volume.
         contract: the same, what credits, minimums and quotas change.
         congestion: the same, what caps of the window add.
     """
 
     amounts: Array
+    later: Array
     listed: Array
     contract: Array
     congestion: Array
@@ -113,10 +115,13 @@ class Tactician:
         _, value, duals = self.programme.solve()
         amounts = np.zeros((len(situation.demands), len(situation.supplies)))
         amounts[self.pair_class, self.pair_supply] = value[: len(flat)]
+        later = np.zeros_like(amounts)
+        recourse = value[len(flat) + len(penalty) :].reshape(self.scenarios, -1)[:, : len(flat)]
+        later[self.pair_class, self.pair_supply] = recourse.mean(axis=0)
         dual = duals[volumes.size :].reshape(self.scenarios, -1).sum(axis=0)
         congestion = np.zeros_like(amounts)
         congestion[self.pair_class, self.pair_supply] = self.takes @ np.maximum(-dual, 0.0)
-        return Weighed(amounts, listed, contract, congestion)
+        return Weighed(amounts, later, listed, contract, congestion)
 
     def _build(self, situation: Situation, usage: tuple[Vector, ...]) -> None:
         """The model's matrix: first stage, then scenarios; columns are pairs and refusals."""
@@ -210,8 +215,8 @@ class Tactician:
         return np.asarray(np.maximum(np.array([*left, *ordinary, *money], dtype=float), 0.0))
 
     def _volumes(self, rest: Rest) -> Array:
-        """Stage x class: what comes soon, then the rest after it in each scenario: a lognormal's slices."""
+        """Stage x class: what comes soon; what is then left of each scenario, a slice of a lognormal."""
         soon, mean, doubt = np.array(rest.soon), np.array(rest.mean), np.array(rest.doubt)
         sigma = np.sqrt(np.log1p(doubt**2))
-        later: Array = np.maximum(mean - soon, 0.0) * np.exp(sigma * self.turns - sigma**2 / 2)
+        later: Array = np.maximum(mean * np.exp(sigma * self.turns - sigma**2 / 2) - soon, 0.0)
         return np.concatenate((soon[None, :], later))

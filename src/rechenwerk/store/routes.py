@@ -101,14 +101,19 @@ class PostgresBoard:
     async def lead(self) -> bool:
         """See `routing.ports.Board`. The lock belongs to a connection: it is free when its process dies."""
         async with self._reaching() as pool:
-            if self._leader is not None and not self._leader.is_closed():
-                return True
+            if self._leader is not None:
+                if not self._leader.is_closed():
+                    return True
+                lost, self._leader = self._leader, None
+                await pool.release(lost)
             connection = await pool.acquire()
-            if await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
-                self._leader = connection
-                return True
-            await pool.release(connection)
-            return False
+            try:
+                if await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+                    self._leader = connection
+            finally:
+                if self._leader is None:
+                    await pool.release(connection)
+            return self._leader is not None
 
     async def players(self, process: int) -> tuple[int, int]:
         """See `routing.ports.Board`."""
@@ -133,6 +138,5 @@ class PostgresBoard:
     async def close(self) -> None:
         """Lead no more."""
         if self._leader is not None:
-            await self._leader.execute("select pg_advisory_unlock_all()")
-            await self._pool.release(self._leader)
-            self._leader = None
+            leader, self._leader = self._leader, None
+            await self._pool.release(leader)  # which gives back its locks
