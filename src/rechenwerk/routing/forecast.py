@@ -22,6 +22,10 @@ from rechenwerk.routing.supply import Vector
 Array = NDArray[np.float64]
 
 
+ENOUGH = 36
+"""Classes times kinds of windows in a period: many classes are looked at less closely, to keep solves quick."""
+
+
 class Manner(msgspec.Struct, frozen=True):
     """How a forecast weighs what it saw; the defaults did well on several workloads.
 
@@ -140,6 +144,7 @@ class Seasonal:
         self.weights = np.zeros(3)
         self.error = np.zeros(classes)
         self.errors = 0.0
+        self.solves = 0
         self.day_error = np.zeros(classes)
         self.days = 0.0
         self.days_expected: Array | None = None
@@ -213,10 +218,11 @@ class Seasonal:
                     for a, b in itertools.pairwise(cuts)
                 ]
             )
+        count = max(2, min(self.manner.kinds, ENOUGH // max(self.classes, 1)))
         return Outlook(
             periods=tuple(
-                Period(begins, ends, kinds(self._spread(found), self.manner.kinds))
-                for begins, ends, found in zip(edges, edges[1:], blocks, strict=False)
+                Period(begins, ends, kinds(self._spread(found), count))
+                for (begins, ends), found in zip(itertools.pairwise(edges), blocks, strict=True)
             ),
             levels=self._levels(now, edges),
         )
@@ -255,7 +261,12 @@ class Seasonal:
             found[:count, at] = np.exp(mixed - self.manner.fall * fall)
             found[count:, at] = np.exp(-mixed - self.manner.fall * fall)
         if self.manner.levels:
-            found *= self.draw.permutation(np.resize(self.manner.levels, 2 * count))[:, None, None]
+            # Dealt in turn, a low one with the high one opposite, so that each few solves have seen all.
+            for at in range(count):
+                turn = (self.solves * count + at) % len(self.manner.levels)
+                found[at] *= self.manner.levels[turn]
+                found[count + at] *= self.manner.levels[-1 - turn]
+            self.solves += 1
         return tuple(tuple(tuple(one) for one in level) for level in found.tolist())
 
     def day_doubt(self) -> Array:
