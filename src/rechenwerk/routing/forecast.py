@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 ENOUGH = 36
-"""Classes times kinds of windows in a period: many classes are looked at less closely, to keep solves quick."""
+"""Classes times kinds of windows in a period: many classes are looked at less closely: solves stay quick."""
 
 
 class Manner(msgspec.Struct, frozen=True):
