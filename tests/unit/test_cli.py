@@ -8,6 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import rechenwerk
 from rechenwerk.cli.app import run
@@ -82,3 +83,21 @@ def test_the_details_of_a_change_are_what_differs() -> None:
     assert details(change) == "output 2 → 3, images nothing → 4"
     assert details({"action": "change", "before": "EUR", "after": "USD"}) == "currency EUR → USD"
     assert details({"action": "create", "before": None, "after": before}) == "model m, input 1, output 2"
+
+
+@pytest.mark.parametrize(("width", "drawn"), [(80, True), (40, False)])
+def test_a_table_that_does_not_fit_is_told_in_paragraphs(width: int, drawn: bool) -> None:
+    """No word is broken in a column: its rows are written one below the other, empty cells left out."""
+    out = Console(width=width, file=io.StringIO(), record=True)
+    columns = ("contract", "provider", "until", "shortfall")
+    rows = [
+        ("azure commitment", "azure-in-Frankfurt", "2026-12-31", "1,800.00"),
+        ("credit", "ionos", None, "0.00"),
+    ]
+    table("Positions", columns, rows, right=("shortfall",), out=out)
+    text = out.export_text()
+    assert ("┃ contract" in text) is drawn
+    for word in ("commitment", "azure-in-Frankfurt", "2026-12-31", "1,800.00", "ionos"):
+        assert word in text
+    if not drawn:
+        assert " credit  provider\N{NO-BREAK SPACE}ionos  shortfall\N{NO-BREAK SPACE}0.00" in text

@@ -110,7 +110,7 @@ def test_the_default_configuration_is_good() -> None:
         ("4096", "0", 20, "at least 1", "one answer"),
         ('output = "0.60"', 'ouput = "0.60"', 21, "unknown bucket 'ouput'", "did you mean 'output'?"),
         ('output = "0.60"', "output = 0.60", 21, "cost.output: expected `str`", "quotes"),
-        ('output = "0.60"', 'output = "-1"', 21, "'-1' is not a rate", "0.15"),
+        ('output = "0.60"', 'output = "-1"', 21, "cannot be negative", "0 or more"),
         ('output = "0.60"', 'output = "1e999999999"', 21, "is not a rate", "0.15"),
         ('cost = { input = "0.15", output = "0.60" }\n', "", 14, "has no cost", 'cost = { input = "0" }'),
         ('{ input = "0.18", output = "0.72" }', "{}", 25, "price is empty", 'price = { input = "0" }'),

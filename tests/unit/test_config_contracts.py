@@ -358,6 +358,42 @@ def test_what_would_rewrite_booked_calls_is_refused(
     assert diff(parse(FILE), parse(changed)), "without booked calls it may change"
 
 
+def under(name: str, first: str = "2025-03-01") -> Configured:
+    """As it stands, with calls booked under one contract only."""
+    booked = standing(first=first)
+    return msgspec.structs.replace(booked, used={name: booked.used[name]})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'period = "year"',
+            'period = "quarter"',
+            "period = 'quarter' instead of 'year' would count them anew",
+        ),
+        ('minimum = "120000"', 'minimum = "1"\nsince = 2026-11-02', "since cannot be 2026-11-02"),
+        ("ends = 2027-10-31\nminimum", "ends = 2026-11-19\nminimum", "it cannot end on 2026-11-19"),
+    ],
+)
+def test_calls_that_an_umbrella_counts_are_booked_under_it(old: str, new: str, message: str) -> None:
+    assert old in FILE
+    changed = parse(FILE.replace(old, new, 1))
+    with pytest.raises(MistakesError) as caught:
+        diff(under("on demand"), changed)
+    (mistake,) = caught.value.mistakes
+    assert "contract 'commitment'" in mistake.message
+    assert message in mistake.message
+    assert diff(under("server", "2026-11-03"), changed), "it counts no calls of others"
+
+
+def test_what_was_booked_before_an_umbrella_began_is_not_its_own() -> None:
+    """Calls since 2025, a commitment from 2026-11-01: as it stands it may stay, and its minimum may rise."""
+    assert diff(under("on demand"), parse(FILE)) == []
+    (change,) = diff(under("on demand"), parse(FILE.replace('minimum = "120000"', 'minimum = "150000"')))
+    assert change.name == "commitment"
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

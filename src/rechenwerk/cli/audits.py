@@ -49,7 +49,7 @@ def _panel(found: dict[str, Any]) -> Panel:
         parts.append(_prices(prices, found["currency"]))
     others = [*_alternatives(decided), *_refused(decided), *_tried(decided)]
     if others:
-        parts.append(_grid(("instead of", "next unit", "why not"), others))
+        parts.append(_grid(("instead of", "next unit", "why not there"), others))
     parts.append(_booked(found))
     return Panel(Group(*parts), title=Text(found["call"]), title_align="left", expand=False)
 
@@ -80,7 +80,7 @@ def _prices(prices: dict[str, Any], currency: str) -> Table:
     rows += [
         (name, Text(_said(value), justify="right")) for name, value in prices.items() if name not in names
     ]
-    return _grid(("price of this call", currency), rows)
+    return _grid(("price of a million units", currency), rows)
 
 
 def _alternatives(decided: dict[str, Any]) -> Iterable[tuple[object, ...]]:

@@ -63,7 +63,12 @@ def _draw(spread: dict[str, Any], found: dict[str, Any]) -> None:
     if spread["untold"]:
         title += f" (not told by {spread['untold']})"
     rows = [
-        (one["name"], _bar(Decimal(one["share"])), percent(one["share"]), one["amount"])
+        (
+            one["name"],
+            _bar(Decimal(one["share"])),
+            percent(one["share"]),
+            _amount(one["amount"], spread["dimension"]),
+        )
         for one in spread["shares"]
         if Decimal(one["share"])
     ]
@@ -72,6 +77,11 @@ def _draw(spread: dict[str, Any], found: dict[str, Any]) -> None:
         return
     columns = (spread["by"], f"HHI {spread['hhi']:,}", "share", "amount")
     table(title, columns, rows, right=("share", "amount"))
+
+
+def _amount(text: str, dimension: str) -> str:
+    """Money to the cent, tokens per minute whole."""
+    return f"{Decimal(text):,.0f}" if dimension == "capacity" else f"{Decimal(text):,.2f}"
 
 
 def _bar(share: Decimal) -> Text:

@@ -14,12 +14,18 @@ from rechenwerk.cli.focus import contract_export, contract_import
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 
+_WHOLE = 1_000_000
+_SCALE = 17
+"""Columns that the scale of a chart takes."""
 _STATES = (("active", "green"), ("proposed", "cyan"), ("exhausted", "bold red"), ("expired", "dim"))
 
 
 def _amount(value: str | None) -> str:
-    """Money and quantities to the cent, with separators."""
-    return "" if value is None else f"{float(value):,.2f}"
+    """Money and quantities to the cent, with separators; from a million on whole."""
+    if value is None:
+        return ""
+    number = float(value)
+    return f"{number:,.0f}" if abs(number) >= _WHOLE else f"{number:,.2f}"
 
 
 def _status(status: str) -> Text:
@@ -157,7 +163,7 @@ def contract_show(
     right = ("amount", "drawn", "remaining", "forecast", *_LOST)
     table("Position", columns, [_position(one) for one in (at, *found["caps"])], right=right)
     out = console()
-    for line in chart(found):
+    for line in chart(found, width=max(24, min(72, out.width - _SCALE))):
         out.print(line)
     if found["warnings"]:
         _warnings(found["warnings"])

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +19,9 @@ Organisation = Annotated[
     str | None,
     typer.Option("--organisation", help="Another organisation than the key's; needs the scope operator."),
 ]
+
+_ANY = 10_000
+"""Columns of a terminal as wide as one likes."""
 
 
 def console() -> Console:
@@ -30,16 +35,41 @@ def print_json(value: Any) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Sequence[str] = (),
+    out: Console | None = None,
 ) -> None:
-    """A table; the columns named in `right` are right-aligned, as money and counts are."""
+    """A table; the columns named in `right` are right-aligned, as money and counts are.
+
+    Where the terminal is too narrow for it, a paragraph for each row: words broken in columns cannot be read.
+    """
+    # Text, not str: names come from people and may look like markup.
+    cells = [[cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row] for row in rows]
     shown = Table(title=Text(title), title_justify="left")
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        # Text, not str: names come from people and may look like markup.
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
-    console().print(shown)
+    for row in cells:
+        shown.add_row(*row)
+    out = out or console()
+    if Measurement.get(out, out.options.update(max_width=_ANY), shown).minimum <= out.width:
+        out.print(shown)
+        return
+    out.print(Text(title, style="italic"))
+    for row in cells:
+        out.print(_paragraph(columns, row))
+
+
+def _paragraph(columns: Sequence[str], row: Sequence[Text]) -> Padding:
+    """A row as text: its first cell, then the others with their columns' names, empty ones left out."""
+    text = Text.assemble((row[0].plain or columns[0], "bold"))
+    for column, cell in zip(columns[1:], row[1:], strict=True):
+        if cell.plain:
+            text.append("  ")
+            text.append(f"{column}\N{NO-BREAK SPACE}" if column else "", style="dim")
+            text.append_text(cell)
+    return Padding(text, (0, 0, 0, 1))
 
 
 def plain(value: object) -> str:

@@ -32,7 +32,11 @@ def utilisation(
         print_json(found)
         return
     title = f"Utilisation until {moment(found['until'])} UTC, in tokens"
-    table(title, _COLUMNS, [_row(one) for one in found["days"]], right=_COLUMNS[3:])
+    rows = [_row(one) for one in found["days"] if one["capacity"] or any(one["used"].values())]
+    if not rows:
+        console().print(f"{title}: no pool that is shared with all had capacity", markup=False)
+        return
+    table(title, _COLUMNS, rows, right=_COLUMNS[3:])
     legend = Text()
     for name, colour in _COLOURS.items():
         legend.append("█", style=colour)

@@ -292,6 +292,9 @@ def _check_rates(reader: Reader, path: Path, rates: Mapping[str, str]) -> None:
     for bucket, rate in rates.items():
         if bucket not in BUCKETS:
             reader.wrong((*path, bucket), f"unknown bucket {bucket!r}", did_you_mean(bucket, BUCKETS))
+        elif rate.startswith("-"):
+            fix = "write what a unit costs, 0 or more; money that comes back is a credit or a discount"
+            reader.wrong((*path, bucket), f"a rate cannot be negative, as {rate[:40]!r} is", fix)
         elif not _RATE.fullmatch(rate):
             fix = 'write it like "0.15", up to nine digits before the point and twelve behind it'
             reader.wrong((*path, bucket), f"{rate[:40]!r} is not a rate", fix)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 import msgspec
 
 from rechenwerk.contracts.changes import may_change
 from rechenwerk.contracts.concentration import Cap
+from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.ports import (
     Change,
     Configured,
@@ -59,16 +60,29 @@ def _check_booked(current: Configured, wanted: Configured) -> None:
     stand = {row.name: row for row in current.contracts}
     mistakes = []
     for row in wanted.contracts:
-        before, used = stand.get(row.name), current.used.get(row.name)
+        before = stand.get(row.name)
+        used = None if before is None else _booked(before.terms, current)
         if before is None or used is None:
             continue
-        first, last = (hour.astimezone(UTC).date() for hour in used)
+        first, last = used
         problem = may_change(before.terms, row.terms, last, first)
         if problem is not None:
             line = wanted.lines.get((row.name, problem.field)) or wanted.lines.get((row.name, ""), 0)
             mistakes.append(Mistake(line, f"contract {row.name!r}: {problem.message}", problem.fix))
     if mistakes:
         raise MistakesError(mistakes)
+
+
+def _booked(terms: Terms, current: Configured) -> tuple[date, date] | None:
+    """First and last day of calls that count for a contract: its own, and what it covers while it runs."""
+    own = current.used.get(terms.name)
+    days = [hour.astimezone(UTC).date() for hour in own or ()]
+    for name in terms.covers:
+        if hours := current.used.get(name):
+            first, last = (hour.astimezone(UTC).date() for hour in hours)
+            first, last = max(first, terms.starts or first), min(last, terms.ends or last)
+            days += [first, last] if first <= last else []
+    return (min(days), max(days)) if days else None
 
 
 def _rows(

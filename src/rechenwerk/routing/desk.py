@@ -16,6 +16,9 @@ from rechenwerk.routing.supply import Vector
 
 FULL = 1e-9
 _EVER = math.inf
+_MILLION = 1e6
+_SAME = 1e-6
+"""Of the price of a million units: less is no difference."""
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -241,6 +244,8 @@ class Desk:
         if counter is None:
             return None
         order = self.order(demand, now)
+        prices = {option.supply: option.price for option in counter.choice.options}
+        first = prices[order[0]] if order else 0.0
         found = []
         for option in counter.choice.options:
             place = order.index(option.supply) + 1 if option.supply in order else 0
@@ -254,18 +259,26 @@ class Desk:
                     congestion=option.congestion,
                     price=option.price,
                     amount=option.amount,
-                    reason=self._reason(counter, option.supply, place, option.price),
+                    reason=self._reason(counter, option.supply, place, option.price - first),
                 )
             )
         found.sort(key=lambda one: one.place or len(found) + 1)
         return Explanation(demand, counter.choice.name, now - self.plan.made_at, tuple(found))
 
-    def _reason(self, counter: _Counter, supply: int, place: int, price: float) -> str:
+    def _reason(self, counter: _Counter, supply: int, place: int, dearer: float) -> str:
+        """In words that a header need not escape; `dearer` than the first, per unit of volume."""
         if place:
             share = dict(counter.targets).get(supply)
             if share is not None:
-                return f"the plan sends {share:.0%} of this class here"
-            return "by the price of its next unit"
+                part = "all" if share > 1 - FULL else f"{100 * share:.0f} percent"
+                return f"the plan sends {part} of this class here"
+            if place == 1:
+                return "its next unit is the cheapest"
+            if abs(dearer) * _MILLION < _SAME:
+                return "its next unit costs the same, and the other has room"
+            if dearer < 0:
+                return "its next unit is cheaper, and planned for other classes"
+            return "its next unit is dearer"
         if supply not in self._at:
             return "takes no calls now"
         for room in self._at[supply]:
@@ -274,7 +287,7 @@ class Desk:
                 return f"{name} is exhausted" if not room.limit.seconds else f"the cap of {name} is reached"
             if not counter.critical and room.ordinary <= FULL:
                 return f"what is left of {name} is kept for critical work"
-        return f"its next unit costs {price:.4g}, more than refusing costs"
+        return "its next unit costs more than refusing does"
 
 
 class _Shut:
