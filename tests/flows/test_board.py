@@ -10,6 +10,7 @@ import asyncpg
 
 from rechenwerk.routing.ports import Arrived, Report, Use
 from rechenwerk.store.routes import PostgresBoard
+from tests.flows.cloud import until
 
 USAGE = (10.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 2.0)
 TWICE = tuple(2 * one for one in USAGE)
@@ -71,5 +72,24 @@ def test_one_leads_and_the_next_follows_when_it_ends(database_url: str) -> None:
             await leader.close()
             assert await other.lead()
             await other.close()
+
+    asyncio.run(scene())
+
+
+def test_a_leader_whose_connections_break_again_and_again_leads_on(database_url: str) -> None:
+    async def scene() -> None:
+        async with (
+            asyncpg.create_pool(database_url, min_size=1, max_size=3) as pool,
+            board(database_url) as (_, other),
+        ):
+            leader = PostgresBoard(pool)
+            for _ in range(6):  # more often than there are connections
+                assert await leader.lead()
+                assert leader._leader is not None
+                await other.execute("select pg_terminate_backend($1)", leader._leader.get_server_pid())
+                await until(lambda: not leader.leading)
+            assert await leader.lead()
+            await leader.close()
+            assert not leader.leading
 
     asyncio.run(scene())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from rechenwerk.cli.app import run
+from rechenwerk.routing.baselines import BASELINES
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "routing"
 HAND = (
@@ -70,6 +72,14 @@ def test_figures_are_those_of_a_calculation_by_hand(
     assert one["regret"] == pytest.approx((cost - 16.20) / 48.0)
     assert (one["shortfall"], one["expired"], one["idle"]) == pytest.approx((shortfall, expired, idle))
     assert (one["refused"], one["violations"]) == (0, 0)
+
+
+def test_the_page_shows_these_figures(by_hand: dict[str, dict[str, Any]]) -> None:
+    page = (EXAMPLES.parents[1] / "routing-simulation.md").read_text(encoding="utf-8")
+    for policy in BASELINES:
+        shown = re.findall(rf"^│ {policy} +│ +(\S+) │ +(\S+) │", page, re.MULTILINE)
+        one = by_hand[policy]
+        assert (f"{one['cost']:,.2f}", f"{one['ratio']:.3f}") in shown, policy
 
 
 def test_the_router_has_its_own_line(by_hand: dict[str, dict[str, Any]]) -> None:

@@ -149,7 +149,7 @@ cost = { input = "0" }
         ("internal, critical", (1,)),
     ]
     gift = next(one for one in world.caps if one.name == "gift")
-    assert (gift.amount, gift.seconds) == (288000, 86400)
+    assert (gift.amount, gift.seconds) == (2000, 600), "ten minutes of a day's 288,000"
 
 
 def test_own_hardware_costs_energy_and_keeps_a_reserve() -> None:
@@ -186,6 +186,15 @@ cost = { input = "2", output = "8" }
     assert least.amount == pytest.approx(50.0), "five of January's 31 days of 310"
     assert credit.left == pytest.approx(25.0), "five of the 20 days that 100 are for"
     assert least.ends_at == credit.ends_at == world.ends_at
+
+
+def test_a_quota_by_the_day_is_one_for_each_day() -> None:
+    text = ON_DEMAND.replace(
+        'kind = "on-demand"', 'kind = "on-demand"\ncaps = [{ amount = "700", per = "day" }]'
+    )
+    days = "time,input\n" + "".join(f"{1767225600 + 86400 * day},1000\n" for day in range(5))
+    cap = case(text + '[simulation]\nwindow = "1d"\n', days).world.caps[0]
+    assert (cap.amount, cap.seconds, cap.starts_at % 86400) == (700, 86400, 0)
 
 
 def test_a_credit_that_ends_in_time_is_all_there() -> None:
@@ -226,6 +235,13 @@ def test_what_does_not_go_together() -> None:
     assert case(two + '[simulation]\nmodel = "n"\n', "time,input\n0,1\n").world.demands[0].supplies == (2,)
     with pytest.raises(PortfolioError, match="nothing is left to judge"):
         case(ON_DEMAND, "time,input\n0,1\n900,1\n", history=9000.0)
+
+
+def test_a_time_that_is_far_off_is_told() -> None:
+    with pytest.raises(
+        PortfolioError, match=r"lasts 20,454 days in windows of 5m: too many.*whether a time is wrong"
+    ):
+        case(ON_DEMAND, "time,input\n0,1\n1767225600,1\n")
 
 
 def test_history_is_what_was_before() -> None:

@@ -5,7 +5,7 @@ Among the deployments of one supply health decides, as it always did: equal serv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -15,7 +15,7 @@ from rechenwerk.contracts.terms import Grant, OnDemand
 from rechenwerk.gateway.ports import ContractRow, Offer
 
 
-def plain(contract: Contract | None, covered: frozenset[str]) -> bool:
+def plain(contract: Contract | None, covered: Collection[str]) -> bool:
     """Nothing but a list price: an on-demand contract whose terms change nothing, and that no other covers.
 
     Args:
@@ -49,7 +49,9 @@ NO_SUPPLIES = Supplies(MappingProxyType({}), frozenset())
 
 def supplies_of(offers: Iterable[Offer], contracts: Mapping[int, ContractRow]) -> Supplies:
     """Find deployments that the router need not tell apart."""
-    covered = frozenset(name for row in contracts.values() for name in row.terms.covers)
+    covered: dict[int, set[str]] = {}
+    for each in contracts.values():
+        covered.setdefault(each.organisation, set()).update(each.terms.covers)
     first: dict[tuple[object, ...], int] = {}
     found: dict[int, int] = {}
     governed = []
@@ -57,7 +59,7 @@ def supplies_of(offers: Iterable[Offer], contracts: Mapping[int, ContractRow]) -
         for row in offer.deployments:
             terms = None
             contract = contracts.get(row.contract)
-            if not plain(None if contract is None else contract.terms, covered):
+            if contract is not None and not plain(contract.terms, covered[contract.organisation]):
                 terms = row.contract
                 governed.append(row.id)
             # Where it stands is no matter of price: a call is shown only those that may see its data.

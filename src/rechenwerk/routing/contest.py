@@ -258,7 +258,7 @@ def play(case: Case, portfolio: str, name: str, policy: Policy, best: Bound) -> 
 def _idle(case: Case, tally: Tally) -> float:
     """Mean over the caps of capacity that was paid before."""
     sunk = [
-        1.0 - tally.used[cap.name]
+        max(0.0, 1.0 - tally.used[cap.name])
         for cap in case.world.caps
         if cap.amount > 0 and set(cap.supplies) <= case.sunk and cap.seconds <= max(case.window, 3600.0)
     ]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.contracts.periods import begins, ends_at, whole_period
+from rechenwerk.contracts.periods import HOUR, begins, ends_at, whole_period
 from rechenwerk.contracts.sites import HOURS_OF_WEEK, energy_of
 from rechenwerk.contracts.terms import Contract, Grant, OwnHardware, Provisioned, Site, TakeOrPay, kind_of
 from rechenwerk.routing import offers
@@ -31,8 +31,6 @@ from rechenwerk.routing.supply import Cap, Credit, Minimum, Supply, Vector
 
 Array = NDArray[np.float64]
 
-SHORT = ("minute", "hour", "day", "week")
-"""Intervals of which a simulation has whole ones, or all that it needs."""
 _LIKE = MappingProxyType({"cached_input": "input", "cache_write": "input", "reasoning": "output"})
 _TOKENS = BUCKETS[:5]
 
@@ -116,9 +114,9 @@ class Draft:
         if cap.seconds < self.stream.window:
             window, start = self.stream.window, self.begins
             factor = window / cap.seconds
-        elif self.begins + cap.seconds > self.ends and (interval := self._interval(cap)) not in SHORT:
-            window = self.span
-            factor = 1.0 if interval == "term" else window / cap.seconds
+        elif cap.seconds > self.span:
+            window, start = self.span, self.begins
+            factor = 1.0 if self._interval(cap) == "term" else window / cap.seconds
         return msgspec.structs.replace(
             cap, amount=factor * cap.amount, kept=factor * cap.kept, seconds=window, starts_at=start
         )
@@ -238,10 +236,10 @@ class Draft:
         """A cap of one of a contract's supplies."""
         mean = float(usage.sum(axis=0) @ np.array(cap.weights))
         amount = cap.amount
-        if one.cap is not None and cap.seconds < DAY:
+        if one.cap is not None and cap.seconds <= max(self.stream.window, HOUR):
             peak = float(np.quantile(volume, 0.99))
             amount = one.cap * peak * mean / float(volume.sum()) * (cap.seconds / self.stream.window)
-        elif one.quota is not None and cap.seconds >= DAY:
+        elif one.quota is not None and cap.seconds > max(self.stream.window, HOUR):
             amount = one.quota * mean / (len(usage) * self.stream.window) * cap.seconds
         kept = cap.kept / cap.amount if cap.amount else 0.0
         return msgspec.structs.replace(cap, amount=amount, kept=kept * amount)

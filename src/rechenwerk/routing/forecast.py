@@ -51,6 +51,7 @@ class Manner(msgspec.Struct, frozen=True):
     block: float = 3 * 3600.0
     shapes: int = 12
     kinds: int = 6
+    levels: tuple[float, ...] = ()
     scenarios: int = 6
     lasts: float = 1.5 * 86400.0
     together: float = 0.3
@@ -77,7 +78,7 @@ class Outlook(msgspec.Struct, frozen=True):
 
     Attributes:
         periods: as asked for.
-        levels: equally likely scenarios: factors on the volumes, period x class; none: the periods as told.
+        levels: equally likely scenarios: factors on the volumes, period x class; none: just the periods.
     """
 
     periods: tuple[Period, ...]
@@ -233,6 +234,8 @@ class Seasonal:
         They are drawn anew each time, so that many solves see many of them.
         """
         count, periods = self.manner.scenarios // 2, len(edges) - 1
+        if self.manner.levels:
+            return tuple(((one,) * self.classes,) * periods for one in self.manner.levels)
         if count < 1:
             return ()
         sigma = self.day_doubt()

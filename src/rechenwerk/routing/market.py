@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from operator import mul
 from typing import Protocol
 
 import msgspec
@@ -131,7 +132,7 @@ class Policy(Protocol):
 
 def dot(weights: Vector, usage: Vector) -> float:
     """What an amount of usage comes to under weights."""
-    return math.fsum(map(float.__mul__, weights, usage)) if weights else 0.0
+    return math.fsum(map(mul, weights, usage)) if weights else 0.0
 
 
 class Market:

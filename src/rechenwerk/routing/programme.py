@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Any
 
 import highspy
@@ -17,7 +18,8 @@ INFINITE = float(highspy.kHighsInf)
 
 def dot(left: Vector, right: Vector) -> float:
     """Weights times usage."""
-    return sum(map(float.__mul__, left, right))
+    total: float = sum(map(mul, left, right))
+    return total
 
 
 class Columns:

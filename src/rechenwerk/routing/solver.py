@@ -31,6 +31,8 @@ class Habits(msgspec.Struct, frozen=True):
     Attributes:
         strategic_every: seconds between strategic solves.
         remembers: half-life of prices, seconds: each solve sees other scenarios, and prices are their mean.
+        haste: factor on the worth of credits, below 1 because they expire: where scenarios see no difference,
+            what may be lost is used before what will stay.
         scenarios: of the rest of a window.
         doubt: factor on the forecast's doubts: above 1 protects more.
         prices: False: no strategic part, contracts at their list prices.
@@ -39,6 +41,7 @@ class Habits(msgspec.Struct, frozen=True):
 
     strategic_every: float = 900.0
     remembers: float = 1800.0
+    haste: float = 1.0
     scenarios: int = 8
     doubt: float = 1.0
     prices: bool = True
@@ -93,7 +96,8 @@ class Solver:
             count = len(situation.caps)
             return Prices((0.0,) * len(situation.minimums), (1.0,) * len(situation.credits), (0.0,) * count)
         outlook = self.forecast.outlook(situation.now, edges(situation))
-        return self.strategist.prices(situation, outlook, self._usage)
+        found = self.strategist.prices(situation, outlook, self._usage)
+        return msgspec.structs.replace(found, credits=tuple(self.habits.haste * one for one in found.credits))
 
     def _rest(self, situation: Situation, present: Present, arrived: tuple[float, ...]) -> Rest:
         """What is still to come in the window, by class: see `still_to_come`."""
@@ -114,12 +118,11 @@ class Solver:
 def still_to_come(mean: float, doubt: float, lump: float, seen: float, passed: float) -> tuple[float, float]:
     """What the rest of a window brings: volume and relative standard deviation.
 
-    The whole has a prior (mean, doubt). What was seen by a share of the window is that share of the
-    whole, give or take the unevenness of lumps, a bridge of variance lump * mean * passed * (1 -
-    passed). The best linear estimate (Kalman 1960) weighs both. If the prior's variance is that of
-    lumps alone (a Poisson process of known rate), the rest does not depend on what was seen; if the
-    prior says nothing, the rest comes at the rate that was seen; if it is certain, the rest is what is
-    missing.
+    The whole has a prior (mean, doubt). What was seen by a share of the window is that share of the whole,
+    give or take the unevenness of lumps, a bridge of variance lump * mean * passed * (1 - passed). The best
+    linear estimate (Kalman 1960) weighs both. If the prior's variance is that of lumps alone (a Poisson
+    process of known rate), the rest does not depend on what was seen; if the prior says nothing, the rest
+    comes at the rate that was seen; if it is certain, the rest is what is missing.
     """
     if mean <= SURE:
         rest = seen * (1 - passed) / max(passed, 0.05)

@@ -16,6 +16,7 @@ from rechenwerk.routing.market import Arrival, World
 from rechenwerk.routing.portfolios import Portfolio, PortfolioError, seconds
 from rechenwerk.routing.residency import forbids
 from rechenwerk.routing.streams import (
+    DAY,
     Drawing,
     Frame,
     Kind,
@@ -31,6 +32,8 @@ from rechenwerk.routing.traces import Calls, Clients
 Array = NDArray[np.float64]
 
 MILLION = 1e6
+MOST = 5_000_000
+"""Windows, times clients where there are some: more does not fit into memory."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -41,7 +44,6 @@ class Case(msgspec.Struct, frozen=True):
         kinds: of contracts, by supply id, such as ``take-or-pay``.
         lists: list rates by supply id.
         reference: list rates that spend is measured in.
-        sunk: supplies whose capacity was paid before: provisioned, own.
         history: window x class x bucket of usage.
         window: seconds.
     """
@@ -198,6 +200,13 @@ def prepare(trace: Calls | Clients, portfolio: Portfolio, history: float | None,
         if ends is not None:
             message = f"contract {ends!r} has days and the trace has none"
             raise PortfolioError(f"{message}; add begins = 2026-12-01, or when it is, to [simulation]")
+    windows = duration(trace) / seconds(said.window)
+    if windows * (len(trace.names) if isinstance(trace, Clients) else 1) > MOST:
+        days = duration(trace) / DAY
+        message = f"the trace lasts {days:,.0f} days in windows of {said.window}: too many to be simulated"
+        raise PortfolioError(
+            f"{message}; look whether a time is wrong, or set a longer window in [simulation]"
+        )
     begins = None if said.begins is None else moment(said.begins)
     frame = Frame(window=seconds(said.window), history=history, begins=begins)
     drawing = Drawing(

@@ -101,11 +101,9 @@ class PostgresBoard:
     async def lead(self) -> bool:
         """See `routing.ports.Board`. The lock belongs to a connection: it is free when its process dies."""
         async with self._reaching() as pool:
-            if self._leader is not None:
-                if not self._leader.is_closed():
-                    return True
-                lost, self._leader = self._leader, None
-                await pool.release(lost)
+            if self.leading:
+                return True
+            self._leader = None  # a lost connection is back in its pool by itself
             connection = await pool.acquire()
             try:
                 if await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
@@ -114,6 +112,14 @@ class PostgresBoard:
                 if self._leader is None:
                     await pool.release(connection)
             return self._leader is not None
+
+    @property
+    def leading(self) -> bool:
+        """Whether the connection that holds the lock is still there, as far as one can tell from here."""
+        try:
+            return self._leader is not None and not self._leader.is_closed()
+        except asyncpg.InterfaceError:  # the pool has taken it back, because it broke
+            return False
 
     async def players(self, process: int) -> tuple[int, int]:
         """See `routing.ports.Board`."""
