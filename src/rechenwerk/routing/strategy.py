@@ -64,7 +64,7 @@ def edges(situation: Situation) -> list[float]:
     while step < last:
         found.add(step)
         ahead = step - now
-        step += day if ahead < 7 * day else 7 * day if ahead < 35 * day else 30 * day
+        step += day if ahead < 7 * day else 7 * day if ahead < 28 * day else 60 * day
     cuts = sorted(one for one in found if now < one < last)
     kept = [now]
     for one in cuts:
