@@ -34,6 +34,7 @@ class Manner(msgspec.Struct, frozen=True):
         block: seconds of a block: volumes inside of it are spread by shapes.
         shapes: windows per block that are drawn for its spread.
         kinds: representative windows per period.
+        levels: factors on all volumes of a scenario, all classes, all of the time to come; dealt in turn.
         scenarios: of the volumes to come, in pairs of opposites; at least 2, or 1 for the mean alone.
         lasts: seconds after which a level's departure from its mean has faded to a third.
         together: share of the doubt that all classes have in common.
@@ -51,7 +52,7 @@ class Manner(msgspec.Struct, frozen=True):
     block: float = 3 * 3600.0
     shapes: int = 12
     kinds: int = 6
-    levels: tuple[float, ...] = ()
+    levels: tuple[float, ...] = (0.6, 0.75, 0.9, 1.1, 1.3, 1.6)
     scenarios: int = 6
     lasts: float = 1.5 * 86400.0
     together: float = 0.3
@@ -234,8 +235,6 @@ class Seasonal:
         They are drawn anew each time, so that many solves see many of them.
         """
         count, periods = self.manner.scenarios // 2, len(edges) - 1
-        if self.manner.levels:
-            return tuple(((one,) * self.classes,) * periods for one in self.manner.levels)
         if count < 1:
             return ()
         sigma = self.day_doubt()
@@ -255,6 +254,8 @@ class Seasonal:
             fall = sigma**2 * spread[:-1] / 2
             found[:count, at] = np.exp(mixed - self.manner.fall * fall)
             found[count:, at] = np.exp(-mixed - self.manner.fall * fall)
+        if self.manner.levels:
+            found *= self.draw.permutation(np.resize(self.manner.levels, 2 * count))[:, None, None]
         return tuple(tuple(tuple(one) for one in level) for level in found.tolist())
 
     def day_doubt(self) -> Array:

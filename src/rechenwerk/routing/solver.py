@@ -41,7 +41,7 @@ class Habits(msgspec.Struct, frozen=True):
 
     strategic_every: float = 900.0
     remembers: float = 1800.0
-    haste: float = 1.0
+    haste: float = 0.93
     scenarios: int = 8
     doubt: float = 1.0
     prices: bool = True
