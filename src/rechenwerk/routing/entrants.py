@@ -26,7 +26,7 @@ from rechenwerk.routing.worlds import Case
 Array = NDArray[np.float64]
 
 SOLVES = 12
-"""Per window: every 25 seconds in windows of five minutes; the router of an installation solves more often."""
+"""Per window: every 25 seconds in windows of five minutes; an installation solves more often."""
 
 
 class Entrant(msgspec.Struct, frozen=True):
