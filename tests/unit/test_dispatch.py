@@ -317,7 +317,7 @@ def test_reasons_are_made_once_and_again_when_there_is_a_new_plan() -> None:
         first, second = here.send(), here.send()
         assert first.weighed is second.weighed
         kept = json.loads("{" + first.weighed + "}")
-        assert (kept["plan"], kept["reason"]) == (1, "by the price of its next unit")
+        assert (kept["plan"], kept["reason"]) == (1, "its next unit is the cheapest")
         assert kept["price"] == {
             "list": "1e+06",
             "contract_effect": "0",
@@ -328,7 +328,7 @@ def test_reasons_are_made_once_and_again_when_there_is_a_new_plan() -> None:
         full = json.loads("{" + here.send().weighed + "}")
         assert {one["deployment"]: one["why"] for one in full["alternatives"]} == {
             "supply 1": "the cap of bought is reached",
-            "supply 3": "by the price of its next unit",
+            "supply 3": "its next unit is dearer",
         }
         await here.follow(here.route(limits=[limit("bought", [1], 250, here.clock, weights=EACH)]))
         assert json.loads("{" + here.send().weighed + "}")["plan"] == 2
