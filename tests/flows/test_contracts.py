@@ -203,7 +203,7 @@ def test_warnings_come_in_time(today: Office, bookkeeper: Bookkeeper) -> None:
     expires = next(one for one in warnings if one["sort"] == "credit-expires")
     assert expires["contract"] == "credit"
     assert expires["at"][:10] == day(13)
-    assert "will expire unused" in expires["message"]
+    assert " EUR will expire unused" in expires["message"]
     (shown,) = [one for one in today.ok("GET", "/positions")["positions"] if one["contract"] == "credit"]
     assert (shown["amount"], shown["drawn"], shown["remaining"]) == ("50.00", "0.03", "49.97")
 

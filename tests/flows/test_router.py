@@ -111,7 +111,7 @@ async def site(
             for one in suppliers
         ]
         await there.configure('currency = "EUR"\n' + "".join(rows) + TARIFF + tables)
-        tenant = await there.tenant(scopes=("inference", "books"))
+        tenant = await there.tenant(scopes=("inference", "books", "operator"))
         gateway = Gateway(Settings(database_url=url, grace=2.0, queue_deadline=patience), {}, "test")
         address = f"http://127.0.0.1:{await gateway.start('127.0.0.1', 0, shared=False)}"
         stack.push_async_callback(gateway.stop)

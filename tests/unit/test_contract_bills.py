@@ -252,9 +252,9 @@ MONTHS = {
     # 90,000 seconds on four GPUs are 100 GPU-hours.
     "public-grant": Month(
         SEPTEMBER,
-        "2026-09-10T08 x10  llama-70b  input=1,000,000 seconds=9,000",
+        "2026-09-10T08 x10  llama-70b  input=2,000,000 output=2,000,000",
         """
-        AI factory grant  use      90,000 * 4 / 3,600 * 0     = 0.00
+        AI factory grant  use      (20,000,000 + 20,000,000 * 4) / 1,000,000 * 0 = 0.00
         AI factory grant  balance  0                          = 0.00 (memo)
         """,
     ),

@@ -213,7 +213,9 @@ def test_caps_of_nothing_and_classes_without_demand() -> None:
 
 def test_nothing_at_all_to_weigh() -> None:
     empty = situation(supplies=(), demands=())
-    assert Solver(Seasonal(UNIT, 0, WINDOW)).solve(empty).choices == ()
+    quiet = Seasonal(UNIT, 0, WINDOW)
+    quiet.observe(-WINDOW, [])  # windows go by, nobody calls
+    assert Solver(quiet).solve(empty).choices == ()
     homeless = situation(supplies=(), demands=(Demand(0, "open", UNIT, (), 30.0),))
     assert Desk(Solver(Seasonal(UNIT, 1, WINDOW)).solve(homeless)).order(0, 0.0) == []
 

@@ -120,8 +120,8 @@ def _failure(one: dict[str, Any], currency: str) -> None:
         ("critical calls served there", _of(one["critical_touched"], one["critical"])),
         ("of them, nobody else could serve", _of(one["critical_stopped"], one["critical"])),
         ("share of the told capacity", percent(one["capacity"])),
-        ("still payable to it", f"{one['payable']} {currency}"),
-        ("paid ahead, at risk", f"{one['at_risk']} {currency}"),
+        ("still payable to it", f"{_amount(one['payable'], 'commitments')} {currency}"),
+        ("paid ahead, at risk", f"{_amount(one['at_risk'], 'commitments')} {currency}"),
     ]
     table(f"If {one['owner']} fails", ("what", "how much"), rows)
 

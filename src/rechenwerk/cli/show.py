@@ -10,7 +10,6 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.measure import Measurement
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +19,7 @@ Organisation = Annotated[
     typer.Option("--organisation", help="Another organisation than the key's; needs the scope operator."),
 ]
 
+_INDENT = 3
 _ANY = 10_000
 """Columns of a terminal as wide as one likes."""
 
@@ -58,18 +58,26 @@ def table(
         return
     out.print(Text(title, style="italic"))
     for row in cells:
-        out.print(_paragraph(columns, row))
+        out.print(_paragraph(columns, row, out.width))
 
 
-def _paragraph(columns: Sequence[str], row: Sequence[Text]) -> Padding:
-    """A row as text: its first cell, then the others with their columns' names, empty ones left out."""
-    text = Text.assemble((row[0].plain or columns[0], "bold"))
+def _paragraph(columns: Sequence[str], row: Sequence[Text], width: int) -> Text:
+    """A row as lines: its first cell, then the others after their columns' names, empty ones left out."""
+    parts = [Text.assemble((row[0].plain or columns[0], "bold"))]
     for column, cell in zip(columns[1:], row[1:], strict=True):
         if cell.plain:
-            text.append("  ")
-            text.append(f"{column}\N{NO-BREAK SPACE}" if column else "", style="dim")
-            text.append_text(cell)
-    return Padding(text, (0, 0, 0, 1))
+            value = Text(", ").join(cell.split("\n"))
+            parts.append(Text.assemble((f"{column} " if column else "", "dim"), value))
+    text, used = Text(" "), 1
+    for part in parts:
+        if used > _INDENT and used + part.cell_len > width:
+            text.append("\n" + " " * _INDENT)
+            used = _INDENT
+        text.append_text(part)
+        text.append("  ")
+        used += part.cell_len + 2
+    text.rstrip()
+    return text
 
 
 def plain(value: object) -> str:

@@ -332,4 +332,4 @@ def _told(told: Explanation, supply: int, number: int) -> str:
 
 
 def _shown(price: float) -> str:
-    return f"{price * _PER:.6g}"
+    return f"{round(price * _PER, 9):.6g}"

@@ -42,6 +42,8 @@ _ELSEWHERE = frozenset({401, 402, 403, 404, 407, 408, 425, 429, 499})
 """Refusals below 500 that another provider may not share: its credentials, its quota, its models."""
 _NOT_BEGUN = frozenset({425, 429, 503})
 """Refusals that say that nothing was begun: the same provider may be asked again."""
+_SEES_PRICES = frozenset({"books", "operator"})
+"""What was agreed with providers is the operator's business."""
 _LINES = 4096
 """Header lines that are kept ready."""
 _GONE = "the client was gone before the next attempt"
@@ -371,7 +373,7 @@ class Journey:
         """Why it went where it went, for the client; nothing where it went nowhere."""
         if not call.left:
             return b""
-        key = (call.attempt, "books" in call.tenant.row.scopes)
+        key = (call.attempt, call.tenant.row.scopes >= _SEES_PRICES)
         known = self._lines.get(key)
         if known is None:
             if len(self._lines) > _LINES:

@@ -102,7 +102,7 @@ def decision_line(decision: str, *, priced: bool) -> bytes:
 
     Args:
         decision: as it is kept with the call.
-        priced: prices may be told: they are the operator's, or of the organisation that asks.
+        priced: prices may be told: the operator asks.
     """
     kept = msgspec.json.decode(decision)
     shown = {name: kept[name] for name in ("deployment", "contract", "reason", "plan") if name in kept}

@@ -145,7 +145,7 @@ async def explain(realm: BooksRealm, call_id: str) -> bodies.WhyView:
         listed=money(found.listed),
         energy_uwh=found.energy_uwh,
         co2_ug=found.co2_ug,
-        decision=_decided(found.decision),
+        decision=_decided(found.decision) if realm.is_operator else _unpriced(_decided(found.decision)),
     )
 
 
@@ -156,6 +156,19 @@ def _decided(kept: str | None) -> dict[str, Any]:
     except ValueError:
         found = None
     return found if isinstance(found, dict) else {"reason": kept}
+
+
+def _unpriced(decided: dict[str, Any]) -> dict[str, Any]:
+    """Without prices of next units: they tell what the operator agreed with its providers."""
+    kept = {name: value for name, value in decided.items() if name != "price"}
+    others = kept.get("alternatives")
+    if isinstance(others, list):
+        kept["alternatives"] = [
+            {name: value for name, value in one.items() if name != "next_unit"}
+            for one in others
+            if isinstance(one, dict)
+        ]
+    return kept
 
 
 async def verify(realm: BooksRealm) -> bodies.VerifyView:

@@ -55,11 +55,15 @@ class Known(msgspec.Struct, frozen=True):
             if cap.per != "minute"
         ]
 
-    def alerts(self, now: int) -> list[Alert]:
+    def alerts(self, now: int, currency: str) -> list[Alert]:
         """What to act on; of a shared contract that is the operator's business."""
         if self.shared or not self.stored.active:
             return []
-        return [one for at in (self.position(now), *self.caps(now)) for one in alerts(self.terms, at, now)]
+        found = [
+            msgspec.structs.replace(at, unit=at.unit or currency)
+            for at in (self.position(now), *self.caps(now))
+        ]
+        return [one for at in found for one in alerts(self.terms, at, now)]
 
 
 async def known(realm: Realm) -> list[Known]:
@@ -205,13 +209,12 @@ async def list_positions(realm: BooksRealm) -> views.PositionsView:
 
 async def list_warnings(realm: BooksRealm) -> views.WarningsView:
     """What to act on while there is time: credits that expire, minimums that are missed, dates of notice."""
-    now = int(realm.office.clock.now())
-    found = sorted(
-        (alert for one in await known(realm) for alert in one.alerts(now)), key=lambda alert: alert.at
-    )
+    now, currency = int(realm.office.clock.now()), await realm.desk.tenants.currency()
+    found = [alert for one in await known(realm) for alert in one.alerts(now, currency)]
+    found.sort(key=lambda alert: alert.at)
     return views.WarningsView(
         organisation=realm.organisation,
-        currency=await realm.desk.tenants.currency(),
+        currency=currency,
         warnings=[_warning(alert) for alert in found],
     )
 
@@ -238,7 +241,7 @@ async def show_contract(realm: BooksRealm, name: ContractName) -> views.Contract
             ],
             "caps": [] if found.shared else [_position(cap, currency) for cap in found.caps(now)],
             "days": [views.DayView(day=day, drawn=money(amount)) for day, amount in days],
-            "warnings": [_warning(alert) for alert in found.alerts(now)],
+            "warnings": [_warning(alert) for alert in found.alerts(now, currency)],
         }
     )
 

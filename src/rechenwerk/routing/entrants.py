@@ -25,8 +25,8 @@ from rechenwerk.routing.worlds import Case
 
 Array = NDArray[np.float64]
 
-SOLVES = 6
-"""Per window: every fifty seconds in windows of five minutes; a gateway solves more often."""
+SOLVES = 12
+"""Per window: every 25 seconds in windows of five minutes; an installation solves more often."""
 
 
 class Entrant(msgspec.Struct, frozen=True):

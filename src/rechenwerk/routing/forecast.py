@@ -155,7 +155,7 @@ class Seasonal:
 
     def observe(self, begins_at: float, usages: Sequence[Vector]) -> None:
         """See `Forecast`."""
-        used = np.array(usages)
+        used = np.array(usages, dtype=float).reshape(self.classes, len(self.measure))
         volume = used @ self.measure
         fading = 0.5 ** (self.window / 86400)
         self.usage = self.usage * fading + used

@@ -62,9 +62,14 @@ class Quiet(highspy.Highs):
 
 
 class Programme:
-    """A model in a solver of its own, quiet and on one thread; solved again it starts from where it was."""
+    """A model in a solver of its own, quiet and on one thread; solved again it starts from where it was.
+
+    Costs and bounds are handed over as multiples of their largest: a token costs a millionth of a currency
+    unit, and the solver takes a difference of 1e-7 for none.
+    """
 
     def __init__(self) -> None:
+        self._cost = self._size = 1.0
         # HiGHS' Python types are incomplete.
         self._highs: Any = Quiet()  # type: ignore[no-untyped-call]
         for name, value in (
@@ -82,10 +87,12 @@ class Programme:
         """Replace the model."""
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = len(parts.cost), len(parts.low)
-        lp.col_cost_ = np.array(parts.cost)
+        self._cost = _largest(np.array(parts.cost))
+        self._size = _largest(np.array(parts.low), np.array(parts.high), np.array(parts.upper))
+        lp.col_cost_ = np.array(parts.cost) / self._cost
         lp.col_lower_ = np.zeros(len(parts.cost))
-        lp.col_upper_ = np.array(parts.upper)
-        lp.row_lower_, lp.row_upper_ = np.array(parts.low), np.array(parts.high)
+        lp.col_upper_ = np.array(parts.upper) / self._size
+        lp.row_lower_, lp.row_upper_ = np.array(parts.low) / self._size, np.array(parts.high) / self._size
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_ = np.array(parts.starts, dtype=np.int32)
         lp.a_matrix_.index_ = np.array(parts.index, dtype=np.int32)
@@ -96,15 +103,19 @@ class Programme:
         self._zeros = np.zeros(len(parts.cost))
 
     def columns(self, cost: Array, upper: Array) -> None:
-        """Change all columns' costs and upper bounds."""
+        """Change all columns' costs, and upper bounds, which are nothing or no bound at all."""
         if len(self._columns):
-            self._highs.changeColsCost(len(cost), self._columns, cost)
+            self._cost = _largest(cost)
+            self._highs.changeColsCost(len(cost), self._columns, cost / self._cost)
             self._highs.changeColsBounds(len(cost), self._columns, self._zeros, upper)
 
     def rows(self, low: Array, high: Array, which: NDArray[np.int32] | None = None) -> None:
         """Change rows' bounds: all, or those."""
+        if which is None:
+            which = self._rows
+            self._size = _largest(low, high)
         if len(low):
-            self._highs.changeRowsBounds(len(low), self._rows if which is None else which, low, high)
+            self._highs.changeRowsBounds(len(low), which, low / self._size, high / self._size)
 
     def solve(self) -> tuple[float, Array, Array]:
         """Least cost, columns' values, rows' duals (by how much cost rises with a bound)."""
@@ -115,4 +126,11 @@ class Programme:
             self._highs.run()
         solution = self._highs.getSolution()
         objective = float(self._highs.getInfo().objective_function_value)
-        return objective, np.array(solution.col_value), np.array(solution.row_dual)
+        values = np.array(solution.col_value) * self._size
+        return objective * self._cost * self._size, values, np.array(solution.row_dual) * self._cost
+
+
+def _largest(*series: Array) -> float:
+    """The largest finite number, without its sign; 1 where there is none."""
+    found = [np.abs(one[np.isfinite(one)]).max(initial=0.0) for one in series]
+    return float(max(found)) or 1.0

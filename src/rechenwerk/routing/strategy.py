@@ -41,6 +41,10 @@ def is_quota(cap: Cap, window: float) -> bool:
     return cap.seconds > window * 1.5
 
 
+HORIZON = 400 * 86400.0
+"""Seconds beyond which nothing is planned: an open credit has no end."""
+
+
 def edges(situation: Situation) -> list[float]:
     """Where periods begin and end: quotas' windows, credits' and minimums' ends, days, weeks, months."""
     now, day = situation.now, 86400.0
@@ -49,6 +53,7 @@ def edges(situation: Situation) -> list[float]:
     last = max(
         [one for one in ends if one > now] + [now + max([day, *(min(one, 32 * day) for one in seconds)])]
     )
+    last = min(last, now + HORIZON)
     found = {one for one in ends if now < one}
     for cap in situation.caps:
         if is_quota(cap, situation.window):
@@ -59,7 +64,7 @@ def edges(situation: Situation) -> list[float]:
     while step < last:
         found.add(step)
         ahead = step - now
-        step += day if ahead < 7 * day else 7 * day if ahead < 35 * day else 30 * day
+        step += day if ahead < 7 * day else 7 * day if ahead < 28 * day else 60 * day
     cuts = sorted(one for one in found if now < one < last)
     kept = [now]
     for one in cuts:
