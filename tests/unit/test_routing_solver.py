@@ -30,6 +30,7 @@ from tests.unit.routing_world import (
     WINDOW,
     evenly,
     situation,
+    supply,
     units,
     world,
 )
@@ -242,3 +243,15 @@ def test_without_its_parts_the_router_still_places_everything() -> None:
         router = Router(place, Solver(Seasonal(UNIT, 3, WINDOW), habits), WINDOW, 10.0)
         tally, _ = run(router, place, evenly(10, open=2.0, secret=1.0), WINDOW, 2)
         assert sum(tally.refused.values()) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("tiny", [1.0, 1e-6, 1e-9])
+def test_prices_of_tokens_are_weighed_like_any_others(tiny: float) -> None:
+    dear, cheap = supply(1, "dear", 2.0 * tiny), supply(2, "cheap", 1.0 * tiny)
+    demand = Demand(0, "open", UNIT, (1, 2), 30.0 * tiny)
+    case = situation(supplies=(dear, cheap), demands=(demand,))
+    assert weigh(case, (8.0 / tiny,), 0.05, 0.5)[0].tolist() == pytest.approx([0.0, 4.0 / tiny])
+    full = situation(
+        supplies=(dear, cheap), demands=(demand,), caps=(Cap("cheap", (2,), UNIT, 1.0 / tiny, WINDOW),)
+    )
+    assert weigh(full, (8.0 / tiny,), 0.05, 1.0)[0].tolist() == pytest.approx([7.0 / tiny, 1.0 / tiny])
