@@ -185,7 +185,7 @@ def test_serve_makes_a_key_and_every_gateway_has_it(tmp_path: Path) -> None:
             assert answered(ready, key) == {f"Bearer {SECRET}"}
         assert (folder / "secret.key").read_text(encoding="ascii") == before
     logs = [path.read_bytes() for path in folder.glob("*.log")]
-    assert len(logs) == 2
+    assert len(logs) == 3, "two gateways and the router"
     assert not [log for log in logs if stands_in(log)]
     dump = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert len(dump) > 1_000_000

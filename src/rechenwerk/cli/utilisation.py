@@ -32,7 +32,12 @@ def utilisation(
         print_json(found)
         return
     title = f"Utilisation until {moment(found['until'])} UTC, in tokens"
-    rows = [_row(one) for one in found["days"] if one["capacity"] or any(one["used"].values())]
+    today = max((one["day"] for one in found["days"]), default="")
+    rows = [
+        _row(one)
+        for one in found["days"]
+        if one["capacity"] or any(one["used"].values()) or one["day"] == today
+    ]
     if not rows:
         console().print(f"{title}: no pool that is shared with all had capacity", markup=False)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 
@@ -155,7 +155,8 @@ async def end_draw(realm: SecondRealm, draw: bodies.Number, organisation: Whose 
         return bad_request(f"emergency draw {draw} is over already", None, f"emergency_{state}", 409)
 
     reserves = realm.desk.governance.reserves
-    return _draw(accept(await reserves.end(realm.person, owner, draw, now, decide)), now)
+    ended = accept(await reserves.end(realm.person, owner, draw, now, decide))
+    return _draw(ended, now + timedelta(seconds=1))  # it is over from the second that has begun
 
 
 def add_reserve_routes(router: APIRouter) -> None:
