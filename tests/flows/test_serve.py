@@ -215,7 +215,7 @@ def test_a_dead_database_is_started_again(folder: Path) -> None:
 
 def test_the_commands_of_the_readme(folder: Path) -> None:
     lines = re.findall(r"^\.venv/bin/rechenwerk ([^#\n]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert len(lines) == 7
+    assert len(lines) == 9
     with serving(arguments(folder)) as (_, ready):
         environment = {
             **os.environ,
