@@ -149,3 +149,8 @@ def test_a_plan_survives_the_database() -> None:
     one = plan(option(1, 10.0, 5.0), limits=(limit(1, 3.0),))
     assert msgspec.json.decode(msgspec.json.encode(one), type=Plan) == one
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Plan) == one
+
+
+def test_rounding_below_nothing_is_no_amount() -> None:
+    desk = Desk(plan(option(1, 1e-6, 1.0), option(2, -1e-6, 2.0)))
+    assert desk.order(0, 1.0)[0] == 1

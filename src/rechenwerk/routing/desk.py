@@ -94,8 +94,9 @@ class _Counter:
 
 def _shares(amounts: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
     """(supply, its share of all amounts), of those that get any."""
-    whole = sum(amount for _, amount in amounts)
-    return tuple((supply, amount / whole) for supply, amount in amounts if amount > FULL)
+    some = [(supply, amount) for supply, amount in amounts if amount > FULL]
+    whole = sum(amount for _, amount in some)
+    return tuple((supply, amount / whole) for supply, amount in some)
 
 
 class Desk:

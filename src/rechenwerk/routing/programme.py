@@ -126,7 +126,8 @@ class Programme:
             self._highs.run()
         solution = self._highs.getSolution()
         objective = float(self._highs.getInfo().objective_function_value)
-        values = np.array(solution.col_value) * self._size
+        # What is below nothing by less than the solver's tolerance is nothing.
+        values = np.maximum(np.array(solution.col_value) * self._size, 0.0)
         return objective * self._cost * self._size, values, np.array(solution.row_dual) * self._cost
 
 
