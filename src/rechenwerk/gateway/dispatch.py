@@ -101,7 +101,7 @@ class Dispatch:
         """The deployments for a call, best first; those that have no room now are left out."""
         plan = call.plan
         groups, desk, demand = plan.groups, self._desk, call.stream.demand
-        if (len(groups) < 2 and not plan.governed) or call.stream is self._aside:
+        if not plan.decides or call.stream is self._aside:
             return self._fleet.order(plan.steps, self._clock.monotonic(), call.asked)
         if desk is None or demand is None:
             return self._by_list(call)
@@ -122,7 +122,7 @@ class Dispatch:
 
     def left(self, call: Call, step: Step) -> None:
         """A call goes to a step, for all that one knows now; why there is kept."""
-        if call.placed is step:
+        if call.placed is step or not call.plan.decides:
             return
         if call.placed is not None:
             self._put(call, call.placed, [-one for one in call.estimate])

@@ -95,6 +95,11 @@ class Plan(msgspec.Struct, frozen=True):
     streams: dict[str, Stream]
     grants: frozenset[int] = frozenset()
 
+    @property
+    def decides(self) -> bool:
+        """Whether the router has anything to say: there are several supplies, or a contract bounds one."""
+        return self.governed or len(self.groups) > 1
+
 
 def serves(kind: ProviderKind, endpoint: Endpoint) -> bool:
     """Whether there is a way from an endpoint to a kind of provider."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import add
 
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.routing.ports import Arrived, Report, Use
@@ -126,9 +127,7 @@ class Tally:
 
 
 def _add(total: list[float], more: Sequence[float]) -> None:
-    for at, amount in enumerate(more):
-        if amount:
-            total[at] += amount
+    total[:] = map(add, total, more)
 
 
 def _positive(usage: Sequence[float]) -> Vector:
