@@ -7,6 +7,7 @@ from importlib import resources
 import msgspec
 import pytest
 
+from rechenwerk.base.toml_lines import line_at, lines_of
 from rechenwerk.contracts.terms import OnDemand
 from rechenwerk.office.config import MistakesError, diff, parse
 from rechenwerk.office.ports import (
@@ -20,7 +21,6 @@ from rechenwerk.office.ports import (
     Row,
     Tariff,
 )
-from rechenwerk.office.toml_lines import line_at, lines_of
 
 DEFAULT = (resources.files("rechenwerk.office") / "default.toml").read_text(encoding="utf-8")
 GOOD = """\

@@ -93,8 +93,9 @@ class Dispatch:
             0.0,
             1.0,
         )
-        if self._clock.now() >= self._tally.ends:
-            self._tally.turn(self._clock.now())
+        now = self._clock.now()
+        if now >= self._tally.ends:
+            self._tally.turn(now)
         self._tally.arrived(stream, call.estimate)
 
     def order(self, call: Call) -> Sequence[Step]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from rechenwerk.base.toml_lines import Path
 from rechenwerk.contracts.concentration import (
     BY,
     DIMENSIONS,
@@ -30,7 +31,6 @@ from rechenwerk.office.ports import Configured, Contract, Deployment
 from rechenwerk.office.reader import Mistake, Reader, check_name, items_of, unique
 from rechenwerk.office.standing import StoredContract
 from rechenwerk.office.tables import ConcentrationTable
-from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 from rechenwerk.routing.residency import forbids

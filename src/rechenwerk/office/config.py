@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.concentration import read_caps
@@ -37,7 +38,6 @@ from rechenwerk.office.tables import (
     SiteTable,
     TariffTable,
 )
-from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean, missing_fix
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, LOCAL

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import get_args
 
+from rechenwerk.base.toml_lines import Path
 from rechenwerk.contracts import terms
 from rechenwerk.contracts.check import check
 from rechenwerk.contracts.check_terms import check_alone
@@ -16,7 +17,6 @@ from rechenwerk.ledger.prices import FREE
 from rechenwerk.office.ports import Contract
 from rechenwerk.office.reader import Reader, check_name, items_of, written
 from rechenwerk.office.tables import DeploymentTable
-from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean
 
 CONTRACT_KINDS: Mapping[str, type[terms.Contract]] = MappingProxyType(

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.contracts.check import check
 from rechenwerk.contracts.ports import Deployed
@@ -22,7 +23,6 @@ from rechenwerk.office.contracts import CONTRACT_KINDS
 from rechenwerk.office.reader import Mistake, MistakesError, Reader, unique, written
 from rechenwerk.office.sites import check_site, site_of
 from rechenwerk.office.tables import DataClassTable, SiteTable
-from rechenwerk.office.toml_lines import Path
 from rechenwerk.office.type_words import did_you_mean, explained
 from rechenwerk.routing.portfolios import Deployment, Outage, Penalty, Portfolio, Simulation, Sized, seconds
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, DataClass

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.toml_lines import Path, line_at, lines_of
 from rechenwerk.office.tables import ProviderTable
-from rechenwerk.office.toml_lines import Path, line_at, lines_of
 from rechenwerk.office.type_words import did_you_mean, explained, missing_fix
 
 

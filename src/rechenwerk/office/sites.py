@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from rechenwerk.base.money import parse_decimal
+from rechenwerk.base.toml_lines import Path
 from rechenwerk.contracts.sites import LENGTHS
 from rechenwerk.office.reader import Reader, check_name
 from rechenwerk.office.residency import PLACES, place_fix
 from rechenwerk.office.standing import Site
 from rechenwerk.office.tables import HourTable, SiteTable
-from rechenwerk.office.toml_lines import Path
 
 HOURS = 24
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")

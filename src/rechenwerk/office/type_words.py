@@ -10,7 +10,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import inspect
 
-from rechenwerk.office.toml_lines import Path
+from rechenwerk.base.toml_lines import Path
 
 _EXPECTED: Mapping[str, str] = MappingProxyType(
     {
