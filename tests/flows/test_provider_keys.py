@@ -159,8 +159,8 @@ def test_serve_makes_a_key_and_every_gateway_has_it(tmp_path: Path) -> None:
     command = arguments(folder, "--without-model", "--processes", "2")
     ask = {"model": "fake-model", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3}
 
-    def answered(ready: dict[str, object], key: str) -> set[str]:
-        """Which keys the provider saw in some calls over new connections: every gateway process gets one."""
+    def answered(ready: dict[str, object], key: str) -> set[tuple[str, str]]:
+        """What the provider saw of some calls, and their keys: every gateway process gets a connection."""
         for _ in range(12):
             with httpx2.Client(headers={"authorization": f"Bearer {key}"}) as client:
                 while True:  # until this gateway has heard of the configuration
@@ -168,7 +168,11 @@ def test_serve_makes_a_key_and_every_gateway_has_it(tmp_path: Path) -> None:
                     if answer.status_code == 200:
                         break
                     assert answer.json()["error"]["code"] == "model_not_found", answer.text
-        return {seen.headers.get("authorization", "") for seen in fake.requests}
+        return {
+            (seen.target, seen.headers.get("authorization", ""))
+            for seen in fake.requests
+            if seen.method == "POST"  # another test's gateway may still probe a port that was its fake's
+        }
 
     with running_fake() as fake:
         with serving(command) as (_, ready):
@@ -182,7 +186,7 @@ def test_serve_makes_a_key_and_every_gateway_has_it(tmp_path: Path) -> None:
             assert stat.S_IMODE((folder / "secret.key").stat().st_mode) == 0o600
         fake.requests.clear()
         with serving(command) as (_, ready):
-            assert answered(ready, key) == {f"Bearer {SECRET}"}
+            assert answered(ready, key) == {("/v1/chat/completions", f"Bearer {SECRET}")}
         assert (folder / "secret.key").read_text(encoding="ascii") == before
     logs = [path.read_bytes() for path in folder.glob("*.log")]
     assert len(logs) == 3, "two gateways and the router"
