@@ -80,7 +80,7 @@ REFUSED = (
     ("a credit of the neighbour", transfer(COST, "ACCOUNT(2,payable)", "5"), "foreign_key_violation"),
     ("a transfer in the neighbour's name", transfer(COST, PAYABLE, "5", 2), "foreign_key_violation"),
     ("accounts that do not exist", transfer("1000001", "1000002", "5"), "foreign_key_violation"),
-    ("an unknown kind of account", "insert into account values (1, default, 'cash')", "foreign_key_violation"),
+    ("an account of no kind", "insert into account values (1, default, 'cash')", "foreign_key_violation"),
     ("an account of nobody", "insert into account values (77, default, 'cost')", "foreign_key_violation"),
     # what is written is written
     *(
