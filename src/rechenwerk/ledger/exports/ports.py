@@ -56,7 +56,7 @@ class Transaction(msgspec.Struct, frozen=True):
     """A call, a voucher or a fee with what it moved; nothing, for a call that cost nothing.
 
     Attributes:
-        code: its id as people see it: ``call_…``, ``voucher_12``, ``fee_3``.
+        code: its id as people see it: ``call_…``, ``voucher-12``, ``fee-3``.
         what: the model of a call, else the kind of the voucher or fee.
         who: the provider of a call, else who booked it, or nobody.
         text: why it was booked as it was, if that was said.
@@ -109,7 +109,7 @@ class Charge(msgspec.Struct, frozen=True):
     """What providers charge: the calls of an hour, or a part of a voucher; money in nano-units.
 
     Attributes:
-        source: ``calls``, or the voucher's code.
+        source: ``calls``, ``capacity`` (accrued and allocated in a month), or a voucher's code.
         kind: ``calls``, or the voucher's kind; of a reversal that of what it reverses.
         starts, ends: of what is charged for.
         corrects: it takes back what was booked in an earlier month.
