@@ -132,8 +132,8 @@ select x.*, coalesce(j.name, '') as project, coalesce(p.name, '') as provider,
     coalesce(c.name, '') as contract, coalesce(w.jurisdiction, '') as region
 from (
     select null::bigint as number, 'calls' as kind, u.hour as starts, false as corrects, 'cost' as part,
-        u.project_id, u.model, u.deployment_id, u.contract_id, '' as text, u.calls, u.tokens, u.cost as billed,
-        u.cost as effective, u.listed, u.unresolved
+        u.project_id, u.model, u.deployment_id, u.contract_id, '' as text, u.calls, u.tokens,
+        u.cost as billed, u.cost as effective, u.listed, u.unresolved
     from ({_USED}) u
     union all
     select b.number, b.kind, b.starts, b.corrects, b.part, b.project_id, '', 0, b.contract_id, b.text, 0, 0,

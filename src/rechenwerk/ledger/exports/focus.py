@@ -142,7 +142,7 @@ def _row(charge: Charge, payer: Payer) -> dict[str, str]:
         "BillingPeriodStart": _second(month),
         "ChargeCategory": category,
         "ChargeClass": "Correction" if charge.corrects else "",
-        "ChargeDescription": charge.text,
+        "ChargeDescription": charge.text or _described(charge),
         "ChargeFrequency": _frequency(charge, category),
         "ChargePeriodEnd": _second(charge.ends),
         "ChargePeriodStart": _second(charge.starts),
@@ -183,6 +183,16 @@ def category_of(charge: Charge) -> str:
     # A credit costs what is billed for it: FOCUS has no other kind.
     back = charge.kind in _BACK and charge.billed < 0 and charge.billed == charge.effective
     return "Credit" if back else "Adjustment"
+
+
+def _described(charge: Charge) -> str:
+    if charge.kind == "calls":
+        return f"{charge.model} at {charge.provider} under {charge.contract}"
+    return {
+        "contract": f"capacity under {charge.contract}",
+        "cost": f"capacity used under {charge.contract}",
+        "idle": f"capacity left idle under {charge.contract}",
+    }[charge.part]
 
 
 def _unused(charge: Charge, own: Commitment | None) -> bool:
