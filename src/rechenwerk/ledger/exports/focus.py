@@ -128,11 +128,12 @@ def rows(charges: Iterable[Charge], payer: Payer, version: Version) -> Iterable[
 def _row(charge: Charge, payer: Payer) -> dict[str, str]:
     category = category_of(charge)
     towards = payer.commitments.get(charge.contract_id, ())
-    own = towards[0] if towards and towards[0].name == charge.contract else None
+    discount = next((one for one in towards if one.discount), None)
+    bought = any(one.capacity for one in towards if one.name == charge.contract)
     provider = charge.provider or payer.name
     month = charge.starts.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    tokens = category == "Usage" and not _unused(charge, own)
-    contracted, listed = _at_rates(charge, own)
+    tokens = category == "Usage" and not _unused(charge, discount)
+    contracted, listed = _at_rates(charge, bought=bought)
     return {
         "BilledCost": exact(charge.billed),
         "BillingAccountId": str(payer.id),
@@ -169,8 +170,8 @@ def _row(charge: Charge, payer: Payer) -> dict[str, str]:
         "x_Model": charge.model,
         "x_Source": charge.source,
         "x_UnresolvedCost": exact(charge.unresolved),
-        **_priced(charge, category, own),
-        **_discounted(charge, category, own, payer.currency),
+        **_priced(charge, category, discount),
+        **_discounted(charge, category, discount, payer.currency),
     }
 
 
@@ -195,14 +196,14 @@ def _described(charge: Charge) -> str:
     }[charge.part]
 
 
-def _unused(charge: Charge, own: Commitment | None) -> bool:
-    return charge.part == "idle" and own is not None and own.discount
+def _unused(charge: Charge, discount: Commitment | None) -> bool:
+    return charge.part == "idle" and discount is not None
 
 
-def _at_rates(charge: Charge, own: Commitment | None) -> tuple[int, int]:
+def _at_rates(charge: Charge, *, bought: bool) -> tuple[int, int]:
     """ContractedCost and ListCost. What is allocated was used by calls that carry both already."""
     if charge.kind == "calls":
-        return (charge.listed if own is not None and own.capacity else charge.billed), charge.listed
+        return (charge.listed if bought else charge.billed), charge.listed
     if charge.kind in _CAPACITY and charge.part != "contract":
         return 0, 0
     return charge.billed, charge.billed
@@ -214,11 +215,10 @@ def _frequency(charge: Charge, category: str) -> str:
     return "Recurring" if charge.kind in _CAPACITY else "One-Time"
 
 
-def _priced(charge: Charge, category: str, own: Commitment | None) -> dict[str, str]:
+def _priced(charge: Charge, category: str, discount: Commitment | None) -> dict[str, str]:
     if category == "Usage":
-        committed = own is not None and own.discount
         return {
-            "PricingCategory": "Committed" if committed else "Standard",
+            "PricingCategory": "Standard" if discount is None else "Committed",
             "PricingQuantity": str(charge.tokens),
             "PricingUnit": "Tokens",
         }
@@ -227,18 +227,18 @@ def _priced(charge: Charge, category: str, own: Commitment | None) -> dict[str, 
     return {}
 
 
-def _discounted(charge: Charge, category: str, own: Commitment | None, currency: str) -> dict[str, str]:
+def _discounted(charge: Charge, category: str, discount: Commitment | None, currency: str) -> dict[str, str]:
     """A commitment discount is counted in money: what was paid is what was used and what was not."""
-    if own is None or not own.discount:
+    if discount is None:
         return {}
     found = {
         "CommitmentDiscountCategory": "Spend",
-        "CommitmentDiscountId": own.name,
-        "CommitmentDiscountName": own.name,
-        "CommitmentDiscountType": own.kind,
+        "CommitmentDiscountId": discount.name,
+        "CommitmentDiscountName": discount.name,
+        "CommitmentDiscountType": discount.kind,
     }
     if category == "Usage":
-        found["CommitmentDiscountStatus"] = "Unused" if _unused(charge, own) else "Used"
+        found["CommitmentDiscountStatus"] = "Unused" if _unused(charge, discount) else "Used"
     if category in {"Usage", "Purchase"}:
         found["CommitmentDiscountQuantity"] = exact(
             charge.billed if category == "Purchase" else charge.effective
