@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rechenwerk.ledger.exports import beancount, hledger
 from rechenwerk.ledger.exports.names import account_names
 from rechenwerk.ledger.exports.ports import Account
-from tests import verifiers
+from tests import postgres, verifiers
 from tests.flows.exporting import CONTRACTS, PROJECTS, Books, march, year
 from tests.flows.office_desk import Office
 
@@ -33,6 +33,18 @@ def books(office: Office, database_url: str) -> Iterator[Books]:
     books = Books(office, database_url)
     yield books
     books.close()
+
+
+@pytest.fixture(scope="module")
+def full(server: postgres.Server) -> Iterator[Books]:
+    """One in which February, March and April of 2026 were booked."""
+    url = server.fresh_sync()
+    office = Office(url)
+    books = Books(office, url)
+    year(books)
+    yield books
+    books.close()
+    office.close()
 
 
 def named(books: Books, spell: Callable[[str], str]) -> dict[str, Decimal]:
@@ -55,50 +67,42 @@ def without_zeros(sums: dict[str, Decimal]) -> dict[str, Decimal]:
     return {account: amount for account, amount in sums.items() if amount}
 
 
-@pytest.mark.parametrize("period", ["2026-02", "2026-03", "2026-04", None])
 @pytest.mark.parametrize(("form", "check"), CHECKS)
-def test_a_journal_is_accepted(
-    books: Books, tmp_path: Path, form: str, check: Check, period: str | None
-) -> None:
-    year(books)
-    assert books.office.ok("GET", "/books/verify")["ok"]
-    verdict = check(books.write(tmp_path, form, period))
-    assert verdict.accepted, verdict.said
+def test_a_journal_is_accepted(full: Books, tmp_path: Path, form: str, check: Check) -> None:
+    assert full.office.ok("GET", "/books/verify")["ok"]
+    for period in ("2026-01", "2026-02", "2026-03", "2026-04", None):
+        verdict = check(full.write(tmp_path, form, period))
+        assert verdict.accepted, verdict.said
 
 
-def test_what_beancount_reads_is_what_the_books_hold(books: Books, tmp_path: Path) -> None:
-    year(books)
-    read = verifiers.beancount_reads(books.write(tmp_path, "beancount"))
+def test_what_beancount_reads_is_what_the_books_hold(full: Books, tmp_path: Path) -> None:
+    read = verifiers.beancount_reads(full.write(tmp_path, "beancount"))
     assert read.errors == 0
-    held = named(books, beancount.spell)
+    held = named(full, beancount.spell)
     assert without_zeros(read.sums) == without_zeros(held)
     assert set(read.accounts) == set(held)
     kept = {(one["kind"], one.get("project"), one.get("contract")) for one in read.accounts.values()}
-    assert kept == set(books.balance()), "names stand whole beside what the format makes of them"
-    calls = books.office.sql("select count(*) as n from call where organisation_id = $1", books.organisation)
-    vouchers = books.office.sql(
-        "select count(*) as n from voucher where organisation_id = $1", books.organisation
+    assert kept == set(full.balance()), "names stand whole beside what the format makes of them"
+    calls = full.office.sql("select count(*) as n from call where organisation_id = $1", full.organisation)
+    vouchers = full.office.sql(
+        "select count(*) as n from voucher where organisation_id = $1", full.organisation
     )
     assert read.transactions == calls[0]["n"] + vouchers[0]["n"]
 
 
-def test_what_hledger_reads_is_what_the_books_hold(books: Books, tmp_path: Path) -> None:
-    year(books)
-    file = books.write(tmp_path, "hledger")
-    assert without_zeros(verifiers.hledger_reads(file)) == without_zeros(named(books, hledger.spell))
+def test_what_hledger_reads_is_what_the_books_hold(full: Books, tmp_path: Path) -> None:
+    file = full.write(tmp_path, "hledger")
+    assert without_zeros(verifiers.hledger_reads(file)) == without_zeros(named(full, hledger.spell))
 
 
-def test_a_month_begins_with_what_was_before_and_ends_with_what_was_then(
-    books: Books, tmp_path: Path
-) -> None:
-    year(books)
-    march_only = verifiers.beancount_reads(books.write(tmp_path, "beancount", "2026-03"))
+def test_a_month_begins_with_what_was_before_and_ends_with_what_was_then(full: Books, tmp_path: Path) -> None:
+    march_only = verifiers.beancount_reads(full.write(tmp_path, "beancount", "2026-03"))
     calls = len(PROJECTS) + 7
-    assert march_only.transactions == 1 + calls + 8  # opening balances, calls, vouchers
-    april = verifiers.beancount_reads(books.write(tmp_path, "beancount", "2026-04"))
+    assert march_only.transactions == 1 + calls + 8, "opening balances, calls, vouchers"
+    april = verifiers.beancount_reads(full.write(tmp_path, "beancount", "2026-04"))
     assert april.transactions == 1 + 1
-    assert without_zeros(april.sums) == without_zeros(named(books, beancount.spell))
-    february = verifiers.beancount_reads(books.write(tmp_path, "beancount", "2026-02"))
+    assert without_zeros(april.sums) == without_zeros(named(full, beancount.spell))
+    february = verifiers.beancount_reads(full.write(tmp_path, "beancount", "2026-02"))
     assert february.transactions == 2, "nothing was before"
 
 
@@ -118,20 +122,19 @@ CHANGES: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("change", sorted(CHANGES))
 @pytest.mark.parametrize(("form", "check"), CHECKS)
 def test_a_journal_that_was_changed_is_rejected(
-    books: Books, tmp_path: Path, form: str, check: Check, change: str
+    books: Books, tmp_path: Path, form: str, check: Check
 ) -> None:
     for number, project in enumerate(PROJECTS[:4], 1):
         books.call(march(number), 75_000 + number, 50_000 + number, project=project)
     file = books.write(tmp_path, form, "2026-03")
     assert check(file).accepted
     whole = file.read_text(encoding="utf-8")
-    broken = CHANGES[change](whole)
-    assert broken != whole
-    file.write_text(broken, encoding="utf-8")
-    assert not check(file).accepted
+    for change, broken in ((name, change(whole)) for name, change in CHANGES.items()):
+        assert broken != whole, change
+        file.write_text(broken, encoding="utf-8")
+        assert not check(file).accepted, change
 
 
 def test_names_are_told_apart(books: Books, tmp_path: Path) -> None:
@@ -153,10 +156,8 @@ LINES = st.lists(
     min_size=1,
     max_size=5,
 )
-TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2026, 4, 30), timezones=st.just(march(1).tzinfo))  # noqa: DTZ001
-TEXTS = st.text(min_size=1, max_size=30).filter(
-    lambda text: ("\0" not in text and text.isprintable()) or "\n" in text
-)
+TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2026, 4, 30), timezones=st.just(UTC))  # noqa: DTZ001
+TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=30)
 
 
 @settings(
@@ -168,7 +169,7 @@ TEXTS = st.text(min_size=1, max_size=30).filter(
 def test_whatever_is_booked_comes_back(books: Books, tmp_path: Path, booked: Any) -> None:
     for at, lines, reason in booked:
         sides = [(books.side(*debit), books.side(*credit), amount) for debit, credit, amount in lines]
-        books.voucher("adjustment", at, *sides, reason=reason.replace("\0", " "))
+        books.voucher("adjustment", at, *sides, reason=reason)
     for period in (None, "2026-02"):
         file = books.write(tmp_path, "beancount", period)
         verdict = verifiers.bean_check(file)
