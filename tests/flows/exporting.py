@@ -251,7 +251,8 @@ class Books:
 
     def write(self, folder: Path, form: str, period: str | None = None) -> Path:
         """The same, in a file."""
-        file = folder / f"{form}.{period or 'all'}.{'journal' if form == 'hledger' else form}"
+        suffix = {"hledger": "journal", "calls-parquet": "parquet", "beancount": "beancount"}.get(form, "csv")
+        file = folder / f"{form}.{period or 'all'}.{suffix}"
         file.write_bytes(self.export(form, period))
         return file
 

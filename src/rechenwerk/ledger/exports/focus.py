@@ -16,6 +16,8 @@ the billing account, its projects are sub accounts.
     what was not                       Usage, "Unused", by contract and month
     settlements, differences, …        Adjustment, or Credit where money comes back
 
+InvoiceId, in 1.2, is null: what is booked comes before the bill.
+
 Unit prices and SKUs are left out: calls of an hour differ in their mix of buckets, and a mean price stands in
 no price list. FOCUS asks for these columns of a generator that supports unit pricing.
 """
@@ -74,7 +76,7 @@ _FIRST = (
 _OWN = ("x_Calls", "x_Contract", "x_Model", "x_Source", "x_UnresolvedCost")
 COLUMNS: Mapping[Version, tuple[str, ...]] = MappingProxyType(
     {
-        "1.2": (*sorted((*_FIRST, "ProviderName", "PublisherName")), *_OWN),
+        "1.2": (*sorted((*_FIRST, "InvoiceId", "ProviderName", "PublisherName")), *_OWN),
         "1.4": (*sorted((*_FIRST, "ContractApplied", "HostProviderName", "ServiceProviderName")), *_OWN),
     }
 )
@@ -136,7 +138,7 @@ def _row(charge: Charge, payer: Payer) -> dict[str, str]:
     contracted, listed = _at_rates(charge, bought=bought)
     return {
         "BilledCost": exact(charge.billed),
-        "BillingAccountId": str(payer.id),
+        "BillingAccountId": f"organisation-{payer.id}",
         "BillingAccountName": payer.name,
         "BillingCurrency": payer.currency,
         "BillingPeriodEnd": _second((month + 32 * _DAY).replace(day=1)),
@@ -147,7 +149,7 @@ def _row(charge: Charge, payer: Payer) -> dict[str, str]:
         "ChargeFrequency": _frequency(charge, category),
         "ChargePeriodEnd": _second(charge.ends),
         "ChargePeriodStart": _second(charge.starts),
-        "ConsumedQuantity": str(charge.tokens) if tokens else "",
+        "ConsumedQuantity": _quantity(charge.tokens) if tokens else "",
         "ConsumedUnit": "Tokens" if tokens else "",
         "ContractApplied": _applied(charge, category, towards),
         "ContractedCost": exact(contracted),
@@ -163,7 +165,7 @@ def _row(charge: Charge, payer: Payer) -> dict[str, str]:
         "ServiceName": charge.model or charge.contract or charge.kind,
         "ServiceProviderName": provider,
         "ServiceSubcategory": "Generative AI",
-        "SubAccountId": str(charge.project_id) if charge.project else "",
+        "SubAccountId": f"project-{charge.project_id}" if charge.project else "",
         "SubAccountName": charge.project,
         "x_Calls": str(charge.calls),
         "x_Contract": charge.contract,
@@ -219,11 +221,11 @@ def _priced(charge: Charge, category: str, discount: Commitment | None) -> dict[
     if category == "Usage":
         return {
             "PricingCategory": "Standard" if discount is None else "Committed",
-            "PricingQuantity": str(charge.tokens),
+            "PricingQuantity": _quantity(charge.tokens),
             "PricingUnit": "Tokens",
         }
     if category == "Purchase":
-        return {"PricingCategory": "Standard", "PricingQuantity": "1", "PricingUnit": "Units"}
+        return {"PricingCategory": "Standard", "PricingQuantity": _quantity(1), "PricingUnit": "Units"}
     return {}
 
 
@@ -257,6 +259,11 @@ def _applied(charge: Charge, category: str, towards: tuple[Commitment, ...]) -> 
         for one in towards
     ]
     return msgspec.json.encode({"Elements": elements}).decode()
+
+
+def _quantity(count: int) -> str:
+    """A decimal, also where every one is whole: who reads the column takes its type from it."""
+    return f"{count}.0"
 
 
 def _second(at: datetime) -> str:
