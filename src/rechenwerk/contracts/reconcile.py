@@ -1,7 +1,7 @@
 """Matches a provider's bill with the books, day by day and model by model, and says why they differ.
 
-For each day and model: bill = booked + settled + difference. Booked are posted calls and failed attempts, of
-fees what was accrued; `settled` is what calls of unknown cost are found to have cost; the rest is the difference.
+For each day and model: bill = booked + settled + difference. Booked are posted calls and failed attempts, for
+fees what was accrued. Settled is what calls of unknown cost are found to have cost; the rest is difference.
 """
 
 from __future__ import annotations
