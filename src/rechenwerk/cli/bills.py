@@ -56,7 +56,7 @@ def reconcile(
     found = remote(context).ask(
         "POST",
         "/books/reconcile",
-        json={
+        {
             "provider": provider,
             "text": text,
             "name": file.name,
@@ -158,7 +158,7 @@ def undo_bill(
 ) -> None:
     """Reverse everything that a bill changed; then it can be read again."""
     path = f"/books/bills/{number}/undo"
-    found = remote(context).ask("POST", path, json={"reason": reason}, organisation=organisation)
+    found = remote(context).ask("POST", path, {"reason": reason}, organisation=organisation)
     if as_json:
         print_json(found)
         return

@@ -99,6 +99,13 @@ class StoredVouchers:
     ) -> int | None:
         """See `office.voucher_ports.Vouchers`."""
         async with self._pool.acquire() as connection, connection.transaction():
+            bill = await connection.fetchval(
+                "select bill_id from bill_voucher where organisation_id = $1 and voucher_id = $2",
+                organisation_id,
+                voucher,
+            )
+            if bill is not None:
+                raise BookError(f"voucher {voucher} is part of bill {bill}; undo the bill instead")
             return await reverse_voucher(connection, organisation_id, voucher, at, reason, by)
 
 
