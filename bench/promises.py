@@ -143,6 +143,22 @@ PROMISES = (
         "=",
         0,
     ),
+    Promise(
+        "exported transactions accepted by bean-check",
+        "exports",
+        "transactions accepted by bean-check",
+        ">=",
+        100_000,
+    ),
+    Promise("bean-check = trial balance", "exports", "bean-check beside the trial balance", "=", 0),
+    Promise(
+        "exported transactions accepted by hledger",
+        "exports",
+        "transactions accepted by hledger",
+        ">=",
+        100_000,
+    ),
+    Promise("hledger = trial balance", "exports", "hledger beside the trial balance", "=", 0),
     Promise("memory of an idle gateway", "memory", "idle gateway process", "<=", 120),
     Promise("start to ready without the model", "start", "start to ready", "<=", 3),
 )
