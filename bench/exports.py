@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import psutil
@@ -63,7 +63,7 @@ class Watch:
         while not self._done.wait(LOOK_S):
             self.most = max(self.most, self.now())
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -73,7 +73,7 @@ class Watch:
 
 
 def ran(lab: Lab, *arguments: str) -> str:
-    """What a step of `exports_run` prints last; it is a program of its own, as it needs what the tests need."""
+    """What a step of `exports_run` prints last: a program of its own, as it needs what the tests need."""
     command = [sys.executable, "-m", "bench.exports_run", *arguments]
     program = procs.start(
         "exports", command, cores=lab.cores, folder=lab.folder, environment={"PYTHONPATH": str(HERE.parent)}
@@ -88,8 +88,8 @@ def ran(lab: Lab, *arguments: str) -> str:
     return program.out.read_text().splitlines()[-1]
 
 
-def exported(served: stack.Served, form: str, file: Path) -> tuple[float, int]:
-    """Seconds that the command took, and the bytes that it wrote."""
+def exported(served: stack.Served, form: str, file: Path) -> tuple[float, int, int]:
+    """Seconds that the command took, bytes that it wrote, records where they are counted."""
     environment = {
         **procs.surroundings(),
         "RECHENWERK_OFFICE_URL": str(served.line["office_url"]),
@@ -113,24 +113,25 @@ def exported(served: stack.Served, form: str, file: Path) -> tuple[float, int]:
     if done.returncode:
         raise BenchError(f"books export {form}: {done.stderr.strip()[-500:]}")
     seconds = time.perf_counter() - begun
-    size: int = json.loads(done.stdout)["bytes"]
-    return seconds, size
+    told = json.loads(done.stdout)
+    return seconds, told["bytes"], told["records"] or 0
 
 
-def written(lab: Lab, served: stack.Served, calls: int) -> tuple[dict[str, Path], list[Metric]]:
-    """Every format, several times: files, and how fast and how large they are."""
+def written(lab: Lab, served: stack.Served, calls: int) -> tuple[dict[str, tuple[Path, int]], list[Metric]]:
+    """Every format, several times: files with their records, and how fast and how large they are."""
     repeats = 1 if lab.quick else 3
-    files: dict[str, Path] = {}
+    files: dict[str, tuple[Path, int]] = {}
     found: list[Metric] = []
     sizes: dict[str, int] = {}
     with Watch(served.program.pid) as watch:
         for form in FORMATS:
-            files[form] = lab.folder / f"march-{form}.{SUFFIXES.get(form, 'csv')}"
+            file = lab.folder / f"march-{form}.{SUFFIXES.get(form, 'csv')}"
             rates = []
             for number in range(repeats):
                 lab.say(f"{form}: {number + 1} of {repeats}")
-                seconds, sizes[form] = exported(served, form, files[form])
+                seconds, sizes[form], records = exported(served, form, file)
                 rates.append(calls / seconds)
+            files[form] = file, records
             found.append(metric(NAME, f"calls per second into {form}", "calls/s", rates))
     found.append(
         metric(
@@ -154,7 +155,7 @@ def written(lab: Lab, served: stack.Served, calls: int) -> tuple[dict[str, Path]
     return files, found
 
 
-def judged(lab: Lab, served: stack.Served, program: str, file: Path) -> list[Metric]:
+def judged(lab: Lab, served: stack.Served, program: str, file: Path, records: int) -> list[Metric]:
     """What bean-check or hledger says of the journal, and how far its sums are from the trial balance."""
     lab.say(f"{program} reads")
     found = msgspec.json.decode(ran(lab, program, served.database_url, str(file)), type=Judged)
@@ -162,6 +163,7 @@ def judged(lab: Lab, served: stack.Served, program: str, file: Path) -> list[Met
         lab.remark(f"{program}: {found.said[:300]}")
     return [
         metric(NAME, f"transactions accepted by {program}", "transactions", [found.accepted]),
+        metric(NAME, f"transactions not accepted by {program}", "transactions", [records - found.accepted]),
         metric(NAME, f"{program} beside the trial balance", "billionths", [found.difference]),
         metric(NAME, f"{program} reads", "s", [found.seconds]),
     ]
@@ -178,9 +180,9 @@ def run(lab: Lab, crew: Crew) -> list[Metric]:
     lab.say(f"booking {calls:,} calls")
     ran(lab, "book", served.database_url, str(calls), str(lab.folder))
     files, found = written(lab, served, calls)
-    found += judged(lab, served, "bean-check", files["beancount"])
+    found += judged(lab, served, "bean-check", *files["beancount"])
     if tools.found("hledger"):
-        found += judged(lab, served, "hledger", files["hledger"])
+        found += judged(lab, served, "hledger", *files["hledger"])
     else:
         lab.remark(f"{NAME}: hledger is missing: apt-get install hledger")
     return found

@@ -153,7 +153,9 @@ def difference(url: str, sums: Mapping[str, Decimal], module: object) -> int:
     spell = beancount.spell if module is beancount else hledger.spell
     names = account_names([account for account, _ in held], spell)
     wanted = {names[account.id]: amount for account, amount in held}
-    return int(sum(abs(wanted.get(name, 0) - sums.get(name, 0) * 10**9) for name in {*wanted, *sums}))
+    none = Decimal(0)
+    apart = (wanted.get(name, none) - sums.get(name, none) * 10**9 for name in {*wanted, *sums})
+    return int(sum((abs(one) for one in apart), none))
 
 
 def judge(program: str, url: str, file: Path) -> Judged:
