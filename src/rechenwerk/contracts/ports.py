@@ -18,6 +18,7 @@ from rechenwerk.contracts.terms import Contract, Interval, Measure, Site, Status
 from rechenwerk.ledger.prices import PriceList
 
 __all__ = [
+    "SHARED",
     "STANDARD",
     "Alert",
     "Band",
@@ -43,6 +44,9 @@ __all__ = [
 
 STANDARD = "standard"
 """The service tier of a call that asks for none."""
+
+SHARED = "shared"
+"""The service tier of a call that the provider says ran past the bought capacity."""
 
 Energy: TypeAlias = Callable[[int], Decimal]
 """Epoch seconds of an hour's start -> currency per kWh of a machine in that hour, the site's PUE included."""

@@ -10,7 +10,7 @@ import msgspec
 
 from rechenwerk.contracts.draws import cap_drawn, drawn_all
 from rechenwerk.contracts.lots import PoolLots
-from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Site, Version
+from rechenwerk.contracts.ports import STANDARD, Contract, Deployed, HourDraw, Position, Site, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.sites import energy_of
 from rechenwerk.contracts.terms import OwnHardware
@@ -123,6 +123,7 @@ def market(
             provider=found[0].provider.name,
             contract=names[found[0].contract],
             rates=found[0].at_list,
+            service_tier=found[0].service_tier or STANDARD,
         )
         for supply, found in rows.items()
         if found[0].contract in names

@@ -66,7 +66,7 @@ class Tenants:
         self._clock = clock
         self._changed = asyncio.Event()
         self._tenants: dict[bytes, Tenant] = {}
-        self._plans: dict[tuple[int, str, str, str, tuple[int, str]], Plan] = {}
+        self._plans: dict[tuple[int, str, str, str, tuple[int, str], str], Plan] = {}
         self._limited: frozenset[int] = frozenset()
         self._supplies = NO_SUPPLIES
         self._barred: Mapping[int, str] = {}
@@ -90,7 +90,9 @@ class Tenants:
         expires = tenant.row.expires_at
         return None if expires is not None and self._clock.now() >= expires else tenant
 
-    def plan(self, key: KeyRow, model: str, endpoint: Endpoint, purpose: str = "") -> Plan | Offer | None:
+    def plan(
+        self, key: KeyRow, model: str, endpoint: Endpoint, purpose: str = "", tier: str = ""
+    ) -> Plan | Offer | None:
         """Where a call may go.
 
         Returns the offer alone when the model does not serve the endpoint, None when the organisation has
@@ -99,7 +101,8 @@ class Tenants:
         organisation, data_class = key.organisation, key.data_class
         limited = self._limited
         who = (key.project, purpose) if limited else _ANYBODY
-        plan = self._plans.get((organisation, model, endpoint, data_class, who))
+        at = (organisation, model, endpoint, data_class, who, tier)
+        plan = self._plans.get(at)
         if plan is not None:
             return plan
         snapshot = self.snapshot
@@ -113,11 +116,19 @@ class Tenants:
         mine = _grants(snapshot, limited, key, purpose) | (limited & granted)
         eligible = EVERYBODY if not limited else Eligible(limited, mine)
         plan = make_plan(
-            offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies, eligible, self._barred
+            offer,
+            endpoint,
+            permitted,
+            self._upstreams,
+            self._fleet,
+            self._supplies,
+            eligible,
+            self._barred,
+            tier,
         )
-        if len(self._plans) >= _PLANS:  # purposes are the clients' own words
+        if len(self._plans) >= _PLANS:  # purposes and tiers are the clients' own words
             self._plans.clear()
-        self._plans[organisation, model, endpoint, data_class, who] = plan
+        self._plans[at] = plan
         return plan
 
     def models(self, organisation: int) -> list[tuple[str, int, str]]:

@@ -11,7 +11,7 @@ from rechenwerk.base.toml_lines import Path
 from rechenwerk.contracts import terms
 from rechenwerk.contracts.check import check
 from rechenwerk.contracts.check_terms import check_alone
-from rechenwerk.contracts.ports import Deployed
+from rechenwerk.contracts.ports import STANDARD, Deployed
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.ledger.prices import FREE
 from rechenwerk.office.ports import Contract
@@ -102,6 +102,7 @@ def _deployed(table: DeploymentTable) -> Deployed:
         provider=table.provider,
         contract=table.contract,
         rates=FREE,
+        service_tier=table.service_tier or STANDARD,
     )
 
 
