@@ -28,7 +28,8 @@ DEPLOYMENTS = """
            coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
            p.api_key_env, p.secret, coalesce(nullif(p.owner, ''), p.name) as owner, d.jurisdiction, d.level,
            d.concurrency, d.tokens_per_minute, d.joules, d.service_tier, k.rates, v.terms,
-           coalesce(s.name, '') as site, s.out_since, s.out_reason, s.pue, coalesce(s.co2_grams, 0) as co2_grams,
+           coalesce(s.name, '') as site, s.out_since, s.out_reason, s.pue,
+           coalesce(s.co2_grams, 0) as co2_grams,
            (now() at time zone 'UTC')::date as today
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
