@@ -11,7 +11,7 @@ import pytest
 from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.charged import by_tier, charged
-from rechenwerk.contracts.terms import Block, Header, OnDemand, Overflow, Pricing, Provisioned
+from rechenwerk.contracts.terms import Block, Contract, Header, OnDemand, Overflow, Pricing, Provisioned
 from rechenwerk.gateway.ports import DeploymentRow, ProviderRow
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.config import MistakesError, parse
@@ -99,7 +99,7 @@ BLOCK = Block(name="unit", units=Decimal(1), hold_fee=Decimal(1))
 BOUGHT = Provisioned(
     name="c", provider="p", blocks=(BLOCK,), pricing=PRICING, overflow=Overflow(rule="shared")
 )
-TERMS = MappingProxyType(
+TERMS: MappingProxyType[str, Contract] = MappingProxyType(
     {
         "by use": OnDemand(name="c", provider="p", pricing=PRICING),
         "flat": OnDemand(name="c", provider="p"),
