@@ -175,6 +175,39 @@ def test_positions_are_kept_from_the_books(today: Office, bookkeeper: Bookkeeper
     today.refused(404, "GET", "/contracts/none", neighbour)
 
 
+def test_tiers_and_allowances_have_positions(today: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
+    prices = (
+        'pricing = { free = { amount = "50", per = "month" }, tiers = { measure = "quantity", per = "month",'
+        ' steps = [{}, { above = "100", factor = "0.5" }] } }'
+    )
+    terms = DEFAULT.replace('kind = "on-demand"\n', f'kind = "on-demand"\n{prices}\n', 1)
+    today.ok("POST", "/apply", json={"text": terms})
+
+    def rows() -> dict[str, tuple[str, ...]]:
+        today.clock.at = time.time()
+        found = [
+            at for at in today.ok("GET", "/positions")["positions"] if at["kind"] in {"tier", "allowance"}
+        ]
+        assert {at["contract"] for at in found} <= {"embedded on demand"}
+        return {at["kind"]: (at["amount"], at["drawn"], at["remaining"], at["unit"]) for at in found}
+
+    unit = "weighted unit"
+    assert rows() == {
+        "allowance": ("50.00", "0.00", "50.00", unit),
+        "tier": ("100.00", "0.00", "100.00", unit),
+    }
+    for _ in range(3):  # of thirty tokens each
+        bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", 5 * CENT, 3 * CENT)
+    assert rows() == {
+        "allowance": ("50.00", "50.00", "0.00", unit),
+        "tier": ("100.00", "40.00", "60.00", unit),
+    }
+    shown = today.ok("GET", "/contracts/embedded on demand")["caps"]
+    assert [at["kind"] for at in shown] == ["tier", "allowance"]
+    theirs = today.ok("GET", "/positions", neighbour)["positions"]
+    assert not [at for at in theirs if at["kind"] in {"tier", "allowance"}]
+
+
 def test_a_contract_of_an_organisation_is_its_own(today: Office, neighbour: str) -> None:
     own = 'currency = "EUR"\n' + DEFAULT[DEFAULT.index("[[provider]]") :].replace("embedded", "theirs")
     own = own.replace('kind = "theirs"', 'kind = "embedded"').replace(

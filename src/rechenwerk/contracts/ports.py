@@ -202,6 +202,7 @@ class HourDraw(msgspec.Struct, frozen=True, gc=False):
         usage: of all of them together.
         cost: nano-units that were booked for them.
         listed: the same at list rates.
+        deployment: its id; 0: of several together.
     """
 
     contract: str
@@ -209,6 +210,7 @@ class HourDraw(msgspec.Struct, frozen=True, gc=False):
     usage: Usage
     cost: int
     listed: int
+    deployment: int = 0
 
 
 class Version(msgspec.Struct, frozen=True):

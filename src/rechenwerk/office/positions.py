@@ -13,8 +13,9 @@ from pydantic import StringConstraints
 from rechenwerk.contracts.alerts import alerts
 from rechenwerk.contracts.draws import cap_drawn, drawn_all, version_at
 from rechenwerk.contracts.periods import DAY, NEVER, begins
-from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position
+from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position, Used
 from rechenwerk.contracts.position import cap_standing, standing
+from rechenwerk.contracts.progress import matters, price_positions, progress
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.office import views
 from rechenwerk.office.access import BooksRealm, Realm
@@ -54,6 +55,24 @@ class Known(msgspec.Struct, frozen=True):
             for cap in self.terms.caps
             if cap.per != "minute"
         ]
+
+    def prices(self, now: int) -> list[Position]:
+        """Where its price tiers and allowances stand."""
+        if not matters(self.terms):
+            return []
+        known = {one.id: one for one in self.stored.deployed}
+        use = [
+            Used(
+                hour=draw.hour,
+                deployment=known[draw.deployment].name,
+                usage=draw.usage,
+                service_tier=known[draw.deployment].service_tier,
+            )
+            for draw in self.draws
+            if draw.contract == self.stored.name and draw.deployment in known
+        ]
+        rates = {one.name: one.rates for one in known.values()}
+        return price_positions(self.terms, progress(self.terms, rates, use, now), now)
 
     def alerts(self, now: int, currency: str) -> list[Alert]:
         """What to act on; of a shared contract that is the operator's business."""
@@ -203,7 +222,7 @@ async def list_positions(realm: BooksRealm) -> views.PositionsView:
     for one in await known(realm):
         found.append(_position(one.position(now), currency, shared=one.shared))
         if not one.shared:
-            found += [_position(cap, currency) for cap in one.caps(now)]
+            found += [_position(at, currency) for at in (*one.caps(now), *one.prices(now))]
     return views.PositionsView(organisation=realm.organisation, currency=currency, positions=found)
 
 
@@ -239,7 +258,9 @@ async def show_contract(realm: BooksRealm, name: ContractName) -> views.Contract
                 )
                 for version in versions
             ],
-            "caps": [] if found.shared else [_position(cap, currency) for cap in found.caps(now)],
+            "caps": []
+            if found.shared
+            else [_position(at, currency) for at in (*found.caps(now), *found.prices(now))],
             "days": [views.DayView(day=day, drawn=money(amount)) for day, amount in days],
             "warnings": [_warning(alert) for alert in found.alerts(now, currency)],
         }

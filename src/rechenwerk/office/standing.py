@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from rechenwerk.contracts.ports import HourDraw, Version
+from rechenwerk.contracts.ports import Deployed, HourDraw, Version
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -70,6 +70,7 @@ class StoredContract(msgspec.Struct, frozen=True):
         active: it stands in the file.
         versions: ascending; the last is the newest, which may lie in the future.
         deployments: models of the active deployments under it.
+        deployed: all deployments that were ever under it, with their list rates of now.
     """
 
     id: int
@@ -79,6 +80,7 @@ class StoredContract(msgspec.Struct, frozen=True):
     active: bool
     versions: tuple[Version, ...]
     deployments: tuple[str, ...]
+    deployed: tuple[Deployed, ...] = ()
 
 
 class AuditedCall(msgspec.Struct, frozen=True, gc=False):
