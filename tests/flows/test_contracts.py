@@ -208,6 +208,39 @@ def test_tiers_and_allowances_have_positions(today: Office, bookkeeper: Bookkeep
     assert not [at for at in theirs if at["kind"] in {"tier", "allowance"}]
 
 
+def test_a_cap_by_the_minute_has_a_position(today: Office, neighbour: str) -> None:
+    """What gateways report, weighed as the cap says; the last whole minute, the busiest of the hour."""
+    caps = 'caps = [{ amount = "100", per = "minute", weights = { output = "2" } }]'
+    terms = DEFAULT.replace('kind = "on-demand"\n', f'kind = "on-demand"\n{caps}\n', 1)
+    today.ok("POST", "/apply", json={"text": terms})
+    now = int(time.time()) // 60 * 60 + 30
+    for process, minutes_ago, tokens in ((1, 1, 30), (2, 1, 15), (1, 5, 60), (1, 90, 500), (1, 0, 20)):
+        today.sql(
+            "insert into route_use select to_timestamp($1), d.id, $2, $3, $3 from deployment d"
+            " where d.model = 'smollm2-135m'",
+            float(now // 60 * 60 - 60 * minutes_ago),
+            process,
+            [0.0, 0.0, 0.0, float(tokens), 0.0, 0.0, 0.0, 1.0],
+        )
+    for organisation, model, refused in (
+        (0, "smollm2-135m", 3.0),
+        (7, "smollm2-135m", 4.0),
+        (0, "other", 9.0),
+    ):
+        today.sql(
+            "insert into route_load values (to_timestamp($1), $2, 1, 10, $3, '{}')",
+            float(now - 30),
+            f"{organisation}/chat/internal/standard//{model}",
+            refused,
+        )
+    today.clock.at = max(now, time.time())
+    (found,) = [at for at in today.ok("GET", "/positions")["positions"] if at["kind"] == "cap"]
+    seen = (found["amount"], found["drawn"], found["remaining"], found["peak"], found["refused"])
+    assert seen == ("100.00", "90.00", "10.00", "120.00", 7)
+    assert found["status"] == "active"
+    assert not [at for at in today.ok("GET", "/positions", neighbour)["positions"] if at["peak"]]
+
+
 def test_a_contract_of_an_organisation_is_its_own(today: Office, neighbour: str) -> None:
     own = 'currency = "EUR"\n' + DEFAULT[DEFAULT.index("[[provider]]") :].replace("embedded", "theirs")
     own = own.replace('kind = "theirs"', 'kind = "embedded"').replace(

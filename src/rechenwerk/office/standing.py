@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from rechenwerk.contracts.minutes import MinuteUse
 from rechenwerk.contracts.ports import Deployed, HourDraw, Version
 
 
@@ -176,6 +177,14 @@ class Positions(Protocol):
 
     async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
         """Of the contracts that the organisation owns, by hour: by all, or by one organisation."""
+        ...
+
+    async def minutes(self, organisation_id: int, since: int) -> tuple[list[MinuteUse], Mapping[str, int]]:
+        """What its deployments were given, by the minute, from a time on (epoch seconds).
+
+        And how many calls of a model found no room since then: of the organisation's own calls, for the operator
+        of everybody's.
+        """
         ...
 
 

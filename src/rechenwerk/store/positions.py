@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import asyncpg
 import msgspec
 
 from rechenwerk.base.usage import BUCKETS, Usage
+from rechenwerk.contracts.minutes import MinuteUse
 from rechenwerk.contracts.ports import STANDARD, Deployed, HourDraw, Version
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.standing import StoredContract
+from rechenwerk.store.minutes import read_minutes
 from rechenwerk.store.terms import terms_of
 
 _CONTRACTS = """
@@ -90,6 +94,10 @@ class StoredPositions:
             )
             for row in await self._pool.fetch(_DRAWS, organisation_id, drawn_by)
         ]
+
+    async def minutes(self, organisation_id: int, since: int) -> tuple[list[MinuteUse], Mapping[str, int]]:
+        """See `office.standing.Positions`."""
+        return await read_minutes(self._pool, organisation_id, since)
 
 
 def _deployed(row: asyncpg.Record) -> Deployed:
