@@ -182,8 +182,8 @@ class Positions(Protocol):
     async def minutes(self, organisation_id: int, since: int) -> tuple[list[MinuteUse], Mapping[str, int]]:
         """What its deployments were given, by the minute, from a time on (epoch seconds).
 
-        And how many calls of a model found no room since then: of the organisation's own calls, for the operator
-        of everybody's.
+        And how many calls of a model found no room since then: of the organisation's own calls, for the
+        operator of everybody's.
         """
         ...
 

@@ -12,7 +12,8 @@ from rechenwerk.contracts.minutes import MinuteUse
 _USES = """
 select extract(epoch from u.starts_at)::bigint as minute, u.deployment_id,
     array(select sum(x) from route_use i, unnest(i.usage) with ordinality v(x, at)
-          where i.starts_at = u.starts_at and i.deployment_id = u.deployment_id group by at order by at) as usage
+          where i.starts_at = u.starts_at and i.deployment_id = u.deployment_id group by at
+          order by at) as usage
 from route_use u join deployment d on d.id = u.deployment_id
 where d.organisation_id = $1 and u.starts_at >= to_timestamp($2)
 group by u.starts_at, u.deployment_id order by 1, 2
