@@ -14,6 +14,7 @@ from rechenwerk.office.concentration import read_caps
 from rechenwerk.office.contracts import (
     CONTRACT_KINDS,
     check_contract,
+    check_sold,
     check_together,
     contract_of,
     lines_of_contracts,
@@ -89,6 +90,7 @@ def parse(text: str) -> Configured:
     for index, data_class in classes:
         _check_data_class(reader, ("data_class", index), data_class)
     check_together(reader, contracts, deployments)
+    check_sold(reader)
     caps, cap_lines = read_caps(reader)
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
