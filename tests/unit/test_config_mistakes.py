@@ -169,8 +169,8 @@ PROJECTS = MappingProxyType({"town": ["default", "library"], "school": ["maths",
             ["town/maths", "maths", "x/y"],
             [
                 (
-                    "the organisation 'town' has no project 'maths' | create it first (rechenwerk project create"
-                    " maths --organisation town), or mend the name"
+                    "the organisation 'town' has no project 'maths' | create it first"
+                    " (rechenwerk project create maths --organisation town), or mend the name"
                 ),
                 "there is no organisation 'x' | choose from school, town",
             ],
