@@ -40,7 +40,7 @@ _DRAWS = f"""
 select c.name, d.deployment_id, extract(epoch from d.hour)::bigint as hour,
     sum(d.amount) as amount, sum(d.listed) as listed,
     {_SUMS}
-from position_draw d join contract c on c.id = d.contract_id
+from draw d join contract c on c.id = d.contract_id
 where c.organisation_id = $1 and ($2::bigint is null or d.organisation_id = $2)
 group by c.name, d.deployment_id, d.hour order by d.hour
 """  # noqa: S608 - our own words, no one else's
