@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.loops import repeat
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.capacity import pool_rows
@@ -84,13 +84,11 @@ class Pools:
 
     async def run(self) -> None:
         """Refresh for ever."""
-        while True:
-            try:
-                await self.refresh()
-                await self._note()
-            except Exception as error:  # whatever it is, the capacity that is known stands
-                _log.warning("governed capacity cannot be read: %s", error)
-            await asyncio.sleep(_EVERY)
+        await repeat(self._once, _EVERY, _log, "the capacity that is known stands, a newer cannot be read")
+
+    async def _once(self) -> None:
+        await self.refresh()
+        await self._note()
 
     async def _note(self) -> None:
         """What was lent and called back since the last time."""

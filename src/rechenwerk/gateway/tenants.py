@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.loops import repeat
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.groups import NO_SUPPLIES, limited, may_draw, supplies_of
 from rechenwerk.gateway.leases import Leases
@@ -191,25 +192,25 @@ class Tenants:
         self._fleet.keep_only(self.providers)
 
     async def run(self) -> None:
-        """Follow the configuration for ever."""
-        while True:
-            try:
-                await self._source.watch(self._changed.set)
-                async with asyncio.timeout(_CHECK):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-            except Exception as error:  # whatever it is, the configuration must be followed on
-                _log.warning("no notices about the configuration: %s", error)
-                await asyncio.sleep(_CHECK)
-            self._changed.clear()
-            try:
-                version = await self._source.version()
-                if self.snapshot is None or version != self.snapshot.version:
-                    await self.refresh()
-                self.confirmed_at = self._clock.monotonic()
-            except Exception as error:  # the old snapshot serves on until it is too old
-                _log.warning("the configuration cannot be read: %s", error)
+        """Follow the configuration for ever; the old snapshot serves on until it is too old."""
+        await repeat(self._follow, 0.0, _log, "the configuration cannot be read")
+
+    async def _follow(self) -> None:
+        """Wait for a notice, or a while, and see whether there is something new."""
+        try:
+            await self._source.watch(self._changed.set)
+            async with asyncio.timeout(_CHECK):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+        except Exception as error:  # whatever it is, the configuration must be followed on
+            _log.warning("no notices about the configuration: %s", error)
+            await asyncio.sleep(_CHECK)
+        self._changed.clear()
+        version = await self._source.version()
+        if self.snapshot is None or version != self.snapshot.version:
+            await self.refresh()
+        self.confirmed_at = self._clock.monotonic()
 
     @property
     def age(self) -> float:
