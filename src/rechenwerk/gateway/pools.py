@@ -73,13 +73,13 @@ class Pools:
             self._admission.configure(rows, *self._players)
 
     def _granted(self, snapshot: Snapshot, now: float) -> dict[int, frozenset[int]]:
-        """Project -> contracts that an approved application opens to it: those of the granted pool."""
+        """Project -> contracts that an approved application opens to it: those of the pool that it names."""
         contracts = {row.id: row.contract for offer in snapshot.offers.values() for row in offer.deployments}
         found: dict[int, frozenset[int]] = {}
         for pool in self._governed:
             own = frozenset(contracts[one] for one in pool.deployments if one in contracts)
             for grant in pool.at(now).grants:
-                found[grant.project] = found.get(grant.project, frozenset()) | own
+                found[grant.project] = found.get(grant.project, frozenset()) | (own & grant.contracts)
         return found
 
     async def run(self) -> None:
