@@ -1,4 +1,4 @@
-"""Allocation (Umlage): an amount shared out exactly, by weights; the parts sum to the whole, to the nano-unit."""
+"""Allocation (Umlage): an amount shared out by weights, exactly: the parts sum to the whole."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import Literal
 
 Key = Literal["none", "use", "equal", "fixed"]
-"""By what shared costs are allocated to projects: not at all, by use, in equal parts, by fixed percentages."""
+"""By what shared costs are allocated to projects: by nothing, use, equal parts, fixed percentages."""
 
 
 def share_out(amount: int, weights: Sequence[int | Fraction]) -> tuple[int, ...]:
     """Parts of `amount` in proportion to `weights`, by the method of largest remainders (Hare-Niemeyer).
 
-    Each part differs from its exact share by less than one nano-unit; of equal remainders the first goes first.
+    Each part differs from its exact share by less than one nano-unit; of equal remainders the first wins.
     Without any weight every part is equal, so that nothing is left over.
 
     Args:
