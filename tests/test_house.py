@@ -60,6 +60,8 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
         "rechenwerk.ledger.periods": "Period is named in ledger.ports",
+        "rechenwerk.ledger.statements": "Content is named in office.closing.ports",
+        "rechenwerk.ledger.statement_rows": "Entry and Used are named in office.closing.ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.office.standing": "values that office.ports names",
     }

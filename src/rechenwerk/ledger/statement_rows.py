@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import msgspec
 
-from rechenwerk.base.money import divide_half_even, parse_money
+from rechenwerk.base.money import NANO, divide_half_even, parse_money
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.ledger.prices import price_list
+from rechenwerk.ledger.prices import PriceList
 from rechenwerk.ledger.statements import Row, RowKind, row
 
 _PIECES = frozenset({"images", "seconds", "requests"})
-_LIKE = (("cached_input", "input"), ("cache_write", "input"), ("reasoning", "output"))
+_PLACES = 12
 _KINDS: tuple[RowKind, ...] = ("adjustment", "discount", "settlement", "difference", "reversal", "allocation")
 
 
@@ -22,13 +22,13 @@ class Used(msgspec.Struct, frozen=True):
     """Calls of one model at one price list in a period.
 
     Attributes:
-        rates: bucket -> decimal text, per million tokens or per piece; None: not known any more.
+        prices: of a unit, as booked; None: they are not known, or differ from call to call.
         usage: bucket -> count.
         price: what they were booked at, nano-units.
     """
 
     model: str
-    rates: Mapping[str, str] | None
+    prices: PriceList | None
     calls: int
     usage: Mapping[str, int]
     price: int
@@ -65,12 +65,9 @@ def usage_rows(used: Sequence[Used]) -> list[Row]:
 
 def _priced(used: Used) -> list[Row] | None:
     """The buckets at their unit prices; None when that is not what was booked."""
-    if used.rates is None:
+    if used.prices is None:
         return None
-    prices = price_list(used.rates)
-    rates = dict(used.rates)
-    for bucket, like in _LIKE:
-        rates.setdefault(bucket, rates.get(like, "0"))
+    prices = used.prices
     exact = Fraction(0)
     rows = []
     for bucket, numerator in zip(BUCKETS, prices.numerators, strict=True):
@@ -79,10 +76,19 @@ def _priced(used: Used) -> list[Row] | None:
         if not count or (bucket == "requests" and not numerator):
             continue
         nano = divide_half_even(count * numerator, prices.denominator)
-        more = {"bucket": bucket, "quantity": str(count), "unit_price": rates.get(bucket, "0")}
-        rows.append(row("usage", used.model, nano, per=1 if bucket in _PIECES else 1_000_000, **more))
+        per = 1 if bucket in _PIECES else 1_000_000
+        price = _unit_price(Fraction(numerator * per, prices.denominator * NANO))
+        more = {"bucket": bucket, "quantity": str(count), "unit_price": price}
+        rows.append(row("usage", used.model, nano, per=per, **more))
     # Each call is rounded once, by half a nano-unit at most.
     return rows if abs(used.price - exact) * 2 <= used.calls else None
+
+
+def _unit_price(price: Fraction) -> str:
+    """As decimal text, exact to a thousandth of a nano-unit."""
+    whole = divide_half_even(price.numerator * 10**_PLACES, price.denominator)
+    text = f"{whole // 10**_PLACES}.{whole % 10**_PLACES:0{_PLACES}d}".rstrip("0")
+    return text.rstrip(".")
 
 
 def _counted(used: Used) -> list[Row]:
