@@ -92,7 +92,7 @@ def _facts(content: Content, words: Words) -> tuple[tuple[str, str], ...]:
     day = words.day(content.issued_at[:10])
     facts = [
         (words("number"), content.number),
-        (words("period"), f"{words.day(content.starts)} – {words.day(content.ends)}"),
+        (words("period"), words("from_to", first=words.day(content.starts), last=words.day(content.ends))),
         (words("issued"), day),
         (words("organisation"), content.organisation),
         (words("project"), content.project),
