@@ -23,6 +23,7 @@ from rechenwerk.office.ports import (
 )
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
@@ -296,4 +297,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredClosing(pool),
     )

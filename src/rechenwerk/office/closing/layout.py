@@ -19,6 +19,7 @@ class Line(msgspec.Struct, frozen=True):
 
     Attributes:
         amount: in cents; of an annex exact.
+        note: what stands where a price would: number of a document, weight of a share.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Line(msgspec.Struct, frozen=True):
     quantity: str = ""
     per: int = 0
     unit_price: str = ""
+    note: str = ""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -36,11 +38,12 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """A part of the document with its sum."""
+    """A part of the document with its sum; `price`: what the column of prices is called, if otherwise."""
 
     title: str
     groups: tuple[Group, ...]
     total: str
+    price: str = ""
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -119,7 +122,8 @@ def _sections(content: Content, words: Words) -> Iterable[Section]:
     for kind, rows in groupby(shown, key=place):
         listed = list(rows)
         total = cents_text(sum(cents_of(row.amount) for row in listed))
-        yield Section(words(f"section_{kind}"), _groups(kind, listed, words), total)
+        price = words("number") if kind == "document" else ""
+        yield Section(words(f"section_{kind}"), _groups(kind, listed, words), total, price)
 
 
 def _groups(kind: str, rows: Sequence[Row], words: Words) -> tuple[Group, ...]:
@@ -138,6 +142,7 @@ def _line(row: Row, words: Words, *, is_exact: bool = False) -> Line:
         quantity=row.quantity,
         per=row.per,
         unit_price=row.unit_price,
+        note=_note(row, words),
     )
 
 
@@ -147,10 +152,19 @@ def _text(row: Row, words: Words) -> str:
     if row.kind in {"calls", "rounding"}:
         return words(row.kind)
     if row.kind == "document":
-        centre = f" ({words('cost_centre')} {row.cost_centre})" if row.cost_centre else ""
         kind = f", {words(row.note)}" if row.note else ""
-        return f"{row.text}{centre}, {row.reference}{kind}"
+        return _centred(row.text, row.cost_centre, words) + kind
     return row.text
+
+
+def _note(row: Row, words: Words) -> str:
+    if row.kind == "document":
+        return row.reference
+    return words.rate(row.note) if row.kind == "allocation" and row.note else ""
+
+
+def _centred(project: str, cost_centre: str, words: Words) -> str:
+    return f"{project} ({words('cost_centre')} {cost_centre})" if cost_centre else project
 
 
 def _sums(content: Content, words: Words) -> tuple[tuple[str, str], ...]:
@@ -195,7 +209,10 @@ def _usage_annex(content: Content, words: Words) -> tuple[Section, ...]:
     for (section, model), rows in groupby(content.usage, key=heading):
         lines = [_line(row, words, is_exact=True) for row in rows]
         if section:  # of these only the sum of each kind stands here; the projects' documents have the lines
-            lines = [msgspec.structs.replace(line, text=line.text or section) for line in lines]
+            lines = [
+                msgspec.structs.replace(line, text=f"{section}: {line.text}" if line.text else section)
+                for line in lines
+            ]
         groups.append(Group(model, tuple(lines)))
     total = exact(sum(parse_money(row.exact) for row in content.usage))
     return (Section(words("annex_usage"), tuple(groups), total),)
@@ -206,7 +223,8 @@ def _pool_annex(content: Content, words: Words) -> tuple[Section, ...]:
         return ()
     total = exact(sum(parse_money(pool.amount) for pool in content.pools))
     title = f"{words('annex_pools')} · {words(f'key_{content.key}')}"
-    return (Section(title, tuple([_pool(pool, words) for pool in content.pools]), total),)
+    groups = tuple([_pool(pool, words) for pool in content.pools])
+    return (Section(title, groups, total, words("weight")),)
 
 
 def _pool(pool: Pool, words: Words) -> Group:
@@ -217,11 +235,9 @@ def _pool(pool: Pool, words: Words) -> Group:
     )
     lines = [
         Line(
-            text=f"{share.project} ({words('cost_centre')} {share.cost_centre})"
-            if share.cost_centre
-            else share.project,
+            text=_centred(share.project, share.cost_centre, words),
             amount=share.amount,
-            unit_price=share.weight,
+            note=words.rate(share.weight),
         )
         for share in pool.shares
     ]

@@ -1,7 +1,7 @@
 """Documents as PDF, A4: the table's header on every page, and sums carried forward from page to page.
 
-Drawn by fpdf2, with DejaVu Sans embedded, which matplotlib ships; nothing of the system is needed. The same content
-gives the same bytes: the only time in the file is that of issue.
+Drawn by fpdf2, with DejaVu Sans embedded, which matplotlib ships; nothing of the system is needed. The same
+content gives the same bytes: the only time in the file is that of issue.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pdf(content: Content, words: Words, sha256: str) -> bytes:
     _head(paper, sheet)
     table = _Table(paper, words, words.amount)
     if sheet.sections:
-        table.open()
+        table.open(sheet.sections[0].price)
         for section in sheet.sections:
             table.section(section, subtotal=len(sheet.sections) > 1)
     _sums(paper, sheet, words)
@@ -51,7 +51,7 @@ def pdf(content: Content, words: Words, sha256: str) -> bytes:
         paper.say(annex.title, 11, bold=True, color=_MARK)
         paper.ln(1)
         inner = _Table(paper, words, words.exact)
-        inner.open()
+        inner.open(annex.price)
         inner.section(annex, subtotal=False, titled=False)
         inner.total(words("sum"), annex.total)
     paper.ln(4)
@@ -153,14 +153,16 @@ class _Table:
         self._words = words
         self._amount = amount
         self._sum = 0
+        self._price = words("price")
 
-    def open(self) -> None:
-        """The header."""
+    def open(self, price: str = "") -> None:
+        """The header; `price`: what the column of prices is called, if otherwise."""
+        self._price = price or self._price
         paper, words = self._paper, self._words
         paper.ink(8, bold=True)
         paper.set_fill_color(*_TINT)
         unit = paper._sheet.currency  # noqa: SLF001 - of this file
-        names = (words("text"), words("quantity"), words("price"), f"{words('amount')} {unit}")
+        names = (words("text"), words("quantity"), self._price, f"{words('amount')} {unit}")
         for at, (name, width) in enumerate(zip(names, _WIDTHS, strict=True)):
             paper.cell(width, 6, name, fill=True, align="R" if at else "L")
         paper.ln(6)
@@ -173,7 +175,7 @@ class _Table:
             head = [section.title] if titled and first else []
             self._headings(head, group.title, group.lines)
             for line in group.lines:
-                self._line(line, indent=3 if group.title else 0)
+                self._line(line, group.title)
             first = False
         if subtotal:
             self.total(self._words("subtotal"), section.total, soft=True)
@@ -199,13 +201,16 @@ class _Table:
         for part in wrapped:
             paper.cell(_WIDTH, _ROW, part, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
-    def _line(self, line: Line, indent: float) -> None:
+    def _line(self, line: Line, group: str) -> None:
         paper, words = self._paper, self._words
+        indent = 3 if group else 0
         paper.ink(8)
         parts = paper.lines(_WIDTHS[0] - indent, line.text)
-        self._break(_ROW * len(parts))
+        if self._break(_ROW * len(parts)) and group:
+            paper.ink(8, bold=True)
+            paper.cell(_WIDTH, _ROW, paper.lines(_WIDTH, group)[0], new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         paper.ink(8)
-        price = words.exact(line.unit_price) if line.unit_price else ""
+        price = words.exact(line.unit_price) if line.unit_price else line.note
         if line.per:
             price += " " + words("per_million" if line.per > 1 else "per_piece")
         self._row((parts[0], words.count(line.quantity), price, self._amount(line.amount)), indent)
@@ -227,15 +232,16 @@ class _Table:
         paper.set_draw_color(*color)
         paper.line(_LEFT, paper.get_y(), _LEFT + _WIDTH, paper.get_y())
 
-    def _break(self, need: float) -> None:
-        """A new page, unless so many millimetres and a carried sum still fit."""
+    def _break(self, need: float) -> bool:
+        """A new page, unless so many millimetres and a carried sum still fit; whether there was one."""
         paper = self._paper
         if paper.get_y() + need + _ROW <= paper.h - _BOTTOM:
-            return
+            return False
         self._carry()
         paper.add_page()
         self.open()
         self._carry()
+        return True
 
     def _carry(self) -> None:
         self._paper.ink(8, color=_SOFT)

@@ -202,7 +202,7 @@ class Words(msgspec.Struct, frozen=True):
 
     def rate(self, text: str) -> str:
         """A percentage: ``19`` or ``7,5``."""
-        return format_decimal(Decimal(text), "#,##0.######", self.locale)
+        return format_decimal(Decimal(text), "#,##0.#########", self.locale, decimal_quantization=False)
 
     def day(self, text: str) -> str:
         """``31.03.2026`` or ``31 March 2026``, from ``2026-03-31``."""

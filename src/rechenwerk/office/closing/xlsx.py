@@ -43,6 +43,7 @@ class _Writer:
         self._cents = book.add_format({"num_format": "#,##0.00"})
         self._exact = book.add_format({"num_format": "#,##0.00#######"})
         self._count = book.add_format({"num_format": "#,##0"})
+        self._right = book.add_format({"align": "right"})
         self._bold = book.add_format({"bold": True})
         self._title = book.add_format({"bold": True, "font_size": 16, "font_color": "#17507A"})
         look = {"bold": True, "bg_color": "#F2F5F8", "bottom": 1}
@@ -70,7 +71,7 @@ class _Writer:
             self._page.write_string(self._at, 0, said)
             self._at += 1
         self._at += 1
-        self._heads(sheet.currency)
+        self._heads(sheet.currency, sheet.sections[0].price if sheet.sections else "")
         first = self._at
         for section in sheet.sections:
             self._lines(section, self._cents)
@@ -85,7 +86,7 @@ class _Writer:
         self._open(name)
         self._page.write_string(0, 0, section.title, self._bold)
         self._at = 2
-        self._heads("")
+        self._heads("", section.price)
         first = self._at
         self._lines(section, self._exact)
         self._total(self._words("sum"), first, section.total, self._exact_sum)
@@ -99,13 +100,13 @@ class _Writer:
             self._page.set_column(column, column, width)
         self._at = 0
 
-    def _heads(self, currency: str) -> None:
+    def _heads(self, currency: str, price: str) -> None:
         words = self._words
         names: Iterable[str] = (
             words("section"),
             words("text"),
             words("quantity"),
-            words("price"),
+            price or words("price"),
             words("per"),
             f"{words('amount')} {currency}".strip(),
         )
@@ -124,6 +125,8 @@ class _Writer:
                     self._page.write_number(self._at, 2, int(line.quantity), self._count)
                 if line.unit_price:
                     self._page.write_number(self._at, 3, Decimal(line.unit_price), self._exact)
+                elif line.note:
+                    self._page.write_string(self._at, 3, line.note, self._right)
                 if line.per:
                     self._page.write_number(self._at, 4, line.per, self._count)
                 self._page.write_number(self._at, _LAST, Decimal(line.amount), amount)
