@@ -143,14 +143,16 @@ create table document (
     exact numeric(38, 0) not null, -- nano-units, as booked
     net numeric(38, 0) not null, -- cents, as all that follow
     vat numeric(38, 0) not null,
-    gross numeric(38, 0) not null check (gross = net + vat),
+    gross numeric(38, 0) not null,
     reverses text,
     content text not null,
-    sha256 bytea not null check (sha256 = sha256(convert_to(content, 'UTF8'))),
+    sha256 bytea not null,
     primary key (organisation_id, number),
     unique (organisation_id, year, ordinal),
     unique (organisation_id, reverses, kind), -- taken back once, replaced once
     foreign key (organisation_id, reverses) references document (organisation_id, number),
+    constraint total_is_net_and_vat check (gross = net + vat),
+    constraint content_is_signed_for check (sha256 = sha256(convert_to(content, 'UTF8'))),
     constraint corrections_name_what_they_correct check ((kind = 'statement') = (reverses is null))
 );
 create unique index one_statement on document (organisation_id, project_id, booked_in) where kind = 'statement';
