@@ -58,8 +58,12 @@ class Ledger:
 
     def project(self, name: str) -> int:
         """The id of a project, made when missing."""
-        found = self._run(self._office.desk.tenants.project_id(self.organisation, name))
-        return found or self._run(self._office.desk.tenants.create_project(self.organisation, name))
+        tenants = self._office.desk.tenants
+        found = self._run(tenants.project_id(self.organisation, name))
+        if found is None:
+            found = self._run(tenants.create_project(self.organisation, name))
+            self._office.sql("update project set created_at = '2026-01-01'")
+        return found
 
     def hold(self, project: str, at: datetime, model: str = "groß", amount: int = 10**12) -> Hold:
         """A call that is under way since then."""

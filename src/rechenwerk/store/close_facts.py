@@ -55,7 +55,7 @@ left join (select a.project_id, sum(case when t.credit = a.id then t.amount else
         and a.kind = 'revenue'
     where v.organisation_id = $1 and v.at >= $2 and v.at < $3 and v.details ? 'umlage'
     group by 1) u on u.project_id = p.id
-where p.organisation_id = $1 and p.created_at < $3 order by p.name
+where p.organisation_id = $1 and (p.created_at < $3 or c.calls > 0) order by p.name
 """
 # A call stands unresolved until a settlement of it that stands.
 UNRESOLVED = """
