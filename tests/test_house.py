@@ -62,6 +62,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.periods": "Period is named in ledger.ports",
         "rechenwerk.ledger.statements": "Content is named in office.closing.ports",
         "rechenwerk.ledger.statement_rows": "Entry and Used are named in office.closing.ports",
+        "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.office.standing": "values that office.ports names",
     }

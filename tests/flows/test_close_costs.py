@@ -29,7 +29,7 @@ def ledger(office: Office, database_url: str) -> Iterator[Ledger]:
         absorbed, cost = Side("absorbed", 0, contract), Side("cost", ledger.project("a"), contract)
         at = day("2026-03-31")
         ledger.voucher("accrual", at, "server", VoucherLine(fixed, accrued, 100_000_000_001))
-        ledger.voucher("accrual", at, "idle capacity", VoucherLine(idle, fixed, 40_000_000_000))
+        ledger.voucher("accrual", at, "idle capacity", VoucherLine(idle, absorbed, 40_000_000_000))
         ledger.voucher("allocation", at, "used", VoucherLine(cost, absorbed, 30_000_000_000))
         yield ledger
 

@@ -84,7 +84,7 @@ class Pool(msgspec.Struct, frozen=True):
     Attributes:
         fixed: accrued: fees, depreciation, energy of own machines.
         idle: of it, capacity that was paid and not used.
-        absorbed: what calls were charged with already.
+        absorbed: what calls bear already, or was passed on.
         amount: what is left to share out.
     """
 

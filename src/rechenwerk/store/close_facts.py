@@ -69,7 +69,8 @@ where c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.
 _CALLS = f"""
 with standing as ({UNRESOLVED}),
 tariffs as (
-    select organisation_id, model, valid_from, rates,
+    select organisation_id, model, valid_from,
+        coalesce(to_jsonb(tariff) -> 'rates', to_jsonb(tariff) #> '{{terms,price}}') as rates,
         lead(valid_from, 1, 'infinity') over (
             partition by organisation_id, model order by valid_from) as until
     from tariff where organisation_id in (0, $1)),

@@ -22,6 +22,7 @@ from rechenwerk.office.ports import (
     TakenError,
 )
 from rechenwerk.store.audits import StoredAudits
+from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
@@ -298,4 +299,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredConcentration(pool),
         StoredVouchers(pool),
         StoredClosing(pool),
+        StoredBills(pool),
     )

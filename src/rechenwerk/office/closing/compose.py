@@ -83,9 +83,9 @@ def pools(shared: Shared) -> tuple[Pool, ...]:
         found.append(
             Pool(
                 contract=pool.contract,
-                fixed=exact(pool.fixed + pool.idle),
+                fixed=exact(pool.fixed),
                 idle=exact(pool.idle),
-                absorbed=exact(-pool.absorbed),
+                absorbed=exact(pool.fixed - _to_share(pool)),
                 amount=exact(_to_share(pool)),
                 shares=tuple(
                     Share(one.name, one.cost_centre, _weight_text(shared, one), exact(part))
