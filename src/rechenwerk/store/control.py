@@ -27,6 +27,7 @@ from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
@@ -300,4 +301,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredVouchers(pool),
         StoredClosing(pool),
         StoredBills(pool),
+        StoredExports(pool),
     )
