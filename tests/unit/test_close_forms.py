@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, cast
 
 import pypdf
@@ -78,7 +79,7 @@ def test_two_hundred_lines_break_pages_with_the_header_and_the_sum_so_far() -> N
         assert f"Seite {number} von {len(found)}" in page
         carried.append([money(amount) for amount in re.findall(rf"Übertrag ({_AMOUNT})", page)])
     assert carried[0][0] > 0
-    for before, after in zip(carried, carried[1:], strict=False):
+    for before, after in pairwise(carried):
         assert before[-1] == after[0]
     # What is carried grows by the lines of the page, and what is left on the last page makes the whole.
     assert carried[-1][0] < Decimal(content.totals.net)
