@@ -145,6 +145,6 @@ def add_books(app: typer.Typer) -> None:
     books.command("fees")(fees)
     add_vouchers(books)
     add_bills(books)
-    add_close(books)
     add_exports(books)
+    add_close(books)
     app.add_typer(books, name="books")
