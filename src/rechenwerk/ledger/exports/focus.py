@@ -10,7 +10,7 @@ the billing account, its projects are sub accounts.
     ContractedCost  at the contract's rates; of bought capacity, whose calls cost nothing, at list rates
 
     calls                              Usage, by hour, deployment, project and contract
-    what accrued under a contract      Purchase, by month; Adjustment where it is below zero (tiers, discount).
+    what accrued under a contract      Purchase, by month; Adjustment where it is below zero (tiers, say).
                                        Its EffectiveCost is zero once all of it is allocated or idle
     what was used of it                Usage, "Used", by project, contract and month
     what was not                       Usage, "Unused", by contract and month
