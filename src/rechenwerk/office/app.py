@@ -25,6 +25,7 @@ from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
@@ -72,6 +73,7 @@ async def apply(
     wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
     await check_hard_caps(realm, wanted)
+    await check_grant_projects(realm, wanted)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)

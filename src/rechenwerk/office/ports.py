@@ -227,6 +227,7 @@ class Deployment(msgspec.Struct, frozen=True):
         concurrency: calls at once that it takes; None: any number.
         tokens_per_minute: the most that it takes; None: any number.
         joules: bucket -> energy per unit of usage, decimal text; None: not known.
+        service_tier: what its requests ask the provider for; empty: nothing.
     """
 
     model: str
@@ -243,6 +244,7 @@ class Deployment(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     tokens_per_minute: int | None = None
     joules: Mapping[str, str] | None = None
+    service_tier: str = ""
 
 
 class Cost(msgspec.Struct, frozen=True):
