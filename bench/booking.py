@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 PROJECTS, KEYS, DEPLOYMENTS = 8, 4, 4
 """Projects of the organisation, keys of each, deployments that serve them."""
-RAW = '{"prompt_tokens":210,"completion_tokens":96,"total_tokens":306,"prompt_tokens_details":{"cached_tokens":64}}'
+RAW = (
+    '{"prompt_tokens":210,"completion_tokens":96,"total_tokens":306,'
+    '"prompt_tokens_details":{"cached_tokens":64}}'
+)
 DECISION = (
-    '{"chosen":"cloud/m","data_class":"internal","plan":"1763","price":{"list":"0.00009","next_unit":"0.00004",'
+    '{"chosen":"cloud/m","data_class":"internal","plan":"1763","price":{"list":"0.00009",'
+    '"next_unit":"0.00004",'
     '"contract":"-0.00005","congestion":"0"},"alternatives":[{"deployment":"other/m","next_unit":"0.00008"}]}'
 )
 FURNITURE = f"""
@@ -37,7 +41,8 @@ insert into project (organisation_id, name) select 1, 'project ' || n from gener
 insert into api_key (organisation_id, project_id, name, hash, hint, scopes)
     select 1, p, 'key ' || k, sha256((p || ' ' || k)::bytea), 'rw-', '{{inference}}'
     from generate_series(1, {PROJECTS}) p, generate_series(1, {KEYS}) k order by p, k;
-insert into provider (organisation_id, name, kind, base_url) values (0, 'cloud', 'openai', 'http://127.0.0.1:9/v1');
+insert into provider (organisation_id, name, kind, base_url)
+    values (0, 'cloud', 'openai', 'http://127.0.0.1:9/v1');
 insert into contract (organisation_id, provider_id, name, kind)
     select 0, 1, 'contract ' || n, 'on-demand' from generate_series(1, {DEPLOYMENTS}) n;
 insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints, context_tokens,
@@ -45,7 +50,7 @@ insert into deployment (organisation_id, model, provider_id, contract_id, upstre
     select 0, 'm' || n, 1, n, 'm', '{{chat}}', 128000, 4096 from generate_series(1, {DEPLOYMENTS}) n;
 insert into guard (organisation_id, project_id, unit, period, amount)
     select 1, n, 'money', 'month', 1000000000000000 from generate_series(1, {PROJECTS}) n;
-"""  # noqa: S608 - our own numbers
+"""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ filters by it: that is the wall.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
@@ -16,7 +16,9 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.sum_ports import Sums
 from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
@@ -414,8 +416,8 @@ class Check(msgspec.Struct, frozen=True):
 class Books(Protocol):
     """The books of one organisation, read only."""
 
-    async def balance(self, organisation_id: int) -> list[Balance]:
-        """Every account with its sums."""
+    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
+        """Every account with its sums; of a month (its first day), or of all time."""
         ...
 
     async def journal(
@@ -457,3 +459,5 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    sums: Sums
+    seals: Seals

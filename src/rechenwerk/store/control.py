@@ -27,7 +27,9 @@ from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
+from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
+from rechenwerk.store.sums import StoredSums
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -296,4 +298,6 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredSums(pool),
+        StoredSeals(pool),
     )

@@ -69,8 +69,8 @@ create table seal_key (
     id text primary key, -- the first 16 hexadecimal digits of the SHA-256 of the public key
     public bytea not null check (length(public) = 32),
     made_at timestamptz not null default now(),
-    introduced text, -- what the key before it signed to name this one, and the signature
-    signature bytea
+    introduced text, -- what the key before it, and then this one, signed when it took over
+    signature bytea check (length(signature) = 128)
 );
 
 create table seal (
@@ -95,8 +95,9 @@ create table seal_block (
     block integer not null,
     ids bigint[] not null,
     hashes bytea not null check (length(hashes) = 32 * cardinality(ids)),
+    root bytea not null check (length(root) = 32),
     primary key (organisation_id, number, block),
-    foreign key (organisation_id, number) references seal (organisation_id, number)
+    foreign key (organisation_id, number) references seal (organisation_id, number) deferrable initially deferred
 );
 
 -- Rows that no day of their own has: vouchers and fees (sealed when they are booked, not where they belong), and
@@ -115,6 +116,72 @@ create table seal_border (
     before_id bigint not null default 0
 );
 insert into seal_border default values;
+
+-- What is hashed of a row: a JSON object as RFC 8785 writes it, every number a string, times in microseconds since
+-- 1970. An account stands in it by kind, project and contract, so that it cannot be given another meaning.
+-- Never changed: another form is another function and another format in the statement.
+create function leaf_transfers(p_organisation bigint, p_from bigint, p_to bigint)
+returns table (call_id bigint, moved numeric, lines text) language sql stable as $$
+    with named as (
+        select id, '["' || kind || '","' || project_id || '","' || contract_id || '"]' as name
+        from account where organisation_id = p_organisation
+    )
+    select t.call_id, sum(t.amount), string_agg('{"amount":"' || t.amount || '","credit":' || coalesce(k.name, 'null')
+        || ',"debit":' || coalesce(d.name, 'null') || ',"line":"' || t.line || '"}', ',' order by t.line)
+    from transfer t left join named d on d.id = t.debit left join named k on k.id = t.credit
+    where t.organisation_id = p_organisation and t.call_id >= p_from and t.call_id < p_to group by t.call_id
+$$;
+create function leaf_time(p_at timestamptz) returns text language sql immutable as $$
+    select (extract(epoch from p_at) * 1000000)::bigint::text
+$$;
+create function leaf_number(p_number numeric) returns text language sql immutable as $$
+    select coalesce('"' || p_number || '"', 'null')
+$$;
+create function leaf_text(p_text text) returns text language sql immutable as $$
+    select coalesce(to_json(p_text)::text, 'null')
+$$;
+create function call_leaves(p_organisation bigint, p_from bigint, p_to bigint)
+returns table (id bigint, moved numeric, leaf text) language sql stable as $$
+    select c.id, coalesce(t.moved, 0), '{"attempt_of":' || leaf_number(c.attempt_of)
+        || ',"booked_at":"' || leaf_time(c.booked_at) || '","cache_write":"' || c.cache_write
+        || '","cached_input":"' || c.cached_input || '","charged":"' || c.charged || '","co2_ug":"' || c.co2_ug
+        || '","contract_id":"' || c.contract_id || '","cost":"' || c.cost || '","decision":' || leaf_text(c.decision)
+        || ',"deployment_id":"' || c.deployment_id || '","endpoint":' || leaf_text(c.endpoint)
+        || ',"energy_uwh":"' || c.energy_uwh || '","first_byte_us":"' || c.first_byte_us || '","held":"' || c.held
+        || '","id":"' || c.id || '","images":"' || c.images || '","input":"' || c.input || '","key_id":"' || c.key_id
+        || '","listed":' || leaf_number(c.listed) || ',"model":' || leaf_text(c.model)
+        || ',"organisation_id":"' || c.organisation_id || '","outcome":"' || c.outcome || '","output":"' || c.output
+        || '","price":"' || c.price || '","process_id":"' || c.process_id || '","project_id":"' || c.project_id
+        || '","raw_usage":' || leaf_text(c.raw_usage) || ',"reason":' || leaf_text(c.reason)
+        || ',"reasoning":"' || c.reasoning || '","requests":"' || c.requests || '","seconds":"' || c.seconds
+        || '","slices":' || to_json(c.slices::text[])::text || ',"started_at":"' || leaf_time(c.started_at)
+        || '","status":"' || c.status || '","streamed":' || c.streamed || ',"tariff_id":"' || c.tariff_id
+        || '","total_us":"' || c.total_us || '","transfers":[' || coalesce(t.lines, '') || '],"type":"call"'
+        || ',"usage_source":"' || c.usage_source || '"}'
+    from call c left join leaf_transfers(p_organisation, p_from, p_to) t on t.call_id = c.id
+    where c.organisation_id = p_organisation and c.id >= p_from and c.id < p_to
+$$;
+create function other_leaves(p_organisation bigint, p_ids bigint[])
+returns table (id bigint, moved numeric, leaf text) language sql stable as $$
+    select v.id, coalesce(t.moved, 0), '{"at":"' || leaf_time(v.at) || '","booked_at":"' || leaf_time(v.booked_at)
+        || '","call_id":' || leaf_number(v.call_id) || ',"details":' || leaf_text(v.details::text)
+        || ',"id":"' || v.id || '","kind":' || leaf_text(v.kind) || ',"made_by":' || leaf_text(v.made_by)
+        || ',"organisation_id":"' || v.organisation_id || '","reason":' || leaf_text(v.reason)
+        || ',"reverses":' || leaf_number(v.reverses) || ',"transfers":[' || coalesce(t.lines, '')
+        || '],"type":"voucher"}'
+    from voucher v left join lateral leaf_transfers(p_organisation, v.id, v.id + 1) t on true
+    where v.organisation_id = p_organisation and v.id = any(p_ids)
+    union all
+    select f.id, coalesce(t.moved, 0), '{"amount":"' || f.amount || '","booked_at":"' || leaf_time(f.booked_at)
+        || '","id":"' || f.id || '","kind":' || leaf_text(f.kind) || ',"organisation_id":"' || f.organisation_id
+        || '","project_id":"' || f.project_id || '","reason":' || leaf_text(f.reason)
+        || ',"sale_id":"' || f.sale_id || '","transfers":[' || coalesce(t.lines, '') || '],"type":"fee"}'
+    from fee f left join lateral leaf_transfers(p_organisation, f.id, f.id + 1) t on true
+    where f.organisation_id = p_organisation and f.id = any(p_ids)
+    union all
+    select l.id, l.moved, l.leaf from unnest(p_ids) i(id) cross join lateral call_leaves(p_organisation, i.id, i.id + 1) l
+    where i.id > 0
+$$;
 
 create trigger append_only before update or delete or truncate on seal
     for each statement execute function append_only();
