@@ -17,10 +17,17 @@ NOTHING_BEFORE = "0" * 64
 
 
 class Signer(Protocol):
-    """Whoever signs. `public`: 32 bytes of Ed25519."""
+    """Whoever signs."""
 
-    id: str
-    public: bytes
+    @property
+    def id(self) -> str:
+        """What its public key is called."""
+        ...
+
+    @property
+    def public(self) -> bytes:
+        """32 bytes of Ed25519."""
+        ...
 
     def sign(self, text: bytes) -> bytes:
         """A signature, 64 bytes."""
@@ -30,7 +37,10 @@ class Signer(Protocol):
 class Signing(Protocol):
     """The key of this installation, and how it is replaced."""
 
-    key: Signer
+    @property
+    def key(self) -> Signer:
+        """What signs now."""
+        ...
 
     def successor(self) -> Signer:
         """A new key that does not sign yet."""

@@ -153,11 +153,22 @@ async def _differences(
     found = await connection.fetch(_LEAF, organisation, list(altered)[:_MOST_PAIRS])
     leaves = {row["id"]: json.loads(row["leaf"]) for row in found}
     swapped = {one: _swapped(one, altered[one], leaves) for one in leaves}
-    kept = await connection.fetchrow(_KEPT, organisation, day)
-    assert kept is not None, "sums are one row"
-    moved = ", ".join(f"{name} by {kept[name]:+}" for name in _SUMS if kept[name])
-    apart = f"; its day differs from the totals kept in {moved}" if moved else ""
-    return [Wrong(day, one, swapped.get(one) or f"was altered{apart if one > 0 else ''}") for one in altered]
+    apart = {}
+    for began in {_began(leaf) for leaf in leaves.values()} - {None}:
+        kept = await connection.fetchrow(_KEPT, organisation, began)
+        assert kept is not None, "sums are one row"
+        moved = ", ".join(f"{name} by {kept[name]:+}" for name in _SUMS if kept[name])
+        apart[began] = f"; its day differs from the totals kept in {moved}" if moved else ""
+    return [
+        Wrong(day, one, swapped.get(one) or f"was altered{apart.get(_began(leaves.get(one)), '')}")
+        for one in altered
+    ]
+
+
+def _began(leaf: Mapping[str, object] | None) -> date | None:
+    """The day on which a call began; None for what is none."""
+    at = None if leaf is None else leaf.get("started_at")
+    return None if at is None else datetime.fromtimestamp(int(str(at)) // 1_000_000, UTC).date()
 
 
 def _swapped(subject: int, sealed: bytes, leaves: Mapping[int, dict[str, object]]) -> str | None:

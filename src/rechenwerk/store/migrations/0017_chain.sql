@@ -242,6 +242,7 @@ declare
     v_made integer := 0;
     v_at timestamptz;
 begin
+    perform pg_advisory_xact_lock(hashtext('rechenwerk.months')); -- before anything of theirs is looked at
     foreach v_at in array array(
         select month_start((month_of(p_now) + make_interval(months => n))::date) from generate_series(0, p_ahead) n
         union
@@ -253,44 +254,57 @@ begin
     return v_made;
 end $$;
 
-create function partition_by_month(p_table text, p_key text) returns void language plpgsql as $$
+create table later (text text not null); -- triggers that stood on the old tables
+
+create function make_partitioned(p_table text, p_key text) returns void language plpgsql as $$
 declare
     v_old text := p_table || '_before';
-    v_later text[];
-    v_one text;
+    v_index text;
+    v_indexes text[];
 begin
-    -- Primary key, other indexes and triggers, as the old table has them; made when the rows are there.
-    select array_agg(x.text order by x.place) into v_later from (
-        select 1 as place, format('alter table %I add %s', p_table, pg_get_constraintdef(c.oid)) as text
-            from pg_constraint c where c.conrelid = p_table::regclass and c.contype = 'p'
+    insert into later select pg_get_triggerdef(oid) from pg_trigger
+        where tgrelid = p_table::regclass and not tgisinternal;
+    -- The primary key first, then what else there is.
+    select array_agg(x.text order by x.place) into v_indexes from (
+        select 1 as place, format('alter table %I add %s', p_table, pg_get_constraintdef(oid)) as text
+            from pg_constraint where conrelid = p_table::regclass and contype = 'p'
         union all
-        select 2, pg_get_indexdef(i.indexrelid) from pg_index i
-            where i.indrelid = p_table::regclass and not i.indisprimary
-        union all
-        select 3, pg_get_triggerdef(t.oid) from pg_trigger t
-            where t.tgrelid = p_table::regclass and not t.tgisinternal) x;
+        select 2, pg_get_indexdef(indexrelid) from pg_index where indrelid = p_table::regclass and not indisprimary) x;
     execute format('alter table %I rename to %I', p_table, v_old);
+    for v_index in select indexrelid::regclass::text from pg_index where indrelid = v_old::regclass loop
+        execute format('alter index %I rename to %I', v_index, v_index || '_before');
+    end loop;
     execute format('create table %I (like %I including defaults including constraints) partition by range (%I)',
         p_table, v_old, p_key);
+    foreach v_index in array v_indexes loop
+        execute v_index;
+    end loop;
     execute format('create table %I partition of %I default', p_table || '_other', p_table);
-    if p_table = 'transfer' then -- of vouchers and fees
-        execute 'create table transfer_voucher partition of transfer for values from (minvalue) to (0)';
-    end if;
-    execute format('insert into %I select * from %I order by 1, 2', p_table, v_old);
-    execute format('drop table %I', v_old);
-    foreach v_one in array v_later loop
-        execute v_one;
-    end loop;
-    for v_one in select inhrelid::regclass::text from pg_inherits where inhparent = p_table::regclass loop
-        execute format('create trigger append_only_part before insert or update or delete or truncate on %s'
-            ' for each statement execute function append_only_part()', v_one);
-    end loop;
+    execute format('create trigger append_only_part before insert or update or delete or truncate on %I'
+        ' for each statement execute function append_only_part()', p_table || '_other');
 end $$;
 
-select partition_by_month('call', 'id');
-select partition_by_month('transfer', 'call_id');
-drop function partition_by_month(text, text);
+select make_partitioned('call', 'id');
+select make_partitioned('transfer', 'call_id');
+create table transfer_voucher partition of transfer for values from (minvalue) to (0); -- of vouchers and fees
+create trigger append_only_part before insert or update or delete or truncate on transfer_voucher
+    for each statement execute function append_only_part();
+select count(make_month(x.at)) from (
+    select distinct month_start(month_of(to_timestamp((id >> 22) / 1000 + 1735689600))) as at from call_before) x;
 select make_months(now(), 2);
+insert into call select * from call_before order by id;
+insert into transfer select * from transfer_before order by call_id, line;
+drop table call_before, transfer_before;
+do $$
+declare
+    v_one text;
+begin
+    for v_one in select text from later loop
+        execute v_one;
+    end loop;
+end $$;
+drop table later;
+drop function make_partitioned(text, text);
 
 create view entry as
     select organisation_id, call_id, line, debit as account_id, amount from transfer
