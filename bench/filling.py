@@ -69,4 +69,5 @@ async def fill(pool: asyncpg.Pool, calls: int, month: Period, say: Callable[[int
                 await connection.execute(_CALLS, first, last, month.starts, calls, seconds)
                 await connection.execute(_TRANSFERS, low, high if last < calls else end)
             say(last)
-        await connection.execute("reset synchronous_commit; reset work_mem; vacuum analyze")
+        await connection.execute("reset synchronous_commit; reset work_mem")
+        await connection.execute("vacuum analyze")

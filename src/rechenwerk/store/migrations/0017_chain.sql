@@ -131,33 +131,31 @@ returns table (call_id bigint, moved numeric, lines text) language sql stable as
     from transfer t left join named d on d.id = t.debit left join named k on k.id = t.credit
     where t.organisation_id = p_organisation and t.call_id >= p_from and t.call_id < p_to group by t.call_id
 $$;
-create function leaf_time(p_at timestamptz) returns text language sql immutable as $$
+create function leaf_time(p_at timestamptz) returns text language sql stable as $$
     select (extract(epoch from p_at) * 1000000)::bigint::text
 $$;
-create function leaf_number(p_number numeric) returns text language sql immutable as $$
+create function leaf_number(p_number numeric) returns text language sql stable as $$
     select coalesce('"' || p_number || '"', 'null')
 $$;
-create function leaf_text(p_text text) returns text language sql immutable as $$
+create function leaf_text(p_text text) returns text language sql stable as $$
     select coalesce(to_json(p_text)::text, 'null')
 $$;
 create function call_leaves(p_organisation bigint, p_from bigint, p_to bigint)
 returns table (id bigint, moved numeric, leaf text) language sql stable as $$
-    select c.id, coalesce(t.moved, 0), '{"attempt_of":' || leaf_number(c.attempt_of)
-        || ',"booked_at":"' || leaf_time(c.booked_at) || '","cache_write":"' || c.cache_write
-        || '","cached_input":"' || c.cached_input || '","charged":"' || c.charged || '","co2_ug":"' || c.co2_ug
-        || '","contract_id":"' || c.contract_id || '","cost":"' || c.cost || '","decision":' || leaf_text(c.decision)
-        || ',"deployment_id":"' || c.deployment_id || '","endpoint":' || leaf_text(c.endpoint)
-        || ',"energy_uwh":"' || c.energy_uwh || '","first_byte_us":"' || c.first_byte_us || '","held":"' || c.held
-        || '","id":"' || c.id || '","images":"' || c.images || '","input":"' || c.input || '","key_id":"' || c.key_id
-        || '","listed":' || leaf_number(c.listed) || ',"model":' || leaf_text(c.model)
-        || ',"organisation_id":"' || c.organisation_id || '","outcome":"' || c.outcome || '","output":"' || c.output
-        || '","price":"' || c.price || '","process_id":"' || c.process_id || '","project_id":"' || c.project_id
-        || '","raw_usage":' || leaf_text(c.raw_usage) || ',"reason":' || leaf_text(c.reason)
-        || ',"reasoning":"' || c.reasoning || '","requests":"' || c.requests || '","seconds":"' || c.seconds
-        || '","slices":' || to_json(c.slices::text[])::text || ',"started_at":"' || leaf_time(c.started_at)
-        || '","status":"' || c.status || '","streamed":' || c.streamed || ',"tariff_id":"' || c.tariff_id
-        || '","total_us":"' || c.total_us || '","transfers":[' || coalesce(t.lines, '') || '],"type":"call"'
-        || ',"usage_source":"' || c.usage_source || '"}'
+    select c.id, coalesce(t.moved, 0), format('{"attempt_of":%s,"booked_at":"%s","cache_write":"%s",'
+        '"cached_input":"%s","charged":"%s","co2_ug":"%s","contract_id":"%s","cost":"%s","decision":%s,'
+        '"deployment_id":"%s","endpoint":%s,"energy_uwh":"%s","first_byte_us":"%s","held":"%s","id":"%s",'
+        '"images":"%s","input":"%s","key_id":"%s","listed":%s,"model":%s,"organisation_id":"%s","outcome":"%s",'
+        '"output":"%s","price":"%s","process_id":"%s","project_id":"%s","raw_usage":%s,"reason":%s,'
+        '"reasoning":"%s","requests":"%s","seconds":"%s","slices":%s,"started_at":"%s","status":"%s",'
+        '"streamed":%s,"tariff_id":"%s","total_us":"%s","transfers":[%s],"type":"call","usage_source":"%s"}',
+        leaf_number(c.attempt_of), leaf_time(c.booked_at), c.cache_write, c.cached_input, c.charged, c.co2_ug,
+        c.contract_id, c.cost, leaf_text(c.decision), c.deployment_id, leaf_text(c.endpoint), c.energy_uwh,
+        c.first_byte_us, c.held, c.id, c.images, c.input, c.key_id, leaf_number(c.listed), leaf_text(c.model),
+        c.organisation_id, c.outcome, c.output, c.price, c.process_id, c.project_id, leaf_text(c.raw_usage),
+        leaf_text(c.reason), c.reasoning, c.requests, c.seconds, to_json(c.slices::text[]),
+        leaf_time(c.started_at), c.status, case when c.streamed then 'true' else 'false' end, c.tariff_id,
+        c.total_us, t.lines, c.usage_source)
     from call c left join leaf_transfers(p_organisation, p_from, p_to) t on t.call_id = c.id
     where c.organisation_id = p_organisation and c.id >= p_from and c.id < p_to
 $$;
