@@ -15,6 +15,7 @@ from bench import (
     chaos,
     contracts,
     dialect,
+    exports,
     failover,
     held,
     latency,
@@ -36,7 +37,21 @@ if TYPE_CHECKING:
 
     from bench.results import Metric
 
-BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, ledger, chaos, routing)
+BENCHES = (
+    memory,
+    start,
+    unary,
+    latency,
+    stream,
+    dialect,
+    held,
+    failover,
+    contracts,
+    chaos,
+    ledger,
+    exports,
+    routing,
+)
 NAMES = tuple(module.NAME for module in BENCHES)
 
 

@@ -12,6 +12,7 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.sums import SUM_PROOFS
@@ -65,7 +66,7 @@ select date_trunc($3, w.hour, 'UTC') as starts_at, d.model,
     sum(w.cache_write)::bigint as cache_write, sum(w.output)::bigint as output,
     sum(w.reasoning)::bigint as reasoning, sum(w.images)::bigint as images, sum(w.seconds)::bigint as seconds,
     sum(w.requests)::bigint as requests
-from position_draw w
+from draw w
 join deployment d on d.organisation_id in (0, w.organisation_id) and d.id = w.deployment_id
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id in (0, w.organisation_id) and c.id = w.contract_id
@@ -116,7 +117,7 @@ class StoredBooks:
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
             return [
                 await _prove(connection, organisation_id, proof)
-                for proof in (*PROOFS, *SUM_PROOFS, *FEE_PROOFS)
+                for proof in (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS)
             ]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:

@@ -22,9 +22,12 @@ from rechenwerk.office.ports import (
     TakenError,
 )
 from rechenwerk.store.audits import StoredAudits
+from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
@@ -298,6 +301,9 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredClosing(pool),
+        StoredBills(pool),
+        StoredExports(pool),
         StoredSums(pool),
         StoredSeals(pool),
     )

@@ -194,7 +194,6 @@ create trigger append_only before update or delete or truncate on seal_key
 
 drop trigger transfer_accounts on transfer; -- account_of_its_organisation says the same
 drop function transfer_accounts();
-drop view entry;
 
 create function append_only_part() returns trigger language plpgsql as $$
 begin
@@ -252,7 +251,16 @@ begin
     return v_made;
 end $$;
 
-create table later (text text not null); -- triggers that stood on the old tables
+-- Triggers that stand on the tables and views over them, to be made again.
+create table later (place bigint not null, text text not null);
+with recursive above as (
+    select distinct r.ev_class as view from pg_depend d join pg_rewrite r on r.oid = d.objid
+        where d.classid = 'pg_rewrite'::regclass and d.refobjid in ('call'::regclass, 'transfer'::regclass)
+    union
+    select r.ev_class from above a join pg_depend d on d.refobjid = a.view and d.classid = 'pg_rewrite'::regclass
+        join pg_rewrite r on r.oid = d.objid where r.ev_class <> a.view
+)
+insert into later select view::bigint, format('create view %s as %s', view::regclass, pg_get_viewdef(view)) from above;
 
 create function make_partitioned(p_table text, p_key text) returns void language plpgsql as $$
 declare
@@ -260,7 +268,7 @@ declare
     v_index text;
     v_indexes text[];
 begin
-    insert into later select pg_get_triggerdef(oid) from pg_trigger
+    insert into later select 0, pg_get_triggerdef(oid) from pg_trigger
         where tgrelid = p_table::regclass and not tgisinternal;
     -- The primary key first, then what else there is.
     select array_agg(x.text order by x.place) into v_indexes from (
@@ -292,22 +300,24 @@ select count(make_month(x.at)) from (
 select make_months(now(), 2);
 insert into call select * from call_before order by id;
 insert into transfer select * from transfer_before order by call_id, line;
-drop table call_before, transfer_before;
+do $$
+begin
+    if exists (select from pg_constraint where contype = 'f' and confrelid in ('call_before'::regclass,
+            'transfer_before'::regclass)) then
+        raise exception 'a foreign key to calls or transfers would be lost';
+    end if;
+end $$;
+drop table call_before, transfer_before cascade; -- with the views over them
 do $$
 declare
     v_one text;
 begin
-    for v_one in select text from later loop
+    for v_one in select text from later order by place loop -- a view is younger than what it is over
         execute v_one;
     end loop;
 end $$;
 drop table later;
 drop function make_partitioned(text, text);
-
-create view entry as
-    select organisation_id, call_id, line, debit as account_id, amount from transfer
-    union all
-    select organisation_id, call_id, line, credit, -amount from transfer;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What was booked before.
