@@ -371,6 +371,11 @@ def test_windows_follow_the_calendar() -> None:
         ("day", "2027-03-28 02:30:00", "2027-03-28 00:00:00", "2027-03-29 00:00:00"),
         ("month", "2028-02-29 23:59:59", "2028-02-01 00:00:00", "2028-03-01 00:00:00"),
         ("month", "2027-12-31 23:59:59", "2027-12-01 00:00:00", "2028-01-01 00:00:00"),
+        ("week", "2027-01-03 23:59:59", "2026-12-28 00:00:00", "2027-01-04 00:00:00"),  # 2026-W53
+        ("week", "2027-01-04 00:00:00", "2027-01-04 00:00:00", "2027-01-11 00:00:00"),
+        ("quarter", "2028-03-31 23:59:59", "2028-01-01 00:00:00", "2028-04-01 00:00:00"),
+        ("quarter", "2027-10-01 00:00:00", "2027-10-01 00:00:00", "2028-01-01 00:00:00"),
+        ("year", "2028-12-31 23:59:59", "2028-01-01 00:00:00", "2029-01-01 00:00:00"),
     )
     for period, now, starts, ends in table:
         assert window_bounds(period, _at(now)) == (_at(starts), _at(ends)), (period, now)  # type: ignore[arg-type]
@@ -402,7 +407,7 @@ async def leasing(there: Town, guards: tuple[Guard, ...], clock: HandClock) -> A
     """Leases of one process over a real book."""
     tenant = await there.tenant(project=guards)
     rows = [
-        GuardRow(row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"], False)
+        GuardRow(row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"])
         for row in await there.pool.fetch("select * from guard order by id")
     ]
     book = Flaky(there.url, "test")

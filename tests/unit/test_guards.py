@@ -65,7 +65,7 @@ def epoch(text: str) -> int:
 
 
 def guard(number: int, unit: Unit, free: int, period: Period = "total") -> Guard:
-    one = Guard(GuardRow(number, unit, period, 10**15, True, False), 0)
+    one = Guard(GuardRow(number, unit, period, 10**15, True), 0)
     one.window.free = free
     return one
 

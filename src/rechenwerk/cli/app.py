@@ -13,6 +13,7 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import add_adviser
 from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
+from rechenwerk.cli.budgets import add_budgets
 from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.concentration import add_concentration
@@ -75,6 +76,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_service(app)
     add_tenants(app)
     add_books(app)
+    add_budgets(app)
     add_configuration(app)
     add_contracts(app)
     add_audits(app)

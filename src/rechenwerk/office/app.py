@@ -15,6 +15,7 @@ from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.budgets.routes import add_budget_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
@@ -127,6 +128,7 @@ def create_app(
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)
+    add_budget_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

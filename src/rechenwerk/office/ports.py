@@ -15,6 +15,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 
@@ -49,7 +50,7 @@ class Guard(msgspec.Struct, frozen=True):
 
     Attributes:
         unit: money, requests, tokens or calls.
-        period: minute, day, month, total or now.
+        period: minute, day, week, month, quarter, year, total or now.
         amount: nano-units for money, else pieces; None removes the guard.
         hard: refuse beyond the amount; a soft one only reports.
     """
@@ -174,6 +175,22 @@ class Tenants(Protocol):
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
+        ...
+
+    async def organisation_guards(
+        self, organisation_id: int, windows: Mapping[str, datetime]
+    ) -> Sequence[GuardUse]:
+        """The guards that every call of the organisation needs, with what their windows have seen."""
+        ...
+
+    async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of the organisation itself."""
+        ...
+
+    async def guard_key(
+        self, organisation_id: int, project_id: int, key_id: int, guards: Sequence[Guard]
+    ) -> None:
+        """Set, change or remove guards of a key."""
         ...
 
     async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
@@ -455,3 +472,4 @@ class Desk(msgspec.Struct, frozen=True):
     audits: Audits
     governance: Governance
     concentration: Concentrations
+    budgets: BudgetDesk
