@@ -35,6 +35,7 @@ from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
+from rechenwerk.store.budgets.wallets import WalletPayments
 from rechenwerk.store.control import open_desk
 from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
@@ -224,7 +225,9 @@ class Installation:
         return secret_box(settings.secret_key, file)
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
-        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box)
+        assert self._pool is not None
+        steps = (WalletPayments(self._pool),)
+        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps)
         config = uvicorn.Config(
             app,
             host=self._options.host,

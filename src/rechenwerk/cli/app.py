@@ -27,6 +27,7 @@ from rechenwerk.cli.service import add_service
 from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tenants import add_tenants
 from rechenwerk.cli.utilisation import add_utilisation
+from rechenwerk.cli.wallets import add_wallets
 
 
 def _version(wanted: bool) -> None:
@@ -77,6 +78,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_tenants(app)
     add_books(app)
     add_budgets(app)
+    add_wallets(app)
     add_configuration(app)
     add_contracts(app)
     add_audits(app)

@@ -18,6 +18,7 @@ from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -175,12 +176,6 @@ class Tenants(Protocol):
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
-        ...
-
-    async def organisation_guards(
-        self, organisation_id: int, windows: Mapping[str, datetime]
-    ) -> Sequence[GuardUse]:
-        """The guards that every call of the organisation needs, with what their windows have seen."""
         ...
 
     async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
@@ -472,4 +467,5 @@ class Desk(msgspec.Struct, frozen=True):
     audits: Audits
     governance: Governance
     concentration: Concentrations
+    vouchers: Vouchers
     budgets: BudgetDesk

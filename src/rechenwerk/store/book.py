@@ -226,7 +226,9 @@ class PostgresBook:
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
-        return Accounts(**{row["kind"]: row["id"] for row in rows})
+        # Vouchers have accounts of the same project and contract that no call is booked on.
+        kinds = Accounts.__struct_fields__
+        return Accounts(**{row["kind"]: row["id"] for row in rows if row["kind"] in kinds})
 
     async def beat(self, silence: float) -> int:
         """See `ledger.ports.Book`."""

@@ -12,6 +12,7 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 
@@ -44,7 +45,7 @@ _PAGE = """
  and ($3::bigint is null or c.id < $3) and ($4::bigint is null or c.project_id = $4)
 order by c.id desc limit $2
 """
-_TRANSFERS = """
+TRANSFERS = """
 with named as (
     select a.id, case when p.name is null and c.name is null then a.kind
         else a.kind || '(' || concat_ws(', ', p.name, c.name) || ')' end as name
@@ -114,7 +115,10 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            return [await _prove(connection, organisation_id, proof) for proof in (*PROOFS, *FEE_PROOFS)]
+            return [
+                await _prove(connection, organisation_id, proof)
+                for proof in (*PROOFS, *FEE_PROOFS, *WALLET_PROOFS)
+            ]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
         """What the organisation used since then, per `step` (hour or day), oldest first."""
@@ -132,7 +136,7 @@ class StoredBooks:
 
     async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:
         transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
-        for row in await self._pool.fetch(_TRANSFERS, organisation_id, list(transfers)):
+        for row in await self._pool.fetch(TRANSFERS, organisation_id, list(transfers)):
             transfers[row["call_id"]].append(Transfer(row["debit"], row["credit"], int(row["amount"])))
         return [_booked(row, transfers[row["id"]]) for row in rows]
 

@@ -23,12 +23,13 @@ from rechenwerk.office.ports import (
 )
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
-from rechenwerk.store.budgets import open_budgets
+from rechenwerk.store.budgets.desk import open_budgets
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
+from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
 
@@ -173,12 +174,6 @@ class StoredTenants:
         async with self._pool.acquire() as connection, connection.transaction():
             await _guard(connection, organisation_id, project_id, None, guards)
 
-    async def organisation_guards(
-        self, organisation_id: int, windows: Mapping[str, datetime]
-    ) -> Sequence[GuardUse]:
-        """The guards that every call of the organisation needs, with what their windows have seen."""
-        return tuple((await self._guards(organisation_id, windows)).get((None, None), ()))
-
     async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of the organisation itself."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -312,5 +307,6 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredAudits(pool),
         open_governance(pool),
         StoredConcentration(pool),
+        StoredVouchers(pool),
         open_budgets(pool),
     )

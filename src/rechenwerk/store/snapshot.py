@@ -259,7 +259,7 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 (
                     *of_key[row["id"]],
                     *of_project[row["project_id"]],
-                    *of_organisation[row["organisation_id"]],
+                    *_shared(of_organisation[row["organisation_id"]], of_project[row["project_id"]]),
                 ),
                 row["data_class"],
                 row["service_class"],
@@ -269,6 +269,12 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
             for row in keys
         }
     )
+
+
+def _shared(organisation: list[GuardRow], project: list[GuardRow]) -> Iterator[GuardRow]:
+    """An organisation's guards as a project's calls need them: who has a wallet of its own pays from that."""
+    own = any(guard.wallet for guard in project)
+    return (guard for guard in organisation if not (own and guard.wallet))
 
 
 def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], DataClass]:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
+
+from rechenwerk.office.bodies import Amount, InOrganisation, Name
+
+Reference = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
 
 
 class BudgetLine(BaseModel):
@@ -42,3 +54,90 @@ class BudgetsView(BaseModel):
     currency: str
     projects: list[str]
     budgets: list[BudgetLine]
+
+
+class WalletBody(InOrganisation):
+    """Which wallet: a project's, or the organisation's for all projects without one of their own."""
+
+    project: Name | None = None
+
+
+class TopupBody(WalletBody):
+    """Money that was paid in.
+
+    Attributes:
+        reference: the bank's; it is booked once, however often it is sent.
+        reason: for people.
+    """
+
+    amount: Amount
+    reference: Reference | None = None
+    reason: Reason = "paid in"
+
+
+class RefundBody(WalletBody):
+    """Money that is paid back; null: all that is free."""
+
+    amount: Amount | None
+    reference: Reference | None = None
+    reason: Reason = "paid back"
+
+
+class WalletView(BaseModel):
+    """A wallet as it stands.
+
+    Attributes:
+        project: null for the organisation's.
+        paid_in: and not paid back.
+        left: neither used nor held: what calls can still draw.
+        state: open, or empty: calls are refused until somebody tops it up.
+    """
+
+    project: str | None
+    paid_in: str
+    used: str
+    held: str
+    left: str
+    state: Literal["open", "empty"]
+
+
+class WalletsView(BaseModel):
+    """The wallets of an organisation."""
+
+    organisation: str
+    currency: str
+    wallets: list[WalletView]
+
+
+class PaidView(WalletsView):
+    """A payment's voucher, and the wallets as they stand after it."""
+
+    voucher: int
+
+
+class MovementView(BaseModel):
+    """What changed a wallet's balance, and the balance after it.
+
+    Attributes:
+        kind: topup, refund, release (an unclear call cost less than was charged) or calls (of a day).
+    """
+
+    at: datetime
+    kind: str
+    calls: int
+    amount: str
+    balance: str
+    voucher: int | None
+    text: str
+
+
+class StatementView(BaseModel):
+    """A wallet's movements in a period. Calls stand on the day on which they began."""
+
+    organisation: str
+    project: str | None
+    currency: str
+    period: str
+    opening: str
+    closing: str
+    movements: list[MovementView]

@@ -1,13 +1,1 @@
-"""Budgets, wallets and alerts in PostgreSQL. Fills `office.budgets.ports`."""
-
-from __future__ import annotations
-
-import asyncpg
-
-from rechenwerk.office.budgets.ports import BudgetDesk
-from rechenwerk.store.budgets.uses import StoredBudgets
-
-
-def open_budgets(pool: asyncpg.Pool) -> BudgetDesk:
-    """All of it over one pool."""
-    return BudgetDesk(StoredBudgets(pool))
+"""Budgets, wallets and alerts in PostgreSQL."""
