@@ -30,7 +30,12 @@ from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
 from rechenwerk.main_children import KEY_FILE, Child, check_port, gateway_process, lock_folder, router_process
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.courier import Courier
+from rechenwerk.office.budgets.mail import Mails, read_server
+from rechenwerk.office.budgets.sending import Sender
+from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
@@ -237,11 +242,20 @@ class Installation:
             lifespan="off",
         )
         self._office = _Office(config)
+        self._tasks.append(asyncio.create_task(self._courier(app.state.office).run()))
         self._office_task = task = asyncio.create_task(self._office.serve())
         while not self._office.started:
             if task.done():
                 raise SetupError(f"the office does not start on port {self._options.office_port}")
             await asyncio.sleep(0.005)
+
+    def _courier(self, office: Office) -> Courier:
+        settings = self._settings
+        senders: dict[str, Sender] = {
+            "webhook": Webhooks(office.box, read_networks(settings.webhook_networks)),
+            "mail": Mails(read_server(settings.smtp_url, settings.smtp_from)),
+        }
+        return Courier(office, senders)
 
     # -- being ready ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import typer
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import add_adviser
+from rechenwerk.cli.alerts import add_alerts
 from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
 from rechenwerk.cli.budgets import add_budgets
@@ -79,6 +80,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_books(app)
     add_budgets(app)
     add_wallets(app)
+    add_alerts(app)
     add_configuration(app)
     add_contracts(app)
     add_audits(app)

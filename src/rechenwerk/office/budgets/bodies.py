@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from rechenwerk.office.bodies import Amount, InOrganisation, Name
+from rechenwerk.office.bodies import Amount, InOrganisation, Name, Period
 
 Reference = Annotated[
     str,
@@ -141,3 +141,95 @@ class StatementView(BaseModel):
     opening: str
     closing: str
     movements: list[MovementView]
+
+
+class AlertBody(InOrganisation):
+    """Whom to tell what.
+
+    Attributes:
+        watch: budgets, wallets; contracts (for keys with the scope books), concentration (for the operator).
+        project, key, period: which budgets or wallets; left out: all.
+        at: percent of a budget that is used.
+        forecast: tell when a budget will be passed before its period ends.
+        below: tell when less than this is left of a wallet.
+        webhook, mail: where to; one of them.
+        language: of mails.
+    """
+
+    name: Name
+    watch: Literal["budgets", "wallets", "contracts", "concentration"] = "budgets"
+    project: Name | None = None
+    key: Name | None = None
+    period: Period | None = None
+    at: list[Annotated[int, Field(ge=1, le=1000)]] = Field([], max_length=20)
+    forecast: bool = False
+    below: Amount | None = None
+    webhook: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    mail: Annotated[str, StringConstraints(max_length=254)] | None = None
+    language: Literal["en", "de"] = "en"
+
+
+class AlertView(BaseModel):
+    """An alert; what its webhooks are signed with is shown once, when it is made."""
+
+    name: str
+    watch: str
+    project: str | None
+    key_id: int | None
+    period: str | None
+    at: list[int]
+    forecast: bool
+    below: str | None
+    channel: str
+    target: str
+    language: str
+    made_by: str
+
+
+class NewAlertView(AlertView):
+    """An alert that was made.
+
+    Attributes:
+        secret: what its webhooks are signed with; null for mails. It is shown only now.
+    """
+
+    secret: str | None
+
+
+class AlertsView(BaseModel):
+    """The alerts of an organisation."""
+
+    organisation: str
+    currency: str
+    alerts: list[AlertView]
+
+
+class NoticeView(BaseModel):
+    """A notice and what became of it.
+
+    Attributes:
+        message_id: the same however often it was sent: webhook-id, and the Message-ID of mails.
+        state: waiting, delivered, given up, or passed over (a later threshold was passed at the same time).
+        next_at: when it is sent again; null when it is not.
+        answer: what the last attempt came to.
+    """
+
+    id: int
+    alert: str
+    message_id: str
+    kind: str
+    data: dict[str, Any]
+    made_at: datetime
+    state: str
+    attempts: int
+    next_at: datetime | None
+    answer: str | None
+    delivered_at: datetime | None
+
+
+class NoticesView(BaseModel):
+    """Notices, newest first."""
+
+    organisation: str
+    notices: list[NoticeView]
+    next: int | None

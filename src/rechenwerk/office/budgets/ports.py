@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -22,6 +22,7 @@ class BudgetUse(msgspec.Struct, frozen=True):
         granted: what gateway processes have leased of it.
         held: what calls under way may cost at most.
         posted: what ended calls were charged.
+        turned_away: about what the last call needed that was turned away, if any was.
     """
 
     guard: int
@@ -35,6 +36,12 @@ class BudgetUse(msgspec.Struct, frozen=True):
     granted: int
     held: int
     posted: int
+    turned_away: int | None = None
+
+    @property
+    def used_up(self) -> bool:
+        """Whether calls are turned away: nothing is left, or less than the last one needed."""
+        return self.hard and (self.left == 0 or self.left < (self.turned_away or 0))
 
     @property
     def left(self) -> int:
@@ -135,8 +142,132 @@ class TwiceError(RechenwerkError):
     """A bank's reference was booked before."""
 
 
+class Rule(msgspec.Struct, frozen=True):
+    """Whom to tell what.
+
+    Attributes:
+        watch: budgets, wallets, contracts or concentration.
+        project, key_id, period: which budgets or wallet; None: all.
+        thresholds: percent of a budget.
+        forecast: tell when a budget will be passed before its period ends.
+        below: nano-units that are left of a wallet.
+        channel, target: webhook and its address, or mail and its recipient.
+        language: en or de, of mails.
+        secret: sealed; what webhooks are signed with.
+    """
+
+    name: str
+    watch: str
+    channel: str
+    target: str
+    language: str = "en"
+    project: str | None = None
+    project_id: int | None = None
+    key_id: int | None = None
+    period: str | None = None
+    thresholds: tuple[int, ...] = ()
+    forecast: bool = False
+    below: int | None = None
+    secret: bytes | None = None
+    made_by: str = ""
+    organisation_id: int = 0
+    organisation: str = ""
+    id: int = 0
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Something to tell.
+
+    Attributes:
+        name: of what happened; it is told once.
+        kind: what it is for programs, such as ``budget.threshold``.
+        data: what is told; money as text.
+        passed_over: a later threshold was passed at the same time: kept, not sent.
+    """
+
+    name: str
+    kind: str
+    data: Mapping[str, Any]
+    passed_over: bool = False
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """A notice that is to be sent now.
+
+    Attributes:
+        attempts: this one included.
+    """
+
+    id: int
+    message_id: str
+    kind: str
+    data: Mapping[str, Any]
+    made_at: datetime
+    attempts: int
+    rule: Rule
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A notice in the log.
+
+    Attributes:
+        state: waiting, delivered, given up or passed over.
+        next_at: when it is sent again, while it waits.
+        answer: what the last attempt came to.
+    """
+
+    id: int
+    alert: str
+    message_id: str
+    kind: str
+    data: Mapping[str, Any]
+    made_at: datetime
+    state: str
+    attempts: int
+    next_at: datetime
+    answer: str | None
+    delivered_at: datetime | None
+
+
+class Alerts(Protocol):
+    """Rules, and the notices that are to be sent: an outbox that outlives whoever sends."""
+
+    async def add(self, organisation_id: int, rule: Rule) -> int:
+        """A new rule's id; raises TakenError."""
+        ...
+
+    async def rules(self, organisation_id: int | None = None) -> list[Rule]:
+        """Those in force, of one organisation or of all."""
+        ...
+
+    async def remove(self, organisation_id: int, name: str) -> bool:
+        """From now on it tells nobody; what waits is given up. False: there is none of that name."""
+        ...
+
+    async def fire(self, rule: Rule, causes: Sequence[Cause], now: datetime, ids: Callable[[], str]) -> int:
+        """Note what is to be told, each cause once for ever; returns how many were new."""
+        ...
+
+    async def claim(self, now: datetime, until: datetime, limit: int) -> list[Parcel]:
+        """What is due. Nobody else gets it before `until`: then whoever claimed it must have died."""
+        ...
+
+    async def delivered(self, notice: int, now: datetime, answer: str) -> None:
+        """It was taken."""
+        ...
+
+    async def failed(self, notice: int, again: datetime | None, answer: str) -> None:
+        """It was not taken; try again then, or give up."""
+        ...
+
+    async def log(self, organisation_id: int, limit: int, before: int | None) -> list[Notice]:
+        """Notices, newest first, below the id `before`."""
+        ...
+
+
 class BudgetDesk(msgspec.Struct, frozen=True):
     """All storage of this room's part."""
 
     budgets: Budgets
     wallets: Wallets
+    alerts: Alerts

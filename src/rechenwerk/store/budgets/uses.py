@@ -13,7 +13,7 @@ from rechenwerk.office.budgets.ports import BudgetUse
 _USES = """
 select g.id as guard, p.name as project, k.id as key_id, coalesce(nullif(k.name, ''), k.hint) as key,
     g.period, g.amount, g.hard, g.wallet, coalesce(w.granted, 0) as granted,
-    coalesce(s.held, 0) as held, coalesce(s.posted, 0) as posted
+    coalesce(s.held, 0) as held, coalesce(s.posted, 0) as posted, w.turned_away
 from guard g
 left join project p on p.organisation_id = g.organisation_id and p.id = g.project_id
 left join api_key k on k.organisation_id = g.organisation_id and k.id = g.key_id
@@ -54,6 +54,7 @@ class StoredBudgets:
                 int(row["granted"]),
                 int(row["held"]),
                 int(row["posted"]),
+                None if row["turned_away"] is None else int(row["turned_away"]),
             )
             for row in rows
         ]

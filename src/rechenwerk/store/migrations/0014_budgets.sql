@@ -75,3 +75,106 @@ begin
 end $$;
 create trigger wallet_is_refunded before insert on voucher for each row when (new.reverses is not null)
     execute function wallet_is_refunded();
+
+-- A budget of which nothing fits any more is rarely used to the last cent: what the last call that was turned away
+-- needed tells that it is used up. An estimate for alerts; no decision rests on it.
+alter table guard_window add column turned_away numeric(38, 0);
+
+create or replace function lease(p_guard bigint, p_starts timestamptz, p_process bigint, p_want numeric,
+    p_least numeric)
+returns table (slice_id bigint, got numeric, pool numeric, waiting bigint, total numeric) language plpgsql as $$
+declare
+    w guard_window;
+    g guard;
+    v_slice bigint;
+    v_got numeric;
+    v_total numeric;
+    v_need numeric;
+begin
+    select * into g from guard where id = p_guard and active;
+    if not found then
+        raise exception 'guard % does not exist any more', p_guard using errcode = 'no_data_found';
+    end if;
+    insert into guard_window (guard_id, starts_at, amount, hard)
+        values (p_guard, p_starts, g.amount, g.hard) on conflict do nothing;
+    if found and g.period = 'minute' then -- minutes that are over are of no use to anybody
+        delete from slice where guard_id = p_guard and starts_at < p_starts - interval '10 minutes';
+        delete from guard_window where guard_id = p_guard and starts_at < p_starts - interval '10 minutes';
+    end if;
+    select * into w from guard_window where guard_id = p_guard and starts_at = p_starts for no key update;
+    select * into g from guard where id = p_guard; -- it may have changed while we waited
+    if w.hard <> g.hard or w.amount <> greatest(g.amount, w.granted) then
+        w.amount := greatest(g.amount, w.granted);
+        w.hard := g.hard;
+        update guard_window set amount = w.amount, hard = w.hard
+            where guard_id = p_guard and starts_at = p_starts;
+    end if;
+    v_got := case when w.hard then greatest(0, least(p_want, least(g.amount, w.amount) - w.granted))
+             else p_want end;
+    if v_got < p_least then
+        v_got := 0;
+        if g.unit = 'money' then
+            select p_least + greatest(0, coalesce(sum(s.granted - s.held - s.posted), 0)) into v_need
+                from slice s
+                where s.guard_id = p_guard and s.starts_at = p_starts and s.process_id = p_process;
+        end if;
+    end if;
+    update guard_window set granted = granted + v_got, turned_away = coalesce(v_need, turned_away)
+        where guard_id = p_guard and starts_at = p_starts;
+    insert into slice as s (guard_id, starts_at, process_id, granted)
+        values (p_guard, p_starts, p_process, v_got)
+        on conflict (guard_id, starts_at, process_id) do update set granted = s.granted + v_got
+        returning s.id, s.granted into v_slice, v_total;
+    return query select v_slice, v_got, greatest(0, w.amount - w.granted - v_got),
+        (select count(*) from slice s join process p on p.id = s.process_id
+         where s.guard_id = p_guard and s.starts_at = p_starts and s.process_id <> p_process
+           and p.ended_at is null and s.answered < w.recall), v_total;
+end $$;
+
+-- Whom to tell what.
+create table alert (
+    organisation_id bigint not null references organisation,
+    id bigint generated always as identity unique,
+    name text not null,
+    watch text not null check (watch in ('budgets', 'wallets', 'contracts', 'concentration')),
+    project_id bigint, -- null, as key_id and period: whichever
+    key_id bigint,
+    period text,
+    thresholds integer[] not null default '{}', -- percent of a budget
+    forecast boolean not null default false,
+    below numeric(38, 0), -- what is left of a wallet
+    channel text not null check (channel in ('webhook', 'mail')),
+    target text not null,
+    language text not null check (language in ('en', 'de')),
+    secret bytea, -- sealed; what webhooks are signed with
+    active boolean not null default true,
+    made_by text not null,
+    created_at timestamptz not null default now(),
+    primary key (organisation_id, id),
+    foreign key (organisation_id, project_id) references project (organisation_id, id),
+    foreign key (organisation_id, key_id) references api_key (organisation_id, id),
+    check ((channel = 'webhook') = (secret is not null))
+);
+create unique index alert_name on alert (organisation_id, name) where active;
+
+-- What was to be told: written with its cause in one transaction before it is sent, and once per cause. Sending
+-- is repeated until somebody took it, with the same message id: who gets it twice can tell.
+create table notice (
+    organisation_id bigint not null,
+    id bigint generated always as identity unique,
+    alert_id bigint not null,
+    message_id text not null unique,
+    cause text not null,
+    kind text not null,
+    data jsonb not null,
+    made_at timestamptz not null,
+    state text not null check (state in ('waiting', 'delivered', 'given up', 'passed over')),
+    attempts integer not null default 0,
+    next_at timestamptz not null,
+    answer text,
+    delivered_at timestamptz,
+    primary key (organisation_id, id),
+    unique (alert_id, cause),
+    foreign key (organisation_id, alert_id) references alert (organisation_id, id)
+);
+create index notice_waits on notice (next_at) where state = 'waiting';
