@@ -15,6 +15,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
+from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.budgets.alert_routes import add_alert_routes
 from rechenwerk.office.budgets.routes import add_budget_routes
@@ -126,6 +127,7 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_bill_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

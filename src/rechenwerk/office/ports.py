@@ -15,6 +15,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.bill_ports import Bills
 from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
@@ -468,4 +469,5 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    bills: Bills
     budgets: BudgetDesk

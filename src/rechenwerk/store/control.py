@@ -22,6 +22,7 @@ from rechenwerk.office.ports import (
     TakenError,
 )
 from rechenwerk.store.audits import StoredAudits
+from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.budgets.desk import open_budgets
 from rechenwerk.store.concentration import StoredConcentration
@@ -308,5 +309,6 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredBills(pool),
         open_budgets(pool),
     )
