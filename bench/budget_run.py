@@ -1,9 +1,10 @@
-"""One process that reserves: ``python -m bench.budget_run URL KIND COUNT NEED``.
+"""One process that reserves: ``python -m bench.budget_run URL KIND COUNT NEED SECONDS``.
 
 KIND is `leases` (a gateway's own leases, till and book, without the HTTP around them) or `naive` (a counter
-in the database that every call locks). It prints a line when it is ready, waits for a line, makes all
-reservations at once, prints what it found, waits for another line, settles every reservation at half of what it
-held, and ends.
+in the database that every call locks). The reservations come evenly within SECONDS, 0: in one instant; each
+is timed from when it was due, not from when there was time for it, and all of them stay open. The process
+prints a line when it is ready, waits for a line, reserves, prints what it found, waits for another line,
+settles every reservation at half of what it held, and ends.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
@@ -28,12 +30,15 @@ from rechenwerk.ledger.ports import Hold, Post
 from rechenwerk.ledger.postings import transfers
 from rechenwerk.store.book import PostgresBook
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
 CONNECTIONS = 16
 _SILENCE = 60.0
 _CASE = """
 select g.id as guard, g.amount, p.organisation_id, p.id as project, k.id as key, d.id as deployment,
     d.contract_id from guard g join project p on p.id = g.project_id join api_key k on k.project_id = p.id,
-    deployment d where g.period = 'total' and g.active order by k.id, d.id limit 1
+    deployment d where g.period = 'total' and g.active order by g.id desc, d.id limit 1
 """
 
 
@@ -64,8 +69,18 @@ class Reserving:
         self.decisions: list[float] = []
         self.durable: list[float] = []
 
-    async def one(self, need: int) -> None:
-        begun = time.perf_counter()
+    async def warm(self) -> None:
+        """What a gateway has behind it when it has run for a minute: connections, plans, a first lease."""
+        other = await self.book.pool.fetchval(
+            "select min(id) from guard where unit = 'money' and id <> $1", self.case["guard"]
+        )
+        starts = int(time.time()) // 60 * 60
+        for _ in range(20):
+            grant = await self.book.lease(other, starts, 1)
+            assert grant is not None
+            await self.book.give_back(grant.slice_id, grant.got, 0)
+
+    async def one(self, need: int, begun: float) -> None:
         needs: dict[Unit, int] = {"money": need, "tokens": 1, "requests": 1, "calls": 1}
         draws = await self.leases.take(self.guards, needs)
         self.decisions.append((time.perf_counter() - begun) * 1e3)
@@ -125,7 +140,21 @@ class Reserving:
         await self.till.posted()
 
 
-async def leasing(url: str, count: int, need: int) -> None:
+async def everybody(one: Callable[[float], Coroutine[None, None, None]], count: int, seconds: float) -> None:
+    """So many reservations, all open at the same time; each is told when it was due."""
+    tasks = []
+    begun = time.perf_counter()
+    for number in range(count):
+        due = begun + seconds * number / count
+        if (early := due - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        tasks.append(asyncio.create_task(one(due)))
+        if seconds and number % 8 == 0:
+            await asyncio.sleep(0)  # who is late does not keep the others from their turn
+    await asyncio.gather(*tasks)
+
+
+async def leasing(url: str, count: int, need: int, seconds: float) -> None:
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as spool:
         book = PostgresBook(url, "bench", Path(spool))
@@ -136,9 +165,10 @@ async def leasing(url: str, count: int, need: int) -> None:
         case = await book.pool.fetchrow(_CASE)
         assert case is not None
         work = Reserving(book, till, leases, case, number)
+        await work.warm()
         print("ready", flush=True)
         await asyncio.to_thread(heard)
-        await asyncio.gather(*[work.one(need) for _ in range(count)])
+        await everybody(lambda due: work.one(need, due), count, seconds)
         found = Found(len(work.kept), work.decisions, work.durable)
         print(msgspec.json.encode(found).decode(), flush=True)
         alive = asyncio.create_task(beating(book))
@@ -157,15 +187,14 @@ async def beating(book: PostgresBook) -> None:
         await asyncio.sleep(0.5)
 
 
-async def counting(url: str, count: int, need: int) -> None:
+async def counting(url: str, count: int, need: int, seconds: float) -> None:
     """Every reservation locks one row, looks at it and lowers it."""
     decisions: list[float] = []
     admitted = 0
     async with asyncpg.create_pool(url, min_size=CONNECTIONS, max_size=CONNECTIONS) as pool:
 
-        async def one() -> None:
+        async def one(begun: float) -> None:
             nonlocal admitted
-            begun = time.perf_counter()
             async with pool.acquire() as connection, connection.transaction():
                 left = await connection.fetchval("select amount from bench_counter where id = 1 for update")
                 good = left >= need
@@ -178,11 +207,11 @@ async def counting(url: str, count: int, need: int) -> None:
 
         print("ready", flush=True)
         await asyncio.to_thread(heard)
-        await asyncio.gather(*[one() for _ in range(count)])
+        await everybody(one, count, seconds)
         print(msgspec.json.encode(Found(admitted, decisions, decisions)).decode(), flush=True)
         await asyncio.to_thread(heard)
 
 
 if __name__ == "__main__":
     work = leasing if sys.argv[2] == "leases" else counting
-    uvloop.run(work(sys.argv[1], int(sys.argv[3]), int(sys.argv[4])))
+    uvloop.run(work(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))

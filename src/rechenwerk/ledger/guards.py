@@ -80,14 +80,18 @@ class Window:
         granted: size of the slice, as far as it is known.
         doubtful: an answer of the books was lost, so `granted` may be wrong until the next one.
         recalled_at: when somebody last asked for what lies idle here, in seconds of the event loop.
+        leased_at: when something was last leased, in the same seconds.
+        cushion: what was leased in advance then.
     """
 
     __slots__ = (
+        "cushion",
         "doubtful",
         "ends",
         "free",
         "granted",
         "guard",
+        "leased_at",
         "pool",
         "recalled_at",
         "slice_id",
@@ -106,6 +110,8 @@ class Window:
         self.granted = 0
         self.doubtful = False
         self.recalled_at = 0.0
+        self.leased_at = float("-inf")
+        self.cushion = 0
 
 
 class Guard:

@@ -113,6 +113,7 @@ begin
              else p_want end;
     if v_got < p_least then
         v_got := 0;
+        perform set_config('synchronous_commit', 'off', true); -- nothing was granted: nothing to lose
         if g.unit = 'money' then
             select p_least + greatest(0, coalesce(sum(s.granted - s.held - s.posted), 0)) into v_need
                 from slice s
@@ -129,6 +130,43 @@ begin
         (select count(*) from slice s join process p on p.id = s.process_id
          where s.guard_id = p_guard and s.starts_at = p_starts and s.process_id <> p_process
            and p.ended_at is null and s.answered < w.recall), v_total;
+end $$;
+
+-- To ask, and to answer that nothing is idle, changes nobody's money: no need to wait for the disk. While a budget
+-- is used up these are all that happens, one after the other on the row of its window.
+create or replace function recall(p_guard bigint, p_starts timestamptz) returns bigint language plpgsql as $$
+declare
+    v_epoch bigint;
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    update guard_window set recall = recall + 1 where guard_id = p_guard and starts_at = p_starts
+        returning recall into v_epoch;
+    perform pg_notify('rechenwerk_recall',
+        format('%s %s %s', p_guard, extract(epoch from p_starts)::bigint, v_epoch));
+    return v_epoch;
+end $$;
+
+create or replace function give_back(p_slice bigint, p_amount numeric, p_epoch bigint) returns void
+language plpgsql as $$
+declare
+    v_guard bigint;
+    v_starts timestamptz;
+    v_wish numeric;
+begin
+    if p_amount = 0 then
+        perform set_config('synchronous_commit', 'off', true);
+        update slice set answered = greatest(answered, p_epoch) where id = p_slice;
+        return;
+    end if;
+    select guard_id, starts_at into v_guard, v_starts from slice where id = p_slice;
+    if not found then
+        return;
+    end if;
+    select amount into v_wish from guard where id = v_guard;
+    perform 1 from guard_window where guard_id = v_guard and starts_at = v_starts for no key update;
+    update slice set granted = granted - p_amount, answered = greatest(answered, p_epoch) where id = p_slice;
+    update guard_window set granted = granted - p_amount, amount = greatest(v_wish, granted - p_amount)
+        where guard_id = v_guard and starts_at = v_starts;
 end $$;
 
 -- Whom to tell what.
