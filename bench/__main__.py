@@ -16,6 +16,7 @@ from bench import (
     chaos,
     contracts,
     dialect,
+    exports,
     failover,
     held,
     latency,
@@ -36,7 +37,21 @@ if TYPE_CHECKING:
 
     from bench.results import Metric
 
-BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, budgets, chaos, routing)
+BENCHES = (
+    memory,
+    start,
+    unary,
+    latency,
+    stream,
+    dialect,
+    held,
+    failover,
+    contracts,
+    budgets,
+    chaos,
+    exports,
+    routing,
+)
 NAMES = tuple(module.NAME for module in BENCHES)
 
 

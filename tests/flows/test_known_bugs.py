@@ -1,6 +1,6 @@
 """The bugs that users of gateways report, one test each: whoever brings one back is stopped here.
 
-Each is tried in its smallest form; `ELSEWHERE` names the tests that try it hard, and one holds that they exist.
+Each is tried in its smallest form; `ELSEWHERE` names tests that try it hard, and one holds that they exist.
 """
 
 from __future__ import annotations
@@ -213,13 +213,13 @@ def test_usage_that_comes_late_or_never_is_not_forgotten(database_url: str) -> N
 
 
 def test_a_million_small_calls_do_not_drift() -> None:
-    """A third of a nano-unit a token: rounded once a call and half to even, not in a running sum of floats."""
+    """A third of a nano-unit a token: rounded once a call, half to even, not in a running sum of floats."""
     prices = price_list({"input": "0.000333333333"})
     sizes, times = range(1, 998), 1_003
     booked = times * sum(prices.amount(Usage(input=size)) for size in sizes)
     exact = times * sum(sizes) * Fraction(333_333_333, 10**9)
     assert len(sizes) * times == 999_991
-    assert abs(booked - exact) < 1_000  # a millionth of a cent and a half, of a million calls
+    assert abs(booked - exact) < 1_000  # less than a millionth of a euro, over a million calls
 
 
 def test_a_model_that_nobody_priced_is_not_free(database_url: str) -> None:

@@ -226,7 +226,7 @@ class PostgresBook:
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
-        # Vouchers have accounts of the same project and contract that no call is booked on.
+        # Vouchers make accounts of other kinds for the same project or contract; calls move none of them.
         kinds = Accounts.__struct_fields__
         return Accounts(**{row["kind"]: row["id"] for row in rows if row["kind"] in kinds})
 

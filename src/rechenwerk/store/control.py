@@ -25,8 +25,10 @@ from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.budgets.desk import open_budgets
+from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
@@ -309,6 +311,8 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredClosing(pool),
         StoredBills(pool),
+        StoredExports(pool),
         open_budgets(pool),
     )
