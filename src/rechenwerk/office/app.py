@@ -17,6 +17,7 @@ from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
@@ -127,6 +128,7 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_closing_routes(router)
     add_bill_routes(router)
     add_export_routes(router)
     add_provider_routes(router)

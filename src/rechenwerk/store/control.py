@@ -24,6 +24,7 @@ from rechenwerk.office.ports import (
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.exports import StoredExports
@@ -298,6 +299,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),
     )
