@@ -295,7 +295,6 @@ def year(books: Books) -> None:
         march(20),
         (side("cost", "default", on_demand), side("unresolved_cost", "default", on_demand), 30),
         (side("receivable", "default"), side("unresolved_price", "default"), 40),
-        (side("payable", contract=on_demand), side("cost", "default", on_demand), 12),
         call=lost,
     )
     voucher(
