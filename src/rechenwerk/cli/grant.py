@@ -8,7 +8,7 @@ import typer
 
 from rechenwerk.cli.capacity import Whose, count
 from rechenwerk.cli.remote import remote
-from rechenwerk.cli.show import Json, Organisation, console, print_json, table
+from rechenwerk.cli.show import Json, Organisation, answer, print_json, table
 
 _GRANTS = (
     "grant",
@@ -59,14 +59,11 @@ def apply_for(
 
 
 def _show_one(made: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(made)
-        return
     what = f"{made['size']}, {count(made['tokens'])} tokens of {made['pool']}"
     text = f"grant {made['id']} ({what}): {made['stage']}"
     if made["approvals_needed"]:
         text += f"; needs {made['approvals_needed']} more: rechenwerk grant approve {made['id']}"
-    console().print(text, markup=False)
+    answer(made, text, as_json=as_json)
 
 
 def grants(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
