@@ -84,11 +84,13 @@ group by 1, 2 order by 1, 2
 """  # noqa: S608 - our own words, no one else's
 # A version holds until the next of the same model; an organisation's own before the operator's.
 _TARIFFS = """
-select organisation_id, model, valid_from, rates from tariff where organisation_id in (0, $1)
-order by organisation_id, model, valid_from
+select organisation_id, model, valid_from,
+    coalesce(to_jsonb(t) -> 'rates', to_jsonb(t) #> '{terms,price}', '{}') as rates
+from tariff t where organisation_id in (0, $1) order by organisation_id, model, valid_from
 """
 _ENTRIES = """
 select a.project_id, t.call_id as id, coalesce(v.kind, 'fee') as kind, coalesce(v.reason, f.reason) as text,
+    case when v.details ? 'tariff' then v.details ->> 'model' end as model,
     sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
 from (select organisation_id, id, kind, reason, details from voucher
       where organisation_id = $1 and at >= $2 and at < $3
@@ -99,14 +101,14 @@ join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
 join account a on a.organisation_id = v.organisation_id and a.id in (t.debit, t.credit) and a.kind = 'revenue'
 where not v.details ? 'umlage' and not exists (select from document_voucher d
     where d.organisation_id = v.organisation_id and d.voucher_id = v.id and d.project_id = a.project_id)
-group by 1, 2, 3, 4
+group by 1, 2, 3, 4, 5
 having sum(case when t.credit = a.id then t.amount else -t.amount end) <> 0
 order by 1, 2 desc
 """
 # What the open period has to say about an earlier one: calls of it settled, its vouchers reversed, and
 # whatever names it.
 _CONCERNING = """
-select v.id, v.kind, v.reason as text,
+select v.id, v.kind, v.reason as text, case when v.details ? 'tariff' then v.details ->> 'model' end as model,
     sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
 from voucher v
 join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
@@ -121,7 +123,7 @@ where v.organisation_id = $1 and v.at >= $5 and v.at < $6
         or v.details ->> 'period' = to_char($3 at time zone 'UTC', 'YYYY-MM'))
     and not exists (select from document_voucher d where d.organisation_id = v.organisation_id
         and d.voucher_id = v.id and d.project_id = $2)
-group by 1, 2, 3 having sum(case when t.credit = a.id then t.amount else -t.amount end) <> 0
+group by 1, 2, 3, 4 having sum(case when t.credit = a.id then t.amount else -t.amount end) <> 0
 order by 1 desc
 """
 
@@ -268,7 +270,7 @@ class PriceLists:
 
 
 def _entry(row: asyncpg.Record) -> Entry:
-    return Entry(row["kind"], str(row["id"]), row["text"], int(row["amount"]))
+    return Entry(row["kind"], str(row["id"]), row["text"], int(row["amount"]), row["model"] or "")
 
 
 async def concerning(
