@@ -46,9 +46,10 @@ _WEIGHTS = """
 select p.id, p.name, p.cost_centre, coalesce(c.price, 0) as price, coalesce(c.calls, 0) as calls,
     coalesce(u.amount, 0) as allocated
 from project p
-left join (select project_id, sum(price) as price, count(*) as calls from call
-    where $4 and organisation_id = $1 and started_at >= $2 and started_at < $3
-        and outcome in ('posted', 'unresolved') and attempt_of is null group by 1) c on c.project_id = p.id
+left join (select project_id, sum(price) as price, sum(calls - attempts)::bigint as calls from call_day
+    where $4 and organisation_id = $1 and day >= ($2 at time zone 'UTC')::date
+        and day < ($3 at time zone 'UTC')::date and outcome in ('posted', 'unresolved')
+    group by 1) c on c.project_id = p.id
 left join (select a.project_id, sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
     from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
     join account a on a.organisation_id = v.organisation_id and a.id in (t.debit, t.credit)
@@ -61,19 +62,30 @@ _SUMS = ", ".join(f"sum(c.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
 # A call stands unresolved until a settlement of it that stands.
 UNRESOLVED = """
 select c.project_id, c.id, c.price from call c
-where c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
+where exists (select from call_day d where d.organisation_id = $1 and d.outcome = 'unresolved'
+        and d.day >= ($2 at time zone 'UTC')::date and d.day < ($3 at time zone 'UTC')::date)
+    and c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
     and not exists (select from voucher v where v.organisation_id = c.organisation_id and v.call_id = c.id
         and v.kind = 'settlement' and not exists (select from voucher r
             where r.organisation_id = v.organisation_id and r.reverses = v.id))
 """
-# Day by day, because discounts are; without calls that stand unresolved.
+# Day by day, because discounts are; without calls that stand unresolved. Sums of days are the rows' sums, which
+# `books verify` proves.
 _CALLS = f"""
-select c.project_id, c.model, (c.started_at at time zone 'UTC')::date as day, c.tariff_id, c.outcome,
-    count(*) as calls, sum(c.price) as price, sum(c.price - c.charged) as overrun, {_SUMS}
+select c.project_id, c.model, c.day, c.tariff_id, c.outcome, sum(c.calls)::bigint as calls, sum(c.price) as price,
+    sum(c.price - c.charged) as overrun, {_SUMS}
+from call_day c
+where c.organisation_id = $1 and c.day >= ($2 at time zone 'UTC')::date
+    and c.day < ($3 at time zone 'UTC')::date and c.outcome = 'posted'
+group by 1, 2, 3, 4, 5
+union all
+select c.project_id, c.model, (c.started_at at time zone 'UTC')::date, c.tariff_id, c.outcome, count(*),
+    sum(c.price), sum(c.price - c.charged), {_SUMS}
 from call c
-where c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3
-    and c.outcome in ('posted', 'unresolved') and c.attempt_of is null
-    and (c.outcome = 'posted' or c.id not in (select id from ({UNRESOLVED}) x))
+where exists (select from call_day d where d.organisation_id = $1 and d.outcome = 'unresolved'
+        and d.day >= ($2 at time zone 'UTC')::date and d.day < ($3 at time zone 'UTC')::date)
+    and c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
+    and c.attempt_of is null and c.id not in (select id from ({UNRESOLVED}) x)
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """  # noqa: S608 - our own words, no one else's
 _UNRESOLVED = f"""
@@ -290,11 +302,10 @@ async def concerning(
 
 
 async def first_entry(connection: Connection, organisation_id: int) -> datetime | None:
-    """When anything was first booked."""
+    """The month in which anything was first booked."""
     found = await connection.fetchval(
-        "select min(at) from (select min(started_at) as at from call where organisation_id = $1"
-        " union all select min(at) from voucher where organisation_id = $1"
-        " union all select min(booked_at) from fee where organisation_id = $1) x",
+        "select month_start(least((select min(month) from account_month where organisation_id = $1),"
+        " (select date_trunc('month', min(day)::timestamp)::date from call_day where organisation_id = $1)))",
         organisation_id,
     )
     return cast("datetime | None", found)
