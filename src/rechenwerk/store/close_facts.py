@@ -69,11 +69,11 @@ where exists (select from call_day d where d.organisation_id = $1 and d.outcome 
         and v.kind = 'settlement' and not exists (select from voucher r
             where r.organisation_id = v.organisation_id and r.reverses = v.id))
 """
-# Day by day, because discounts are; without calls that stand unresolved. Sums of days are the rows' sums, which
-# `books verify` proves.
+# Day by day, because discounts are; without calls that stand unresolved. That sums of days are the rows' sums
+# is proved by `books verify`.
 _CALLS = f"""
-select c.project_id, c.model, c.day, c.tariff_id, c.outcome, sum(c.calls)::bigint as calls, sum(c.price) as price,
-    sum(c.price - c.charged) as overrun, {_SUMS}
+select c.project_id, c.model, c.day, c.tariff_id, c.outcome, sum(c.calls)::bigint as calls,
+    sum(c.price) as price, sum(c.price - c.charged) as overrun, {_SUMS}
 from call_day c
 where c.organisation_id = $1 and c.day >= ($2 at time zone 'UTC')::date
     and c.day < ($3 at time zone 'UTC')::date and c.outcome = 'posted'
