@@ -29,7 +29,7 @@ from bench.lab import Lab
 from bench.peers import Crew
 from bench.results import Metric, metric
 from bench.routing.clients import Clients, from_files, generated
-from bench.routing.scenario import BUCKET, WEEK, A, B, C, D, E, F, G, Scenario, scenarios, vector
+from bench.routing.scenario import BUCKET, PORTFOLIOS, WEEK, A, B, C, D, E, F, G, Scenario, scenarios, vector
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.routing.contest import Figures, Summary, half_width, paired, play, policies, summary
 from rechenwerk.routing.entrants import ENTRANTS
@@ -39,6 +39,7 @@ from rechenwerk.routing.worlds import Case
 NAME = "routing"
 OURS, PERFECT = "rechenwerk", "foreseen"
 BASELINES = tuple(name for name, one in ENTRANTS.items() if one.usual and name != OURS)
+SLOW = "prices-alone"
 STATIC = tuple(name for name, one in ENTRANTS.items() if one.static)
 ABLATIONS = tuple(name for name, one in ENTRANTS.items() if not one.usual and name != PERFECT)
 FIRST = 1000
@@ -59,9 +60,10 @@ KINDS = MappingProxyType(
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A seed with all its portfolios, for some policies."""
+    """A seed and a portfolio, for some policies."""
 
     seed: int
+    portfolio: str
     names: tuple[str, ...]
     data: str | None
 
@@ -90,15 +92,11 @@ def case_of(scenario: Scenario) -> Case:
 
 
 def played(job: Job) -> list[Figures]:
-    """Everybody on a seed's portfolios."""
-    found = []
-    for scenario in scenarios(clients(job.data), job.seed):
-        case = case_of(scenario)
-        best = bound(case.world, case.arrivals)
-        found += [
-            play(case, scenario.portfolio, name, ENTRANTS[name].make(case), best)[0] for name in job.names
-        ]
-    return found
+    """Everybody on a seed's portfolio."""
+    known = {one.portfolio: one for one in scenarios(clients(job.data), job.seed)}
+    case = case_of(known[job.portfolio])
+    best = bound(case.world, case.arrivals)
+    return [play(case, job.portfolio, name, ENTRANTS[name].make(case), best)[0] for name in job.names]
 
 
 def simulated(
@@ -116,11 +114,14 @@ def simulated(
 
 
 def jobs(seeds: Iterable[int], data: str | None, ablated: int) -> list[Job]:
-    """Each seed in two parts, so that two processes end at about the same time."""
+    """Each seed and portfolio in two parts, and each ablation by itself: many processes end together."""
     found = []
     for at, seed in enumerate(seeds):
-        found.append(Job(seed, (OURS, *BASELINES), data))
-        found.append(Job(seed, (PERFECT, *(ABLATIONS if at < ablated else ())), data))
+        for portfolio in PORTFOLIOS:
+            if at < ablated:
+                found += [Job(seed, portfolio, (name,), data) for name in ABLATIONS]
+            found.append(Job(seed, portfolio, (OURS, *(one for one in BASELINES if one != SLOW)), data))
+            found.append(Job(seed, portfolio, (PERFECT, SLOW), data))
     return found
 
 
