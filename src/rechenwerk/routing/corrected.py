@@ -12,8 +12,8 @@ from rechenwerk.routing.supply import Vector
 
 LASTS = 12 * 3600.0
 """Half-life of what is remembered of forecasts and of what came, seconds."""
-PATIENCE = 2 * 3600.0
-"""Seconds of volume, as forecast, that speak for the forecast before anything came."""
+PATIENCE = 6 * 3600.0
+"""Seconds of volume, as forecast, that speak for the forecast before anything came; forgotten like the rest."""
 USUAL = 1.25
 """Less than this factor is chance, bursts or a level that moves: the forecast's own business."""
 
@@ -31,7 +31,6 @@ class Corrected:
         self._measure = np.array(measure)
         self._last: float | None = None
         self._came = self._said = 0.0
-        self._pace = 0.0
 
     def observe(self, begins_at: float, usages: Sequence[Vector]) -> None:
         """See `Forecast`."""
@@ -39,20 +38,20 @@ class Corrected:
         came = float((np.array(usages, dtype=float).reshape(-1, len(self._measure)) @ self._measure).sum())
         if self._last is not None and said > 0:
             length = max(begins_at - self._last, 1e-9)
+            if self._said <= 0:
+                self._came = self._said = said / length * PATIENCE
             keep = 0.5 ** (length / LASTS)
             self._came = keep * self._came + came
             self._said = keep * self._said + said
-            self._pace = said / length
         self._last = begins_at
         self.inner.observe(begins_at, usages)
 
     @property
     def factor(self) -> float:
         """What forecasts are multiplied by: 1, unless they were far off for hours."""
-        doubt = self._pace * PATIENCE
         if self._said <= 0:
             return 1.0
-        found = (self._came + doubt) / (self._said + doubt)
+        found = self._came / self._said
         return found if found > USUAL or found < 1 / USUAL else 1.0
 
     def present(self, now: float) -> Present:
