@@ -13,7 +13,7 @@ from rechenwerk.routing.supply import Vector
 LASTS = 12 * 3600.0
 """Half-life of what is remembered of forecasts and of what came, seconds."""
 PATIENCE = 6 * 3600.0
-"""Seconds of volume, as forecast, that speak for the forecast before anything came; forgotten like the rest."""
+"""Seconds of volume, as forecast, that speak for the forecast before anything came; forgotten too."""
 USUAL = 1.25
 """Less than this factor is chance, bursts or a level that moves: the forecast's own business."""
 
