@@ -2,6 +2,7 @@
 
     python -m bench --only routing                     # as promised, into results.jsonl
     python -m bench.routing.report --seeds 10          # the same table alone; see --help
+    python -m bench.routing.report --seeds 10 --keep FILE   # goes on where it was stopped
 
 Demand is sampled from real clients' statistics where `RECHENWERK_BENCH_DATA` (or --data) names the folder
 with ServeGen's files, else from clients that the project generates. Prices are built from public terms.
@@ -100,15 +101,19 @@ def played(job: Job) -> list[Figures]:
 
 
 def simulated(
-    jobs: Sequence[Job], processes: int, say: Callable[[str], None] = lambda _: None
+    jobs: Sequence[Job],
+    processes: int,
+    say: Callable[[str], None] = lambda _: None,
+    keep: Callable[[list[Figures]], None] = lambda _: None,
 ) -> list[Figures]:
-    """All jobs, so many at a time."""
+    """All jobs, so many at a time; `keep` is given each one's figures when they are there."""
     began = time.monotonic()
     found: dict[int, list[Figures]] = {}
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(played, job): at for at, job in enumerate(jobs)}
         for done in as_completed(running):
             found[running[done]] = done.result()
+            keep(found[running[done]])
             say(f"{len(found)} of {len(jobs)} parts after {time.monotonic() - began:.0f} s")
     return [one for at in range(len(jobs)) for one in found[at]]
 
@@ -123,6 +128,36 @@ def jobs(seeds: Iterable[int], data: str | None, ablated: int) -> list[Job]:
             found.append(Job(seed, portfolio, (OURS, *(one for one in BASELINES if one != SLOW)), data))
             found.append(Job(seed, portfolio, (PERFECT, SLOW), data))
     return found
+
+
+class Kept:
+    """Figures in a file, a line of JSON each, so that a long run can be stopped and go on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        self.figures = [msgspec.json.decode(line, type=Figures) for line in lines]
+
+    def add(self, figures: Sequence[Figures]) -> None:
+        """More of them, written at once."""
+        self.figures += figures
+        with self.path.open("ab") as file:
+            file.write(b"".join(msgspec.json.encode(one) + b"\n" for one in figures))
+
+    def missing(self, wanted: Sequence[Job]) -> list[Job]:
+        """Jobs without the policies that are there already."""
+        there = {(one.seed, one.portfolio, one.policy) for one in self.figures}
+        rest = []
+        for job in wanted:
+            names = tuple(name for name in job.names if (job.seed, job.portfolio, name) not in there)
+            if names:
+                rest.append(msgspec.structs.replace(job, names=names))
+        return rest
+
+    def of(self, wanted: Sequence[Job]) -> list[Figures]:
+        """The figures of some jobs, in their order."""
+        found = {(one.seed, one.portfolio, one.policy): one for one in self.figures}
+        return [found[job.seed, job.portfolio, name] for job in wanted for name in job.names]
 
 
 def over_static(figures: Sequence[Figures]) -> list[float]:
@@ -267,13 +302,20 @@ def main() -> None:
     parser.add_argument(
         "--data", default=os.environ.get("RECHENWERK_BENCH_DATA"), help="folder of ServeGen's files"
     )
+    parser.add_argument("--keep", type=Path, help="a file of figures: what is in it is not run again")
     asked = parser.parse_args()
     console = Console(stderr=True)
-    figures = simulated(
-        jobs(range(asked.first, asked.first + asked.seeds), asked.data, asked.ablated),
-        asked.processes,
-        lambda text: console.print(text, highlight=False),
-    )
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False)
+
+    wanted = jobs(range(asked.first, asked.first + asked.seeds), asked.data, asked.ablated)
+    if asked.keep:
+        kept = Kept(asked.keep)
+        simulated(kept.missing(wanted), asked.processes, say, kept.add)
+        figures = kept.of(wanted)
+    else:
+        figures = simulated(wanted, asked.processes, say)
     show(figures, Console(width=160))
 
 
