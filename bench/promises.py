@@ -99,6 +99,11 @@ PROMISES = (
     ),
     Promise("strategic and tactical solve", "contracts", "strategic and tactical solve", "<=", 50),
     Promise("books = provider, tokens under contracts", "contracts", TOKENS, "=", 0),
+    Promise(
+        "settled calls per second, durable, one process", "ledger", "settled calls per second", ">=", 15_000
+    ),
+    Promise("trial balance over 10 million entries", "ledger", "trial balance", "<=", 2_000),
+    Promise("month total per project, 20 million calls", "ledger", "month total per project", "<=", 200),
     Promise("calls lost in the chaos flow", "chaos", "calls lost", "=", 0),
     Promise("answers doubled in it", "chaos", "answers doubled", "=", 0),
     Promise("calls with unbooked tokens in it", "chaos", "calls with unbooked tokens", "=", 0),
@@ -143,6 +148,22 @@ PROMISES = (
         "=",
         0,
     ),
+    Promise(
+        "exported transactions that bean-check refuses",
+        "exports",
+        "transactions not accepted by bean-check",
+        "=",
+        0,
+    ),
+    Promise("bean-check = trial balance", "exports", "bean-check beside the trial balance", "=", 0),
+    Promise(
+        "exported transactions that hledger refuses",
+        "exports",
+        "transactions not accepted by hledger",
+        "=",
+        0,
+    ),
+    Promise("hledger = trial balance", "exports", "hledger beside the trial balance", "=", 0),
     Promise("memory of an idle gateway", "memory", "idle gateway process", "<=", 120),
     Promise("start to ready without the model", "start", "start to ready", "<=", 3),
 )

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,25 @@ from rich.console import Console
 import rechenwerk
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.loops import repeat
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
-from rechenwerk.main_children import KEY_FILE, Child, check_port, gateway_process, lock_folder, router_process
+from rechenwerk.identity.signing import KeyFile
+from rechenwerk.main_children import (
+    KEY_FILE,
+    SIGNING_FILE,
+    Child,
+    check_port,
+    gateway_process,
+    lock_folder,
+    router_process,
+)
 from rechenwerk.main_doctor import Finding, doctor
+from rechenwerk.main_keeper import keep_books
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
+from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
@@ -43,6 +56,7 @@ __all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor"
 
 _log = logging.getLogger("rechenwerk.main")
 _CONTEXT = 16_384
+_HOUR = 3600.0
 _SLOTS = 4
 
 
@@ -118,6 +132,9 @@ class Installation:
         with self._step("office"):
             await self._start_office(desk, box)
         self._tasks.append(asyncio.create_task(self._run_router()))
+        reclaim = partial(reclaim_idle, desk, SystemClock())
+        work = repeat(reclaim, _HOUR, _log, "grants that lie idle cannot be looked at")
+        self._tasks.append(asyncio.create_task(work))
         await self._welcome(desk, founded)
 
     def _step(self, name: str) -> contextlib.AbstractContextManager[object]:
@@ -224,7 +241,12 @@ class Installation:
         return secret_box(settings.secret_key, file)
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
-        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box)
+        signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
+        app = create_app(
+            desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, signing=signing
+        )
+        assert self._pool is not None
+        self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,
             host=self._options.host,

@@ -8,9 +8,13 @@ from typing import Literal, Protocol
 import msgspec
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.ledger.periods import Period
 
 Outcome = Literal["posted", "failed", "unresolved", "void"]
 UsageSource = Literal["reported", "counted", "estimated", "none"]
+
+WRITERS = 2
+"""Batches of posts that a book takes at the same time."""
 
 
 class Transfer(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +67,8 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     """How a call ended: settles its hold.
 
     Money in nano-units, times in microseconds, energy in microwatt-hours, carbon dioxide in micrograms.
-    `listed`: the cost at the provider's list rates, where that is another one.
+    `listed`: the cost at the provider's list rates, where that is another one. `tariff`: the id of the tariff
+    version that priced it.
     """
 
     hold: Hold
@@ -84,6 +89,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     energy_uwh: int = 0
     co2_ug: int = 0
     listed: int | None = None
+    tariff: int = 0
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
@@ -130,6 +136,8 @@ class Book(Protocol):
     async def write_posts(self, posts: Sequence[Post]) -> None:
         """Settle holds in one durable transaction; a post whose hold is gone changes nothing.
 
+        May be called again, with other posts, while up to `WRITERS` - 1 others run.
+
         Raises:
             FencedError: this process was declared dead.
             BookError: the database refused the batch for what is in it; nothing was written.
@@ -168,4 +176,23 @@ class Book(Protocol):
 
     async def close(self) -> None:
         """End this process in the books: gives back all slices."""
+        ...
+
+
+class PeriodStep(Protocol):
+    """Something that has to be booked before a period is looked at or closed."""
+
+    @property
+    def name(self) -> str:
+        """What it books, for people: ``tariff adjustments``."""
+        ...
+
+    async def book(self, organisation: int, period: Period, by: str) -> int:
+        """Book what is missing, by vouchers; run again it books only the difference. Returns how many.
+
+        Args:
+            organisation: whose books.
+            period: a period that runs is booked up to now.
+            by: who asked for it.
+        """
         ...

@@ -15,9 +15,11 @@ from rechenwerk.contracts.emergency import Person
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
+from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
+from rechenwerk.office.seal_ports import Signing
 
 _BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
 
@@ -29,6 +31,8 @@ class Office(msgspec.Struct, frozen=True):
     clock: Clock
     random_bytes: Callable[[int], bytes]
     box: SecretBox | None = None
+    steps: tuple[PeriodStep, ...] = ()
+    signing: Signing | None = None
 
     def now(self) -> datetime:
         """Wall time in UTC."""

@@ -11,22 +11,31 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
+from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.seal_ports import Signing
+from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tenants import add_tenant_routes
+from rechenwerk.office.totals import add_total_routes
+from rechenwerk.office.vouchers import add_voucher_routes
 
 LARGEST_BODY = 4_000_000
 
@@ -68,6 +77,7 @@ async def apply(
     wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
     await check_hard_caps(realm, wanted)
+    await check_grant_projects(realm, wanted)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
@@ -99,6 +109,8 @@ def create_app(
     random_bytes: Callable[[int], bytes],
     version: str = "0",
     box: SecretBox | None = None,
+    steps: tuple[PeriodStep, ...] = (),
+    signing: Signing | None = None,
 ) -> FastAPI:
     """The office over its storage.
 
@@ -108,16 +120,24 @@ def create_app(
         random_bytes: a cryptographic source for new keys.
         version: shown in the OpenAPI page.
         box: seals providers' keys; without one none can be stored.
+        steps: what has to be booked before a period is closed, in this order.
+        signing: the key that days are sealed with; without one none can be.
     """
     app = FastAPI(
         title="Rechenwerk office",
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box)
+    app.state.office = Office(desk, clock, random_bytes, box, steps, signing)
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
+    add_voucher_routes(router)
+    add_total_routes(router)
+    add_seal_routes(router)
+    add_closing_routes(router)
+    add_bill_routes(router)
+    add_export_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

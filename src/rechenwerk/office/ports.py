@@ -7,7 +7,7 @@ filters by it: that is the wall.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
@@ -15,8 +15,14 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.ledger.exports.ports import Exports
+from rechenwerk.office.bill_ports import Bills
+from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.sum_ports import Sums
+from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -224,6 +230,7 @@ class Deployment(msgspec.Struct, frozen=True):
         concurrency: calls at once that it takes; None: any number.
         tokens_per_minute: the most that it takes; None: any number.
         joules: bucket -> energy per unit of usage, decimal text; None: not known.
+        service_tier: what its requests ask the provider for; empty: nothing.
     """
 
     model: str
@@ -240,6 +247,7 @@ class Deployment(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     tokens_per_minute: int | None = None
     joules: Mapping[str, str] | None = None
+    service_tier: str = ""
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -413,8 +421,8 @@ class Check(msgspec.Struct, frozen=True):
 class Books(Protocol):
     """The books of one organisation, read only."""
 
-    async def balance(self, organisation_id: int) -> list[Balance]:
-        """Every account with its sums."""
+    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
+        """Every account with its sums; of a month (its first day), or of all time."""
         ...
 
     async def journal(
@@ -455,3 +463,9 @@ class Desk(msgspec.Struct, frozen=True):
     audits: Audits
     governance: Governance
     concentration: Concentrations
+    vouchers: Vouchers
+    closing: Closing
+    bills: Bills
+    exports: Exports
+    sums: Sums
+    seals: Seals

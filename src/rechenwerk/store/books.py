@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -12,21 +12,22 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
+from rechenwerk.store.sums import SUM_PROOFS
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
 _BALANCE = """
 select a.kind, p.name as project, c.name as contract,
-    coalesce(d.amount, 0) as debit, coalesce(k.amount, 0) as credit
+    coalesce(m.debit, 0) as debit, coalesce(m.credit, 0) as credit
 from account a
 left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
 left join contract c on c.organisation_id in (0, a.organisation_id) and c.id = a.contract_id
-left join (select debit, sum(amount) as amount from transfer where organisation_id = $1 group by debit) d
-    on d.debit = a.id
-left join (select credit, sum(amount) as amount from transfer where organisation_id = $1 group by credit) k
-    on k.credit = a.id
+left join (select account_id, sum(debit) as debit, sum(credit) as credit from account_month
+    where organisation_id = $1 and ($2::date is null or month = $2) group by account_id) m
+    on m.account_id = a.id
 where a.organisation_id = $1 order by a.kind, p.name, c.name
 """
 _CALLS = """
@@ -44,7 +45,7 @@ _PAGE = """
  and ($3::bigint is null or c.id < $3) and ($4::bigint is null or c.project_id = $4)
 order by c.id desc limit $2
 """
-_TRANSFERS = """
+TRANSFERS = """
 with named as (
     select a.id, case when p.name is null and c.name is null then a.kind
         else a.kind || '(' || concat_ws(', ', p.name, c.name) || ')' end as name
@@ -65,7 +66,7 @@ select date_trunc($3, w.hour, 'UTC') as starts_at, d.model,
     sum(w.cache_write)::bigint as cache_write, sum(w.output)::bigint as output,
     sum(w.reasoning)::bigint as reasoning, sum(w.images)::bigint as images, sum(w.seconds)::bigint as seconds,
     sum(w.requests)::bigint as requests
-from position_draw w
+from draw w
 join deployment d on d.organisation_id in (0, w.organisation_id) and d.id = w.deployment_id
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id in (0, w.organisation_id) and c.id = w.contract_id
@@ -84,11 +85,11 @@ class StoredBooks:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def balance(self, organisation_id: int) -> list[Balance]:
-        """Every account with its sums."""
+    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
+        """Every account with its sums; of a month, or of all time."""
         return [
             Balance(row["kind"], row["project"], row["contract"], int(row["debit"]), int(row["credit"]))
-            for row in await self._pool.fetch(_BALANCE, organisation_id)
+            for row in await self._pool.fetch(_BALANCE, organisation_id, month)
         ]
 
     async def journal(
@@ -114,7 +115,10 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            return [await _prove(connection, organisation_id, proof) for proof in (*PROOFS, *FEE_PROOFS)]
+            return [
+                await _prove(connection, organisation_id, proof)
+                for proof in (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS)
+            ]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
         """What the organisation used since then, per `step` (hour or day), oldest first."""
@@ -132,7 +136,7 @@ class StoredBooks:
 
     async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:
         transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
-        for row in await self._pool.fetch(_TRANSFERS, organisation_id, list(transfers)):
+        for row in await self._pool.fetch(TRANSFERS, organisation_id, list(transfers)):
             transfers[row["call_id"]].append(Transfer(row["debit"], row["credit"], int(row["amount"])))
         return [_booked(row, transfers[row["id"]]) for row in rows]
 

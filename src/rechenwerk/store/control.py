@@ -22,12 +22,18 @@ from rechenwerk.office.ports import (
     TakenError,
 )
 from rechenwerk.store.audits import StoredAudits
+from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
+from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
+from rechenwerk.store.sums import StoredSums
+from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
 
@@ -294,4 +300,10 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredAudits(pool),
         open_governance(pool),
         StoredConcentration(pool),
+        StoredVouchers(pool),
+        StoredClosing(pool),
+        StoredBills(pool),
+        StoredExports(pool),
+        StoredSums(pool),
+        StoredSeals(pool),
     )

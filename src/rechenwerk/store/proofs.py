@@ -48,10 +48,54 @@ left join account c on c.id = t.credit and c.organisation_id = t.organisation_id
 where t.organisation_id = $1 and (d.id is null or c.id is null)
 """
 _HAS_CALL = """
-select t.call_id as subject, 'without a call or a fee' as is, 'part of one of its organisation' as should
+select t.call_id as subject, 'of no call, fee or voucher' as is, 'part of one of its organisation' as should
 from transfer t left join call c on c.id = t.call_id and c.organisation_id = t.organisation_id
 left join fee f on f.id = t.call_id and f.organisation_id = t.organisation_id
-where t.organisation_id = $1 and c.id is null and f.id is null
+left join voucher v on v.id = t.call_id and v.organisation_id = t.organisation_id
+where t.organisation_id = $1 and c.id is null and f.id is null and v.id is null
+"""
+
+_VOUCHERS_COUNTED = "select count(*) from voucher where organisation_id = $1"
+_VOUCHERS = """
+select v.id as subject, 'no transfer' as is, 'at least one' as should from voucher v
+where v.organisation_id = $1 and not exists (select from transfer t
+    where t.organisation_id = v.organisation_id and t.call_id = v.id)
+"""
+_REVERSALS_COUNTED = "select count(*) from voucher where organisation_id = $1 and reverses is not null"
+_REVERSALS = """
+select v.id as subject, x.back || ' lines back' as is, x.there || ' lines of ' || v.reverses as should
+from voucher v cross join lateral (
+    select count(*) as there, count(b.call_id) as back from transfer t
+    left join transfer b on b.organisation_id = t.organisation_id and b.call_id = v.id and b.line = t.line
+        and b.debit = t.credit and b.credit = t.debit and b.amount = t.amount
+    where t.organisation_id = v.organisation_id and t.call_id = v.reverses) x
+where v.organisation_id = $1 and v.reverses is not null and (x.there <> x.back or x.there <> (
+    select count(*) from transfer b where b.organisation_id = v.organisation_id and b.call_id = v.id))
+"""
+
+# Seen from the books of the provider's owner; the calls and settlements may be anybody's.
+_BILLS_COUNTED = "select count(*) from bill where organisation_id = $1 and currency <> ''"
+_BILLS = """
+select b.id as subject, (x.calls + x.vouchers)::text as is, b.billed::text as should
+from bill b cross join lateral (select
+    (select coalesce(sum(c.cost), 0) from call c join deployment d on d.id = c.deployment_id
+        where d.organisation_id = b.organisation_id and d.provider_id = b.provider_id and c.outcome <> 'void'
+        and c.started_at >= b.first_day::timestamp at time zone 'UTC'
+        and c.started_at < (b.last_day + 1)::timestamp at time zone 'UTC') as calls,
+    (select coalesce(sum(case when k.kind = 'payable' then t.amount else -t.amount end), 0)
+        from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+        join account d on d.organisation_id = t.organisation_id and d.id = t.debit
+        join account k on k.organisation_id = t.organisation_id and k.id = t.credit
+        where 'payable' in (d.kind, k.kind) and ((v.organisation_id, v.id) in (
+            select w.organisation_id, w.voucher_id from bill_voucher w where w.bill_id = b.id)
+        or v.kind = 'settlement' and (v.organisation_id, v.call_id) in (select c.organisation_id, c.id
+            from call c join deployment e on e.id = c.deployment_id where e.provider_id = b.provider_id
+            and c.started_at >= b.first_day::timestamp at time zone 'UTC'
+            and c.started_at < (b.last_day + 1)::timestamp at time zone 'UTC')
+            and v.booked_at < b.made_at and not exists (select from voucher r
+                where r.organisation_id = v.organisation_id and r.reverses = v.id))) as vouchers) x
+where b.organisation_id = $1 and b.currency <> '' and x.calls + x.vouchers <> b.billed
+    and not exists (select from bill_undone u where u.bill_id = b.id)
 """
 
 
@@ -183,17 +227,28 @@ where (d.calls, {", ".join(f"d.{name}" for name in _SUMS.split(", "))})
 """  # noqa: S608 - our own words, no one else's
 _DRAWN_ENTRIES = """
 select contract_id as subject, coalesce(d.amount, 0)::text as is, coalesce(e.amount, 0)::text as should
-from (select contract_id, sum(amount) as amount from position_draw where organisation_id = $1 group by 1) d
-full join (select a.contract_id, sum(t.amount) as amount from transfer t
+from (select contract_id, sum(amount) as amount from draw where organisation_id = $1 group by 1) d
+full join (select contract_id, sum(amount) as amount from (
+    select a.contract_id, t.amount from transfer t
     join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'payable'
-    where t.organisation_id = $1 group by 1) e using (contract_id)
+    where t.organisation_id = $1 and t.call_id > 0
+    union all
+    select a.contract_id, case when a.id = t.credit then t.amount else -t.amount end from voucher v
+    left join voucher o on o.organisation_id = v.organisation_id and o.id = v.reverses
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    join account a on a.organisation_id = t.organisation_id and a.id in (t.debit, t.credit)
+        and a.kind = 'payable'
+    where v.organisation_id = $1 and 'settlement' in (v.kind, o.kind)) x group by 1) e using (contract_id)
 where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
 """
 
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
-    Proof("every transfer belongs to a call or a fee", "call", _HAS_CALL, _TRANSFERS),
+    Proof("every transfer belongs to a call, a fee or a voucher", "call", _HAS_CALL, _TRANSFERS),
+    Proof("every voucher moves something", "voucher", _VOUCHERS, _VOUCHERS_COUNTED),
+    Proof("every bill is what its days and vouchers make payable", "bill", _BILLS, _BILLS_COUNTED),
+    Proof("every reversal mirrors its voucher", "voucher", _REVERSALS, _REVERSALS_COUNTED),
     Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
     Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),
     Proof("void calls have no transfers", "call", _VOID, _CALLS),
