@@ -22,7 +22,7 @@ BYTES = 900
 FREE = 20_000_000_000
 """Bytes that stay free."""
 
-# Every key under every deployment, evenly over the month, in the order of ids. $4: microseconds between calls.
+# Every key under every deployment, evenly over the month, in order of ids. $4: microseconds between calls.
 _CALLS = f"""
 insert into call (organisation_id, id, project_id, key_id, process_id, deployment_id, contract_id, endpoint,
     model, streamed, outcome, usage_source, input, cached_input, cache_write, output, reasoning, images,
