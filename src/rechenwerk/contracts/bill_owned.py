@@ -11,7 +11,9 @@ from rechenwerk.contracts.periods import (
     HOUR,
     add_months,
     begins,
+    day_of,
     ends_at,
+    month_span,
     period_at,
     runs,
     term,
@@ -42,7 +44,7 @@ def hardware(contract: OwnHardware, job: Job) -> Statement:
 
 
 def _written_off(contract: OwnHardware, job: Job) -> Iterator[Line]:
-    """Equal parts from the month of purchase on, each month whole."""
+    """Equal parts from the month of purchase on, each month whole; of a part of a month its part."""
     if contract.starts is None:
         return
     first = contract.starts.replace(day=1)
@@ -50,7 +52,9 @@ def _written_off(contract: OwnHardware, job: Job) -> Iterator[Line]:
     end = ends_at(contract)
     if begins(first) <= job.span[0] < last and (end is None or job.span[0] < end):
         part = (Fraction(contract.purchase) - Fraction(contract.residual)) / contract.months
-        yield line(f"1/{contract.months} of the price", "depreciation", _ONE, "month", part)
+        month = month_span(day_of(job.span[0]))
+        share = Fraction(job.span[1] - job.span[0], month[1] - month[0])
+        yield line(f"1/{contract.months} of the price", "depreciation", share, "month", part)
 
 
 def kw(contract: OwnHardware, load: Fraction) -> Fraction:
