@@ -29,6 +29,7 @@ from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
 from rechenwerk.main_children import KEY_FILE, Child, check_port, gateway_process, lock_folder, router_process
 from rechenwerk.main_doctor import Finding, doctor
+from rechenwerk.main_steps import period_steps
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
@@ -224,7 +225,9 @@ class Installation:
         return secret_box(settings.secret_key, file)
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
-        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box)
+        clock = SystemClock()
+        steps = period_steps(desk, clock)
+        app = create_app(desk, clock, secrets.token_bytes, rechenwerk.__version__, box, steps)
         config = uvicorn.Config(
             app,
             host=self._options.host,

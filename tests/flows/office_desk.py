@@ -18,6 +18,7 @@ from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, Post
 from rechenwerk.ledger.postings import transfers
+from rechenwerk.main_steps import period_steps
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.book import PostgresBook
@@ -54,7 +55,13 @@ class Office:
         first = self.runner.run(first_run(self.desk, DEFAULT))
         assert isinstance(first, FirstRun)
         self.first = first
-        self.app = create_app(self.desk, self.clock, secrets.token_bytes, box=SecretBox(SECRET_KEY))
+        self.app = create_app(
+            self.desk,
+            self.clock,
+            secrets.token_bytes,
+            box=SecretBox(SECRET_KEY),
+            steps=period_steps(self.desk, self.clock),
+        )
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
 

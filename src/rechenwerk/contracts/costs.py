@@ -44,8 +44,7 @@ from rechenwerk.ledger.prices import PriceList
 
 _ONE = Fraction(1)
 
-KeyName = Literal["weighted units", "spend at list rates", "tokens", "requests"]
-"""By what a part of the cost is shared out between those who used the contract."""
+_KeyName = Literal["weighted units", "spend at list rates", "tokens", "requests"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -349,15 +348,18 @@ def _key(parts: Sequence[Part], base: Sequence[Served | None]) -> tuple[str, lis
     return " and ".join(names), numbers
 
 
-def _numbers(weigh: Vector | None, base: Sequence[Served | None]) -> tuple[KeyName, list[Fraction]]:
+def _numbers(weigh: Vector | None, base: Sequence[Served | None]) -> tuple[_KeyName, list[Fraction]]:
     """What everybody counts; where the key says nothing of anybody, the next one."""
-    first: tuple[KeyName, Callable[[Served], Fraction]] = (
-        ("spend at list rates", lambda at: Fraction(at.listed))
-        if weigh is None
-        else ("weighted units", lambda at: dot(weigh, tuple(map(Fraction, at.usage))))
-    )
-    for name, number in (first, ("tokens", lambda at: Fraction(sum(at.usage[:5])))):
-        numbers = [ZERO if at is None else number(at) for at in base]
+    by_list: _KeyName = "spend at list rates" if weigh is None else "weighted units"
+
+    def number(name: _KeyName, at: Served) -> Fraction:
+        if name == "tokens":
+            return Fraction(sum(at.usage[:5]))
+        return Fraction(at.listed) if weigh is None else dot(weigh, tuple(map(Fraction, at.usage)))
+
+    names: tuple[_KeyName, ...] = (by_list, "tokens")
+    for name in names:
+        numbers = [ZERO if at is None else number(name, at) for at in base]
         if any(numbers):
             return name, numbers
     return "requests", [ZERO if at is None else Fraction(at.usage[-1] or 1) for at in base]

@@ -18,6 +18,7 @@ from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
+from rechenwerk.office.costing.routes import add_cost_routes
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
@@ -123,6 +124,7 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_cost_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

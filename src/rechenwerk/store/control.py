@@ -25,6 +25,7 @@ from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
@@ -296,4 +297,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredCosts(pool),
     )
