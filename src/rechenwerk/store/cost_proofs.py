@@ -10,8 +10,8 @@ where v.organisation_id = $1 and v.kind = 'accrual'
 """
 _ALLOCATIONS = "select count(*) from cost_voucher v where v.organisation_id = $1 and v.kind = 'allocation'"
 
-# The newest accrual of a contract and month says what is due, line by line, and what calls were booked at; all
-# accruals of the month up to it come to the rest. Ids count down.
+# The newest accrual of a contract and month says what is due, line by line, and what calls were booked at;
+# all accruals of the month up to it come to the rest. Ids count down.
 _STATEMENT = """
 with newest as (
     select distinct on (contract_id, date_trunc('month', at, 'UTC'))
@@ -21,7 +21,8 @@ with newest as (
 moved as (
     select n.contract_id, n.month,
         sum(case when c.kind = 'accrued' then t.amount when d.kind = 'accrued' then -t.amount end) as accrued,
-        sum(case when d.kind = 'prepaid' then t.amount when c.kind = 'prepaid' then -t.amount else 0 end) as prepaid
+        sum(case when d.kind = 'prepaid' then t.amount when c.kind = 'prepaid' then -t.amount else 0 end)
+            as prepaid
     from newest n
     join cost_voucher v on v.organisation_id = $1 and v.kind = 'accrual' and v.contract_id = n.contract_id
         and date_trunc('month', v.at, 'UTC') = n.month and v.id >= n.id
@@ -37,10 +38,10 @@ said as (
             from jsonb_array_elements(n.details -> 'lines') l) as lines
     from newest n)
 select s.contract_id as subject,
-    to_char(s.month at time zone 'UTC', 'YYYY-MM') || ': lines of ' || trim_scale(s.lines) || ', accrued ' || m.accrued
-        || ' (prepaid ' || m.prepaid || ')' as is,
-    trim_scale(s.due) || ' due, ' || trim_scale(s.due - s.booked) || ' beside calls (prepaid ' || trim_scale(s.prepaid)
-        || ')' as should
+    to_char(s.month at time zone 'UTC', 'YYYY-MM') || ': lines of ' || trim_scale(s.lines) || ', accrued '
+        || m.accrued || ' (prepaid ' || m.prepaid || ')' as is,
+    trim_scale(s.due) || ' due, ' || trim_scale(s.due - s.booked) || ' beside calls (prepaid '
+        || trim_scale(s.prepaid) || ')' as should
 from said s join moved m using (contract_id, month)
 where s.lines <> s.due or m.accrued <> s.due - s.booked or m.prepaid <> s.prepaid
 """
@@ -78,7 +79,8 @@ with legs as (
     join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
     join account a on a.organisation_id = v.organisation_id and a.id = e.account_id and a.kind = 'accrued'
     where v.kind = 'allocation' group by 1, 2, 3)
-select contract_id as subject, month || ': ' || sum(amount) filter (where organisation_id = $1) || ' passed on' as is,
+select contract_id as subject,
+    month || ': ' || coalesce(sum(amount) filter (where organisation_id = $1), 0) || ' passed on' as is,
     coalesce(sum(amount) filter (where organisation_id <> $1), 0) || ' in the books of others' as should
 from legs group by contract_id, month
 having coalesce(sum(amount) filter (where organisation_id = $1), 0)

@@ -85,10 +85,10 @@ class StoredCosts:
             ]
             return CostFacts(
                 contracts,
-                await _deployments(connection, owner, until),
+                await _deployments(connection, owner),
                 hours,
                 served,
-                await _sites(connection, owner, until),
+                await _sites(connection, owner),
             )
 
     async def settle(
@@ -148,8 +148,10 @@ def _moved(row: asyncpg.Record) -> Moved:
 
 async def _contracts(connection: Connection, owner: int, until: datetime) -> list[KeptContract]:
     versions: dict[int, list[Version]] = defaultdict(list)
-    for row in await connection.fetch(sql.VERSIONS, owner, until):
-        versions[row["contract_id"]].append(Version(row["since"], terms_of(row["terms"], "", "")))
+    for row in await connection.fetch(sql.VERSIONS, owner):
+        known = versions[row["contract_id"]]
+        if not known or row["since"] < until.timestamp():  # the first holds for what came before it, too
+            known.append(Version(row["since"], terms_of(row["terms"], "", "")))
     return [
         KeptContract(
             row["id"],
@@ -162,10 +164,10 @@ async def _contracts(connection: Connection, owner: int, until: datetime) -> lis
     ]
 
 
-async def _deployments(connection: Connection, owner: int, until: datetime) -> list[KeptDeployment]:
+async def _deployments(connection: Connection, owner: int) -> list[KeptDeployment]:
     found: dict[int, KeptDeployment] = {}
     prices: dict[int, list[tuple[float, PriceList]]] = defaultdict(list)
-    for row in await connection.fetch(sql.DEPLOYMENTS, owner, until):
+    for row in await connection.fetch(sql.DEPLOYMENTS, owner):
         found[row["id"]] = KeptDeployment(row["id"], row["model"], row["provider"], row["contract"], ())
         if row["rates"] is not None:
             rates = price_list(msgspec.json.decode(row["rates"], type=dict[str, str]))
@@ -176,9 +178,9 @@ async def _deployments(connection: Connection, owner: int, until: datetime) -> l
     ]
 
 
-async def _sites(connection: Connection, owner: int, until: datetime) -> dict[str, list[SiteVersion]]:
+async def _sites(connection: Connection, owner: int) -> dict[str, list[SiteVersion]]:
     found: dict[str, list[SiteVersion]] = defaultdict(list)
-    for row in await connection.fetch(sql.SITES, owner, until):
+    for row in await connection.fetch(sql.SITES, owner):
         prices = tuple(Decimal(price) for price in row["prices"])
         found[row["name"]].append(
             SiteVersion(row["since"], Site(name=row["name"], prices=prices, pue=Decimal(row["pue"])))

@@ -20,8 +20,7 @@ where c.organisation_id = $1 order by c.name
 VERSIONS = """
 select contract_id, terms, case when valid_from = '-infinity' then 0
     else extract(epoch from valid_from) end::float8 as since
-from contract_version where organisation_id = $1 and (valid_from < $2 or valid_from = '-infinity')
-order by contract_id, valid_from, recorded_at
+from contract_version where organisation_id = $1 order by contract_id, valid_from, recorded_at
 """
 DEPLOYMENTS = """
 select d.id, d.model, p.name as provider, c.name as contract, r.rates,
@@ -30,7 +29,6 @@ from deployment d
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
 left join cost_price r on r.organisation_id = d.organisation_id and r.deployment_id = d.id
-    and r.valid_from < $2
 where d.organisation_id = $1 order by d.id, r.valid_from
 """
 HOURS = f"""
@@ -52,7 +50,7 @@ SITES = """
 select s.name, v.pue::text, v.prices::text[], case when v.valid_from = '-infinity' then 0
     else extract(epoch from v.valid_from) end::float8 as since
 from site s join site_version v on v.organisation_id = s.organisation_id and v.site_id = s.id
-where s.organisation_id = $1 and (v.valid_from < $2 or v.valid_from = '-infinity')
+where s.organisation_id = $1
 order by s.name, v.valid_from
 """
 

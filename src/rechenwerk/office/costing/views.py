@@ -36,8 +36,10 @@ class MarginLineView(BaseModel):
     calls: int
     revenue: str
     adjustments: str = Field(description="what vouchers changed of the revenue")
+    net: str = Field(description="revenue as adjusted")
     direct: str = Field(description="what its calls were booked at, failed attempts and settlements included")
     allocated: str = Field(description="fixed cost of contracts that its use bears")
+    cost: str = Field(description="direct and allocated")
     contribution: str
     percent: str | None = Field(description="the contribution's part of the revenue; null without revenue")
     unresolved_price: str

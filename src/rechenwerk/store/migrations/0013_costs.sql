@@ -34,7 +34,7 @@ create view cost_voucher as
     where coalesce(o.kind, v.kind) in ('accrual', 'allocation')
         and coalesce(o.details, v.details) ->> 'step' = 'contract costs';
 
--- Sites change what energy costs; a month that is over keeps what it had. What stood before counts as for ever.
+-- Sites change what energy costs; a month that is over keeps what it had. The first row holds for ever back.
 create table site_version (
     organisation_id bigint not null,
     site_id bigint not null,
@@ -47,7 +47,8 @@ insert into site_version select organisation_id, id, '-infinity', pue, prices fr
 create function keep_site_version() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' or (old.pue, old.prices) is distinct from (new.pue, new.prices) then
-        insert into site_version values (new.organisation_id, new.id, clock_timestamp(), new.pue, new.prices);
+        insert into site_version values (new.organisation_id, new.id,
+            case when tg_op = 'INSERT' then '-infinity' else clock_timestamp() end, new.pue, new.prices);
     end if;
     return null;
 end $$;
@@ -68,3 +69,22 @@ begin
     return new;
 end $$;
 create trigger note_end before update on contract for each row execute function note_contract_end();
+
+-- Vouchers book on other accounts of the same projects and contracts, too: a gateway gets the eight of its calls.
+create or replace function ensure_accounts(p_organisation bigint, p_project bigint, p_contract bigint)
+returns table (kind text, id bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_wanted account[];
+begin
+    select array_agg(row(p_organisation, 0, k.kind, case when k.by_project then p_project else 0 end,
+            case when k.by_contract then p_contract else 0 end)::account) into v_wanted
+        from (values ('receivable', true, false), ('revenue', true, false), ('overrun', true, false),
+            ('unresolved_price', true, false), ('cost', true, true), ('failed', true, true),
+            ('unresolved_cost', true, true), ('payable', false, true)) k(kind, by_project, by_contract);
+    insert into account (organisation_id, kind, project_id, contract_id)
+        select w.organisation_id, w.kind, w.project_id, w.contract_id from unnest(v_wanted) w
+        on conflict do nothing;
+    return query select a.kind, a.id from unnest(v_wanted) w
+        join account a using (organisation_id, kind, project_id, contract_id);
+end $$;
