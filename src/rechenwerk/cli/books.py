@@ -8,6 +8,7 @@ from urllib.parse import quote
 import typer
 from rich.text import Text
 
+from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.costs import add_costs
 from rechenwerk.cli.remote import Remote, remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
@@ -143,4 +144,5 @@ def add_books(app: typer.Typer) -> None:
     books.command("fees")(fees)
     add_vouchers(books)
     add_costs(books)
+    add_bills(books)
     app.add_typer(books, name="books")

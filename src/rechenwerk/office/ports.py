@@ -15,6 +15,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.bill_ports import Bills
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
@@ -459,3 +460,4 @@ class Desk(msgspec.Struct, frozen=True):
     concentration: Concentrations
     vouchers: Vouchers
     costs: CostBooks
+    bills: Bills
