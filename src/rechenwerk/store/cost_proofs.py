@@ -77,7 +77,8 @@ with legs as (
     from cost_voucher v
     join contract k on k.organisation_id = $1 and k.id = v.contract_id
     join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
-    join account a on a.organisation_id = v.organisation_id and a.id = e.account_id and a.kind = 'accrued'
+    join account a on a.organisation_id = v.organisation_id and a.id = e.account_id
+        and a.kind = case when v.organisation_id = $1 then 'passed_on' else 'accrued' end
     where v.kind = 'allocation' group by 1, 2, 3)
 select contract_id as subject,
     month || ': ' || coalesce(sum(amount) filter (where organisation_id = $1), 0) || ' passed on' as is,

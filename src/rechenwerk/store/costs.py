@@ -269,7 +269,7 @@ class _Settling:
         stands = await self._stands("absorbed")
         absorbed = self._side("absorbed")
         lines = self._on_projects(missing, "absorbed")
-        for kind, amount in (("idle", self._target.idle), ("accrued", passed), ("difference", late)):
+        for kind, amount in (("idle", self._target.idle), ("passed_on", passed), ("difference", late)):
             lines += signed(self._side(kind), absorbed, amount - stands.get(kind, 0))
         details = {
             "key": self._target.key,

@@ -1,7 +1,8 @@
 -- What contracts cost beside their calls, and who bears it.
 
 insert into account_kind values
-    ('prepaid', 'asset', 'Prepaid to providers', 'Geleistete Vorauszahlungen');
+    ('prepaid', 'asset', 'Prepaid to providers', 'Geleistete Vorauszahlungen'),
+    ('passed_on', 'asset', 'Passed on to organisations', 'Auf Organisationen umgelegt');
 
 -- An allocation's cost lines are per project and contract; what each deployment and endpoint has of them stands
 -- here, so that there is a margin of models and services. Written with its voucher, and for ever.
