@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import nullcontext
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -56,6 +58,7 @@ _ENGLISH = MappingProxyType(
         "none": "(of none)",
         "total": "total",
         "idle": "idle capacity: {contract}",
+        "used": ", {percent} % of it used",
         "difference": "differences to bills",
         "bad_debt": "bad debt",
         "result": "result",
@@ -85,6 +88,7 @@ _GERMAN = MappingProxyType(
         "none": "(ohne)",
         "total": "Summe",
         "idle": "Leerstand: {contract}",
+        "used": ", davon {percent} % genutzt",
         "difference": "Rechnungsdifferenzen",
         "bad_debt": "Forderungsausfälle",
         "result": "Ergebnis",
@@ -112,7 +116,8 @@ def accrue(
     Run again it books only what has changed. A month that runs is booked up to now.
     """
     body = {"period": period, "everyone": everyone, "organisation": organisation}
-    found = remote(context).ask("POST", "/books/accrue", json=body)
+    with console().status("booking ...") if not as_json else nullcontext():
+        found = remote(context).ask("POST", "/books/accrue", body)
     if as_json:
         print_json(found)
         return
@@ -166,15 +171,17 @@ def _show(found: dict[str, Any], words: Mapping[str, str]) -> None:
     rows.append(tuple(Text(str(cell), style="bold") for cell in _row(found["total"], words["total"])))
     for one in found["idle"]:
         name = words["idle"].format(contract=one["contract"])
+        if one["used"] is not None:
+            name += words["used"].format(percent=_percent(one["used"]))
         rows.append(_apart(Text(name, style="yellow"), f"-{one['amount']}"))
-    others = [name for name in ("difference", "bad_debt") if float(found[name])]
+    others = [name for name in ("difference", "bad_debt") if Decimal(found[name])]
     rows += [_apart(words[name], _negative(found[name])) for name in others]
     colour = "bold red" if found["result"].startswith("-") else "bold green"
     rows.append(_apart(Text(words["result"], style="bold"), Text(found["result"], style=colour)))
     columns = (words[found["by"]], *(words[name] for name in _SUMS))
     table(title(found, words), columns, rows, right=columns[1:])
     total = found["total"]
-    if float(total["unresolved_price"]) or float(total["unresolved_cost"]):
+    if Decimal(total["unresolved_price"]) or Decimal(total["unresolved_cost"]):
         text = words["unresolved"].format(price=total["unresolved_price"], cost=total["unresolved_cost"])
         console().print(text, markup=False)
     for one in found["losses"]:
@@ -191,6 +198,11 @@ def _row(one: Mapping[str, Any], name: str) -> tuple[object, ...]:
 
 def _apart(name: object, amount: object) -> tuple[object, ...]:
     return (name, "", "", "", "", "", amount, "")
+
+
+def _percent(share: str) -> str:
+    """``0.2049`` as ``20.49``."""
+    return f"{Decimal(share) * 100:.2f}"
 
 
 def _negative(amount: str) -> str:

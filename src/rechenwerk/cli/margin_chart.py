@@ -43,7 +43,9 @@ def draw(file: Path, found: Mapping[str, Any], words: Mapping[str, str]) -> None
     names += [one["contract"] for one in found["idle"]]
     axes.set_xticks(range(bars), [_folded(name) for name in names])
     axes.axhline(0, color="black", linewidth=0.8)
+    lowest = min((_number(one["allocated"]) for one in lines), default=0.0)
     axes.margins(y=0.12)
+    axes.set_ylim(bottom=min(0.0, 1.2 * lowest))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.set_ylabel(found["currency"], fontsize=8)

@@ -115,9 +115,11 @@ class StoredCosts:
             calls = await connection.fetch(sql.MARGIN_CALLS, *values)
             shares = await connection.fetch(sql.MARGIN_SHARES, *values)
             moved = await connection.fetch(sql.MARGIN_MOVED, *values)
+            used = await connection.fetch(sql.MARGIN_USED, *values)
         return MarginFacts(
             [MarginRow(**_whole(row)) for row in (*calls, *shares)],
             [_moved(row) for row in moved],
+            {(row["organisation"], row["contract"]): row["used"] for row in used},
         )
 
 

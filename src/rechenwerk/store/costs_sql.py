@@ -105,6 +105,17 @@ join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_i
 where ($1::bigint is null or s.organisation_id = $1) and s.at >= $2 and s.at < $3
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """
+# The share of a contract's capacity that was used, as its newest allocation of the period says.
+MARGIN_USED = """
+select distinct on (v.organisation_id, v.contract_id) o.name as organisation, k.name as contract,
+    v.details ->> 'used' as used
+from cost_voucher v
+join organisation o on o.id = v.organisation_id
+join contract k on k.organisation_id = v.organisation_id and k.id = v.contract_id
+where ($1::bigint is null or v.organisation_id = $1) and v.at >= $2 and v.at < $3
+    and v.kind = 'allocation' and v.reverses is null
+order by v.organisation_id, v.contract_id, v.id
+"""
 # Cost that allocations put on projects is in MARGIN_SHARES already.
 MARGIN_MOVED = """
 select o.name as organisation, a.kind as account, coalesce(p.name, '') as project,

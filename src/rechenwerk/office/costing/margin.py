@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -59,11 +59,12 @@ class MarginLine(msgspec.Struct, kw_only=True):
 
 
 class Apart(msgspec.Struct, frozen=True):
-    """What no use bears: of a contract, in the books of an organisation."""
+    """What no use bears of a contract, in its owner's books; `used`: the share of its capacity that was."""
 
     organisation: str
     contract: str
     amount: int
+    used: str | None
 
 
 class Margin(msgspec.Struct, frozen=True):
@@ -113,7 +114,7 @@ def margin_of(facts: MarginFacts, by: By, *, everyone: bool = False) -> Margin:
     return Margin(
         lines=lines,
         total=total,
-        idle=_apart(one for one in facts.moved if one.account == "idle"),
+        idle=_apart(facts),
         # Where fixed cost waits for its allocation it is nobody's yet.
         difference=_sum(facts, "difference", "fixed", "absorbed"),
         bad_debt=_sum(facts, "bad_debt"),
@@ -172,8 +173,10 @@ def _sum(facts: MarginFacts, *accounts: str) -> int:
     return sum(one.amount for one in facts.moved if one.account in accounts)
 
 
-def _apart(moved: Iterable[Moved]) -> list[Apart]:
+def _apart(facts: MarginFacts) -> list[Apart]:
     sums: dict[tuple[str, str], int] = {}
-    for one in moved:
+    for one in facts.moved:
+        if one.account != "idle":
+            continue
         sums[one.organisation, one.contract] = sums.get((one.organisation, one.contract), 0) + one.amount
-    return [Apart(*key, amount) for key, amount in sorted(sums.items()) if amount]
+    return [Apart(*key, amount, facts.used.get(key)) for key, amount in sorted(sums.items()) if amount]

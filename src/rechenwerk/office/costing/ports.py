@@ -168,10 +168,15 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class MarginFacts(msgspec.Struct, frozen=True):
-    """What a margin is made from."""
+    """What a margin is made from.
+
+    Attributes:
+        used: organisation and contract -> share of its capacity that was used: ``0.25``; None: it has none.
+    """
 
     rows: Sequence[MarginRow]
     moved: Sequence[Moved]
+    used: Mapping[tuple[str, str], str | None] = {}
 
 
 class CostBooks(Protocol):

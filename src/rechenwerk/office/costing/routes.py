@@ -78,7 +78,12 @@ def _view(found: Margin, organisation: str | None, period: str, by: str, currenc
         lines=[_line(one) for one in found.lines],
         total=_line(found.total),
         idle=[
-            views.IdleView(organisation=one.organisation, contract=one.contract, amount=money(one.amount))
+            views.IdleView(
+                organisation=one.organisation,
+                contract=one.contract,
+                amount=money(one.amount),
+                used=one.used,
+            )
             for one in found.idle
         ],
         idle_total=money(found.idle_total),

@@ -52,6 +52,7 @@ class IdleView(BaseModel):
     organisation: str
     contract: str
     amount: str
+    used: str | None = Field(description="the share of its capacity that was used; null: it has none")
 
 
 class MarginView(BaseModel):
