@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +20,17 @@ from rechenwerk.store.book import PostgresBook
 from rechenwerk.store.terms import terms_of
 from tests.flows.office_desk import HandClock, Office
 from tests.postgres import SPOOL
+
+CONTRACTS = (Path(__file__).parents[2] / "docs" / "examples" / "costs.toml").read_text(encoding="utf-8")
+APRIL = datetime(2026, 4, 10, 12, tzinfo=UTC).timestamp()
+MARCH = """
+every day 8-17   local   town/citizens  input=3,000,000
+every day 17-20  local   school/pupils  input=3,000,000
+every day 8-20   steady  town/clerks    input=240,000
+every day 10-11  big     town/clerks    input=1,000,000 output=500,000
+every day 10-11  small   school/pupils  input=2,000,000
+"""
+"""What is used in docs/costs.md."""
 
 _LINE = re.compile(
     r"(?P<days>every day|\d{4}-\d{2}-\d{2}) (?P<first>\d+)-(?P<last>\d+)\s+(?P<model>\S+)\s+"

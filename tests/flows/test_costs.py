@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.flows.cost_desk import Till, accrue, balances, uses, verify, vouchers
+from tests.flows.cost_desk import APRIL, MARCH, Till, accrue, balances, uses, verify, vouchers
 from tests.flows.office_desk import Office
-
-CONTRACTS = (Path(__file__).parents[2] / "docs" / "examples" / "costs.toml").read_text(encoding="utf-8")
-APRIL = datetime(2026, 4, 10, 12, tzinfo=UTC).timestamp()
-MARCH = """
-every day 8-17   local   town/citizens  input=3,000,000
-every day 17-20  local   school/pupils  input=3,000,000
-every day 8-20   steady  town/clerks    input=240,000
-every day 10-11  big     town/clerks    input=1,000,000 output=500,000
-every day 10-11  small   school/pupils  input=2,000,000
-"""
-
-
-@pytest.fixture
-def till(office: Office, database_url: str) -> Iterator[Till]:
-    """Two organisations with projects under the contracts of the example."""
-    office.ok("POST", "/apply", json={"text": CONTRACTS})
-    for organisation, projects in (("town", ("citizens", "clerks")), ("school", ("pupils",))):
-        office.ok("POST", "/organisations", json={"name": organisation})
-        for project in projects:
-            office.ok("POST", "/projects", json={"name": project, "organisation": organisation})
-    till = Till(office, database_url)
-    yield till
-    till.close()
-    office.clock.at = APRIL
 
 
 @pytest.fixture
@@ -169,27 +143,6 @@ def test_a_reversal_is_booked_anew(march: Office) -> None:
     accrue(march)
     verify(march)
     assert balances(march, "operator")["idle", "north units"] == euros("297.60")
-
-
-# Terms that change
-
-
-def test_new_terms_leave_the_first_half_as_it_was(office: Office, till: Till) -> None:
-    # From the 16th on 4 units instead of 2: 15 days of 2, 16 of 4.
-    text = CONTRACTS.replace('units = "2"', 'units = "4"')
-    text = text.replace('name = "north units"\n', 'name = "north units"\nsince = 2026-03-16\n', 1)
-    till.calls(uses("2026-03-15 0-24  steady  town/clerks  input=300,000"))
-    office.ok("POST", "/apply", json={"text": text})
-    till.calls(uses("2026-03-20 0-24  steady  town/clerks  input=300,000"))
-    office.clock.at = APRIL
-    accrue(office)
-    verify(office)
-    books = balances(office, "operator")
-    assert books["fixed", "north units"] == (15 * 2 + 16 * 4) * 24 * Decimal("0.25")
-    # A day of 300,000 an hour is half of two units, a quarter of four.
-    assert balances(office, "town")["cost", "north units"] == 12 * 2 * Decimal("0.25") + 6 * 4 * Decimal(
-        "0.25"
-    )
 
 
 def test_an_organisation_s_own_contract_is_its_own(march: Office, till: Till) -> None:
