@@ -12,6 +12,7 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.cost_proofs import COST_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
@@ -117,7 +118,7 @@ class StoredBooks:
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
             return [
                 await _prove(connection, organisation_id, proof)
-                for proof in (*PROOFS, *FEE_PROOFS, *COST_PROOFS)
+                for proof in (*PROOFS, *FEE_PROOFS, *COST_PROOFS, *CLOSE_PROOFS)
             ]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
