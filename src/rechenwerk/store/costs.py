@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
+from rechenwerk.base.errors import BookError
 from rechenwerk.base.money import format_money
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.ports import Site, Version
@@ -42,8 +43,6 @@ Share = tuple[int, int, str]
 
 STEP = "contract costs"
 _LOCK = 0xC0575
-_REFUSED = (asyncpg.RestrictViolationError,)
-"""How the database says that a period is closed."""
 _log = logging.getLogger("rechenwerk.costs")
 
 
@@ -67,7 +66,13 @@ class StoredCosts:
             ids = [one.id for one in contracts]
             names = {one.id: one.name for one in contracts}
             hours = [
-                HourUse(row["deployment_id"], row["hour"], Usage(*[row[bucket] for bucket in BUCKETS]))
+                HourUse(
+                    row["deployment_id"],
+                    row["hour"],
+                    Usage(*[row[bucket] for bucket in BUCKETS]),
+                    int(row["amount"]),
+                    int(row["listed"]),
+                )
                 for row in await connection.fetch(sql.HOURS, ids, until)
             ]
             served = [
@@ -101,7 +106,7 @@ class StoredCosts:
                 async with self._pool.acquire() as connection, connection.transaction():
                     await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
                     made += await _Settling(connection, owner, period, target, at, asked).run()
-            except _REFUSED as error:
+            except BookError as error:
                 _log.warning("costs of %r in %s stay as they are: %s", target.name, period.name, error)
         return made
 
@@ -170,7 +175,9 @@ async def _deployments(connection: Connection, owner: int) -> list[KeptDeploymen
     found: dict[int, KeptDeployment] = {}
     prices: dict[int, list[tuple[float, PriceList]]] = defaultdict(list)
     for row in await connection.fetch(sql.DEPLOYMENTS, owner):
-        found[row["id"]] = KeptDeployment(row["id"], row["model"], row["provider"], row["contract"], ())
+        found[row["id"]] = KeptDeployment(
+            row["id"], row["model"], row["provider"], row["contract"], row["service_tier"], ()
+        )
         if row["rates"] is not None:
             rates = price_list(msgspec.json.decode(row["rates"], type=dict[str, str]))
             prices[row["id"]].append((row["since"], rates))
@@ -245,7 +252,7 @@ class _Settling:
         try:
             async with self._connection.transaction():
                 await self._book(organisation, "allocation", lines, {"key": self._target.key}, missing)
-        except _REFUSED as error:
+        except BookError as error:
             _log.warning("organisation %s takes no more of %r: %s", organisation, self._target.name, error)
             return False
         return True

@@ -23,7 +23,7 @@ select contract_id, terms, case when valid_from = '-infinity' then 0
 from contract_version where organisation_id = $1 order by contract_id, valid_from, recorded_at
 """
 DEPLOYMENTS = """
-select d.id, d.model, p.name as provider, c.name as contract, r.rates,
+select d.id, d.model, p.name as provider, c.name as contract, d.service_tier, r.rates,
     extract(epoch from r.valid_from)::float8 as since
 from deployment d
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
@@ -32,7 +32,8 @@ left join cost_price r on r.organisation_id = d.organisation_id and r.deployment
 where d.organisation_id = $1 order by d.id, r.valid_from
 """
 HOURS = f"""
-select d.deployment_id, extract(epoch from d.hour)::bigint as hour, {_SUMS}
+select d.deployment_id, extract(epoch from d.hour)::bigint as hour, sum(d.amount) as amount,
+    sum(d.listed) as listed, {_SUMS}
 from position_draw d
 where d.contract_id = any($1::bigint[]) and d.hour < $2
 group by d.deployment_id, d.hour order by d.hour, d.deployment_id

@@ -48,21 +48,33 @@ class KeptContract(msgspec.Struct, frozen=True):
 
 
 class KeptDeployment(msgspec.Struct, frozen=True):
-    """A deployment with its dated list rates, ascending: since when (epoch seconds), and what they are."""
+    """A deployment with its dated list rates, ascending: since when (epoch seconds), and what they are.
+
+    Attributes:
+        service_tier: what its calls ask for; empty: nothing.
+    """
 
     id: int
     model: str
     provider: str
     contract: str
+    service_tier: str
     prices: tuple[tuple[float, PriceList], ...]
 
 
 class HourUse(msgspec.Struct, frozen=True, gc=False):
-    """What a deployment served in an hour (epoch seconds), for all organisations together."""
+    """What a deployment served in an hour (epoch seconds), for all organisations together.
+
+    Attributes:
+        amount: nano-units that it was booked at.
+        listed: the same at list rates, as the service tiers that served it have them.
+    """
 
     deployment: int
     hour: int
     usage: Usage
+    amount: int = 0
+    listed: int = 0
 
 
 class SiteVersion(msgspec.Struct, frozen=True):

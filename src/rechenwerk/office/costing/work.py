@@ -11,11 +11,13 @@ from typing import Any
 
 from rechenwerk.contracts.bill import Billed, Piece, billed
 from rechenwerk.contracts.costs import Cost, cost_of, pieces_of, share_out
+from rechenwerk.contracts.draws import version_at
 from rechenwerk.contracts.periods import HOUR, Span, add_months, begins, day_of, month_span, overlap
-from rechenwerk.contracts.ports import Contract, Deployed, Energy, Line, Used
+from rechenwerk.contracts.ports import STANDARD, Contract, Deployed, Energy, Line, Used
 from rechenwerk.contracts.sites import energy_of
 from rechenwerk.contracts.terms import OwnHardware, Provisioned
 from rechenwerk.office.costing.ports import CostFacts, CostTarget, KeptContract, KeptDeployment, SiteVersion
+from rechenwerk.office.costing.tiers import by_tier
 from rechenwerk.office.tenants import money
 
 _PLACES = 9
@@ -69,13 +71,14 @@ def _named(facts: CostFacts) -> tuple[list[Deployed], list[Used]]:
                 provider=one.provider,
                 contract=one.contract,
                 rates=rates,
+                service_tier=one.service_tier or STANDARD,
             )
-    used = []
+    terms = {one.name: one.versions for one in facts.contracts}
+    used: list[Used] = []
     for hour in facts.hours:
         version = max(0, bisect_right(since[hour.deployment], hour.hour) - 1)
-        used.append(
-            Used(hour=hour.hour, deployment=deployed[hour.deployment, version].name, usage=hour.usage)
-        )
+        served = deployed[hour.deployment, version]
+        used += by_tier(version_at(terms[served.contract], hour.hour), served, hour)
     return list(deployed.values()), used
 
 
