@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from rechenwerk.ledger.vouchers import Side, Voucher, VoucherLine
 from tests.flows.cost_desk import APRIL, MARCH, Till, accrue, balances, uses, verify, vouchers
 from tests.flows.office_desk import Office
 
@@ -124,6 +125,24 @@ def test_unresolved_calls_are_apart(march: Office, till: Till) -> None:
     found = margin(march, by="model", organisation="town")
     (line,) = [one for one in found["lines"] if one["name"] == "big"]
     assert (line["unresolved_cost"], line["direct"]) == ("7.00", "186.00")
+    settle(march, cost=5)
+    (line,) = [one for one in margin(march, by="model", organisation="town")["lines"] if one["name"] == "big"]
+    assert (line["unresolved_cost"], line["direct"], line["cost"]) == ("0.00", "191.00", "191.00")
+
+
+def settle(office: Office, cost: int) -> None:
+    """A bill says what the unresolved call cost."""
+    (call,) = office.sql(
+        "select organisation_id, id, project_id, contract_id, cost from call where outcome = 'unresolved'"
+    )
+    unresolved = Side("unresolved_cost", call["project_id"], call["contract_id"])
+    known = Side("cost", call["project_id"], call["contract_id"])
+    payable = Side("payable", 0, call["contract_id"])
+    paid = cost * 10**9
+    lines = (VoucherLine(known, unresolved, paid), VoucherLine(payable, unresolved, int(call["cost"]) - paid))
+    at = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    voucher = Voucher("settlement", at, "the bill", "the test", lines, call["id"], {"cost": str(paid)})
+    office.runner.run(office.desk.vouchers.book(call["organisation_id"], voucher))
 
 
 def test_a_reversal_is_booked_anew(march: Office) -> None:

@@ -64,6 +64,8 @@ class StoredCosts:
         ):
             contracts = await _contracts(connection, owner, until)
             ids = [one.id for one in contracts]
+            tied = frozenset().union(*(one.names for one in contracts))
+            back = [one.id for one in contracts if one.looks_back or one.names or one.name in tied]
             names = {one.id: one.name for one in contracts}
             hours = [
                 HourUse(
@@ -73,7 +75,7 @@ class StoredCosts:
                     int(row["amount"]),
                     int(row["listed"]),
                 )
-                for row in await connection.fetch(sql.HOURS, ids, until)
+                for row in await connection.fetch(sql.HOURS, back, until, ids, period.starts)
             ]
             served = [
                 Served(

@@ -35,7 +35,8 @@ HOURS = f"""
 select d.deployment_id, extract(epoch from d.hour)::bigint as hour, sum(d.amount) as amount,
     sum(d.listed) as listed, {_SUMS}
 from position_draw d
-where d.contract_id = any($1::bigint[]) and d.hour < $2
+where d.hour < $2
+    and (d.contract_id = any($1::bigint[]) or d.contract_id = any($3::bigint[]) and d.hour >= $4)
 group by d.deployment_id, d.hour order by d.hour, d.deployment_id
 """  # noqa: S608 - our own words, no one else's
 # What a call was booked at without known usage (the most that it could cost) is apart, until it is settled.

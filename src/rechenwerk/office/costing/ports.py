@@ -10,7 +10,8 @@ import msgspec
 
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.costs import Served
-from rechenwerk.contracts.ports import Site, Version
+from rechenwerk.contracts.ports import Contract, Site, Version
+from rechenwerk.contracts.terms import OnDemand, OwnHardware, Provisioned
 from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.prices import PriceList
 
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 
+_WITHIN_A_MONTH = frozenset({"minute", "hour", "day", "month"})
+"""Intervals that end with a month."""
+
+
 class KeptContract(msgspec.Struct, frozen=True):
     """A contract as it is kept.
 
@@ -45,6 +50,25 @@ class KeptContract(msgspec.Struct, frozen=True):
     versions: tuple[Version, ...]
     entered: float
     ended: float | None
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether a month depends on earlier ones: on what was drawn, or on whom it covers or spills to."""
+        return any(_looks_back(one.terms) for one in self.versions)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of contracts that depend on it, or that it depends on."""
+        others = {one.terms.overflow.to for one in self.versions if one.terms.overflow.to}
+        return frozenset(others.union(*(one.terms.covers for one in self.versions)))
+
+
+def _looks_back(terms: Contract) -> bool:
+    if not isinstance(terms, OnDemand | Provisioned | OwnHardware):
+        return True
+    pricing = terms.pricing
+    spans = {one.per for one in (pricing.tiers, pricing.free) if one is not None}
+    return bool(spans) and (terms.anchor != "calendar" or not spans <= _WITHIN_A_MONTH)
 
 
 class KeptDeployment(msgspec.Struct, frozen=True):
@@ -88,7 +112,7 @@ class CostFacts(msgspec.Struct, frozen=True):
     """Everything that the cost of an owner's contracts in a period is made from; one moment's view.
 
     Attributes:
-        hours: from the first use of any of the contracts on, in order of time.
+        hours: in order of time; of contracts that look back from their first use on, of others in the period.
         served: calls of the period, of every organisation, in an order that stays.
         sites: the owner's, by name, ascending.
     """
