@@ -24,6 +24,8 @@ from rechenwerk.contracts.terms import Grant, OwnHardware
 from rechenwerk.contracts.weights import ZERO, counts, dot, weights
 
 _ONE = Fraction(1)
+SWITCHED_ON, FOR_LOAD = "energy, switched on", "energy, for load"
+"""What the lines of a machine's energy are called: what it draws idling, and what use draws on top."""
 
 
 def hardware(contract: OwnHardware, job: Job) -> Statement:
@@ -78,9 +80,9 @@ def _energy(contract: OwnHardware, job: Job) -> Iterator[Line]:
             more = kw(contract, load) - rest
             idle, busy = idle + rest, busy + more
             idle_cost, busy_cost = idle_cost + rest * price, busy_cost + more * price
-    for what, energy, cost in (("switched on", idle, idle_cost), ("for load", busy, busy_cost)):
+    for what, energy, cost in ((SWITCHED_ON, idle, idle_cost), (FOR_LOAD, busy, busy_cost)):
         if energy:
-            yield line(f"energy, {what}", "energy", energy, "kWh", None, amount=cost * NANO)
+            yield line(what, "energy", energy, "kWh", None, amount=cost * NANO)
 
 
 def grant(contract: Grant, job: Job) -> Statement:

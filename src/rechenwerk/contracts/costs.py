@@ -23,9 +23,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from rechenwerk.base.money import NANO
+from rechenwerk.base.money import NANO, format_money
 from rechenwerk.contracts.bill import Billed
 from rechenwerk.contracts.bill_capacity import names, per_minute, takes
+from rechenwerk.contracts.bill_owned import FOR_LOAD
 from rechenwerk.contracts.billing import lasts
 from rechenwerk.contracts.periods import HOUR, Span, overlap, periods, runs, term, whole_period
 from rechenwerk.contracts.ports import Line, Used
@@ -157,12 +158,13 @@ def _credit(read: _Read) -> Read:
     drawn = -sum(line.amount for line in read.lines if line.sort == "credit" and line.amount < 0)
     (after,) = [line for line in read.billed.statement.lines if line.sort in {"expired", "balance"}]
     lost = value(after.amount) if after.sort == "expired" and not terms.rolls_over else 0
-    bought = any(line.sort == "credit" and line.what.endswith("bought") for line in read.lines)
+    span = read.billed.piece.span
+    bought = terms.starts is not None and span[0] <= term(terms)[0] < span[1]
     before = 0 if bought else value(after.amount + drawn)
     held = value(after.amount) - lost
     parts = [_part(line) for line in read.lines if line.sort == "use"]
     cheaper = value(after.amount + drawn) - value(after.amount) - drawn
-    what = f"the credit was bought at {price / NANO:,.2f} for {worth / NANO:,.2f}"
+    what = f"{format_money(price)} was paid for {format_money(worth)}"
     parts.append(Part(what=what, sort="discount", amount=cheaper, used=_ONE))
     parts.append(Part(what=after.what, sort="expired", amount=lost, used=ZERO))
     return held - before, parts
@@ -260,7 +262,7 @@ def _hardware(read: _Read) -> Read:
         return min(_ONE, wanted / full) if full else ZERO
 
     used = _used(terms, read, share)
-    return 0, [_part(line, _ONE if line.what == "energy, for load" else used, weigh) for line in read.lines]
+    return 0, [_part(line, _ONE if line.what == FOR_LOAD else used, weigh) for line in read.lines]
 
 
 _READERS: Mapping[type[Any], Callable[[_Read], Read]] = MappingProxyType(

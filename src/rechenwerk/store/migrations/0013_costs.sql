@@ -72,20 +72,22 @@ end $$;
 create trigger note_end before update on contract for each row execute function note_contract_end();
 
 -- Vouchers book on other accounts of the same projects and contracts, too: a gateway gets the eight of its calls.
+create function call_accounts(p_project bigint, p_contract bigint)
+returns table (kind text, project_id bigint, contract_id bigint) language sql immutable as $$
+    select k.kind, case when k.by_project then p_project else 0 end,
+        case when k.by_contract then p_contract else 0 end
+    from (values ('receivable', true, false), ('revenue', true, false), ('overrun', true, false),
+        ('unresolved_price', true, false), ('cost', true, true), ('failed', true, true),
+        ('unresolved_cost', true, true), ('payable', false, true)) k(kind, by_project, by_contract)
+$$;
 create or replace function ensure_accounts(p_organisation bigint, p_project bigint, p_contract bigint)
 returns table (kind text, id bigint) language plpgsql as $$
 #variable_conflict use_column
-declare
-    v_wanted account[];
 begin
-    select array_agg(row(p_organisation, 0, k.kind, case when k.by_project then p_project else 0 end,
-            case when k.by_contract then p_contract else 0 end)::account) into v_wanted
-        from (values ('receivable', true, false), ('revenue', true, false), ('overrun', true, false),
-            ('unresolved_price', true, false), ('cost', true, true), ('failed', true, true),
-            ('unresolved_cost', true, true), ('payable', false, true)) k(kind, by_project, by_contract);
     insert into account (organisation_id, kind, project_id, contract_id)
-        select w.organisation_id, w.kind, w.project_id, w.contract_id from unnest(v_wanted) w
+        select p_organisation, w.kind, w.project_id, w.contract_id from call_accounts(p_project, p_contract) w
         on conflict do nothing;
-    return query select a.kind, a.id from unnest(v_wanted) w
-        join account a using (organisation_id, kind, project_id, contract_id);
+    return query select a.kind, a.id from call_accounts(p_project, p_contract) w
+        join account a on a.organisation_id = p_organisation and a.kind = w.kind
+            and a.project_id = w.project_id and a.contract_id = w.contract_id;
 end $$;
