@@ -143,6 +143,13 @@ MONTHS: dict[str, tuple[Contract, str, date, str]] = {
     "months from the first day": (ANCHORED, "", JANUARY, "31.00 = 14.00 prepaid + fee 17.00 @ 0"),
     # 14 days of it, and 14 of the 28 of the next one.
     "months from the first day, second": (ANCHORED, "", FEBRUARY, "31.00 = 1.50 prepaid + fee 29.50 @ 0"),
+    # The month from the 15th is paid whole, though the contract ends after 20 of its days, 3 in February.
+    "months from the first day, cut short": (
+        msgspec.structs.replace(ANCHORED, ends=date(2026, 2, 3)),
+        "",
+        FEBRUARY,
+        "0.00 = -4.65 prepaid + fee 4.65 @ 0",
+    ),
     # Nothing is told of its size: an hour in which it was used was used whole.
     "capacity of unknown size": (
         ANCHORED,

@@ -214,15 +214,18 @@ def _earned(terms: Provisioned, block: Block, span: Span) -> int:
 
 
 def _even(terms: Contract, span: Span, per: Interval) -> Fraction:
-    """How many intervals a span is, evenly by time; where one has no end, when it is due."""
+    """How many intervals a span is, evenly by time; where one has no end, when it is due.
+
+    Counted from the first day an interval is paid whole, though the contract may end within it.
+    """
     if per in {"minute", "hour", "day"} or (per == "term" and terms.ends is None):
         return lasts(terms, span, per)
     first, after = term(terms)
     running = (max(span[0], first), min(span[1], after))
     count = ZERO
     for period in periods(terms, per, span):
-        whole = whole_period(terms, per, period[0])
-        count += Fraction(overlap(running, whole), whole[1] - whole[0])
+        paid = period if terms.anchor == "starts" else whole_period(terms, per, period[0])
+        count += Fraction(overlap(running, paid), paid[1] - paid[0])
     return count
 
 
