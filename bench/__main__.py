@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from bench import (
+    budgets,
     chaos,
     contracts,
     dialect,
@@ -19,6 +20,7 @@ from bench import (
     failover,
     held,
     latency,
+    ledger,
     memory,
     results,
     start,
@@ -36,7 +38,22 @@ if TYPE_CHECKING:
 
     from bench.results import Metric
 
-BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, chaos, exports, routing)
+BENCHES = (
+    memory,
+    start,
+    unary,
+    latency,
+    stream,
+    dialect,
+    held,
+    failover,
+    contracts,
+    budgets,
+    chaos,
+    ledger,
+    exports,
+    routing,
+)
 NAMES = tuple(module.NAME for module in BENCHES)
 
 

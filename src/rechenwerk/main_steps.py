@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from rechenwerk.base.clock import Clock
 from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.costing.step import ContractCosts
 from rechenwerk.office.ports import Desk
+from rechenwerk.store.budgets.wallets import WalletPayments
 
 
-def period_steps(desk: Desk, clock: Clock) -> tuple[PeriodStep, ...]:
-    """All steps of an installation."""
-    return (ContractCosts(desk.costs, clock),)
+def period_steps(desk: Desk, clock: Clock, pool: asyncpg.Pool) -> tuple[PeriodStep, ...]:
+    """All steps of an installation; what pays comes after what changes prices."""
+    return (ContractCosts(desk.costs, clock), WalletPayments(pool))

@@ -34,7 +34,7 @@ class Listening:
     async def _serve(self, database_url: str, started: Future[uvicorn.Server]) -> None:
         async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
             desk, clock = open_desk(pool), SystemClock()
-            app = create_app(desk, clock, secrets.token_bytes, steps=period_steps(desk, clock))
+            app = create_app(desk, clock, secrets.token_bytes, steps=period_steps(desk, clock, pool))
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             started.set_result(server)
             await server.serve(sockets=[self._socket])

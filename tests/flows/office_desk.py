@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import tempfile
 import time
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,6 +18,7 @@ import msgspec
 from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.base.usage import Usage
 from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.identity.signing import KeyFile
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
@@ -56,12 +59,15 @@ class Office:
         first = self.runner.run(first_run(self.desk, DEFAULT))
         assert isinstance(first, FirstRun)
         self.first = first
+        self._folder = tempfile.TemporaryDirectory(prefix="rw-office-")
+        self.signing = KeyFile(Path(self._folder.name) / "signing.key")
         self.app = create_app(
             self.desk,
             self.clock,
             secrets.token_bytes,
             box=SecretBox(SECRET_KEY),
-            steps=period_steps(self.desk, self.clock),
+            steps=period_steps(self.desk, self.clock, self.pool),
+            signing=self.signing,
         )
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
@@ -73,6 +79,7 @@ class Office:
         self.runner.run(self.client.aclose())
         self.runner.run(self.pool.close())
         self.runner.close()
+        self._folder.cleanup()
 
     def answer(self, method: str, path: str, key: str | None = "", **more: Any) -> httpx2.Response:
         """One request; the admin's key unless another is given, none for None."""
@@ -124,18 +131,20 @@ class Bookkeeper:
         with contextlib.suppress(OSError):
             self._office.runner.run(self._book.close())
 
-    def hold(self, organisation: str, held: int, *, expires_s: int = 600) -> Hold:
-        """Take a hold for the organisation's default project on its monthly budget."""
+    def hold(self, organisation: str, held: int, *, expires_s: int = 600, wallet: bool = False) -> Hold:
+        """Take a hold for the organisation's default project on its monthly budget, or its wallet."""
         row = self._office.sql(
             "select p.organisation_id, p.id, (select min(id) from api_key where project_id = p.id) as key,"
-            " (select min(id) from guard where project_id = p.id and unit = 'money') as guard,"
+            " (select min(id) from guard where wallet = $2 and coalesce(project_id, p.id) = p.id"
+            " and organisation_id = p.organisation_id and unit = 'money') as guard,"
             " d.id as deployment, d.contract_id from project p"
             " join organisation o on o.id = p.organisation_id and o.name = $1, deployment d"
             " where p.name = 'default' and d.model = 'smollm2-135m'",
             organisation,
+            wallet,
         )[0]
         run = self._office.runner.run
-        starts, _ = window_bounds("month", self._office.clock.now())
+        starts, _ = window_bounds("total" if wallet else "month", self._office.clock.now())
         grant = run(self._book.lease(row["guard"], starts, held))
         assert grant is not None
         assert grant.got == held

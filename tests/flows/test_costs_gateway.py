@@ -8,7 +8,7 @@ import httpx2
 
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.ledger.periods import Period, month_of
-from rechenwerk.main_steps import period_steps
+from rechenwerk.office.costing.step import ContractCosts
 from rechenwerk.office.ports import OPERATOR
 from tests import postgres
 from tests.fakes.provider import running_fake
@@ -83,7 +83,7 @@ def test_a_month_of_a_real_gateway_adds_up(server: postgres.Server) -> None:
                 for number in range(CALLS):
                     call(cloud, tenant, list(KINDS)[number % len(KINDS)])
                 cloud.calls(tenant, CALLS)
-            (step,) = period_steps(cloud.town.desk, SystemClock())
+            step = ContractCosts(cloud.town.desk.costs, SystemClock())
             assert cloud.run(step.book(OPERATOR, month_now(), "the test")) > 0
             for organisation in (OPERATOR, *(tenant.organisation for tenant in tenants)):
                 cloud.run(cloud.town.assert_books_verify(organisation))

@@ -14,7 +14,7 @@ from rechenwerk.ledger.guards import Draw, Guard, GuardRow, draw
 from rechenwerk.ledger.ports import Hold
 from tests.fakes.memory_book import ACCOUNTS, Books, MemoryBook, a_hold, a_post, until
 
-BUDGET = GuardRow(1, "money", "total", 1_000, True, False)
+BUDGET = GuardRow(1, "money", "total", 1_000, True)
 
 
 class Desk:
@@ -298,5 +298,24 @@ def test_accounts_are_asked_for_once() -> None:
             with pytest.raises(OSError, match="away"):
                 await one.till.accounts(1, 2, 4)
             assert await one.till.accounts(1, 2, 4) == ACCOUNTS
+
+    asyncio.run(flow())
+
+
+def test_more_than_a_commit_takes_is_written_by_two_at_once() -> None:
+    async def flow() -> None:
+        async with desk() as one:
+            numbers = range(1, 1_302)
+            await one.durable(*[a_hold(number) for number in numbers])
+            gate = one.close("write_posts")
+            for number in numbers:
+                one.till.post(a_post(a_hold(number)), [])
+            await one.reached("write_posts", 2)
+            assert one.book.commits["write_posts"] == []
+            gate.set()
+            await one.till.posted()
+            written = one.book.commits["write_posts"]
+            assert sorted(number for batch in written for number in batch) == list(numbers)
+            assert sorted(len(batch) for batch in written) == [301, 500, 500]
 
     asyncio.run(flow())

@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spool: str = ""
     secret_key: str = ""
     secret_key_file: str = ""
+    signing_key_file: str = ""
     max_body: int = 20_000_000
     max_header: int = 32_768
     header_timeout: float = 10.0
@@ -42,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace: float = 30.0
     silence: float = 5.0
     max_connections: int = 10_000
+    webhook_networks: str = ""
+    smtp_url: str = ""
+    smtp_from: str = ""
 
     def __repr__(self) -> str:
         """Without the values: some are secrets."""
@@ -64,6 +68,11 @@ TABLE = (
         "RECHENWERK_SECRET_KEY_FILE",
         "secret_key_file",
         "file with that key; with neither, `serve` makes one in its data folder",
+    ),
+    Setting(
+        "RECHENWERK_SIGNING_KEY_FILE",
+        "signing_key_file",
+        "file with the key that days are sealed with; empty: `serve` makes one in its data folder",
     ),
     Setting("RECHENWERK_MAX_BODY", "max_body", "largest request body"),
     Setting("RECHENWERK_MAX_HEADER", "max_header", "largest request head"),
@@ -91,6 +100,18 @@ TABLE = (
     Setting("RECHENWERK_GRACE", "grace", "running calls may end within this time after SIGTERM"),
     Setting("RECHENWERK_SILENCE", "silence", "a gateway process without a heartbeat for so long is dead"),
     Setting("RECHENWERK_MAX_CONNECTIONS", "max_connections", "client connections of one gateway process"),
+    Setting(
+        "RECHENWERK_WEBHOOK_NETWORKS",
+        "webhook_networks",
+        "networks that webhooks may reach without TLS, and although they are not public: 10.1.0.0/16",
+    ),
+    Setting(
+        "RECHENWERK_SMTP_URL",
+        "smtp_url",
+        "where alerts by mail go: smtp://user:password@host:587 (STARTTLS), smtps://… (TLS),"
+        " smtp+plain://… (neither)",
+    ),
+    Setting("RECHENWERK_SMTP_FROM", "smtp_from", "sender of these mails, such as alerts@example.org"),
 )
 
 

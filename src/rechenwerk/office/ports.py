@@ -7,7 +7,7 @@ filters by it: that is the wall.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
@@ -17,10 +17,13 @@ from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
+from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.sum_ports import Sums
 from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
@@ -54,7 +57,7 @@ class Guard(msgspec.Struct, frozen=True):
 
     Attributes:
         unit: money, requests, tokens or calls.
-        period: minute, day, month, total or now.
+        period: minute, day, week, month, quarter, year, total or now.
         amount: nano-units for money, else pieces; None removes the guard.
         hard: refuse beyond the amount; a soft one only reports.
     """
@@ -179,6 +182,16 @@ class Tenants(Protocol):
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
+        ...
+
+    async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of the organisation itself."""
+        ...
+
+    async def guard_key(
+        self, organisation_id: int, project_id: int, key_id: int, guards: Sequence[Guard]
+    ) -> None:
+        """Set, change or remove guards of a key."""
         ...
 
     async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
@@ -420,8 +433,8 @@ class Check(msgspec.Struct, frozen=True):
 class Books(Protocol):
     """The books of one organisation, read only."""
 
-    async def balance(self, organisation_id: int) -> list[Balance]:
-        """Every account with its sums."""
+    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
+        """Every account with its sums; of a month (its first day), or of all time."""
         ...
 
     async def journal(
@@ -467,3 +480,6 @@ class Desk(msgspec.Struct, frozen=True):
     closing: Closing
     bills: Bills
     exports: Exports
+    sums: Sums
+    seals: Seals
+    budgets: BudgetDesk
