@@ -41,6 +41,7 @@ from rechenwerk.main_children import (
 )
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_keeper import keep_books
+from rechenwerk.main_steps import period_steps
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
@@ -48,13 +49,11 @@ from rechenwerk.office.budgets.courier import Courier
 from rechenwerk.office.budgets.mail import Mails, read_server
 from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
-from rechenwerk.office.closing.step import AllocationStep
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
-from rechenwerk.store.budgets.wallets import WalletPayments
 from rechenwerk.store.control import open_desk
 from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
@@ -250,10 +249,10 @@ class Installation:
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
         assert self._pool is not None
         signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
-        # Wallets pay what stands on receivable when everything else is booked.
-        steps = (AllocationStep(desk.closing, SystemClock()), WalletPayments(self._pool))
+        clock = SystemClock()
+        steps = period_steps(desk, clock, self._pool)
         app = create_app(
-            desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
+            desk, clock, secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
         )
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(

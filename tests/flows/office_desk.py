@@ -22,6 +22,7 @@ from rechenwerk.identity.signing import KeyFile
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
+from rechenwerk.main_steps import period_steps
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.book import PostgresBook
@@ -61,7 +62,12 @@ class Office:
         self._folder = tempfile.TemporaryDirectory(prefix="rw-office-")
         self.signing = KeyFile(Path(self._folder.name) / "signing.key")
         self.app = create_app(
-            self.desk, self.clock, secrets.token_bytes, box=SecretBox(SECRET_KEY), signing=self.signing
+            self.desk,
+            self.clock,
+            secrets.token_bytes,
+            box=SecretBox(SECRET_KEY),
+            steps=period_steps(self.desk, self.clock, self.pool),
+            signing=self.signing,
         )
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")

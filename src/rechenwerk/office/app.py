@@ -23,6 +23,7 @@ from rechenwerk.office.budgets.wallets import add_wallet_routes
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
+from rechenwerk.office.costing.routes import add_cost_routes
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
@@ -136,6 +137,7 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_cost_routes(router)
     add_total_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)

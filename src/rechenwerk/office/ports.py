@@ -19,6 +19,7 @@ from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
 from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
+from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
@@ -475,6 +476,7 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    costs: CostBooks
     closing: Closing
     bills: Bills
     exports: Exports

@@ -14,6 +14,7 @@ from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
 from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
+from rechenwerk.store.cost_proofs import COST_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.sums import SUM_PROOFS
@@ -118,7 +119,14 @@ class StoredBooks:
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
             return [
                 await _prove(connection, organisation_id, proof)
-                for proof in (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *WALLET_PROOFS)
+                for proof in (
+                    *PROOFS,
+                    *SUM_PROOFS,
+                    *FEE_PROOFS,
+                    *COST_PROOFS,
+                    *CLOSE_PROOFS,
+                    *WALLET_PROOFS,
+                )
             ]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:

@@ -28,6 +28,7 @@ from rechenwerk.store.budgets.desk import open_budgets
 from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
@@ -313,6 +314,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredCosts(pool),
         StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),
