@@ -20,6 +20,7 @@ from bench import (
     failover,
     held,
     latency,
+    ledger,
     memory,
     results,
     start,
@@ -49,6 +50,7 @@ BENCHES = (
     contracts,
     budgets,
     chaos,
+    ledger,
     exports,
     routing,
 )

@@ -104,6 +104,11 @@ PROMISES = (
     Promise("nobody refused while money is left", "budgets", "refused though they fitted", "=", 0),
     Promise("decision p99, all of 10,000 fit", "budgets", "decision p99, all fit", "<=", 50),
     Promise("decision p99, six of ten fit", "budgets", "decision p99, six of ten fit", "<=", 50),
+    Promise(
+        "settled calls per second, durable, one process", "ledger", "settled calls per second", ">=", 15_000
+    ),
+    Promise("trial balance over 10 million entries", "ledger", "trial balance", "<=", 2_000),
+    Promise("month total per project, 20 million calls", "ledger", "month total per project", "<=", 200),
     Promise("calls lost in the chaos flow", "chaos", "calls lost", "=", 0),
     Promise("answers doubled in it", "chaos", "answers doubled", "=", 0),
     Promise("calls with unbooked tokens in it", "chaos", "calls with unbooked tokens", "=", 0),

@@ -31,7 +31,9 @@ from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
+from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
+from rechenwerk.store.sums import StoredSums
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -314,5 +316,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),
+        StoredSums(pool),
+        StoredSeals(pool),
         open_budgets(pool),
     )
