@@ -247,8 +247,8 @@ class Installation:
         return secret_box(settings.secret_key, file)
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
-        signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
         assert self._pool is not None
+        signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
         steps = (WalletPayments(self._pool),)
         app = create_app(
             desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
