@@ -33,8 +33,8 @@ class Hook:
 
 
 @contextmanager
-def running_hook(answers: Sequence[int] = ()) -> Iterator[Hook]:
-    """A receiver of webhooks on this machine."""
+def running_hook(answers: Sequence[int] = (), tls: ssl.SSLContext | None = None) -> Iterator[Hook]:
+    """A receiver of webhooks on this machine; `tls`: what it shows who comes."""
     hook = Hook(answers=list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,6 +57,9 @@ def running_hook(answers: Sequence[int] = ()) -> Iterator[Hook]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     hook.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        hook.url = f"https://localhost:{server.server_address[1]}/hook"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -98,10 +101,7 @@ def running_mailbox(folder: Path, *, tls: bool = True) -> Iterator[Mailbox]:
     box = Mailbox()
     options: dict[str, Any] = {}
     if tls:
-        certificate, key = _certificate(folder)
-        offered = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        offered.load_cert_chain(certificate, key)
-        box.trust = ssl.create_default_context(cafile=certificate)
+        offered, box.trust = tls_for(folder, x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         options = {"tls_context": offered, "require_starttls": True, "authenticator": _login}
         options["auth_required"] = True
     with socket.socket() as free:
@@ -121,8 +121,16 @@ def _login(_: object, __: object, ___: object, mechanism: str, data: object) -> 
     return AuthResult(success=good, handled=True)
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself."""
+def tls_for(folder: Path, name: x509.GeneralName) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server of that name offers, and whom a client must trust for it."""
+    certificate, key = _certificate(folder, name)
+    offered = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    offered.load_cert_chain(certificate, key)
+    return offered, ssl.create_default_context(cafile=certificate)
+
+
+def _certificate(folder: Path, whose: x509.GeneralName) -> tuple[Path, Path]:
+    """A certificate that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail of the tests")])
     now = dt.datetime.now(dt.UTC)
@@ -134,9 +142,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([whose]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

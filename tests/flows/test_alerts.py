@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from rechenwerk.base.money import NANO
@@ -20,7 +21,7 @@ from rechenwerk.office.budgets.mail import Mails, MailServer, read_server
 from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
 from rechenwerk.store.budgets.alerts import StoredAlerts
-from tests.fakes.receivers import Hook, running_hook, running_mailbox
+from tests.fakes.receivers import Hook, running_hook, running_mailbox, tls_for
 from tests.flows.office_desk import SECRET_KEY, Bookkeeper, Office
 
 HERE = "127.0.0.0/8"
@@ -164,12 +165,12 @@ def test_a_receiver_that_wants_no_more_is_not_asked_again(office: Office, hook: 
 @pytest.mark.parametrize(
     ("networks", "url", "why"),
     [
-        ("", "https://127.0.0.1:{port}/", "which is not public"),
-        ("", "https://localhost:{port}/", "which is not public"),
-        ("", "https://169.254.169.254/latest/meta-data", "which is not public"),
-        ("", "https://[::ffff:127.0.0.1]:{port}/", "which is not public"),
+        ("", "https://127.0.0.1:{port}/", "that is not public"),
+        ("", "https://localhost:{port}/", "that is not public"),
+        ("", "https://169.254.169.254/latest/meta-data", "that is not public"),
+        ("", "https://[::ffff:127.0.0.1]:{port}/", "that is not public"),
         ("", "https://2130706433:{port}/", "not"),  # 127.0.0.1 as one number
-        ("10.0.0.0/8", "http://127.0.0.1:{port}/", "which is not public"),
+        ("10.0.0.0/8", "http://127.0.0.1:{port}/", "that is not public"),
         ("", "https://nowhere.invalid/", "is not found"),
     ],
 )
@@ -182,6 +183,35 @@ def test_a_webhook_reaches_nothing_that_it_may_not(
     assert post.deliver() == 0
     assert why in post.log()[0]["answer"]
     assert hook.received == []
+
+
+@pytest.mark.parametrize(("shown", "taken"), [("localhost", 1), ("elsewhere.example.org", 0)])
+def test_the_certificate_is_of_the_name_though_the_address_is_called(
+    office: Office, tmp_path: Path, shown: str, taken: int
+) -> None:
+    offered, trust = tls_for(tmp_path, x509.DNSName(shown))
+    with running_hook(tls=offered) as hook:
+        post = Post(office)
+        sender = Webhooks(SecretBox(SECRET_KEY), read_networks(f"{HERE},::1/128"), trust)
+        post.courier = Courier(office.app.state.office, {"webhook": sender})
+        post.add(webhook=hook.url)
+        office.ok("POST", "/alerts/a/test")
+        assert post.deliver() == taken
+        assert len(hook.received) == taken
+        if taken:
+            assert hook.received[0][0]["host"] == hook.url.split("/")[2]
+        else:
+            assert "certificate" in post.log()[0]["answer"]
+
+
+def test_tests_are_bounded(office: Office) -> None:
+    post = Post(office)
+    post.add(mail="a@example.org")
+    for _ in range(20):
+        office.ok("POST", "/alerts/a/test")
+    office.refused(429, "POST", "/alerts/a/test")
+    post.wait(3_601)
+    office.ok("POST", "/alerts/a/test")
 
 
 def test_mails_go_out_sealed_in_the_recipients_language_and_again_when_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -20,6 +21,8 @@ from rechenwerk.office.tenants import money, pick_key
 
 _MOST = 100
 """Alerts of one organisation."""
+_TESTS = 20
+"""In a row within an hour: who may add alerts must not send mails by the thousand."""
 _THRESHOLDS = (50, 80, 100)
 
 
@@ -121,6 +124,9 @@ async def test_alert(realm: KeysRealm, name: Name) -> bodies.NoticeView:
     rules = [one for one in await outbox.rules(realm.organisation_id) if one.name == name]
     if not rules:
         raise missing("alert", name)
+    recent = [one for one in await outbox.log(realm.organisation_id, _TESTS, None) if one.kind == "test"]
+    if len(recent) == _TESTS and now - recent[-1].made_at < timedelta(hours=1):
+        raise refuse(429, f"{_TESTS} tests were sent within an hour; try again later", "too_many_tests")
     made = message_id(realm.office.random_bytes(20))
     data = {"organisation": realm.organisation, "alert": name, "asked_by": realm.caller.key_name}
     await outbox.fire(rules[0], [Cause(f"test/{made}", "test", data)], now, lambda: made)

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,6 +33,8 @@ SECRET_BYTES = 24
 _PREFIX = "whsec_"
 _TIMEOUT = 15.0
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_ADDRESSES = 2
+"""Of one host that are tried: where IPv6 leads nowhere, IPv4 does."""
 _GONE = 410
 """The receiver wants no more of this, says the specification."""
 
@@ -95,11 +98,18 @@ class Webhooks:
     Args:
         box: opens the secrets.
         allowed: networks that may be reached although they are not public, and without TLS.
+        context: whom TLS trusts; None: whom the system trusts.
     """
 
-    def __init__(self, box: SecretBox | None, allowed: Sequence[Network] = ()) -> None:
+    def __init__(
+        self,
+        box: SecretBox | None,
+        allowed: Sequence[Network] = (),
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self._box = box
         self._allowed = allowed
+        self._context = context
 
     async def send(self, parcel: Parcel, now: float) -> str:
         """See `office.budgets.sending.Sender`."""
@@ -120,8 +130,7 @@ class Webhooks:
             "webhook-signature": signature(secret, parcel.message_id, int(now), body),
         }
         parts = urlsplit(rule.target)
-        address = await self._resolved(parts)
-        status = await _post(parts, address, headers, body)
+        status = await self._posted(parts, headers, body)
         if 200 <= status < 300:
             return f"answered {status}"
         if status == _GONE:
@@ -129,29 +138,64 @@ class Webhooks:
         more = "; redirects are not followed" if 300 <= status < 400 else ""
         raise UndeliveredError(f"answered {status}{more}")
 
-    async def _resolved(self, parts: SplitResult) -> Address:
-        """The address of the host, if it and all others that it has may be reached."""
+    async def _posted(self, parts: SplitResult, headers: dict[str, str], body: bytes) -> int:
+        """The status of the first address that takes the connection."""
+        *others, last = (await self._resolved(parts))[:_ADDRESSES]
+        for address in others:
+            try:
+                return await _post(parts, address, headers, body, self._context)
+            except httpx2.ConnectError:
+                continue
+        try:
+            return await _post(parts, last, headers, body, self._context)
+        except httpx2.ConnectError as error:
+            raise UndeliveredError(f"it cannot be reached: {error}") from None
+
+    async def _resolved(self, parts: SplitResult) -> list[Address]:
+        """The addresses of the host, if all that it has may be reached."""
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise UndeliveredError(f"{host} is not found: {error}") from None
-        addresses = [ipaddress.ip_address(one[4][0]) for one in found]
+        addresses = list(dict.fromkeys(ipaddress.ip_address(one[4][0]) for one in found))
         for address in addresses:
             if not reachable(address, self._allowed):
                 raise UndeliveredError(
-                    f"{host} is at {address}, which is not public; the operator can allow it:"
+                    f"{host} has an address that is not public; the operator can allow its network:"
                     " RECHENWERK_WEBHOOK_NETWORKS"
                 )
             if parts.scheme != "https" and not any(address in network for network in self._allowed):
                 raise UndeliveredError(
                     "only https:// goes out; http:// only to networks that the operator allows"
                 )
-        return addresses[0]
+        return addresses
 
 
-async def _post(parts: SplitResult, address: Address, headers: dict[str, str], body: bytes) -> int:
-    """One request to exactly that address; the status of the answer, whose body is nobody's business."""
+def _client(context: ssl.SSLContext | None) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        trust_env=False,
+        timeout=_TIMEOUT,
+        follow_redirects=False,
+        verify=context or ssl.create_default_context(),
+    )
+
+
+async def _post(
+    parts: SplitResult,
+    address: Address,
+    headers: dict[str, str],
+    body: bytes,
+    context: ssl.SSLContext | None,
+) -> int:
+    """One request to exactly that address; the status of the answer, whose body is nobody's business.
+
+    The certificate is checked against the name, not the address.
+
+    Raises:
+        ConnectError: of httpx2: nobody is there.
+        UndeliveredError: somebody is, and did not answer.
+    """
     shown = f"[{address}]" if address.version == 6 else str(address)
     port = f":{parts.port}" if parts.port is not None else ""
     path = parts.path or "/"
@@ -159,7 +203,7 @@ async def _post(parts: SplitResult, address: Address, headers: dict[str, str], b
     host = parts.netloc.rpartition("@")[2]
     try:
         async with (
-            httpx2.AsyncClient(trust_env=False, timeout=_TIMEOUT, follow_redirects=False) as client,
+            _client(context) as client,
             asyncio.timeout(_TIMEOUT * 2),
             client.stream(
                 "POST",
@@ -170,6 +214,8 @@ async def _post(parts: SplitResult, address: Address, headers: dict[str, str], b
             ) as answer,
         ):
             return int(answer.status_code)
+    except httpx2.ConnectError:
+        raise
     except TimeoutError:
         raise UndeliveredError(f"no answer within {_TIMEOUT * 2:g} s") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:

@@ -66,8 +66,8 @@ select c.id, c.project_id, c.charged,
     least(c.charged, greatest(0, sum(case when d.kind = 'receivable' then t.amount
         when k.kind = 'receivable' then -t.amount else 0 end))) as due
 from call c join voucher v on v.organisation_id = c.organisation_id and v.call_id = c.id and v.at < $3
-join transfer t on t.organisation_id = v.organisation_id and (t.call_id = v.id or t.call_id = (
-    select r.id from voucher r where r.organisation_id = v.organisation_id and r.reverses = v.id))
+    and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id)
+join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
 join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 join account k on k.organisation_id = t.organisation_id and k.id = t.credit
 where c.organisation_id = $1 and c.outcome = 'unresolved'
