@@ -59,6 +59,8 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
+        "rechenwerk.ledger.periods": "Period is named in ledger.ports",
+        "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.office.standing": "values that office.ports names",
     }
 )
@@ -137,7 +139,7 @@ def test_rooms_import_only_what_they_may(path: Path) -> None:
             continue
         assert other in ROOMS[room], f"{module} imports {target}: {room} may not import {other}"
         if room == "store" and other != "base":
-            assert target.endswith(".ports") or target in VALUES_OF_PORTS, (
+            assert target.endswith((".ports", "_ports")) or target in VALUES_OF_PORTS, (
                 f"{module} imports {target}: store may import the ports of a room only"
             )
 

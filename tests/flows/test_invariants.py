@@ -25,7 +25,7 @@ select lease(1, 'epoch', 1, 600, 1);
 select till_hold(1, array[row(7,1,1,1,1,1,'chat','m',false,100,80,'{1}',0,2000000000,null)::hold_row,
                           row(5,1,1,1,1,1,'chat','m',false,100,80,'{1}',0,2000000000,null)::hold_row]);
 select till_post(1, array[row(5,1,1,1,1,1,'chat','m',false,'posted',null,'reported',1,0,0,2,0,0,0,1,null,100,
-                              40,30,'{1}',200,0,1,2,'{}',null,0,0,null)::post_row],
+                              40,30,'{1}',200,0,1,2,'{}',null,0,0,null,0)::post_row],
     array[row(1,5,1,ACCOUNT(1,cost),ACCOUNT(1,payable),30)::transfer_row,
           row(1,5,2,ACCOUNT(1,receivable),ACCOUNT(1,revenue),40)::transfer_row]);
 """
@@ -80,7 +80,7 @@ REFUSED = (
     ("a credit of the neighbour", transfer(COST, "ACCOUNT(2,payable)", "5"), "foreign_key_violation"),
     ("a transfer in the neighbour's name", transfer(COST, PAYABLE, "5", 2), "foreign_key_violation"),
     ("accounts that do not exist", transfer("1000001", "1000002", "5"), "foreign_key_violation"),
-    ("an account of an unknown kind", "insert into account values (1, default, 'cash')", "check_violation"),
+    ("an account of no kind", "insert into account values (1, default, 'cash')", "foreign_key_violation"),
     ("an account of nobody", "insert into account values (77, default, 'cost')", "foreign_key_violation"),
     # what is written is written
     *(

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rechenwerk.cli.remote import Remote, remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
+from rechenwerk.cli.vouchers import add_vouchers
 
 
 def balance(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -139,4 +140,5 @@ def add_books(app: typer.Typer) -> None:
     books.command("verify")(verify)
     books.command("call")(show_call)
     books.command("fees")(fees)
+    add_vouchers(books)
     app.add_typer(books, name="books")

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.ledger.periods import Period
 
 Outcome = Literal["posted", "failed", "unresolved", "void"]
 UsageSource = Literal["reported", "counted", "estimated", "none"]
@@ -63,7 +64,8 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     """How a call ended: settles its hold.
 
     Money in nano-units, times in microseconds, energy in microwatt-hours, carbon dioxide in micrograms.
-    `listed`: the cost at the provider's list rates, where that is another one.
+    `listed`: the cost at the provider's list rates, where that is another one. `tariff`: the id of the tariff
+    version that priced it.
     """
 
     hold: Hold
@@ -84,6 +86,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     energy_uwh: int = 0
     co2_ug: int = 0
     listed: int | None = None
+    tariff: int = 0
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
@@ -168,4 +171,23 @@ class Book(Protocol):
 
     async def close(self) -> None:
         """End this process in the books: gives back all slices."""
+        ...
+
+
+class PeriodStep(Protocol):
+    """Something that has to be booked before a period is looked at or closed."""
+
+    @property
+    def name(self) -> str:
+        """What it books, for people: ``tariff adjustments``."""
+        ...
+
+    async def book(self, organisation: int, period: Period, by: str) -> int:
+        """Book what is missing, by vouchers; run again it books only the difference. Returns how many.
+
+        Args:
+            organisation: whose books.
+            period: a period that runs is booked up to now.
+            by: who asked for it.
+        """
         ...

@@ -15,6 +15,7 @@ from rechenwerk.contracts.emergency import Person
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
+from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
@@ -29,6 +30,7 @@ class Office(msgspec.Struct, frozen=True):
     clock: Clock
     random_bytes: Callable[[int], bytes]
     box: SecretBox | None = None
+    steps: tuple[PeriodStep, ...] = ()
 
     def now(self) -> datetime:
         """Wall time in UTC."""

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
@@ -27,6 +28,7 @@ from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
 from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tenants import add_tenant_routes
+from rechenwerk.office.vouchers import add_voucher_routes
 
 LARGEST_BODY = 4_000_000
 
@@ -99,6 +101,7 @@ def create_app(
     random_bytes: Callable[[int], bytes],
     version: str = "0",
     box: SecretBox | None = None,
+    steps: tuple[PeriodStep, ...] = (),
 ) -> FastAPI:
     """The office over its storage.
 
@@ -108,16 +111,18 @@ def create_app(
         random_bytes: a cryptographic source for new keys.
         version: shown in the OpenAPI page.
         box: seals providers' keys; without one none can be stored.
+        steps: what has to be booked before a period is closed, in this order.
     """
     app = FastAPI(
         title="Rechenwerk office",
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box)
+    app.state.office = Office(desk, clock, random_bytes, box, steps)
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
+    add_voucher_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

@@ -17,6 +17,7 @@ from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
 """The operator's organisation: the configuration that it owns is shared with all."""
@@ -455,3 +456,4 @@ class Desk(msgspec.Struct, frozen=True):
     audits: Audits
     governance: Governance
     concentration: Concentrations
+    vouchers: Vouchers

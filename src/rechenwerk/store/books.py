@@ -44,7 +44,7 @@ _PAGE = """
  and ($3::bigint is null or c.id < $3) and ($4::bigint is null or c.project_id = $4)
 order by c.id desc limit $2
 """
-_TRANSFERS = """
+TRANSFERS = """
 with named as (
     select a.id, case when p.name is null and c.name is null then a.kind
         else a.kind || '(' || concat_ws(', ', p.name, c.name) || ')' end as name
@@ -132,7 +132,7 @@ class StoredBooks:
 
     async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:
         transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
-        for row in await self._pool.fetch(_TRANSFERS, organisation_id, list(transfers)):
+        for row in await self._pool.fetch(TRANSFERS, organisation_id, list(transfers)):
             transfers[row["call_id"]].append(Transfer(row["debit"], row["credit"], int(row["amount"])))
         return [_booked(row, transfers[row["id"]]) for row in rows]
 

@@ -48,10 +48,29 @@ left join account c on c.id = t.credit and c.organisation_id = t.organisation_id
 where t.organisation_id = $1 and (d.id is null or c.id is null)
 """
 _HAS_CALL = """
-select t.call_id as subject, 'without a call or a fee' as is, 'part of one of its organisation' as should
+select t.call_id as subject, 'of no call, fee or voucher' as is, 'part of one of its organisation' as should
 from transfer t left join call c on c.id = t.call_id and c.organisation_id = t.organisation_id
 left join fee f on f.id = t.call_id and f.organisation_id = t.organisation_id
-where t.organisation_id = $1 and c.id is null and f.id is null
+left join voucher v on v.id = t.call_id and v.organisation_id = t.organisation_id
+where t.organisation_id = $1 and c.id is null and f.id is null and v.id is null
+"""
+
+_VOUCHERS_COUNTED = "select count(*) from voucher where organisation_id = $1"
+_VOUCHERS = """
+select v.id as subject, 'no transfer' as is, 'at least one' as should from voucher v
+where v.organisation_id = $1 and not exists (select from transfer t
+    where t.organisation_id = v.organisation_id and t.call_id = v.id)
+"""
+_REVERSALS_COUNTED = "select count(*) from voucher where organisation_id = $1 and reverses is not null"
+_REVERSALS = """
+select v.id as subject, x.back || ' lines back' as is, x.there || ' lines of ' || v.reverses as should
+from voucher v cross join lateral (
+    select count(*) as there, count(b.call_id) as back from transfer t
+    left join transfer b on b.organisation_id = t.organisation_id and b.call_id = v.id and b.line = t.line
+        and b.debit = t.credit and b.credit = t.debit and b.amount = t.amount
+    where t.organisation_id = v.organisation_id and t.call_id = v.reverses) x
+where v.organisation_id = $1 and v.reverses is not null and (x.there <> x.back or x.there <> (
+    select count(*) from transfer b where b.organisation_id = v.organisation_id and b.call_id = v.id))
 """
 
 
@@ -186,14 +205,16 @@ select contract_id as subject, coalesce(d.amount, 0)::text as is, coalesce(e.amo
 from (select contract_id, sum(amount) as amount from position_draw where organisation_id = $1 group by 1) d
 full join (select a.contract_id, sum(t.amount) as amount from transfer t
     join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'payable'
-    where t.organisation_id = $1 group by 1) e using (contract_id)
+    where t.organisation_id = $1 and t.call_id > 0 group by 1) e using (contract_id)
 where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
 """
 
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS),
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
-    Proof("every transfer belongs to a call or a fee", "call", _HAS_CALL, _TRANSFERS),
+    Proof("every transfer belongs to a call, a fee or a voucher", "call", _HAS_CALL, _TRANSFERS),
+    Proof("every voucher moves something", "voucher", _VOUCHERS, _VOUCHERS_COUNTED),
+    Proof("every reversal mirrors its voucher", "voucher", _REVERSALS, _REVERSALS_COUNTED),
     Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
     Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),
     Proof("void calls have no transfers", "call", _VOID, _CALLS),

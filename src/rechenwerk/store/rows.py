@@ -69,6 +69,7 @@ def post_row(p: Post) -> Row:
         p.energy_uwh,
         p.co2_ug,
         p.listed,
+        p.tariff,
     )
 
 

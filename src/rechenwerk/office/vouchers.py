@@ -1,0 +1,124 @@
+"""Routes of vouchers: what stands in the books that is not a call, and how it is reversed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from rechenwerk.base.errors import BookError, RechenwerkError
+from rechenwerk.base.ids import encode_call
+from rechenwerk.ledger.periods import Period, parse_period
+from rechenwerk.office.access import BooksRealm, OperatorRealm
+from rechenwerk.office.bodies import TransferView
+from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.tenants import money
+
+
+class VoucherView(BaseModel):
+    """A voucher; `at` is in the period that it belongs to."""
+
+    id: int
+    kind: str
+    at: datetime
+    reason: str
+    made_by: str
+    call: str | None
+    reverses: int | None
+    reversed_by: int | None
+    details: dict[str, Any]
+    booked_at: datetime
+    transfers: list[TransferView]
+
+
+class VouchersView(BaseModel):
+    """Vouchers, newest first; `next` is where the older ones begin."""
+
+    organisation: str
+    currency: str
+    vouchers: list[VoucherView]
+    next: int | None
+
+
+class ReverseBody(BaseModel):
+    """Why a voucher is reversed."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class ReversedView(BaseModel):
+    """The voucher that mirrors another."""
+
+    voucher: int
+    reverses: int
+
+
+def period_of(text: str, param: str = "period") -> Period:
+    """A period that a request names, refused with one line where it is none."""
+    try:
+        return parse_period(text)
+    except RechenwerkError as error:
+        raise refuse(422, str(error), "invalid_value", param) from None
+
+
+async def list_vouchers(
+    realm: BooksRealm,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    before: Annotated[int | None, Query(description="only vouchers older than this one")] = None,
+    period: Annotated[str | None, Query(description="only of this month, such as 2026-03")] = None,
+) -> VouchersView:
+    """Vouchers with their transfers, newest first."""
+    span = period_of(period) if period is not None else None
+    found = await realm.desk.vouchers.list(
+        realm.organisation_id,
+        limit,
+        before,
+        None if span is None else span.starts,
+        None if span is None else span.ends,
+    )
+    return VouchersView(
+        organisation=realm.organisation,
+        currency=await realm.desk.tenants.currency(),
+        vouchers=[
+            VoucherView(
+                id=one.id,
+                kind=one.kind,
+                at=one.at,
+                reason=one.reason,
+                made_by=one.made_by,
+                call=None if one.call is None else encode_call(one.call),
+                reverses=one.reverses,
+                reversed_by=one.reversed_by,
+                details=dict(one.details),
+                booked_at=one.booked_at,
+                transfers=[
+                    TransferView(debit=line.debit, credit=line.credit, amount=money(line.amount))
+                    for line in one.lines
+                ],
+            )
+            for one in found
+        ],
+        next=found[-1].id if len(found) == limit else None,
+    )
+
+
+async def reverse_voucher(realm: OperatorRealm, voucher_id: int, body: ReverseBody) -> ReversedView:
+    """Book the opposite of a voucher, now; once."""
+    try:
+        made = await realm.desk.vouchers.reverse(
+            realm.organisation_id, voucher_id, realm.office.now(), body.reason, realm.caller.key_name
+        )
+    except BookError as error:
+        raise refuse(409, str(error), "not_reversible", "voucher_id") from None
+    if made is None:
+        raise missing("voucher", str(voucher_id))
+    return ReversedView(voucher=made, reverses=voucher_id)
+
+
+def add_voucher_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API."""
+    add = router.add_api_route
+    add("/books/vouchers", list_vouchers, methods=["GET"], tags=["books"])
+    add("/books/vouchers/{voucher_id}/reverse", reverse_voucher, methods=["POST"], tags=["books"])
