@@ -12,7 +12,6 @@ less what its calls were booked at. Months are those of UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, lcm
@@ -212,17 +211,6 @@ class Line(msgspec.Struct, frozen=True):
     discount: Fraction
     amount: int
     tier: Fraction | None = None
-
-
-def share_of(starts: datetime, ends: datetime | None, first: datetime, end: datetime) -> Fraction:
-    """The part of a period (`first` to `end`) in which a version holds."""
-    since, until = max(starts, first), end if ends is None else min(ends, end)
-    if until <= since:
-        return _ZERO
-    return Fraction((until - since) // _TICK, (end - first) // _TICK)
-
-
-_TICK = datetime.resolution
 
 
 def period_price(terms: Terms, use: Sequence[DayUse], share: Fraction = _ONE) -> tuple[Line, ...]:

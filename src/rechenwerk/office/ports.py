@@ -17,6 +17,7 @@ from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.tariff_ports import Tariff, Tariffs
 from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
@@ -253,14 +254,6 @@ class Cost(msgspec.Struct, frozen=True):
     rates: Mapping[str, str]
 
 
-class Tariff(msgspec.Struct, frozen=True):
-    """What a model is sold for from now on."""
-
-    model: str
-    currency: str
-    rates: Mapping[str, str]
-
-
 class DataClassRow(msgspec.Struct, frozen=True):
     """What a data class permits, where it differs from the default; no jurisdictions: any."""
 
@@ -278,6 +271,9 @@ class Configured(msgspec.Struct, frozen=True):
         lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
         caps: on concentration.
         cap_lines: name of one -> its line.
+        tariffs: as a file wants them; of what stands all versions, in the order in which they were written.
+        tariff_lines: model and first day of a version -> its line.
+        at: when this stood; None of a file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -293,6 +289,8 @@ class Configured(msgspec.Struct, frozen=True):
     used: Mapping[str, tuple[datetime, datetime]] = {}
     lines: Mapping[tuple[str, str], int] = {}
     cap_lines: Mapping[str, int] = {}
+    tariff_lines: Mapping[tuple[str, str], int] = {}
+    at: datetime | None = None
     currency_is_fixed: str = ""
 
 
@@ -457,3 +455,4 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    tariffs: Tariffs

@@ -28,6 +28,7 @@ from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
+from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -296,4 +297,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredTariffs(pool),
     )

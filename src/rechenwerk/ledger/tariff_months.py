@@ -1,0 +1,211 @@
+"""Months under tariffs: which version and discount holds when, and what each project owes. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from rechenwerk.ledger.periods import Period
+from rechenwerk.ledger.tariffs import DayUse, Line, Terms, period_price, total
+
+_ZERO = Fraction(0)
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A version of a tariff as it was written.
+
+    Attributes:
+        organisation: whose; 0: the operator's, which holds for all that have none of their own.
+        terms: None: from `starts` on this organisation has no tariff of its own for the model.
+    """
+
+    id: int
+    organisation: int
+    model: str
+    terms: Terms | None
+    starts: datetime
+
+
+class Discount(msgspec.Struct, frozen=True):
+    """A discount as it was written.
+
+    Attributes:
+        project: 0: the whole organisation.
+        model: empty: all.
+        starts, ends: first and last day; None: until another one begins.
+        share: off; 0 ends the one before.
+    """
+
+    id: int
+    project: int
+    model: str
+    starts: date
+    ends: date | None
+    share: Decimal
+    reason: str = ""
+    made_by: str = ""
+
+
+class MonthUse(msgspec.Struct, frozen=True):
+    """What a project used of a model on a day, and what its calls were booked at; posted calls only.
+
+    Attributes:
+        tariff: id of the version that priced them; 0: from before versions were kept.
+        counts: units in the order of `BUCKETS`.
+        booked, cost: nano-units.
+    """
+
+    project: int
+    model: str
+    tariff: int
+    day: date
+    calls: int
+    counts: tuple[int, ...]
+    booked: int
+    cost: int
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A time in which one version holds for an organisation; no end: until something changes."""
+
+    starts: datetime
+    ends: datetime | None
+    version: Version
+
+
+class Month(msgspec.Struct, frozen=True):
+    """What a project owes for a model in a period, under one version.
+
+    Attributes:
+        booked: what its calls were booked at, in nano-units.
+        price: what the month comes to.
+    """
+
+    project: int
+    model: str
+    version: Version
+    share: Fraction
+    calls: int
+    booked: int
+    lines: tuple[Line, ...]
+
+    @property
+    def price(self) -> int:
+        """Nano-units."""
+        return total(self.lines)
+
+
+def in_force(versions: Iterable[Version], at: datetime) -> Version | None:
+    """Of versions of one organisation and model the one that holds, whether it sells or not."""
+    begun = [one for one in versions if one.starts <= at]
+    return max(begun, key=lambda one: (one.starts, one.id)) if begun else None
+
+
+def segments(versions: Sequence[Version], organisation: int, model: str) -> list[Segment]:
+    """Which version holds for an organisation when: its own, else the operator's."""
+    mine = [one for one in versions if one.model == model and one.organisation == organisation]
+    shared = [one for one in versions if one.model == model and one.organisation == 0]
+    borders = sorted({one.starts for one in (*mine, *shared)})
+    found: list[Segment] = []
+    for at, until in zip(borders, [*borders[1:], None], strict=True):
+        holds = in_force(mine, at)
+        if holds is None or holds.terms is None:
+            holds = in_force(shared, at)
+        if holds is None or holds.terms is None:
+            continue
+        if found and found[-1].version == holds and found[-1].ends == at:
+            found[-1] = Segment(found[-1].starts, until, holds)
+        else:
+            found.append(Segment(at, until, holds))
+    return found
+
+
+def discount_on(discounts: Iterable[Discount], project: int, model: str, day: date) -> Fraction:
+    """The share off on a day: the most special that holds."""
+    best: dict[tuple[bool, bool], Discount] = {}
+    for one in discounts:
+        if one.project in (0, project) and one.model in ("", model) and one.starts <= day:
+            key = (one.project != 0, one.model != "")
+            before = best.get(key)
+            if before is None or (before.starts, before.id) < (one.starts, one.id):
+                best[key] = one
+    for key in sorted(best, reverse=True):
+        one = best[key]
+        if one.ends is None or day <= one.ends:
+            return Fraction(one.share)
+    return _ZERO
+
+
+def months(
+    organisation: int,
+    period: Period,
+    use: Sequence[MonthUse],
+    versions: Sequence[Version],
+    discounts: Sequence[Discount],
+    projects: Iterable[int],
+) -> list[Month]:
+    """What each project owes for each model in a period; calls from before versions were kept are left out.
+
+    Args:
+        organisation: whose.
+        period: which.
+        use: of the period.
+        versions: that hold for it.
+        discounts: of the organisation.
+        projects: all that were there, for what is owed without use.
+    """
+    known = {one.id: one for one in versions}
+    shares = _shares(organisation, period, versions)
+    grouped: dict[tuple[int, str, int], list[MonthUse]] = defaultdict(list)
+    for one in use:
+        if one.tariff in known:
+            grouped[one.project, one.model, one.tariff].append(one)
+    for tariff, share in shares.items():
+        terms = known[tariff].terms
+        if terms is not None and share and terms.owed == "always":
+            for project in projects:
+                grouped[project, known[tariff].model, tariff] += ()
+    return [
+        priced(known[tariff], rows, discounts, project, shares.get(tariff, _ZERO))
+        for (project, _, tariff), rows in sorted(grouped.items())
+    ]
+
+
+def priced(
+    version: Version, rows: Sequence[MonthUse], discounts: Sequence[Discount], project: int, share: Fraction
+) -> Month:
+    """What use of one project under one version comes to."""
+    assert version.terms is not None
+    days = [
+        DayUse(one.counts, one.cost, discount_on(discounts, project, version.model, one.day)) for one in rows
+    ]
+    return Month(
+        project,
+        version.model,
+        version,
+        share,
+        sum(one.calls for one in rows),
+        sum(one.booked for one in rows),
+        period_price(version.terms, days, share),
+    )
+
+
+def _shares(organisation: int, period: Period, versions: Sequence[Version]) -> Mapping[int, Fraction]:
+    """The part of a period in which each version holds."""
+    shares: dict[int, Fraction] = defaultdict(Fraction)
+    whole = period.ends - period.starts
+    for model in {one.model for one in versions}:
+        for segment in segments(versions, organisation, model):
+            since = max(segment.starts, period.starts)
+            until = period.ends if segment.ends is None else min(segment.ends, period.ends)
+            if until > since:
+                shares[segment.version.id] += Fraction((until - since) // _TICK, whole // _TICK)
+    return shares
+
+
+_TICK = timedelta(microseconds=1)
