@@ -38,6 +38,7 @@ from rechenwerk.providers.embedded_child import Embedded, start
 from rechenwerk.store.control import open_desk
 from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
+from rechenwerk.store.tariffs import TariffStep
 
 __all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor", "run_gateway", "serve"]
 
@@ -224,7 +225,9 @@ class Installation:
         return secret_box(settings.secret_key, file)
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
-        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box)
+        assert self._pool is not None
+        steps = (TariffStep(self._pool),)
+        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps)
         config = uvicorn.Config(
             app,
             host=self._options.host,

@@ -50,10 +50,10 @@ class Cover(msgspec.Struct, frozen=True):
         grows: cost that use adds.
         fixed: cost that is there without use, as far as it was used.
         idle: paid and not used.
-        with_idle, without_idle: nano-units per unit of each bucket that cover cost and the margin; None: nothing
-            was used, or no price can.
-        break_even: tokens (pieces, where no tokens are used) at the period's mix and prices that cover all cost;
-            None: no volume does.
+        with_idle, without_idle: nano-units per unit of each bucket that cover cost and the margin; None:
+            nothing was used.
+        break_even: tokens (pieces, where no tokens are used) at the period's mix and prices that cover all
+            cost; None: no volume does.
     """
 
     model: str
@@ -141,7 +141,7 @@ def _cover(
 def _prices(
     counts: Sequence[int], prices: Sequence[Fraction] | None, needed: Fraction
 ) -> tuple[Fraction, ...] | None:
-    """Prices in the proportions of those of now that bring what is needed; equal ones where none are known."""
+    """Prices in the proportions of those of now that bring what is needed; else the same for every token."""
     used = [(0 if at >= _TOKENS and any(counts[:_TOKENS]) else 1) for at in range(len(counts))]
     shape = list(prices) if prices is not None else [Fraction(one) for one in used]
     brings = sum((count * price for count, price in zip(counts, shape, strict=True)), _ZERO)

@@ -17,11 +17,11 @@ class Repriced(msgspec.Struct, frozen=True):
 
     Attributes:
         booked: what is in the books: its calls, and what vouchers adjusted.
-        old: the period under the tariffs that it was sold at, in nano-units; of calls from before versions were
-            kept what they were booked at.
+        old: the period under the tariffs that it was sold at, in nano-units; of calls from before versions
+            were kept what they were booked at.
         new: under the other tariff; None: that one does not sell the model.
-        bound: what single calls can round differently from the sum, in half nano-units: the most by which the
-            calls' own prices are off `new` before the month's voucher is booked.
+        bound: by how much roundings of single calls can be off the sum, in nano-units: half of one per call.
+            The month's voucher books it, so `new` is what the books come to.
         months: of the other tariff, with their lines.
     """
 
@@ -98,10 +98,11 @@ def _under(
     project: int,
 ) -> list[Month] | None:
     """None: a part of it would not be sold."""
-    if not versions:
+    sold = [one for one in versions if one.terms is not None]
+    if not sold:
         return None
-    if len(versions) == 1:
-        return [priced(versions[0], rows, discounts, project, Fraction(1))]
+    if len(sold) == 1:
+        return [priced(sold[0], rows, discounts, project, Fraction(1))]
     whole = (period.ends - period.starts).total_seconds()
     left = list(rows)
     found = []
