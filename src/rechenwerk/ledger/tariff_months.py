@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import zip_longest
 
 import msgspec
 
@@ -112,7 +113,7 @@ def segments(versions: Sequence[Version], organisation: int, model: str) -> list
     shared = [one for one in versions if one.model == model and one.organisation == 0]
     borders = sorted({one.starts for one in (*mine, *shared)})
     found: list[Segment] = []
-    for at, until in zip(borders, [*borders[1:], None], strict=True):
+    for at, until in zip_longest(borders, borders[1:]):
         holds = in_force(mine, at)
         if holds is None or holds.terms is None:
             holds = in_force(shared, at)

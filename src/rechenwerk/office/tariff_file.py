@@ -19,6 +19,7 @@ CheckRates = Callable[[Reader, Path, Mapping[str, str]], None]
 
 _DAY = timedelta(days=1)
 _MOST = Decimal(10**15)
+_FIELDS = frozenset(TariffTable.__struct_fields__)
 _PARTS = ("tiers", "free", "step")
 
 
@@ -66,7 +67,7 @@ def _check(reader: Reader, at: Path, table: TariffTable, check_rates: CheckRates
     written = items_of(reader, "tariff")[int(at[1])]
     if "price" in written:
         check_rates(reader, (*at, "price"), table.price)
-    elif table.cost_plus is None and not table.fee:
+    elif table.cost_plus is None and not table.fee and not written.keys() - _FIELDS:
         reader.wrong(at, "[[tariff]] has no price", f"{missing_fix('price')}, or add cost_plus or a fee")
     _check_money(reader, at, table)
     if table.form != "per unit":
