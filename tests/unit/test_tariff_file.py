@@ -91,9 +91,11 @@ def test_a_version_is_read_whole() -> None:
             "up to the first one the price holds",
         ),
         (
-            'price = { input = "1" }\ntiers = [{ bucket = "input", steps = [\n{ above = "9", rate = "1" },\n'
-            + '{ above = "9", rate = "2" }] }]',
-            7,
+            (
+                'price = { input = "1" }\ntiers = [{ bucket = "input", steps = [{ above = "9", rate = "1" },'
+                ' { above = "9", rate = "2" }] }]'
+            ),
+            5,
             "overlap: above 9 follows above 9",
             "ascending",
         ),
