@@ -63,6 +63,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.tariff_lines": "the lines of a tariff as vouchers keep them",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
         "rechenwerk.ledger.periods": "Period is named in ledger.ports",
+        "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.office.standing": "values that office.ports names",
     }

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import typer
 from rich.text import Text
 
+from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.remote import Remote, remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 from rechenwerk.cli.vouchers import add_vouchers
@@ -141,4 +142,5 @@ def add_books(app: typer.Typer) -> None:
     books.command("call")(show_call)
     books.command("fees")(fees)
     add_vouchers(books)
+    add_bills(books)
     app.add_typer(books, name="books")

@@ -47,7 +47,7 @@ def reverse_voucher(
 ) -> None:
     """Book the opposite of a voucher; needs the scope operator."""
     path = f"/books/vouchers/{voucher}/reverse"
-    found = remote(context).ask("POST", path, json={"reason": reason}, organisation=organisation)
+    found = remote(context).ask("POST", path, {"reason": reason}, organisation=organisation)
     if as_json:
         print_json(found)
         return

@@ -15,6 +15,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
+from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
@@ -125,6 +126,7 @@ def create_app(
     add_book_routes(router)
     add_voucher_routes(router)
     add_tariff_routes(router)
+    add_bill_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

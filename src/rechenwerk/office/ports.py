@@ -15,6 +15,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.office.bill_ports import Bills
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.tariff_ports import Tariff, Tariffs
@@ -456,3 +457,4 @@ class Desk(msgspec.Struct, frozen=True):
     concentration: Concentrations
     vouchers: Vouchers
     tariffs: Tariffs
+    bills: Bills

@@ -61,6 +61,6 @@ class Vouchers(Protocol):
         None when there is no such voucher.
 
         Raises:
-            BookError: it is a reversal itself, or was reversed before.
+            BookError: it is a reversal itself, was reversed before, or is part of a bill.
         """
         ...

@@ -22,6 +22,7 @@ from rechenwerk.office.ports import (
     TakenError,
 )
 from rechenwerk.store.audits import StoredAudits
+from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
@@ -298,4 +299,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredConcentration(pool),
         StoredVouchers(pool),
         StoredTariffs(pool),
+        StoredBills(pool),
     )

@@ -73,6 +73,31 @@ where v.organisation_id = $1 and v.reverses is not null and (x.there <> x.back o
     select count(*) from transfer b where b.organisation_id = v.organisation_id and b.call_id = v.id))
 """
 
+# Seen from the books of the provider's owner; the calls and settlements may be anybody's.
+_BILLS_COUNTED = "select count(*) from bill where organisation_id = $1 and currency <> ''"
+_BILLS = """
+select b.id as subject, (x.calls + x.vouchers)::text as is, b.billed::text as should
+from bill b cross join lateral (select
+    (select coalesce(sum(c.cost), 0) from call c join deployment d on d.id = c.deployment_id
+        where d.organisation_id = b.organisation_id and d.provider_id = b.provider_id and c.outcome <> 'void'
+        and c.started_at >= b.first_day::timestamp at time zone 'UTC'
+        and c.started_at < (b.last_day + 1)::timestamp at time zone 'UTC') as calls,
+    (select coalesce(sum(case when k.kind = 'payable' then t.amount else -t.amount end), 0)
+        from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+        join account d on d.organisation_id = t.organisation_id and d.id = t.debit
+        join account k on k.organisation_id = t.organisation_id and k.id = t.credit
+        where 'payable' in (d.kind, k.kind) and ((v.organisation_id, v.id) in (
+            select w.organisation_id, w.voucher_id from bill_voucher w where w.bill_id = b.id)
+        or v.kind = 'settlement' and (v.organisation_id, v.call_id) in (select c.organisation_id, c.id
+            from call c join deployment e on e.id = c.deployment_id where e.provider_id = b.provider_id
+            and c.started_at >= b.first_day::timestamp at time zone 'UTC'
+            and c.started_at < (b.last_day + 1)::timestamp at time zone 'UTC')
+            and v.booked_at < b.made_at and not exists (select from voucher r
+                where r.organisation_id = v.organisation_id and r.reverses = v.id))) as vouchers) x
+where b.organisation_id = $1 and b.currency <> '' and x.calls + x.vouchers <> b.billed
+    and not exists (select from bill_undone u where u.bill_id = b.id)
+"""
+
 
 def _credits(kind: str, column: str) -> str:
     return f"""
@@ -214,6 +239,7 @@ PROOFS = (
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS),
     Proof("every transfer belongs to a call, a fee or a voucher", "call", _HAS_CALL, _TRANSFERS),
     Proof("every voucher moves something", "voucher", _VOUCHERS, _VOUCHERS_COUNTED),
+    Proof("every bill is what its days and vouchers make payable", "bill", _BILLS, _BILLS_COUNTED),
     Proof("every reversal mirrors its voucher", "voucher", _REVERSALS, _REVERSALS_COUNTED),
     Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS),
     Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS),

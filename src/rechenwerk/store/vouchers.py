@@ -99,22 +99,36 @@ class StoredVouchers:
     ) -> int | None:
         """See `office.voucher_ports.Vouchers`."""
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                "select kind from voucher where organisation_id = $1 and id = $2", organisation_id, voucher
+            bill = await connection.fetchval(
+                "select bill_id from bill_voucher where organisation_id = $1 and voucher_id = $2",
+                organisation_id,
+                voucher,
             )
-            if row is None:
-                return None
-            if row["kind"] == "reversal":
-                raise BookError(f"voucher {voucher} is a reversal; book a new voucher instead")
-            opposite = await connection.fetchval(_OPPOSITE, organisation_id, voucher)
-            lines = [tuple(line.values()) for line in opposite or ()]
-            try:
-                made: int = await connection.fetchval(
-                    _BOOK, organisation_id, "reversal", at, reason, by, None, voucher, "{}", lines
-                )
-            except asyncpg.UniqueViolationError:
-                raise BookError(f"voucher {voucher} was reversed before") from None
-            return made
+            if bill is not None:
+                raise BookError(f"voucher {voucher} is part of bill {bill}; undo the bill instead")
+            return await reverse_voucher(connection, organisation_id, voucher, at, reason, by)
+
+
+async def reverse_voucher(
+    connection: Connection, organisation_id: int, voucher: int, at: datetime, reason: str, by: str
+) -> int | None:
+    """See `office.voucher_ports.Vouchers.reverse`; in the connection's transaction."""
+    kind = await connection.fetchval(
+        "select kind from voucher where organisation_id = $1 and id = $2", organisation_id, voucher
+    )
+    if kind is None:
+        return None
+    if kind == "reversal":
+        raise BookError(f"voucher {voucher} is a reversal; book a new voucher instead")
+    opposite = await connection.fetchval(_OPPOSITE, organisation_id, voucher)
+    lines = [tuple(line.values()) for line in opposite or ()]
+    try:
+        made: int = await connection.fetchval(
+            _BOOK, organisation_id, "reversal", at, reason, by, None, voucher, "{}", lines
+        )
+    except asyncpg.UniqueViolationError:
+        raise BookError(f"voucher {voucher} was reversed before") from None
+    return made
 
 
 def _booked(row: asyncpg.Record, lines: Sequence[BookedLine]) -> BookedVoucher:

@@ -1,0 +1,333 @@
+"""Matches a provider's bill with the books, day by day and model by model, and says why they differ.
+
+For each day and model: bill = booked + settled + difference. Booked are posted calls and failed attempts, for
+fees what was accrued. Settled is what calls of unknown cost are found to have cost; the rest is difference.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.money import NANO, divide_half_even
+from rechenwerk.base.usage import Usage
+from rechenwerk.contracts.bills import Bill, BillLine, Names, added, in_nano
+from rechenwerk.ledger.periods import Period
+from rechenwerk.ledger.prices import PriceList
+
+Cause = Literal[
+    "agrees",
+    "settled",
+    "rounding",
+    "price",
+    "cached-tokens",
+    "used-elsewhere",
+    "counted-less",
+    "failed-not-billed",
+    "half-price",
+    "day-boundary",
+    "not-booked",
+    "not-on-the-bill",
+    "fee",
+    "tax",
+    "unknown",
+]
+
+_CENT = NANO // 100
+
+
+class Unresolved(msgspec.Struct, frozen=True):
+    """A call that stands on the unresolved accounts; nano-units."""
+
+    call: int
+    organisation: int
+    project: int
+    contract: int
+    cost: int
+    price: int
+
+
+class BookedDay(msgspec.Struct, frozen=True):
+    """What the books have of a day, an upstream name and a contract.
+
+    Attributes:
+        posted, failed: costs in nano-units.
+        usage: of posted calls and failed attempts.
+        unresolved: calls to be settled.
+        prices: what its calls are booked at, of the deployment that served the most.
+    """
+
+    day: date
+    upstream: str
+    contract: int
+    posted: int
+    failed: int
+    usage: Usage
+    unresolved: tuple[Unresolved, ...] = ()
+    prices: PriceList | None = None
+
+    @property
+    def booked(self) -> int:
+        """Everything but the unresolved calls."""
+        return self.posted + self.failed
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What an unresolved call is found to have cost, and what it is charged; nano-units."""
+
+    call: Unresolved
+    cost: int
+    price: int
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A day and a model, matched; nano-units of the books' currency. Day and model are None and "" for fees.
+
+    Attributes:
+        billed, booked: as they stand.
+        open: what the unresolved calls are booked at, on their own accounts.
+        settled: what those are found to have cost; billed = booked + settled + difference.
+        cause, detail: why it differs, as far as can be seen.
+        contract: on which the difference is booked.
+    """
+
+    day: date | None
+    model: str
+    contract: int
+    billed: int
+    booked: int
+    open: int
+    settled: int
+    difference: int
+    cause: Cause
+    detail: str
+    settlements: tuple[Settled, ...] = ()
+
+
+class _Cell:
+    """What falls on one day and model while it is put together."""
+
+    def __init__(self) -> None:
+        self.lines: list[BillLine] = []
+        self.days: list[BookedDay] = []
+
+
+def match(
+    bill: Bill,
+    names: Names,
+    books: Sequence[BookedDay],
+    period: Period,
+    rate: Fraction = Fraction(1),
+    accrued: Mapping[int, int] = MappingProxyType({}),
+) -> tuple[Row, ...]:
+    """The rows of a bill against the books, by day and model; fees and tax last.
+
+    Days before the bill's first and after its last day of use are not looked at: it does not cover them.
+
+    Args:
+        bill: its lines must lie in the period.
+        names: the provider's deployments.
+        books: of the same provider and period.
+        period: a month.
+        rate: units of the books' currency for one of the bill's.
+        accrued: contract -> nano-units of fees accrued for the period and not billed yet.
+
+    Raises:
+        RechenwerkError: a line outside of the period, or of a model that is bound to no deployment.
+    """
+    cells: dict[tuple[date, str], _Cell] = defaultdict(_Cell)
+    others: list[BillLine] = []
+    for line in bill.lines:
+        if line.day is not None and not period.starts.date() <= line.day < period.ends.date():
+            raise RechenwerkError(
+                f"{line.place}: {line.day} is not in {period.name}; say --period, or split the file by month"
+            )
+        if line.kind != "usage" or line.day is None:
+            others.append(line)
+            continue
+        name = names.find(line.model)
+        if name is None:
+            raise RechenwerkError(
+                f"{line.place}: the model {line.model!r} is bound to no deployment of this provider;"
+                f" say which is meant with --map '{line.model}=NAME', or add a [[deployment]]"
+            )
+        cells[line.day, name].lines.append(line)
+    first, last = min(cells, default=(date.max, ""))[0], max(cells, default=(date.min, ""))[0]
+    for day in books:
+        if first <= day.day <= last:
+            cells[day.day, day.upstream].days.append(day)
+    rows = [_row(day, name, cells[day, name], rate) for day, name in sorted(cells)]
+    main = max(books, key=lambda one: one.booked).contract if books else 0
+    return (*_shifted(rows), *_others(others, main, rate, accrued))
+
+
+def _row(day: date, name: str, cell: _Cell, rate: Fraction) -> Row:
+    booked = sum(one.booked for one in cell.days)
+    unresolved = [call for one in cell.days for call in one.unresolved]
+    open_ = sum(call.cost for call in unresolved)
+    billed = _billed(cell, rate)
+    settled = min(max(billed - booked, 0), open_)
+    difference = billed - booked - settled
+    cause, detail = _cause(cell, billed, booked, settled, difference)
+    contract = max(cell.days, key=lambda one: one.booked).contract if cell.days else 0
+    return Row(
+        day,
+        name,
+        contract,
+        billed,
+        booked,
+        open_,
+        settled,
+        difference,
+        cause,
+        detail,
+        _settlements(unresolved, settled),
+    )
+
+
+def _billed(cell: _Cell, rate: Fraction) -> int:
+    """What the bill asks; where it tells usage alone, that usage at the price of the books."""
+    amounts = [line.amount for line in cell.lines if line.amount is not None]
+    if amounts:
+        return in_nano(sum(amounts, Fraction(0)), rate)
+    usage = _billed_usage(cell)
+    prices = next((one.prices for one in cell.days if one.prices is not None), None)
+    if usage is None or prices is None:
+        return 0
+    return prices.amount(usage)
+
+
+def _billed_usage(cell: _Cell) -> Usage | None:
+    known = [line.usage for line in cell.lines if line.usage is not None]
+    return added(known) if known else None
+
+
+def _settlements(calls: Sequence[Unresolved], settled: int) -> tuple[Settled, ...]:
+    """Shares of what was found, by what the calls are booked at; the sum is exact.
+
+    A call's price follows its cost: half of the highest cost is half of the highest price. Without a cost
+    that could be compared the price stands.
+    """
+    costs = split(settled, [call.cost for call in calls])
+    return tuple(
+        Settled(call, cost, divide_half_even(call.price * cost, call.cost) if call.cost else call.price)
+        for call, cost in zip(calls, costs, strict=True)
+    )
+
+
+def split(whole: int, weights: Sequence[int]) -> list[int]:
+    """Shares of a whole by weight, by largest remainder: they add up exactly.
+
+    All weights zero: everything falls on none, so `whole` must be zero.
+    """
+    total = sum(weights)
+    if total == 0:
+        return [0 for _ in weights]
+    shares = [whole * weight // total for weight in weights]
+    rests = sorted(range(len(weights)), key=lambda at: (-(whole * weights[at] % total), at))
+    for at in rests[: whole - sum(shares)]:
+        shares[at] += 1
+    return shares
+
+
+def _cause(cell: _Cell, billed: int, booked: int, settled: int, difference: int) -> tuple[Cause, str]:
+    if difference == 0:
+        calls = sum(len(one.unresolved) for one in cell.days)
+        if calls:
+            return "settled", f"{calls} calls whose usage was not known"
+        return "agrees", ""
+    if abs(difference) <= _CENT * max(len(cell.lines), 1) // 2:
+        return "rounding", "less than half a cent a line"
+    failed = sum(one.failed for one in cell.days)
+    if failed and difference == -failed:
+        return "failed-not-billed", "the provider did not charge failed attempts"
+    if not cell.lines:
+        return "not-on-the-bill", "billed late, free of charge, or under another name"
+    if not cell.days or booked + settled == 0:
+        return "not-booked", "used with this provider's key outside of the gateway, or under another name"
+    usage = _billed_usage(cell)
+    if usage is not None:
+        return _by_usage(cell, usage, billed)
+    if billed and abs(2 * billed - booked) <= _CENT:
+        return "half-price", "billed at half the price: batch or flex"
+    return "unknown", _ratio(billed, booked + settled)
+
+
+def _by_usage(cell: _Cell, billed: Usage, amount: int) -> tuple[Cause, str]:
+    booked = added(one.usage for one in cell.days)
+    there, here = _three(billed), _three(booked)
+    if there == here:
+        return "price", f"the same usage, {_ratio(amount, sum(one.booked for one in cell.days))}"
+    if sum(there[:2]) == sum(here[:2]) and there[2] == here[2]:
+        return "cached-tokens", f"{there[1]:,} of the input cached on the bill, {here[1]:,} in the books"
+    more = sum(there) - sum(here)
+    if more > 0:
+        return "used-elsewhere", f"{more:,} tokens more than the gateway saw"
+    if more < 0:
+        return "counted-less", f"{-more:,} tokens less than the gateway saw"
+    return "price", "input and output are divided otherwise"
+
+
+def _three(usage: Usage) -> tuple[int, int, int]:
+    """Fresh input, cached input, output: how providers report it."""
+    return usage.input + usage.cache_write, usage.cached_input, usage.output + usage.reasoning
+
+
+def _ratio(billed: int, booked: int) -> str:
+    if not booked:
+        return "nothing is booked"
+    factor = Fraction(billed, booked)
+    return f"billed is {float(factor):.4g} times what is booked"
+
+
+def _shifted(rows: Iterable[Row]) -> list[Row]:
+    """Differences of neighbouring days that undo each other: the provider's day begins at another hour."""
+    kept = list(rows)
+    at = {(row.day, row.model): place for place, row in enumerate(kept)}
+    for place, row in enumerate(kept):
+        if row.day is None or not row.difference or row.cause in {"rounding", "failed-not-billed"}:
+            continue
+        other = at.get((row.day + timedelta(days=1), row.model))
+        if other is None or not kept[other].difference:
+            continue
+        if abs(row.difference + kept[other].difference) <= _CENT:
+            for one in (place, other):
+                kept[one] = msgspec.structs.replace(
+                    kept[one], cause="day-boundary", detail="undone by the neighbouring day"
+                )
+    return kept
+
+
+def _others(
+    lines: Sequence[BillLine], contract: int, rate: Fraction, accrued: Mapping[int, int]
+) -> list[Row]:
+    """Fees against what was accrued: the same amount if there is one, else the largest that is left."""
+    left = dict(accrued)
+    rows = []
+    for line in lines:
+        amount = in_nano(line.amount or Fraction(0), rate)
+        cause: Cause = "tax" if line.kind == "tax" else "fee"
+        chosen, booked = contract, 0
+        if cause == "fee" and amount > 0 and any(rest > 0 for rest in left.values()):
+            chosen = max(left, key=lambda one: (left[one] == amount, left[one]))
+            booked = min(amount, left[chosen])
+            left[chosen] -= booked
+        detail = line.description or f"{cause} of the bill"
+        rows.append(Row(line.day, "", chosen, amount, booked, 0, 0, amount - booked, cause, detail))
+    return rows
+
+
+def totals(rows: Iterable[Row]) -> Mapping[str, int]:
+    """Sums of all rows, by column."""
+    kept = list(rows)
+    return {
+        name: sum(getattr(row, name) for row in kept)
+        for name in ("billed", "booked", "open", "settled", "difference")
+    }

@@ -1,0 +1,305 @@
+"""Routes of reconciliation: a provider's bill against the books, and what is booked when it is settled."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from rechenwerk.base.errors import BookError, RechenwerkError
+from rechenwerk.base.money import parse_decimal
+from rechenwerk.contracts.bill_files import read_bill
+from rechenwerk.contracts.bills import Bill, Names
+from rechenwerk.contracts.reconcile import Row, match, totals
+from rechenwerk.ledger.periods import Period, month_of, parse_period
+from rechenwerk.office.access import OperatorRealm, Realm, Whose
+from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
+from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.tenants import money
+
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+class BillBody(BaseModel):
+    """A bill and how it is to be read.
+
+    `names`: a name on the bill -> the upstream name of a deployment. `rates`: a currency -> units of the
+    books' currency for one of it. `settle`: book it; else it is only looked at.
+    """
+
+    provider: str = Field(min_length=1, max_length=200)
+    text: str = Field(description="the file as the provider gave it")
+    name: str = Field(default="bill", min_length=1, max_length=200, description="the file's name")
+    period: str | None = Field(
+        default=None, description="a month such as 2026-03; else that of the first line"
+    )
+    names: dict[str, str] = Field(default_factory=dict)
+    rates: dict[str, str] = Field(default_factory=dict, examples=[{"USD": "0.92"}])
+    settle: bool = False
+
+
+class BillRowView(BaseModel):
+    """A day and a model: billed = booked + settled + difference."""
+
+    day: date | None
+    model: str
+    contract: str
+    billed: str
+    booked: str
+    open: str
+    settled: str
+    difference: str
+    cause: str
+    detail: str
+
+
+class SumsView(BaseModel):
+    """Sums of all rows."""
+
+    billed: str
+    booked: str
+    open: str
+    settled: str
+    difference: str
+
+
+class ReconciliationView(BaseModel):
+    """A bill against the books; `bill`: its number once booked, `said`: its total in its own currency."""
+
+    bill: int | None
+    provider: str
+    name: str
+    format: str
+    period: str
+    first_day: date
+    last_day: date
+    bill_currency: str
+    rate: str
+    said: str
+    currency: str
+    rows: list[BillRowView]
+    total: SumsView
+    made_by: str
+    made_at: datetime
+    undone: str | None = None
+    vouchers: int = 0
+
+
+class BillsView(BaseModel):
+    """Bills that were booked, newest first."""
+
+    currency: str
+    bills: list[ReconciliationView]
+
+
+class UndoBody(BaseModel):
+    """Why a bill is undone."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class UndoneView(BaseModel):
+    """A bill whose vouchers were reversed."""
+
+    bill: int
+    reversed: int
+
+
+def _row(row: Row, contracts: dict[int, str]) -> BillRowView:
+    return BillRowView(
+        day=row.day,
+        model=row.model,
+        contract=contracts.get(row.contract, ""),
+        billed=money(row.billed),
+        booked=money(row.booked),
+        open=money(row.open),
+        settled=money(row.settled),
+        difference=money(row.difference),
+        cause=row.cause,
+        detail=row.detail,
+    )
+
+
+def _sums(sums: dict[str, int]) -> SumsView:
+    return SumsView(**{name: money(amount) for name, amount in sums.items()})
+
+
+def _rate(bill: Bill, rates: dict[str, str], currency: str) -> tuple[Fraction, str]:
+    """Units of the books' currency for one of the bill's."""
+    if bill.currency in ("", currency):
+        return Fraction(1), "1"
+    if not _CURRENCY.fullmatch(bill.currency):
+        raise RechenwerkError(f"{bill.currency!r} is no currency; write three letters such as USD")
+    text = rates.get(bill.currency)
+    if text is None:
+        raise RechenwerkError(
+            f"the bill is in {bill.currency}, the books are in {currency}; say what one {bill.currency} was"
+            f" worth: --rate {bill.currency}=0.92"
+        )
+    rate = parse_decimal(text)
+    if rate <= 0:
+        raise RechenwerkError(f"--rate {bill.currency}={text}: a rate is above zero")
+    return rate, text.strip()
+
+
+def _period(bill: Bill, said: str | None) -> Period:
+    if said is not None:
+        return parse_period(said)
+    days = [line.day for line in bill.lines if line.day is not None]
+    if not days:
+        raise RechenwerkError("no line of the bill has a day; say --period")
+    first = min(days)
+    return month_of(datetime.fromisoformat(f"{first}T00:00:00+00:00"))
+
+
+async def _look(
+    realm: Realm, body: BillBody, provider_id: int, upstreams: list[str]
+) -> tuple[NewBill, Standing]:
+    bill = read_bill(body.text)
+    rate, rate_text = _rate(bill, body.rates, await realm.desk.tenants.currency())
+    period = _period(bill, body.period)
+    standing = await realm.desk.bills.standing(realm.organisation_id, provider_id, period)
+    rows = match(bill, Names(upstreams, body.names), standing.days, period, rate, standing.accrued)
+    used = [line.day for line in bill.lines if line.day is not None and line.kind == "usage"]
+    whole = (period.starts.date(), period.last.date())
+    return NewBill(
+        name=body.name,
+        format=bill.format,
+        sha256=hashlib.sha256(body.text.encode()).digest(),
+        period=period,
+        first_day=min(used, default=whole[0]),
+        last_day=max(used, default=whole[1]),
+        currency=bill.currency,
+        rate=rate_text,
+        said=_decimal(bill.total),
+        rows=rows,
+    ), standing
+
+
+def _decimal(value: Fraction) -> str:
+    """Up to 12 places; sums of decimals always end."""
+    scaled = round(value * 10**12)
+    sign, digits = "-" if scaled < 0 else "", f"{abs(scaled):013d}"
+    return f"{sign}{digits[:-12]}.{digits[-12:].rstrip('0') or '0'}"
+
+
+async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = None) -> ReconciliationView:
+    """Match a provider's bill with the books day by day and model by model; with `settle` book what follows.
+
+    Unresolved calls are settled at what the bill leaves for them, the rest goes onto the difference account,
+    so that what is payable for the days of the bill is what the provider asks.
+    """
+    realm = await realm.enter_configuration(organisation)
+    found = await realm.desk.bills.provider(realm.organisation_id, body.provider)
+    if found is None:
+        raise missing("provider", body.provider)
+    provider_id, upstreams = found
+    try:
+        bill, standing = await _look(realm, body, provider_id, upstreams)
+    except RechenwerkError as error:
+        raise refuse(422, str(error), "invalid_bill", "text") from None
+    now = realm.office.now()
+    number = None
+    if body.settle:
+        if standing.holds:
+            raise refuse(
+                409,
+                f"{standing.holds} calls of {bill.period.name} are under way; settle when they have ended",
+                "calls_under_way",
+            )
+        at = min(now, bill.period.last)
+        try:
+            number = await realm.desk.bills.settle(
+                realm.organisation_id, provider_id, bill, at, realm.caller.key_name
+            )
+        except BookError as error:
+            raise refuse(409, str(error), "billed_before", "text") from None
+    return ReconciliationView(
+        bill=number,
+        provider=body.provider,
+        name=bill.name,
+        format=bill.format,
+        period=bill.period.name,
+        first_day=bill.first_day,
+        last_day=bill.last_day,
+        bill_currency=bill.currency,
+        rate=bill.rate,
+        said=bill.said,
+        currency=await realm.desk.tenants.currency(),
+        rows=[_row(row, dict(standing.contracts)) for row in bill.rows],
+        total=_sums(dict(totals(bill.rows))),
+        made_by=realm.caller.key_name,
+        made_at=now,
+    )
+
+
+async def list_bills(realm: OperatorRealm, organisation: Whose = None) -> BillsView:
+    """Bills that were booked, with their rows; newest first."""
+    realm = await realm.enter_configuration(organisation)
+    currency = await realm.desk.tenants.currency()
+    bills = await realm.desk.bills.list(realm.organisation_id)
+    return BillsView(currency=currency, bills=[_stored(one, currency) for one in bills])
+
+
+def _stored(bill: StoredBill, currency: str) -> ReconciliationView:
+    def field(row: Any, name: str) -> Any:
+        return (
+            money(row[name]) if name in {"billed", "booked", "open", "settled", "difference"} else row[name]
+        )
+
+    names = ("day", "model", "billed", "booked", "open", "settled", "difference", "cause", "detail")
+    rows = [BillRowView(contract="", **{name: field(row, name) for name in names}) for row in bill.rows]
+    return ReconciliationView(
+        bill=bill.id,
+        provider=bill.provider,
+        name=bill.name,
+        format=bill.format,
+        period=f"{bill.period:%Y-%m}",
+        first_day=bill.first_day,
+        last_day=bill.last_day,
+        bill_currency=bill.currency,
+        rate=bill.rate,
+        said=bill.said,
+        currency=currency,
+        rows=rows,
+        total=SumsView(
+            billed=money(bill.billed),
+            booked=money(bill.booked),
+            open=money(sum(row["open"] for row in bill.rows)),
+            settled=money(bill.settled),
+            difference=money(bill.difference),
+        ),
+        made_by=bill.made_by,
+        made_at=bill.made_at,
+        undone=bill.undone,
+        vouchers=bill.vouchers,
+    )
+
+
+async def undo_bill(
+    realm: OperatorRealm, bill: int, body: UndoBody, organisation: Whose = None
+) -> UndoneView:
+    """Reverse everything that a bill changed, now; then it can be read again."""
+    realm = await realm.enter_configuration(organisation)
+    try:
+        count = await realm.desk.bills.undo(
+            realm.organisation_id, bill, realm.office.now(), body.reason, realm.caller.key_name
+        )
+    except BookError as error:
+        raise refuse(409, str(error), "undone_before", "bill") from None
+    if count is None:
+        raise missing("bill", str(bill))
+    return UndoneView(bill=bill, reversed=count)
+
+
+def add_bill_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API."""
+    add = router.add_api_route
+    add("/books/reconcile", reconcile, methods=["POST"], tags=["books"])
+    add("/books/bills", list_bills, methods=["GET"], tags=["books"])
+    add("/books/bills/{bill}/undo", undo_bill, methods=["POST"], tags=["books"])
