@@ -90,6 +90,17 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/audit", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/usage", {"params": {"organisation": "default"}}, 404),
     ("GET", "/concentration", {"params": {"organisation": "default"}}, 403),
+    ("GET", "/tariffs", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/tariffs/check", {"params": {"organisation": "default"}, "json": {"text": DEFAULT}}, 404),
+    ("POST", "/tariffs/discounts", {"json": {"share": "1", "reason": "mine"}}, 403),
+    (
+        "POST",
+        "/tariffs/discounts",
+        {"json": {"share": "1", "reason": "mine", "organisation": "default", "project": "secret"}},
+        403,
+    ),
+    ("POST", "/tariffs/dry-run", {"json": {"text": DEFAULT, "period": "2026-03"}}, 403),
+    ("GET", "/tariffs/cover", {}, 403),
 )
 OPEN = frozenset({("GET", "/public/utilisation")})
 """What needs no key: sums over everybody."""

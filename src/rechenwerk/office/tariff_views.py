@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from rechenwerk.office.bodies import InOrganisation, Name
+from rechenwerk.office.bodies import Body, InOrganisation, Name
+
+Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
 
 
 class TariffView(BaseModel):
@@ -45,7 +47,7 @@ class TariffsView(BaseModel):
     discounts: list[DiscountView]
 
 
-class CheckBody(BaseModel):
+class CheckBody(Body):
     """A rechenwerk.toml, or a part of one."""
 
     text: str
@@ -64,8 +66,8 @@ class DiscountBody(InOrganisation):
     project: Name | None = Field(None, description="of this project only")
     model: str | None = Field(None, max_length=200, description="on this model only")
     share: str = Field(description="share off, such as 0.10 or 10%; 0 ends an earlier one")
-    starts: date | None = Field(None, description="first day; today if left out")
-    ends: date | None = Field(None, description="last day")
+    starts: Day | None = Field(None, description="first day; today if left out")
+    ends: Day | None = Field(None, description="last day")
     reason: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 

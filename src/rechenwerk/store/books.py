@@ -14,6 +14,7 @@ from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
+from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -114,7 +115,8 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            return [await _prove(connection, organisation_id, proof) for proof in (*PROOFS, *FEE_PROOFS)]
+            proofs = (*PROOFS, *FEE_PROOFS, *TARIFF_PROOFS)
+            return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
         """What the organisation used since then, per `step` (hour or day), oldest first."""
