@@ -40,8 +40,9 @@ USAGE = Usage(input=1_234, cached_input=567, output=890, reasoning=12)
 PRICE = Terms(price={"input": "2.50", "cached_input": "0.63", "output": "10.00"})
 CALLS = """
 insert into call (organisation_id, id, project_id, key_id, process_id, deployment_id, contract_id, endpoint,
-    model, streamed, outcome, usage_source, input, cached_input, cache_write, output, reasoning, images, seconds,
-    requests, held, price, cost, charged, slices, status, started_at, first_byte_us, total_us, tariff_id)
+    model, streamed, outcome, usage_source, input, cached_input, cache_write, output, reasoning, images,
+    seconds, requests, held, price, cost, charged, slices, status, started_at, first_byte_us, total_us,
+    tariff_id)
 select 1, n, 1 + n % 40, 1, 1, 1, 1, 'chat', 'm' || n % 5, false, 'posted', 'reported', n % 3000, n % 500, 0,
     n % 900, 0, 0, 0, 1, 0, (n % 3000) * 2500 + (n % 500) * 630 + (n % 900) * 10000, 1000, 0, '{}', 200,
     timestamptz '2026-03-01 UTC' + n * (interval '31 days' / $1::bigint), 1, 1, 1 + n % 5

@@ -344,3 +344,29 @@ async def _cached(url: str) -> None:
         assert row["price"] == row["input"] * 1500 + 3 * 750 + row["output"] * 3000
         await here.month(mine)
         assert await here.revenue(mine) == row["input"] * 1500 + 2 * 750 + row["output"] * 3000
+
+
+def test_an_organisation_owes_one_fee_and_a_version_that_never_began_owes_none(database_url: str) -> None:
+    asyncio.run(_one_fee(database_url))
+
+
+async def _one_fee(url: str) -> None:
+    fee = f'{PRICE}\nfee = "30"\nowed = "always"\neach = "organisation"'
+    later = date(MONTH.starts.year, MONTH.starts.month, 1) + timedelta(days=27)
+    async with place(url, tariff(fee, valid_from=MONTH.starts.date())) as here:
+        mine = await here.tenant()
+        await here.town.desk.tenants.create_project(mine.organisation, "other")
+        assert await here.month(mine) == 2
+        assert await here.revenue(mine) == 15 * NANO
+        await here.call(mine)
+        (row,) = await here.booked(mine, 1)
+        assert await here.month(mine) == 2  # who used it owes all of it
+        assert await here.revenue(mine) == 30 * NANO + row["price"]
+        if later > TODAY:
+            dear = tariff(fee.replace("30", "3000"), valid_from=later)
+            await here.apply(tariff(fee, valid_from=MONTH.starts.date()), dear)
+            assert await here.month(mine) > 0
+            assert await here.revenue(mine) > 40 * NANO
+            await here.apply(tariff(fee, valid_from=MONTH.starts.date()))
+            await here.month(mine)
+            assert await here.revenue(mine) == 30 * NANO + row["price"]

@@ -21,7 +21,7 @@ from rechenwerk.ledger.tariff_months import (
     months,
     segments,
 )
-from rechenwerk.ledger.tariffs import Terms
+from rechenwerk.ledger.tariffs import Terms, Tier, Tiers
 
 MARCH = parse_period("2026-03")
 TOWN = 7
@@ -181,3 +181,25 @@ def test_a_dry_run_gives_discounts_and_owes_fees_of_everybody() -> None:
     always = [Version(5, 0, "m", Terms(price={"input": "2"}, fee=Decimal(1), owed="always"), at("01-01"))]
     found = reprice(TOWN, MARCH, USE, versions("1 all 03-01 2"), always, off, {}, [1, 2])
     assert [(one.project, one.new) for one in found] == [(1, NANO + 1_500_007_000), (2, NANO)]
+
+
+def test_an_organisation_shares_tiers_and_fee_between_its_projects() -> None:
+    tiers = Tiers(bucket="input", steps=(Tier(above=Decimal(1000), rate=Decimal(1)),))
+    together = Terms(price={"input": "2"}, tiers=(tiers,), fee=Decimal("0.000000001"), each="organisation")
+    rows = [Version(1, 0, "m", together, at("01-01"))]
+    use = [used(1, 2, 900, project=1), used(1, 3, 600, project=2), used(1, 4, 300, project=2)]
+    found = months(TOWN, MARCH, use, rows, [], [1, 2, 3])
+    # 1,800 units: 1,000 at 2,000 and 800 at 1,000 nano-units, and a fee of one: half of it each
+    assert [(one.project, one.price, one.part) for one in found] == [
+        (1, 1_400_000, Fraction(1, 2)),
+        (2, 1_400_001, Fraction(1, 2)),
+    ]
+    off = [Discount(1, 2, "", date(2026, 3, 1), None, Decimal(1))]
+    assert [one.part for one in months(TOWN, MARCH, use, rows, off, [1, 2, 3])] == [1, 0]
+
+
+@pytest.mark.parametrize(("projects", "prices"), [([1, 2, 3], [10, 10, 10]), ([], [])])
+def test_what_an_organisation_owes_without_use_is_shared(projects: list[int], prices: list[int]) -> None:
+    always = Terms(fee=Decimal("0.000000030"), owed="always", each="organisation")
+    rows = [Version(1, 0, "m", always, at("01-01"))]
+    assert [one.price for one in months(TOWN, MARCH, [], rows, [], projects)] == prices

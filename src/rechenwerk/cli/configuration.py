@@ -114,6 +114,10 @@ def _flat(row: Any) -> dict[str, str]:
     flat: dict[str, str] = {}
     for name, value in row.items():
         if isinstance(value, dict):
+            rates = value.get("price")
+            if isinstance(rates, dict):  # a tariff's; they are what changes most
+                flat |= {bucket: plain(rate) for bucket, rate in rates.items()}
+                value = {inner: one for inner, one in value.items() if inner != "price"}
             flat |= {inner: plain(one) for inner, one in value.items()}
         else:
             flat[name] = plain(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from fractions import Fraction
 
 import msgspec
@@ -67,14 +68,14 @@ def reprice(
     rows: dict[tuple[int, str], list[MonthUse]] = defaultdict(list)
     for one in use:
         rows[one.project, one.model].append(one)
-    always = {one.model for one in other if one.terms is not None and one.terms.owed == "always"}
-    keys = {*rows, *old, *((project, model) for project in projects for model in always)}
+    new, sold = _under(period, use, other, discounts, projects)
     found = []
-    for project, model in sorted(keys):
+    for project, model in sorted({*rows, *old, *new}):
         mine = rows[project, model]
         calls = sum(one.calls for one in mine)
         moved = sum(amount for key, amount in adjusted.items() if key[:2] == (project, model))
-        new = _under(period, mine, [one for one in other if one.model == model], discounts, project)
+        months_of = new.get((project, model), [])
+        price = sum(month.price for month in months_of)
         found.append(
             Repriced(
                 project,
@@ -82,9 +83,9 @@ def reprice(
                 calls,
                 sum(one.booked for one in mine) + moved,
                 old[project, model],
-                None if new is None else sum(month.price for month in new),
+                price if model in sold else None,
                 Fraction(calls, 2),
-                tuple(new or ()),
+                tuple(months_of),
             )
         )
     return found
@@ -92,27 +93,36 @@ def reprice(
 
 def _under(
     period: Period,
-    rows: Sequence[MonthUse],
-    versions: Sequence[Version],
+    use: Sequence[MonthUse],
+    other: Sequence[Version],
     discounts: Sequence[Discount],
-    project: int,
-) -> list[Month] | None:
-    """None: a part of it would not be sold."""
-    sold = [one for one in versions if one.terms is not None]
-    if not sold:
-        return None
-    if len(sold) == 1:
-        return [priced(sold[0], rows, discounts, project, Fraction(1))]
-    whole = (period.ends - period.starts).total_seconds()
-    left = list(rows)
-    found = []
-    for segment in segments(versions, 0, versions[0].model):
-        since = max(segment.starts, period.starts)
-        until = period.ends if segment.ends is None else min(segment.ends, period.ends)
-        if until <= since:
-            continue
-        mine = [one for one in left if since.date() <= one.day < until.date()]
-        left = [one for one in left if one not in mine]
-        share = Fraction(int((until - since).total_seconds()), int(whole))
-        found.append(priced(segment.version, mine, discounts, project, share))
-    return None if left else found
+    projects: Sequence[int],
+) -> tuple[dict[tuple[int, str], list[Month]], set[str]]:
+    """Months under other versions by project and model; models that these sell in the whole period."""
+    found: dict[tuple[int, str], list[Month]] = defaultdict(list)
+    sold = set()
+    whole = (period.ends - period.starts) // _TICK
+    for model in {one.model for one in other if one.terms is not None}:
+        versions = [one for one in other if one.model == model and one.terms is not None]
+        left = [one for one in use if one.model == model]
+        if len(versions) == 1:
+            spans = [(period.starts, period.ends, versions[0])]
+        else:
+            spans = [
+                (max(one.starts, period.starts), min(one.ends or period.ends, period.ends), one.version)
+                for one in segments(other, 0, model)
+            ]
+        for since, until, version in spans:
+            if until <= since:
+                continue
+            mine = [one for one in left if since.date() <= one.day < until.date()]
+            left = [one for one in left if not since.date() <= one.day < until.date()]
+            share = Fraction((until - since) // _TICK, whole)
+            for month in priced(version, mine, discounts, projects, share):
+                found[month.project, model].append(month)
+        if not left:
+            sold.add(model)
+    return found, sold
+
+
+_TICK = timedelta(microseconds=1)

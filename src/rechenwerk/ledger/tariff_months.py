@@ -12,7 +12,7 @@ from itertools import zip_longest
 import msgspec
 
 from rechenwerk.ledger.periods import Period
-from rechenwerk.ledger.tariffs import DayUse, Line, Terms, period_price, total
+from rechenwerk.ledger.tariffs import DayUse, Line, Terms, at_rates, period_price, total
 
 _ZERO = Fraction(0)
 
@@ -83,22 +83,22 @@ class Month(msgspec.Struct, frozen=True):
     """What a project owes for a model in a period, under one version.
 
     Attributes:
+        share: of the period in which the version holds.
+        part: the project's of what `lines` come to; below 1 where all of its organisation are counted
+            together.
         booked: what its calls were booked at, in nano-units.
-        price: what the month comes to.
+        price: what the month comes to for the project, in nano-units.
     """
 
     project: int
     model: str
     version: Version
     share: Fraction
+    part: Fraction
     calls: int
     booked: int
+    price: int
     lines: tuple[Line, ...]
-
-    @property
-    def price(self) -> int:
-        """Nano-units."""
-        return total(self.lines)
 
 
 def in_force(versions: Iterable[Version], at: datetime) -> Version | None:
@@ -148,7 +148,7 @@ def months(
     use: Sequence[MonthUse],
     versions: Sequence[Version],
     discounts: Sequence[Discount],
-    projects: Iterable[int],
+    projects: Sequence[int],
 ) -> list[Month]:
     """What each project owes for each model in a period; calls from before versions were kept are left out.
 
@@ -162,38 +162,91 @@ def months(
     """
     known = {one.id: one for one in versions}
     shares = _shares(organisation, period, versions)
-    grouped: dict[tuple[int, str, int], list[MonthUse]] = defaultdict(list)
+    grouped: dict[int, list[MonthUse]] = defaultdict(list)
     for one in use:
         if one.tariff in known:
-            grouped[one.project, one.model, one.tariff].append(one)
-    for tariff, share in shares.items():
-        terms = known[tariff].terms
-        if terms is not None and share and terms.owed == "always":
-            for project in projects:
-                grouped[project, known[tariff].model, tariff] += ()
-    return [
-        priced(known[tariff], rows, discounts, project, shares.get(tariff, _ZERO))
-        for (project, _, tariff), rows in sorted(grouped.items())
-    ]
+            grouped[one.tariff].append(one)
+    found: list[Month] = []
+    for tariff in sorted({*grouped, *shares}):
+        found += priced(known[tariff], grouped[tariff], discounts, projects, shares.get(tariff, _ZERO))
+    return found
 
 
 def priced(
-    version: Version, rows: Sequence[MonthUse], discounts: Sequence[Discount], project: int, share: Fraction
-) -> Month:
-    """What use of one project under one version comes to."""
-    assert version.terms is not None
-    days = [
-        DayUse(one.counts, one.cost, discount_on(discounts, project, version.model, one.day)) for one in rows
-    ]
-    return Month(
-        project,
-        version.model,
-        version,
-        share,
-        sum(one.calls for one in rows),
-        sum(one.booked for one in rows),
-        period_price(version.terms, days, share),
+    version: Version,
+    use: Sequence[MonthUse],
+    discounts: Sequence[Discount],
+    projects: Sequence[int],
+    share: Fraction,
+) -> list[Month]:
+    """What use under one version comes to, for each project that owes something."""
+    terms = version.terms
+    if terms is None:
+        return []
+    rows: dict[int, list[MonthUse]] = {one: [] for one in projects if terms.owed == "always" and share}
+    for one in use:
+        rows.setdefault(one.project, []).append(one)
+    days = {
+        project: [
+            DayUse(one.counts, one.cost, discount_on(discounts, project, version.model, one.day))
+            for one in mine
+        ]
+        for project, mine in sorted(rows.items())
+    }
+    if terms.each == "project":
+        lines_of = {project: period_price(terms, mine, share) for project, mine in days.items()}
+        return [
+            _month(version, project, rows[project], share, Fraction(1), total(lines), lines)
+            for project, lines in lines_of.items()
+        ]
+    together = period_price(terms, [day for mine in days.values() for day in mine], share)
+    parts = _parts(
+        {project: sum((at_rates(terms, day) for day in mine), _ZERO) for project, mine in days.items()}, rows
     )
+    amounts = _split(total(together), parts)
+    return [
+        _month(version, project, rows[project], share, parts[project], amounts[project], together)
+        for project in days
+    ]
+
+
+def _month(
+    version: Version,
+    project: int,
+    rows: Sequence[MonthUse],
+    share: Fraction,
+    part: Fraction,
+    price: int,
+    lines: tuple[Line, ...],
+) -> Month:
+    calls, booked = sum(one.calls for one in rows), sum(one.booked for one in rows)
+    return Month(project, version.model, version, share, part, calls, booked, price, lines)
+
+
+def _parts(
+    at_rates_of: Mapping[int, Fraction], rows: Mapping[int, Sequence[MonthUse]]
+) -> dict[int, Fraction]:
+    """Each project's part: by its use at rates, else by its calls, else the same for all."""
+    for weights in (
+        at_rates_of,
+        {project: Fraction(sum(one.calls for one in mine)) for project, mine in rows.items()},
+        {project: Fraction(1) for project in rows},
+    ):
+        whole = sum(weights.values(), _ZERO)
+        if whole:
+            return {project: weight / whole for project, weight in weights.items()}
+    return {}
+
+
+def _split(amount: int, parts: Mapping[int, Fraction]) -> dict[int, int]:
+    """Whole nano-units in these parts that add up to the amount."""
+    found, given, seen = {}, 0, _ZERO
+    for project in sorted(parts):
+        seen += parts[project]
+        upto = round(amount * seen)
+        found[project] = upto - given
+        given = upto
+    return found
 
 
 def _shares(organisation: int, period: Period, versions: Sequence[Version]) -> Mapping[int, Fraction]:

@@ -30,6 +30,7 @@ Bucket = Literal[
 """As `base.usage.BUCKETS`."""
 Applies = Literal["marginal", "all-unit"]
 Owed = Literal["used", "always"]
+Each = Literal["project", "organisation"]
 Form = Literal["per unit", "cost plus", "flat"]
 
 MILLION = 1_000_000
@@ -86,6 +87,8 @@ class Terms(_Terms, frozen=True):
         fee: is owed whatever is used. Without `price` and `cost_plus` use is included in it: a flat rate.
         minimum: use is billed at no less.
         owed: fee and minimum are owed by each project that used the model in the month, or by every project.
+        each: whose units are counted together, and who owes fee and minimum: each project, or the
+            organisation, whose projects share what it comes to.
     """
 
     price: dict[str, str] = {}
@@ -96,6 +99,7 @@ class Terms(_Terms, frozen=True):
     fee: Decimal = Decimal(0)
     minimum: Decimal = Decimal(0)
     owed: Owed = "used"
+    each: Each = "project"
 
     @property
     def form(self) -> Form:
@@ -245,6 +249,13 @@ def period_price(terms: Terms, use: Sequence[DayUse], share: Fraction = _ONE) ->
 def total(lines: Sequence[Line]) -> int:
     """Nano-units of all lines."""
     return sum(line.amount for line in lines)
+
+
+def at_rates(terms: Terms, day: DayUse) -> Fraction:
+    """Nano-units of use at the rates that calls are booked at, not rounded."""
+    price = call_price(terms, day.discount)
+    units = sum(count * rate for count, rate in zip(day.counts, price.prices.numerators, strict=True))
+    return Fraction(units + day.cost * price.on_cost, price.prices.denominator)
 
 
 def named(terms: Terms) -> frozenset[str]:

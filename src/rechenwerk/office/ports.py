@@ -370,6 +370,7 @@ class BookedCall(msgspec.Struct, frozen=True):
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
         listed: its cost at the provider's list rates.
+        tariff: id of the version that priced it; 0: from before versions were kept.
         energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
@@ -398,6 +399,7 @@ class BookedCall(msgspec.Struct, frozen=True):
     total_us: int
     transfers: tuple[Transfer, ...]
     listed: int
+    tariff: int
     energy_uwh: int
     co2_ug: int
 

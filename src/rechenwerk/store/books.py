@@ -166,6 +166,7 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         total_us=row["total_us"],
         transfers=tuple(transfers),
         listed=int(row["cost"] if row["listed"] is None else row["listed"]),
+        tariff=row["tariff_id"],
         energy_uwh=row["energy_uwh"],
         co2_ug=row["co2_ug"],
     )

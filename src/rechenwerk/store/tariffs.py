@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from fractions import Fraction
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.periods import Period
-from rechenwerk.ledger.tariff_lines import line_fields, plain_money
+from rechenwerk.ledger.tariff_lines import exact, line_fields, plain_money
 from rechenwerk.ledger.tariff_months import Discount, Month, MonthUse, Version, months
 from rechenwerk.ledger.vouchers import Side, Voucher, signed
 from rechenwerk.office.tariff_ports import ContractCost, ModelUse, NewDiscount
@@ -22,6 +23,7 @@ from rechenwerk.store.vouchers import book_voucher
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
+_NONE = Fraction(0)
 _LOCK = 0x5EC4E8  # any number; all installations use the same
 _SUMS = ", ".join(f"sum(c.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
 _POSTED = ", ".join(
@@ -197,27 +199,37 @@ class TariffStep:
             await connection.execute(
                 "select pg_advisory_xact_lock($1, $2::int)", _LOCK, organisation % (1 << 31)
             )
-            found = await _months(connection, organisation, period)
+            versions = versions_of(await connection.fetch(_VERSIONS, organisation))
+            found = await _months(connection, organisation, period, versions)
             before = await _adjusted(connection, organisation, period)
+            known = {(month.project, month.model, month.version.id) for month in found}
+            of_id = {one.id: one for one in versions}
+            # What was booked under a version that holds in no part of the month any more goes back.
+            for project, model, tariff in before.keys() - known:
+                if tariff in of_id:
+                    found.append(Month(project, model, of_id[tariff], _NONE, _NONE, 0, 0, 0, ()))
             now = await connection.fetchval("select clock_timestamp()")
             at = max(period.starts, min(now, period.last))
             written = 0
             for month in found:
-                done = before.pop((month.project, month.model, month.version.id), 0)
-                missing = month.price - month.booked - done
+                missing = (
+                    month.price - month.booked - before.get((month.project, month.model, month.version.id), 0)
+                )
                 if missing:
                     await book_voucher(connection, organisation, _voucher(month, missing, period, at, by))
                     written += 1
             return written
 
 
-async def _months(connection: Connection, organisation: int, period: Period) -> list[Month]:
+async def _months(
+    connection: Connection, organisation: int, period: Period, versions: Sequence[Version]
+) -> list[Month]:
     projects = [row["id"] for row in await connection.fetch(_PROJECTS, organisation, period.ends)]
     return months(
         organisation,
         period,
         await _use(connection, organisation, period),
-        versions_of(await connection.fetch(_VERSIONS, organisation)),
+        versions,
         [discount_of(row) for row in await connection.fetch(_OF_ORGANISATION, organisation)],
         projects,
     )
@@ -239,6 +251,7 @@ def _voucher(month: Month, missing: int, period: Period, at: datetime, by: str) 
             "calls": month.calls,
             "booked": plain_money(month.booked),
             "price": plain_money(month.price),
+            "part": exact(month.part),
             "lines": [line_fields(line) for line in month.lines],
         },
     )
