@@ -253,7 +253,7 @@ def test_a_fee_is_booked_and_paid_back_for_the_time_that_is_not_over(hall: Hall)
     verified = hall.office.ok("GET", "/books/verify", params=there)
     assert verified["ok"], verified
     assert {one["name"] for one in verified["checks"] if "fee" in one["name"]} == {
-        "every transfer belongs to a call or a fee",
+        "every transfer belongs to a call, a fee or a voucher",
         "every fee is on receivable and revenue of its project",
         "every sale's fees are its price, less what was paid back",
     }

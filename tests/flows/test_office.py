@@ -349,7 +349,7 @@ def test_verify_names_the_call_that_was_booked_wrong(office: Office, bookkeeper:
         ),
         (
             "alter table transfer disable trigger append_only; update transfer set call_id = 7",
-            "every transfer belongs to a call or a fee",
+            "every transfer belongs to a call, a fee or a voucher",
         ),
         (
             "alter table transfer disable trigger append_only; update transfer set debit = credit + 1000",

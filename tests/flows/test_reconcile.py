@@ -79,6 +79,7 @@ def test_a_bill_is_looked_at_and_then_settled(funded: Office, bookkeeper: Bookke
         "receivable": "2.40",
         "revenue": "-2.40",
     }
+    assert office.sql("select sum(amount) as amount from draw")[0]["amount"] == 130 * CENT  # the position
     assert sound(office)
     (kept,) = office.ok("GET", "/books/bills")["bills"]
     assert kept["rows"] == [row | {"contract": ""}]

@@ -66,7 +66,7 @@ select date_trunc($3, w.hour, 'UTC') as starts_at, d.model,
     sum(w.cache_write)::bigint as cache_write, sum(w.output)::bigint as output,
     sum(w.reasoning)::bigint as reasoning, sum(w.images)::bigint as images, sum(w.seconds)::bigint as seconds,
     sum(w.requests)::bigint as requests
-from position_draw w
+from draw w
 join deployment d on d.organisation_id in (0, w.organisation_id) and d.id = w.deployment_id
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id in (0, w.organisation_id) and c.id = w.contract_id

@@ -36,7 +36,7 @@ where active and hard and dimension = 'spend' order by organisation_id, name
 """  # noqa: S608 - our own words
 _SPENT = """
 select c.organisation_id, c.name, p.name as provider, coalesce(nullif(p.owner, ''), p.name) as owner, v.terms,
-    coalesce((select sum(w.amount) from position_draw w
+    coalesce((select sum(w.amount) from draw w
         where w.contract_id = c.id and w.hour >= $1), 0) as cost
 from contract c
 join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id

@@ -25,7 +25,7 @@ _SUMS = ", ".join(f"sum(d.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
 _DRAWS = f"""
 select c.name, extract(epoch from d.hour)::bigint as hour, sum(d.amount) as amount, sum(d.listed) as listed,
     {_SUMS}
-from position_draw d join contract c on c.id = d.contract_id
+from draw d join contract c on c.id = d.contract_id
 where c.organisation_id = $1 and ($2::bigint is null or d.organisation_id = $2)
 group by c.name, d.hour order by d.hour
 """  # noqa: S608 - our own words, no one else's

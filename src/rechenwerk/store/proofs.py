@@ -227,10 +227,18 @@ where (d.calls, {", ".join(f"d.{name}" for name in _SUMS.split(", "))})
 """  # noqa: S608 - our own words, no one else's
 _DRAWN_ENTRIES = """
 select contract_id as subject, coalesce(d.amount, 0)::text as is, coalesce(e.amount, 0)::text as should
-from (select contract_id, sum(amount) as amount from position_draw where organisation_id = $1 group by 1) d
-full join (select a.contract_id, sum(t.amount) as amount from transfer t
+from (select contract_id, sum(amount) as amount from draw where organisation_id = $1 group by 1) d
+full join (select contract_id, sum(amount) as amount from (
+    select a.contract_id, t.amount from transfer t
     join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'payable'
-    where t.organisation_id = $1 and t.call_id > 0 group by 1) e using (contract_id)
+    where t.organisation_id = $1 and t.call_id > 0
+    union all
+    select a.contract_id, case when a.id = t.credit then t.amount else -t.amount end from voucher v
+    left join voucher o on o.organisation_id = v.organisation_id and o.id = v.reverses
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    join account a on a.organisation_id = t.organisation_id and a.id in (t.debit, t.credit)
+        and a.kind = 'payable'
+    where v.organisation_id = $1 and 'settlement' in (v.kind, o.kind)) x group by 1) e using (contract_id)
 where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
 """
 

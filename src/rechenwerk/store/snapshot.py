@@ -53,7 +53,7 @@ _DRAWN = """
            sum(cache_write)::bigint as cache_write, sum(output)::bigint as output,
            sum(reasoning)::bigint as reasoning, sum(images)::bigint as images,
            sum(seconds)::bigint as seconds, sum(requests)::bigint as requests
-    from position_draw where hour >= to_timestamp($1::bigint) group by 1, 2, hour order by hour
+    from draw where hour >= to_timestamp($1::bigint) group by 1, 2, hour order by hour
 """
 _KEEP_ANSWERS = "24 hours"
 _KEEP_TURNS = "30 days"

@@ -90,3 +90,16 @@ end $$;
 create trigger call_is_settled_once before insert on voucher for each row
     when (new.kind = 'settlement' and new.call_id is not null) execute function call_is_settled_once();
 create index on voucher (organisation_id, call_id) where call_id is not null;
+
+-- What was drawn from contracts, with what settled calls were found to have cost instead of what was booked.
+create view draw as
+    select contract_id, deployment_id, hour, organisation_id, calls, amount, listed, input, cached_input, cache_write,
+        output, reasoning, images, seconds, requests, energy_uwh, co2_ug
+    from position_draw
+    union all
+    select c.contract_id, c.deployment_id, date_trunc('hour', c.started_at, 'UTC'), c.organisation_id, 0,
+        s.cost - c.cost,
+        case when c.cost > 0
+            then round(coalesce(c.listed, c.cost) * s.cost / c.cost) - coalesce(c.listed, c.cost) else 0 end,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    from settled_call s join call c on c.organisation_id = s.organisation_id and c.id = s.call_id;
