@@ -115,10 +115,9 @@ def _flat(row: Any) -> dict[str, str]:
     for name, value in row.items():
         if isinstance(value, dict):
             rates = value.get("price")
-            if isinstance(rates, dict):  # a tariff's; they are what changes most
-                flat |= {bucket: plain(rate) for bucket, rate in rates.items()}
-                value = {inner: one for inner, one in value.items() if inner != "price"}
-            flat |= {inner: plain(one) for inner, one in value.items()}
+            rated = isinstance(rates, dict)  # a tariff's rates are what changes most: one by one
+            flat |= _flat(rates) if rated else {}
+            flat |= {inner: plain(one) for inner, one in value.items() if not (rated and inner == "price")}
         else:
             flat[name] = plain(value)
     return flat
