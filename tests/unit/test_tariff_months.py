@@ -80,6 +80,9 @@ def used(tariff: int, day: int, count: int, project: int = 1, booked: int = 0) -
         # what changes for all changes nothing for who has an own one
         ("1 all 03-01 2\n2 town 03-10 1\n3 all 03-12 3", "1 03-01..03-10, 2 03-10..never"),
         ("1 town 03-10 1", "1 03-10..never"),
+        # the same again goes on: a later version was taken back
+        ("1 all 03-01 2\n2 all 03-15 3\n3 all 03-15 2", "1 03-01..never"),
+        ("1 all 03-01 2\n2 town 03-15 2", "1 03-01..03-15, 2 03-15..never"),
     ],
 )
 def test_versions_follow_each_other(table: str, spans: str) -> None:

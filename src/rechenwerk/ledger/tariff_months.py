@@ -119,11 +119,17 @@ def segments(versions: Sequence[Version], organisation: int, model: str) -> list
             holds = in_force(shared, at)
         if holds is None or holds.terms is None:
             continue
-        if found and found[-1].version == holds and found[-1].ends == at:
-            found[-1] = Segment(found[-1].starts, until, holds)
+        last = found[-1] if found else None
+        if last is not None and last.ends == at and _same(last.version, holds):
+            found[-1] = Segment(last.starts, until, last.version)
         else:
             found.append(Segment(at, until, holds))
     return found
+
+
+def _same(one: Version, other: Version) -> bool:
+    """A version that says what the one before it said goes on with it: tiers and fees do not begin anew."""
+    return (one.organisation, one.terms) == (other.organisation, other.terms)
 
 
 def discount_on(discounts: Iterable[Discount], project: int, model: str, day: date) -> Fraction:
