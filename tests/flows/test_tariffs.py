@@ -327,6 +327,9 @@ async def _discounted(url: str) -> None:
         assert await here.revenue(second) == at_rates[2]
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             await here.town.desk.tariffs.discount((await here.tenant("neighbour")).organisation, wish)
+        past = NewDiscount(mine.project, "", TODAY - timedelta(days=2), None, Decimal(1), "late", "the test")
+        with pytest.raises(asyncpg.CheckViolationError, match="cannot begin in the past"):
+            await here.town.desk.tariffs.discount(mine.organisation, past)
 
 
 def test_cached_tokens_are_counted_once(database_url: str) -> None:

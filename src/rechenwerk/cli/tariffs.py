@@ -192,7 +192,7 @@ def _tariffs(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
             "own" if one["own"] else "all",
             _day(one["starts_at"]),
             _last(one["ends_at"]),
-            Text("holds", style="green") if one["holds"] else Text("later or past", style="dim"),
+            Text("holds", style="green") if one["holds"] else Text("later", style="dim"),
         )
         for one in rows
     ]

@@ -12,7 +12,7 @@ from itertools import zip_longest
 import msgspec
 
 from rechenwerk.ledger.periods import Period
-from rechenwerk.ledger.tariffs import DayUse, Line, Terms, at_rates, period_price, total
+from rechenwerk.ledger.tariffs import DayUse, Line, Terms, at_rates, call_price, period_price, total
 
 _ZERO = Fraction(0)
 
@@ -206,9 +206,13 @@ def priced(
             for project, lines in lines_of.items()
         ]
     together = period_price(terms, [day for mine in days.values() for day in mine], share)
-    parts = _parts(
-        {project: sum((at_rates(terms, day) for day in mine), _ZERO) for project, mine in days.items()}, rows
-    )
+    offs = {day.discount for mine in days.values() for day in mine}
+    prices = {off: call_price(terms, off) for off in offs}
+    worth = {
+        project: sum((at_rates(prices[day.discount], day) for day in mine), _ZERO)
+        for project, mine in days.items()
+    }
+    parts = _parts(worth, rows)
     amounts = _split(total(together), parts)
     return [
         _month(version, project, rows[project], share, parts[project], amounts[project], together)

@@ -251,9 +251,8 @@ def total(lines: Sequence[Line]) -> int:
     return sum(line.amount for line in lines)
 
 
-def at_rates(terms: Terms, day: DayUse) -> Fraction:
-    """Nano-units of use at the rates that calls are booked at, not rounded."""
-    price = call_price(terms, day.discount)
+def at_rates(price: CallPrice, day: DayUse) -> Fraction:
+    """Nano-units of use at what calls are booked at, not rounded."""
     units = sum(count * rate for count, rate in zip(day.counts, price.prices.numerators, strict=True))
     return Fraction(units + day.cost * price.on_cost, price.prices.denominator)
 

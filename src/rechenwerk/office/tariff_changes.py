@@ -109,7 +109,7 @@ def _begun(
     if not stands or want is None or want.starts is None:
         return []
     have = _at(stands, now)
-    if _sold(have) == _sold(want):
+    if have is not None and have.terms == want.terms:
         return []
     day = f"{want.starts:%Y-%m-%d}"
     what = "another one holds" if have is not None else "it was not sold then"

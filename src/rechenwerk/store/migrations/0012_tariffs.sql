@@ -49,6 +49,9 @@ begin
         raise exception 'project % does not belong to the organisation of the discount', new.project_id
             using errcode = 'foreign_key_violation';
     end if;
+    if new.valid_from < (now() at time zone 'UTC')::date - 1 then -- a day for clocks that differ
+        raise exception 'a discount cannot begin in the past' using errcode = 'check_violation';
+    end if;
     return new;
 end $$;
 create trigger discount_project before insert on tariff_discount
