@@ -11,7 +11,20 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bench import chaos, contracts, dialect, failover, held, latency, memory, results, start, stream, unary
+from bench import (
+    chaos,
+    contracts,
+    dialect,
+    exports,
+    failover,
+    held,
+    latency,
+    memory,
+    results,
+    start,
+    stream,
+    unary,
+)
 from bench.lab import Lab
 from bench.machine import BenchError
 from bench.peers import Crew
@@ -23,7 +36,7 @@ if TYPE_CHECKING:
 
     from bench.results import Metric
 
-BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, chaos, routing)
+BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, chaos, exports, routing)
 NAMES = tuple(module.NAME for module in BENCHES)
 
 

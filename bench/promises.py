@@ -143,6 +143,22 @@ PROMISES = (
         "=",
         0,
     ),
+    Promise(
+        "exported transactions that bean-check refuses",
+        "exports",
+        "transactions not accepted by bean-check",
+        "=",
+        0,
+    ),
+    Promise("bean-check = trial balance", "exports", "bean-check beside the trial balance", "=", 0),
+    Promise(
+        "exported transactions that hledger refuses",
+        "exports",
+        "transactions not accepted by hledger",
+        "=",
+        0,
+    ),
+    Promise("hledger = trial balance", "exports", "hledger beside the trial balance", "=", 0),
     Promise("memory of an idle gateway", "memory", "idle gateway process", "<=", 120),
     Promise("start to ready without the model", "start", "start to ready", "<=", 3),
 )

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Node.js is the one part that only a test needs (the official npm SDK as a client).
+# What only tests need: Node.js (the official npm SDK as a client), and hledger (reads what is exported).
 set -uo pipefail
-command -v npm >/dev/null && exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nodejs npm >/dev/null && exit 0
+command -v npm >/dev/null && command -v hledger >/dev/null && exit 0
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+may_install && apt-get update -qq >/dev/null
+if ! command -v hledger >/dev/null; then
+  may_install && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq hledger >/dev/null ||
+    echo "rechenwerk: without hledger its tests are skipped: apt-get install hledger" >&2
 fi
+command -v npm >/dev/null && exit 0
+may_install && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nodejs npm >/dev/null && exit 0
 echo "rechenwerk: the test of the npm SDK needs Node.js: apt-get install nodejs npm" >&2
 exit 1

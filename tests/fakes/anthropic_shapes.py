@@ -233,12 +233,14 @@ def _stop(answer: Answer) -> dict[str, Any]:
 
 def _usage(answer: Answer, output: int) -> dict[str, Any]:
     """Anthropic's input contains neither what was cached nor what was written to the cache."""
-    return {
+    usage = {
         "input_tokens": answer.prompt_tokens - answer.cached - answer.written,
         "cache_creation_input_tokens": answer.written,
         "cache_read_input_tokens": answer.cached,
         "output_tokens": output,
     }
+    tier = answer.knobs.served_tier
+    return usage if tier is None else {**usage, "service_tier": tier}
 
 
 def _messages(asked: MessagesAsk) -> list[Message]:

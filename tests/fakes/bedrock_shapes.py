@@ -155,6 +155,7 @@ class Converse(Named):
             "output": {"message": {"role": "assistant", "content": content}},
             "stopReason": _stop(answer),
             "metrics": {"latencyMs": 1},
+            **_tier(answer),
         }
         return body if answer.knobs.no_usage else {**body, "usage": _usage(answer)}
 
@@ -181,7 +182,7 @@ class Converse(Named):
             yield {"contentBlockStop": {"contentBlockIndex": at}}, 0
             at += 1
         yield {"messageStop": {"stopReason": _stop(answer)}}, 0
-        metadata: dict[str, Any] = {"metrics": {"latencyMs": 1}}
+        metadata: dict[str, Any] = {"metrics": {"latencyMs": 1}, **_tier(answer)}
         yield {"metadata": metadata if answer.knobs.no_usage else {"usage": _usage(answer), **metadata}}, 0
 
 
@@ -200,6 +201,11 @@ def _signature(answer: Answer) -> str:
 def _stop(answer: Answer) -> str:
     choice = answer.choices[0]
     return "stop_sequence" if choice.stopped_by else STOPS.get(choice.finish, "end_turn")
+
+
+def _tier(answer: Answer) -> dict[str, Any]:
+    tier = answer.knobs.served_tier
+    return {} if tier is None else {"serviceTier": {"type": tier}}
 
 
 def _usage(answer: Answer) -> dict[str, Any]:

@@ -237,7 +237,7 @@ def _calls(choice: Choice) -> list[dict[str, Any]]:
 def _usage(answer: Answer, output: int) -> dict[str, Any]:
     """Gemini's prompt contains what was cached; its candidates do not contain the thoughts."""
     thoughts = min(answer.reasoning, output)
-    usage = {
+    usage: dict[str, Any] = {
         "promptTokenCount": answer.prompt_tokens,
         "candidatesTokenCount": output - thoughts,
         "totalTokenCount": answer.prompt_tokens + output,
@@ -246,6 +246,9 @@ def _usage(answer: Answer, output: int) -> dict[str, Any]:
         usage["cachedContentTokenCount"] = answer.cached
     if thoughts:
         usage["thoughtsTokenCount"] = thoughts
+    tier = answer.knobs.served_tier
+    if tier is not None:  # Vertex AI says its traffic in capitals, the Gemini API the tier
+        usage["trafficType" if tier.isupper() else "serviceTier"] = tier
     return usage
 
 

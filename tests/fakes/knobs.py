@@ -63,6 +63,7 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     # usage that lies
     wrong_usage: int = 0  # added to completion_tokens
     no_usage: bool = False
+    served_tier: str | None = None  # what the answer says of its service tier, in the dialect's own words
     usage_on_last_content_chunk: bool = False  # on the finish_reason chunk, no chunk of its own
 
     # odd bytes

@@ -194,6 +194,7 @@ def _response(answer: Answer, status: str) -> dict[str, Any]:
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": _usage(answer) if over else None,
+        "service_tier": answer.knobs.served_tier or "default",
         "user": None,
         "metadata": {},
     }

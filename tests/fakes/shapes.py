@@ -31,7 +31,7 @@ def chat_body(answer: Answer) -> bytes:
         "model": answer.ask.model,
         "choices": [_chat_choice(choice, answer.ask) for choice in answer.choices],
         "usage": answer.usage(),
-        "service_tier": "default",
+        "service_tier": answer.knobs.served_tier or "default",
         "system_fingerprint": answer.fingerprint,
     }
     return encode(_spoiled(body, answer.knobs))
@@ -120,7 +120,7 @@ def events(answer: Answer, *, chat: bool) -> Iterator[Event]:
         "model": ask.model,
     }
     if chat:
-        common["service_tier"] = "default"
+        common["service_tier"] = knobs.served_tier or "default"
     common["system_fingerprint"] = answer.fingerprint
     head = encode(common)[:-1] + b',"choices":['
     tail = b'],"usage":null}' if asked else b"]}"

@@ -11,12 +11,13 @@ from typing import Any
 
 import asyncpg
 import httpx2
+import msgspec
 
 from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.base.usage import Usage
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import window_bounds
-from rechenwerk.ledger.ports import Hold, Outcome, Post
+from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
@@ -89,6 +90,11 @@ class Office:
     def sql(self, query: str, *arguments: Any) -> Any:
         """What the database itself says."""
         return self.runner.run(self.pool.fetch(query, *arguments))
+
+    def step(self, step: PeriodStep) -> None:
+        """One more thing that has to be booked before a period is closed."""
+        office = self.app.state.office
+        self.app.state.office = msgspec.structs.replace(office, steps=(*office.steps, step))
 
     def key(self, project: str = "default", *scopes: str, **more: Any) -> str:
         """A new key of the project with these scopes."""

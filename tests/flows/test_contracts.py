@@ -175,6 +175,72 @@ def test_positions_are_kept_from_the_books(today: Office, bookkeeper: Bookkeeper
     today.refused(404, "GET", "/contracts/none", neighbour)
 
 
+def test_tiers_and_allowances_have_positions(today: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
+    prices = (
+        'pricing = { free = { amount = "50", per = "month" }, tiers = { measure = "quantity", per = "month",'
+        ' steps = [{}, { above = "100", factor = "0.5" }] } }'
+    )
+    terms = DEFAULT.replace('kind = "on-demand"\n', f'kind = "on-demand"\n{prices}\n', 1)
+    today.ok("POST", "/apply", json={"text": terms})
+
+    def rows() -> dict[str, tuple[str, ...]]:
+        today.clock.at = time.time()
+        found = [
+            at for at in today.ok("GET", "/positions")["positions"] if at["kind"] in {"tier", "allowance"}
+        ]
+        assert {at["contract"] for at in found} <= {"embedded on demand"}
+        return {at["kind"]: (at["amount"], at["drawn"], at["remaining"], at["unit"]) for at in found}
+
+    unit = "weighted unit"
+    assert rows() == {
+        "allowance": ("50.00", "0.00", "50.00", unit),
+        "tier": ("100.00", "0.00", "100.00", unit),
+    }
+    for _ in range(3):  # of thirty tokens each
+        bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", 5 * CENT, 3 * CENT)
+    assert rows() == {
+        "allowance": ("50.00", "50.00", "0.00", unit),
+        "tier": ("100.00", "40.00", "60.00", unit),
+    }
+    shown = today.ok("GET", "/contracts/embedded on demand")["caps"]
+    assert [at["kind"] for at in shown] == ["tier", "allowance"]
+    theirs = today.ok("GET", "/positions", neighbour)["positions"]
+    assert not [at for at in theirs if at["kind"] in {"tier", "allowance"}]
+
+
+def test_a_cap_by_the_minute_has_a_position(today: Office, neighbour: str) -> None:
+    """What gateways report, weighed as the cap says; the last whole minute, the busiest of the hour."""
+    caps = 'caps = [{ amount = "100", per = "minute", weights = { output = "2" } }]'
+    terms = DEFAULT.replace('kind = "on-demand"\n', f'kind = "on-demand"\n{caps}\n', 1)
+    today.ok("POST", "/apply", json={"text": terms})
+    now = int(time.time()) // 60 * 60 + 30
+    for process, minutes_ago, tokens in ((1, 1, 30), (2, 1, 15), (1, 5, 60), (1, 90, 500), (1, 0, 20)):
+        today.sql(
+            "insert into route_use select to_timestamp($1), d.id, $2, $3, $3 from deployment d"
+            " where d.model = 'smollm2-135m'",
+            float(now // 60 * 60 - 60 * minutes_ago),
+            process,
+            [0.0, 0.0, 0.0, float(tokens), 0.0, 0.0, 0.0, 1.0],
+        )
+    for organisation, model, refused in (
+        (0, "smollm2-135m", 3.0),
+        (7, "smollm2-135m", 4.0),
+        (0, "other", 9.0),
+    ):
+        today.sql(
+            "insert into route_load values (to_timestamp($1), $2, 1, 10, $3, '{}')",
+            float(now - 30),
+            f"{organisation}/chat/internal/standard//{model}",
+            refused,
+        )
+    today.clock.at = max(now, time.time())
+    (found,) = [at for at in today.ok("GET", "/positions")["positions"] if at["kind"] == "cap"]
+    seen = (found["amount"], found["drawn"], found["remaining"], found["peak"], found["refused"])
+    assert seen == ("100.00", "90.00", "10.00", "120.00", 7)
+    assert found["status"] == "active"
+    assert not [at for at in today.ok("GET", "/positions", neighbour)["positions"] if at["peak"]]
+
+
 def test_a_contract_of_an_organisation_is_its_own(today: Office, neighbour: str) -> None:
     own = 'currency = "EUR"\n' + DEFAULT[DEFAULT.index("[[provider]]") :].replace("embedded", "theirs")
     own = own.replace('kind = "theirs"', 'kind = "embedded"').replace(

@@ -12,6 +12,10 @@ TOWN = (Path(__file__).parents[2] / "docs/examples/town.toml").read_text(encodin
 
 def test_the_town_is_applied_and_every_contract_stands(office: Office) -> None:
     office.clock.at = time.time()
+    mistake = office.answer("POST", "/apply", json={"text": TOWN}).json()["errors"][0]
+    assert mistake["message"] == "contract 'public grant': there is no project 'flood-maps'"
+    assert mistake["line"] == TOWN[: TOWN.index('projects = ["flood-maps"]')].count("\n") + 1
+    office.ok("POST", "/projects", json={"name": "flood-maps"})
     applied = office.ok("POST", "/apply", json={"text": TOWN})
     kinds = {
         one["name"]: one["kind"] for one in office.ok("GET", "/contracts")["contracts"] if not one["shared"]

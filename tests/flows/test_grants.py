@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 from rechenwerk.contracts.lots import OpenGrant
+from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.store.governance.lots import StoredLots
-from tests.flows.governing import DAY, Hall
-from tests.flows.office_desk import Bookkeeper, Office
+from tests.flows.governing import DAY, VECTORS, Hall
+from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 
 CALL = 30
 """Tokens of a call of the bookkeeper."""
@@ -273,3 +274,122 @@ def test_an_organisation_sees_only_its_own_grants(council: Council, neighbour: s
     events = council.office.ok("GET", "/audit", neighbour)["events"]
     about = {event["subject"] for event in events if event["what"].startswith("grant")}
     assert about == {f"grant {made['id']}", f"grant {own}"}
+
+
+# -- what an application opens ------------------------------------------------------------------------
+
+MACHINES = """
+[[provider]]
+name = "machine"
+kind = "vllm"
+base_url = "http://127.0.0.1:9/v1"
+"""
+SHARE = """
+[[contract]]
+name = "{name}"
+provider = "machine"
+kind = "grant"
+quantity = "1000"
+unit = "token"
+purposes = ["research"]
+[[deployment]]
+model = "{name}"
+provider = "machine"
+contract = "{name}"
+endpoints = ["chat"]
+context_tokens = 1000
+max_output_tokens = 100
+tokens_per_minute = 5000
+cost = {{ input = "0" }}
+[[tariff]]
+model = "{name}"
+price = {{ input = "0" }}
+"""
+
+
+def shares(council: Council, *names: str) -> None:
+    """A pool `shares` of deployments under grant contracts of these names, and of one on demand."""
+    text = DEFAULT + MACHINES + "".join(SHARE.format(name=name) for name in names)
+    council.office.ok("POST", "/apply", json={"text": text})
+    machines = [{"model": name, "provider": "machine", "tokens_per_minute": 1000} for name in names]
+    more = [{"model": VECTORS[0], "provider": VECTORS[1], "tokens_per_minute": 10}]
+    council.office.clock.at += 1
+    council.office.ok("PUT", "/pools/shares", json={"members": [*machines, *more], "small_grant": 100})
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "opens"),
+    [
+        (["a"], [], ["a"]),
+        (["a"], ["a"], ["a"]),
+        (["a", "b"], ["b"], ["b"]),
+        (["a", "b", "c"], ["c", "a", "c"], ["a", "c"]),
+        ([], [], []),
+    ],
+)
+def test_an_application_opens_the_contracts_that_it_names(
+    council: Council, there: list[str], wanted: list[str], opens: list[str]
+) -> None:
+    shares(council, *there)
+    made = council.apply(50, pool="shares", contracts=wanted)
+    assert made["stage"] == "granted"
+    assert made["contracts"] == opens == council.shown(made["id"])["contracts"]
+    now = council.office.clock.at
+    lots = council.office.runner.run(StoredLots(council.office.pool).lots(now))
+    (grant,) = next(pool for pool in lots if pool.name == "shares").at(now).grants
+    rows = council.office.sql("select id, name from contract where kind = 'grant'")
+    assert {row["name"] for row in rows if row["id"] in grant.contracts} == set(opens)
+    assert len(grant.contracts) == len(opens)
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "code", "message"),
+    [
+        (
+            ["a", "b"],
+            [],
+            "contract_missing",
+            "the pool 'shares' has several grant contracts: say in contracts which are meant, of 'a', 'b'",
+        ),
+        (["a"], ["c"], "contract_not_found", "the pool 'shares' has no grant contract 'c': it has 'a'"),
+        (
+            [],
+            ["c"],
+            "contract_not_found",
+            "the pool 'shares' has no grant contract 'c': it has none; leave contracts out",
+        ),
+    ],
+)
+def test_what_an_application_cannot_open(
+    council: Council, there: list[str], wanted: list[str], code: str, message: str
+) -> None:
+    shares(council, *there)
+    error = council.office.refused(
+        422, "POST", "/grants", json=council.wish(50, pool="shares", contracts=wanted)
+    )
+    assert (error["code"], error["message"]) == (code, message)
+
+
+# -- what the house does by itself --------------------------------------------------------------------
+
+
+def test_idle_grants_return_by_themselves(council: Council, caplog: pytest.LogCaptureFixture) -> None:
+    """As the command does it, under the house's own name in the audit; done once, whoever runs it again."""
+
+    def alone() -> list[tuple[str, int]]:
+        done = council.office.runner.run(reclaim_idle(council.office.desk, council.office.clock))
+        return [(step.action, step.idle.tokens) for step, _ in done]
+
+    number = council.apply(100)["id"]
+    assert alone() == []
+    council.office.clock.at += 10 * DAY
+    assert alone() == [("notice", 100)]
+    assert alone() == []
+    assert council.shown(number)["noticed_on"] == council.date(0)
+    council.office.clock.at += 5 * DAY
+    assert alone() == [("return", 100)]
+    assert council.shown(number)["returned"] == 100
+    events = [one for one in council.office.ok("GET", "/audit")["events"] if one["what"].startswith("grant ")]
+    assert [(one["who"], one["key"]) for one in events[:2]] == [("rechenwerk, by itself", 0)] * 2
+    assert [one["what"] for one in events[:2]] == ["grant returned", "grant notice"]
+    assert "return of 100 tokens, nothing was drawn for 15 days" in caplog.text

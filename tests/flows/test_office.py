@@ -229,12 +229,14 @@ def test_applying_twice_changes_nothing_the_second_time(office: Office) -> None:
 
 def test_what_is_missing_is_deactivated_and_comes_back(office: Office) -> None:
     start, end = DEFAULT.index('[[deployment]]\nmodel = "potion'), DEFAULT.index("[[tariff]]")
-    smaller = DEFAULT[:start] + DEFAULT[end:]
-    (gone,) = office.ok("POST", "/apply", json={"text": smaller})["changes"]
+    smaller = DEFAULT[:start] + DEFAULT[end : DEFAULT.index('[[tariff]]\nmodel = "potion')]
+    changes = office.ok("POST", "/apply", json={"text": smaller})["changes"]
+    (gone,) = [one for one in changes if one["what"] == "deployment"]
     name = "potion-multilingual at embedded-embeddings under embedded embeddings on demand"
     assert (gone["action"], gone["name"]) == ("deactivate", name)
     assert office.ok("POST", "/apply", json={"text": smaller})["changes"] == []
-    (back,) = office.ok("POST", "/apply", json={"text": DEFAULT})["changes"]
+    changes = office.ok("POST", "/apply", json={"text": DEFAULT})["changes"]
+    (back,) = [one for one in changes if one["what"] == "deployment"]
     assert (back["action"], back["before"]["active"], back["after"]["active"]) == ("change", False, True)
     assert len(office.sql("select * from deployment")) == 2
 

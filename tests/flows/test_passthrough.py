@@ -7,6 +7,7 @@ expected bytes were written by hand; nothing generates them.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -25,14 +26,16 @@ CASES = sorted(path.name.removesuffix(".client.json") for path in (GOLDEN / "spl
 PATHS = {"completions": "/v1/completions", "embeddings": "/v1/embeddings"}
 
 
-def deployment(model: str, provider: str, upstream: str) -> str:
+def deployment(model: str, provider: str, upstream: str, tier: str = "") -> str:
+    endpoints = ["chat"] if tier else ["chat", "completions", "embeddings"]
     return f"""
 [[deployment]]
 model = "{model}"
 provider = "{provider}"
 contract = "{provider} on demand"
 upstream = "{upstream}"
-endpoints = ["chat", "completions", "embeddings"]
+endpoints = {json.dumps(endpoints)}
+service_tier = "{tier}"
 context_tokens = 8000
 max_output_tokens = 512
 cost = {{ input = "1", cached_input = "0.5", cache_write = "1.25", output = "2", reasoning = "3" }}
@@ -62,6 +65,7 @@ CONFIGURATION = (
     + deployment("fake-model", "plain", "fake-model")
     + deployment("renamed", "plain", "other")
     + deployment("openai-model", "openai", "fake-model")
+    + deployment("fake-model-flex", "openai", "fake-model", "flex")
 )
 
 
@@ -149,7 +153,7 @@ def test_a_spliced_body_means_the_same() -> None:
     for name in CASES:
         before = msgspec.json.decode(golden(f"splice/{name}.client.json"))
         after = msgspec.json.decode(golden(f"splice/{name}.provider.json"))
-        spliced = {"model", "max_tokens", "max_completion_tokens", "stream_options"}
+        spliced = {"model", "max_tokens", "max_completion_tokens", "stream_options", "service_tier"}
         assert {key: value for key, value in after.items() if key not in spliced} == {
             key: value for key, value in before.items() if key not in spliced
         }

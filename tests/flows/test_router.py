@@ -307,8 +307,8 @@ def test_where_every_contract_has_ended_calls_are_refused_and_not_sent(database_
 class Granted:
     """A pool with a grant that runs, as governance reads it."""
 
-    def __init__(self, deployment: int, tenant: Tenant) -> None:
-        grant = OpenGrant(1, tenant.organisation, tenant.project, 1_000_000, 0, FOREVER)
+    def __init__(self, deployment: int, tenant: Tenant, opens: frozenset[int]) -> None:
+        grant = OpenGrant(1, tenant.organisation, tenant.project, 1_000_000, 0, FOREVER, opens)
         self.pool = PoolLots(1, "public", 0, (deployment,), 1_000_000, grants=(grant,))
 
     async def lots(self, now: float) -> tuple[PoolLots, ...]:
@@ -319,7 +319,7 @@ class Granted:
         del uses
 
 
-def test_an_approved_application_opens_the_contract_of_its_pool(database_url: str) -> None:
+def test_an_approved_application_opens_the_contract_that_it_names(database_url: str) -> None:
     async def scene() -> None:
         grant = GRANT.replace("WHO", "somebody else").replace('purposes = ["research"]', "")
         suppliers = (Supplier("public", grant, "0"), Supplier("list", ON_DEMAND, "1.00"))
@@ -328,17 +328,21 @@ def test_an_approved_application_opens_the_contract_of_its_pool(database_url: st
             assert here.asked() == {"list": 1}
             assert here.gateway.tenants.snapshot is not None
             (offer,) = here.gateway.tenants.snapshot.offers.values()
-            (public,) = [row.id for row in offer.deployments if row.contract_name == "public"]
-            pools = Pools(
-                here.gateway.tenants,
-                Granted(public, here.tenant),
-                PostgresBoard(here.town.pool),
-                here.gateway.admission,
-                SystemClock(),
-                0,
-            )
-            await pools.refresh()
-            assert (await here.ask()).status == 200
-            assert here.asked() == {"list": 1, "public": 1}
+            (public,) = [row for row in offer.deployments if row.contract_name == "public"]
+            for opens, asked in (
+                (frozenset(), {"list": 2}),  # the application names another contract of the pool
+                (frozenset({public.contract}), {"list": 2, "public": 1}),
+            ):
+                pools = Pools(
+                    here.gateway.tenants,
+                    Granted(public.id, here.tenant, opens),
+                    PostgresBoard(here.town.pool),
+                    here.gateway.admission,
+                    SystemClock(),
+                    0,
+                )
+                await pools.refresh()
+                assert (await here.ask()).status == 200
+                assert here.asked() == asked
 
     asyncio.run(scene())

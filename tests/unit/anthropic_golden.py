@@ -54,8 +54,8 @@ def write(pieces: Sequence[Piece]) -> bytes:
     return b"".join([writer.piece(piece) for piece in pieces]) + writer.end()
 
 
-def used(*counts: int, final: bool = True) -> Used:
-    return Used(Reported(Usage(*counts), ""), final)
+def used(*counts: int, final: bool = True, tier: str = "") -> Used:
+    return Used(Reported(Usage(*counts), "", tier), final)
 
 
 def without_raw(pieces: Sequence[Piece]) -> list[Piece]:
@@ -72,10 +72,10 @@ STREAMS: MappingProxyType[str, list[Piece]] = MappingProxyType(
     {
         "text": [
             BEGAN,
-            used(25, 0, 0, 1, final=False),
+            used(25, 0, 0, 1, final=False, tier="standard"),
             Said("Grüße"),
             Said(", \u2028Welt 😀"),
-            used(25, 0, 0, 15),
+            used(25, 0, 0, 15, tier="standard"),
             Ended("stop"),
         ],
         "tools": [
@@ -128,7 +128,7 @@ WHOLE: list[Piece] = [
     Arguments(0, '{"location":"Jülich","days":[1,2]}'),
     Called(1, "toolu_02", "get_time"),
     Arguments(1, "{}"),
-    used(20, 5, 7, 42, 18),
+    used(20, 5, 7, 42, 18, tier="standard"),
     Ended("tools"),
 ]
 

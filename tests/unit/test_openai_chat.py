@@ -101,7 +101,7 @@ def test_fields_are_read(fields: dict[str, Any], wanted: dict[str, Any]) -> None
     "fields",
     [
         {"metadata": {"team": "a"}, "store": False, "prompt_cache_key": "k", "prompt_cache_retention": "24h"},
-        {"service_tier": "auto", "stream_options": {"include_obfuscation": True}},
+        {"service_tier": "flex", "stream_options": {"include_obfuscation": True}},
         {"n": 1, "logprobs": False, "top_logprobs": 0, "logit_bias": {}, "modalities": ["text"]},
         {"functions": [], "function_call": "none", "verbosity": "medium", "response_format": None},
         dict.fromkeys(
@@ -128,7 +128,6 @@ def test_advice_and_neutral_values_are_left_out(fields: dict[str, Any]) -> None:
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"function_call": {"name": "f"}}, "function_call"),
         ({"store": True}, "store"),
-        ({"service_tier": "flex"}, "service_tier"),
         ({"verbosity": "low"}, "verbosity"),
         ({"moderation": {"model": "m"}}, "moderation"),
         ({"top_k": 3}, "top_k"),

@@ -41,6 +41,7 @@ GOVERNED = (
     "n",
     "best_of",
     "stream_options",
+    "service_tier",
     "prompt",
     "input",
 )
@@ -61,6 +62,7 @@ CHOSEN = st.fixed_dictionaries(
         "max_tokens": st.integers(1, 10**6) | st.none(),
         "max_completion_tokens": st.integers(1, 10**6) | st.none(),
         "n": st.integers(1, 5) | st.none(),
+        "service_tier": st.sampled_from(["auto", "flex", "default"]) | st.none(),
         "stream_options": st.none()
         | st.fixed_dictionaries({}, optional={"include_usage": st.booleans(), "x": VALUES}),
     },
@@ -112,6 +114,7 @@ SPLICES = st.builds(
     st.sampled_from(["max_tokens", "max_completion_tokens"]),
     st.just(0) | st.integers(1, 10**6),
     st.booleans(),
+    st.sampled_from(["", "flex", "default"]),
 )
 
 
@@ -127,6 +130,8 @@ def test_a_splice_changes_what_it_says_and_nothing_else(
     options = before.get("stream_options") or {}
     if change.ask_usage and options.get("include_usage") is not True:
         expected["stream_options"] = {**options, "include_usage": True}
+    if change.tier:
+        expected["service_tier"] = change.tier
     after = splice(body, read(body), change)
     assert json.loads(after) == expected
     changed = {name for name in expected if name not in before or expected[name] != before[name]}

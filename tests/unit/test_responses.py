@@ -90,7 +90,7 @@ def read(**fields: Any) -> Talk:
             {"tools": (Tool("uhr", "", EMPTY),), "tool_choice": ToolChoice("auto")},
         ),
         ({"metadata": {"a": "b"}, "store": True, "include": ["reasoning.encrypted_content"]}, {}),
-        ({"service_tier": "auto", "truncation": "disabled", "background": False, "top_logprobs": 0}, {}),
+        ({"service_tier": "flex", "truncation": "disabled", "background": False, "top_logprobs": 0}, {}),
         ({"prompt_cache_key": "k", "prompt_cache_retention": "24h", "previous_response_id": None}, {}),
     ],
 )
@@ -111,7 +111,6 @@ def test_fields_are_read(fields: dict[str, Any], wanted: dict[str, Any]) -> None
         ({"prompt": {"id": "p"}}, "prompt"),
         ({"truncation": "auto"}, "truncation"),
         ({"text": {"verbosity": "low"}}, "text.verbosity"),
-        ({"service_tier": "flex"}, "service_tier"),
         ({"max_tool_calls": 3}, "max_tool_calls"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"include": ["message.output_text.logprobs"]}, "include[0]"),

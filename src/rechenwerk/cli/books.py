@@ -9,6 +9,8 @@ import typer
 from rich.text import Text
 
 from rechenwerk.cli.bills import add_bills
+from rechenwerk.cli.close import add_close
+from rechenwerk.cli.exports import add_exports
 from rechenwerk.cli.remote import Remote, remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 from rechenwerk.cli.vouchers import add_vouchers
@@ -143,4 +145,6 @@ def add_books(app: typer.Typer) -> None:
     books.command("fees")(fees)
     add_vouchers(books)
     add_bills(books)
+    add_exports(books)
+    add_close(books)
     app.add_typer(books, name="books")

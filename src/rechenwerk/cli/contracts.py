@@ -85,9 +85,11 @@ def _position(one: dict[str, Any]) -> tuple[object, ...]:
     band = one["forecast"]
     forecast = f"{_amount(band['low'])} … {_amount(band['high'])}" if band else ""
     lost = [Text(_amount(one[name]), style="bold red" if float(one[name]) else "dim") for name in _LOST]
+    if one["peak"] is not None:  # of minutes nothing is foreseen, but the last hour is known
+        forecast = f"peak {_amount(one['peak'])}, {one['refused']} refused"
     return (
         one["contract"],
-        one["kind"],
+        one["kind"] if one["peak"] is None else "cap per minute",
         _status(one["status"]),
         _last_day(one["expires_at"] or one["ends_at"]),
         _amount(one["amount"]),

@@ -34,6 +34,10 @@ def apply_for(
     ends: Annotated[str, typer.Option("--to", help="Last day of the window, such as 2027-03-31.")],
     starts: Annotated[str | None, typer.Option("--from", help="First day; today if left out.")] = None,
     use_by: Annotated[str | None, typer.Option(help="Day of the first draw at the latest.")] = None,
+    contract: Annotated[
+        list[str] | None,
+        typer.Option(help="A grant contract of the pool that it opens; repeat. The only one if left out."),
+    ] = None,
     gpu_hours: Annotated[bool, typer.Option("--gpu-hours", help="The amount is GPU-hours.")] = False,
     organisation: Organisation = None,
     as_json: Json = False,
@@ -48,6 +52,7 @@ def apply_for(
         "starts_on": starts,
         "ends_on": ends,
         "use_by": use_by,
+        "contracts": contract or [],
         "organisation": organisation,
     }
     _show_one(remote(context).ask("POST", "/grants", body), as_json)
@@ -83,12 +88,13 @@ def grants(context: typer.Context, organisation: Organisation = None, as_json: J
             f"{one['starts_on']} to {one['ends_on']}",
             one["use_by"],
             _stage(one),
+            ", ".join(one["contracts"]),
             ", ".join(signed["name"] for signed in one["approvals"]),
             one["purpose"],
         )
         for one in found["grants"]
     ]
-    columns = (*_GRANTS, "stage", "approved by", "purpose")
+    columns = (*_GRANTS, "stage", "opens", "approved by", "purpose")
     table("Grants", columns, rows, right=("grant", "tokens", "drawn", "returned"))
 
 
@@ -128,7 +134,7 @@ def reclaim(
     organisation: Whose = None,
     as_json: Json = False,
 ) -> None:
-    """Give notice of idle grants, and return to the pool what was noticed long enough ago; run it daily."""
+    """Give notice of idle grants, return what was noticed long ago; `serve` does it every hour itself."""
     body = {"dry_run": dry_run, "organisation": organisation}
     found = remote(context).ask("POST", "/grants/reclaim", body)
     if as_json:

@@ -12,14 +12,11 @@ from rechenwerk.base.money import NANO
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.billing import Job, lasts, line
 from rechenwerk.contracts.periods import HOUR, runs, term
-from rechenwerk.contracts.ports import Charge, Line, Statement, Used
+from rechenwerk.contracts.ports import SHARED, Charge, Line, Statement, Used
 from rechenwerk.contracts.pricing import charges_of, lots, spread, use_lines
 from rechenwerk.contracts.terms import Block, Provisioned
 from rechenwerk.contracts.weights import ZERO, counts, dot, rates_of, weights
 from rechenwerk.ledger.prices import PriceList
-
-SHARED = "shared"
-"""The service tier of a call that the provider says ran past the bought capacity."""
 
 _ONE = Fraction(1)
 

@@ -12,14 +12,17 @@ from rechenwerk.contracts.ports import Deployed, Problem
 from rechenwerk.contracts.terms import Contract, PrepaidCredit, TakeOrPay, kind_of
 
 
-def check(contracts: Sequence[Contract], deployments: Sequence[Deployed]) -> list[Problem]:
+def check(
+    contracts: Sequence[Contract], deployments: Sequence[Deployed], known: Sequence[str] = ()
+) -> list[Problem]:
     """All mistakes, in the order of the contracts.
 
     Args:
         contracts: all of an installation.
         deployments: all that name one of them.
+        known: names of contracts that are there but cannot be read.
     """
-    names = [at.name for at in contracts]
+    names = list(dict.fromkeys([*(at.name for at in contracts), *known]))
     problems: list[Problem] = []
     for contract in contracts:
         problems += check_terms.check_alone(contract)

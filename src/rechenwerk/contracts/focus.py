@@ -54,13 +54,14 @@ _TYPES: Mapping[type[Any], tuple[str, str, str]] = MappingProxyType(
 """Kind -> its name for people, category, benefit."""
 
 
-def to_row(contract: Contract, currency: str, at: datetime) -> Row:
+def to_row(contract: Contract, currency: str, at: datetime, today: date | None = None) -> Row:
     """A contract as a row.
 
     Args:
         contract: the terms.
         currency: of the installation.
         at: when this version of the terms was written.
+        today: the day whose lifecycle status is told; else the day when it was written.
     """
     name, category, benefit = _TYPES[type(contract)]
     if isinstance(contract, TakeOrPay) and contract.measure == "quantity":
@@ -82,7 +83,7 @@ def to_row(contract: Contract, currency: str, at: datetime) -> Row:
         "ContractCommitmentFulfillmentInterval": interval,
         "ContractCommitmentId": contract.name,
         "ContractCommitmentLastUpdated": written,
-        "ContractCommitmentLifecycleStatus": _lifecycle(contract, at.date()),
+        "ContractCommitmentLifecycleStatus": _lifecycle(contract, today or at.date()),
         "ContractCommitmentModel": model,
         "ContractCommitmentOfferCategory": "Negotiated" if contract.covers else "Public",
         "ContractCommitmentPaymentInterval": "One-Time" if share == 1 else "Monthly",

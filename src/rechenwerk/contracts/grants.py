@@ -139,6 +139,28 @@ def size_of(policy: Policy, tokens: int, held: int) -> Size:
     return "medium" if together <= policy.medium else "large"
 
 
+def contracts_of(pool: str, there: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...] | Refusal:
+    """The grant contracts that an application opens: those that it names, else the only one there is.
+
+    Args:
+        pool: its name.
+        there: grant contracts of the pool.
+        wanted: as the application names them.
+    """
+    for name in wanted:
+        if name not in there:
+            told = f"it has {', '.join(map(repr, there))}" if there else "it has none; leave contracts out"
+            message = f"the pool {pool!r} has no grant contract {name!r}: {told}"
+            return bad_request(message, "contracts", "contract_not_found", 422)
+    if not wanted and len(there) > 1:
+        names = ", ".join(map(repr, there))
+        message = (
+            f"the pool {pool!r} has several grant contracts: say in contracts which are meant, of {names}"
+        )
+        return bad_request(message, "contracts", "contract_missing", 422)
+    return tuple(dict.fromkeys(wanted or there))
+
+
 def application_refusal(tokens: int, starts: int, ends: int, use_by: int, today: int) -> Refusal | None:
     """Why this cannot be applied for; None when it can."""
     if tokens <= 0:

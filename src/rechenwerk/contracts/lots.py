@@ -30,6 +30,7 @@ class PoolLot(msgspec.Struct, frozen=True, gc=False):
         reclaim: seconds within which the owner has back what is lent: whoever borrows must be done by then.
         starts: epoch seconds.
         ends: epoch seconds, the first at which it is over.
+        contracts: ids of the grant contracts that it opens to the project.
     """
 
     service: Service | Literal[""]
@@ -81,6 +82,7 @@ class OpenGrant(msgspec.Struct, frozen=True, gc=False):
     left: int
     starts: int
     ends: int
+    contracts: frozenset[int] = frozenset()
 
 
 class PoolLots(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from rechenwerk.contracts.bill_commitment import percent
 from rechenwerk.contracts.periods import ends_at
 from rechenwerk.contracts.ports import STANDARD, Deployed, NextUnit, Position
 from rechenwerk.contracts.pricing import MILLION, factor_of, next_tier, tier_rates
+from rechenwerk.contracts.progress import Progress
 from rechenwerk.contracts.terms import (
     Contract,
     Grant,
@@ -46,7 +47,7 @@ def next_unit(
     umbrellas: Sequence[Contract] = (),
     *,
     energy: Decimal = Decimal(0),
-    reached: Fraction | None = None,
+    at: Progress | None = None,
     service_tier: str | None = None,
 ) -> NextUnit:
     """The price of the next unit of every bucket.
@@ -57,12 +58,12 @@ def next_unit(
         positions: by name of the contract; one that is missing has no say.
         umbrellas: contracts that cover `contract`, in their order.
         energy: currency per kWh of a machine now, what its site draws on top included.
-        reached: of the contract's tiers, in their measure; None: what its position says.
+        at: how far the contract's tiers and allowance are drawn; None: what its position says.
         service_tier: what the call asks for; None: what the deployment asks for.
     """
     asked = deployed.service_tier if service_tier is None else service_tier
     listed = scaled(rates_of(deployed.rates), factor_of(contract.pricing, asked))
-    rates, reason = own_rates(contract, deployed, positions.get(contract.name), energy, reached, asked)
+    rates, reason = own_rates(contract, deployed, positions.get(contract.name), energy, at, asked)
     reasons = [reason]
     for over in (contract, *umbrellas):
         position = positions.get(over.name)
@@ -78,7 +79,7 @@ def own_rates(
     deployed: Deployed,
     position: Position | None,
     energy: Decimal = Decimal(0),
-    reached: Fraction | None = None,
+    at: Progress | None = None,
     service_tier: str = STANDARD,
 ) -> tuple[Vector, str]:
     """What a contract charges for the next unit, before credits and minimums, and in words.
@@ -95,16 +96,22 @@ def own_rates(
         return scaled(weights(contract.weights), price), f"grant: {free}"
     if isinstance(contract, TakeOrPay) and contract.unit_price is not None:
         return scaled(weights(contract.weights), nano(contract.unit_price)), "price of the commitment"
-    listed = rates_of(deployed.rates)
-    tier, at = current_tier(contract.pricing, position, reached)
-    words = [_per_million(tier_rates(contract.pricing, tier, listed, service_tier))]
-    if at:
-        words.append(f"tier from {at}")
+    pricing, listed = contract.pricing, rates_of(deployed.rates)
+    tier, place = current_tier(pricing, position, None if at is None else at.reached)
+    rates = tier_rates(pricing, tier, listed, service_tier)
+    words = [_per_million(rates)]
+    if place:
+        words.append(f"tier from {place}")
     if service_tier != STANDARD:
         words.append(service_tier)
-    if contract.pricing.step is not None:
-        words.append(f"billed in steps of {contract.pricing.step.size:,}")
-    return tier_rates(contract.pricing, tier, listed, service_tier), ", ".join(words)
+    if pricing.step is not None:
+        words.append(f"billed in steps of {pricing.step.size:,}")
+    left = ZERO if at is None else at.free(contract, deployed.name)
+    if left and pricing.free is not None:
+        weigh = weights(pricing.free.weights) if pricing.free.measure == "quantity" else listed
+        rates = tuple(ZERO if weight else rate for rate, weight in zip(rates, weigh, strict=True))
+        words.append(f"free for another {float(left):,.6g}")
+    return rates, ", ".join(words)
 
 
 def _per_million(rates: Vector) -> str:

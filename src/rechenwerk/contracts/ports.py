@@ -18,6 +18,7 @@ from rechenwerk.contracts.terms import Contract, Interval, Measure, Site, Status
 from rechenwerk.ledger.prices import PriceList
 
 __all__ = [
+    "SHARED",
     "STANDARD",
     "Alert",
     "Band",
@@ -43,6 +44,9 @@ __all__ = [
 
 STANDARD = "standard"
 """The service tier of a call that asks for none."""
+
+SHARED = "shared"
+"""The service tier of a call that the provider says ran past the bought capacity."""
 
 Energy: TypeAlias = Callable[[int], Decimal]
 """Epoch seconds of an hour's start -> currency per kWh of a machine in that hour, the site's PUE included."""
@@ -198,6 +202,7 @@ class HourDraw(msgspec.Struct, frozen=True, gc=False):
         usage: of all of them together.
         cost: nano-units that were booked for them.
         listed: the same at list rates.
+        deployment: its id; 0: of several together.
     """
 
     contract: str
@@ -205,6 +210,7 @@ class HourDraw(msgspec.Struct, frozen=True, gc=False):
     usage: Usage
     cost: int
     listed: int
+    deployment: int = 0
 
 
 class Version(msgspec.Struct, frozen=True):

@@ -75,8 +75,52 @@ def lots(contract: Common, rates: Mapping[str, PriceList], use: Iterable[Used]) 
     pricing = contract.pricing
     items = list(_stepped(pricing.step, ordered))
     if pricing.free is not None:
-        items = list(_allowed(contract, pricing.free, items, listed))
+        items = list(_allowed(contract, pricing.free, items, listed, {}))
     return list(_tiered(contract, pricing, items, listed))
+
+
+def reached(contract: Common, rates: Mapping[str, PriceList], use: Sequence[Used], now: int) -> Fraction:
+    """What counts for a contract's tiers in the interval of now, in their measure; zero without tiers."""
+    tiers = contract.pricing.tiers
+    if tiers is None:
+        return ZERO
+    listed, items = _seen(contract, rates, use)
+    if contract.pricing.free is not None:
+        items = list(_allowed(contract, contract.pricing.free, items, listed, {}))
+    here = period_at(contract, tiers.per, now)[0]
+    return sum(
+        (
+            size
+            for item, period, size in _sizes(contract, tiers, items, listed, contract.pricing)
+            if period == here and not item.free
+        ),
+        ZERO,
+    )
+
+
+def allowance_left(
+    contract: Common, rates: Mapping[str, PriceList], use: Sequence[Used], now: int
+) -> dict[str, Fraction]:
+    """What the interval of now has left of an allowance, in its measure: of every deployment that drew on it.
+
+    Under the empty name where the deployments share it.
+    """
+    free = contract.pricing.free
+    if free is None:
+        return {}
+    listed, items = _seen(contract, rates, use)
+    left: dict[tuple[int, str], Fraction] = {}
+    for _ in _allowed(contract, free, items, listed, left):
+        pass
+    here = whole_period(contract, free.per, now)[0]
+    return {name: room for (period, name), room in left.items() if period == here}
+
+
+def _seen(
+    contract: Common, rates: Mapping[str, PriceList], use: Sequence[Used]
+) -> tuple[dict[str, Vector], list[_Item]]:
+    listed = {name: rates_of(prices) for name, prices in rates.items()}
+    return listed, list(_stepped(contract.pricing.step, sorted(use, key=lambda used: used.hour)))
 
 
 def step_up(step: BillingStep, count: Fraction) -> Fraction:
@@ -124,10 +168,13 @@ def _group(step: BillingStep, hour: int) -> int:
 
 
 def _allowed(
-    contract: Common, free: FreeAllowance, items: Sequence[_Item], listed: Mapping[str, Vector]
+    contract: Common,
+    free: FreeAllowance,
+    items: Sequence[_Item],
+    listed: Mapping[str, Vector],
+    left: dict[tuple[int, str], Fraction],
 ) -> Iterator[_Item]:
-    """Take the allowance off: in order of time, then of buckets."""
-    left: dict[tuple[int, str], Fraction] = {}
+    """Take the allowance off: in order of time, then of buckets. `left` learns what each interval keeps."""
     for item in items:
         each = item.deployment if free.each == "deployment" else ""
         key = (whole_period(contract, free.per, item.hour)[0], each)

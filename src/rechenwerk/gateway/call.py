@@ -46,6 +46,8 @@ class Call:
         forwarded: header lines of the client that a provider of the same dialect understands.
         inbound: the client's dialect, where this call has one of its own.
         purpose: what it is for, as the client says.
+        tier: the service tier that the client asked for; empty: it left that open.
+        served: the service tier that the provider says it served it with; empty: it said nothing.
         service: its service class: its project's, or a lower one that the client asked for.
         stream: the class of calls that it belongs to.
         estimate: what it is expected to use.
@@ -85,12 +87,14 @@ class Call:
         "price",
         "purpose",
         "request",
+        "served",
         "service",
         "settled",
         "started",
         "step",
         "stream",
         "tenant",
+        "tier",
         "tried",
         "units",
         "weighed",
@@ -116,6 +120,7 @@ class Call:
         self.units = 1
         self.service = "standard"
         self.purpose = ""
+        self.tier = self.served = ""
         self.weighed = ""
         self.estimate: Vector = NONE
         self.ordered: Sequence[int] = ()
@@ -163,4 +168,5 @@ class Call:
     def attempt(self) -> str:
         """The same, of the attempt that runs."""
         step = self.step
-        return f"{step.decision[:-1]},{self.weighed or step.reason}}}"
+        served = f',"served_tier":{msgspec.json.encode(self.served).decode()}' if self.served else ""
+        return f"{step.decision[:-1]},{self.weighed or step.reason}{served}}}"

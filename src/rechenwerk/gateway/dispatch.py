@@ -6,7 +6,6 @@ are made beside the data plane, by the router's process.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections import deque
@@ -15,6 +14,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.loops import repeat
 from rechenwerk.base.usage import Usage
 from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.fleet import Fleet
@@ -250,12 +250,7 @@ class Dispatch:
 
     async def run(self) -> None:
         """Report and follow for ever."""
-        while True:
-            try:
-                await self.exchange()
-            except Exception as error:  # whatever it is, calls go on by the plan that is there
-                _log.warning("the router cannot be heard: %s", error)
-            await asyncio.sleep(_EVERY)
+        await repeat(self.exchange, _EVERY, _log, "calls go on by the last plan, the router cannot be heard")
 
     async def exchange(self) -> None:
         """Say what was seen, and take up the newest plan.

@@ -7,10 +7,10 @@ import msgspec
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.usage import Usage
+from rechenwerk.contracts.charged import Rates
 from rechenwerk.gateway.call import NOTHING, Call, plain
 from rechenwerk.gateway.dispatch import Dispatch
 from rechenwerk.gateway.metrics import Metrics
-from rechenwerk.gateway.ports import DeploymentRow
 from rechenwerk.gateway.till import Till
 from rechenwerk.ledger.guards import settle
 from rechenwerk.ledger.ports import Outcome, Post, UsageSource
@@ -18,9 +18,9 @@ from rechenwerk.ledger.postings import transfers
 from rechenwerk.wire.talk import Reported
 
 
-def _listed(deployment: DeploymentRow, call: Call, usage: Usage, *, at_hold: bool) -> int | None:
+def _listed(rates: Rates, call: Call, usage: Usage, *, at_hold: bool) -> int | None:
     """What a call would cost at list rates; None where that is what it costs."""
-    listed = deployment.listed
+    listed = rates.listed
     if listed is None:
         return None
     return listed.highest(call.bound, call.output_bound, call.units) if at_hold else listed.amount(usage)
@@ -46,6 +46,7 @@ class Exit:
 
     def posted(self, call: Call, reported: Reported, status: int) -> None:
         """It ended well and the provider said what it used."""
+        call.served = reported.tier
         self._book(call, "posted", None, "reported", reported.usage, reported.raw, status)
 
     def counted(self, call: Call, usage: Usage, source: UsageSource, reason: str, status: int) -> None:
@@ -61,6 +62,7 @@ class Exit:
 
     def failed(self, call: Call, reported: Reported, reason: str, status: int) -> None:
         """It cost money and served nobody."""
+        call.served = reported.tier
         self._book(call, "failed", reason, "reported", reported.usage, reported.raw, status)
 
     def void(self, call: Call, reason: str, status: int) -> None:
@@ -74,7 +76,11 @@ class Exit:
         It has an id and a hold of its own, which draws on no budget: the client pays one answer.
         """
         step = call.step
-        bound = step.deployment.cost.highest(call.bound, call.output_bound, call.units)
+        call.served = "" if reported is None else reported.tier
+        rates = step.deployment.rates(call.served)
+        bound = max(
+            cost.highest(call.bound, call.output_bound, call.units) for cost in step.deployment.highest
+        )
         hold = msgspec.structs.replace(
             call.hold,
             id=self._ids.next(),
@@ -88,7 +94,7 @@ class Exit:
         )
         outcome: Outcome = "unresolved" if reported is None else "failed"
         usage = NOTHING if reported is None else reported.usage
-        cost = bound if reported is None else step.deployment.cost.amount(usage)
+        cost = bound if reported is None else rates.cost.amount(usage)
         total = int((self._clock.monotonic() - began) * 1e6)
         post = Post(
             hold,
@@ -107,8 +113,9 @@ class Exit:
             call.attempt,
             transfers(outcome, call.accounts, 0, cost, 0),
             *step.deployment.energy(usage),
-            _listed(step.deployment, call, usage, at_hold=reported is None),
+            _listed(rates, call, usage, at_hold=reported is None),
         )
+        call.served = ""
         self._till.hold(hold).add_done_callback(lambda _: self._book_attempt(post))
 
     def _book_attempt(self, post: Post) -> None:
@@ -131,12 +138,13 @@ class Exit:
             return
         call.settled = True
         deployment = call.step.deployment
+        rates = deployment.rates(call.served)
         held = call.hold.amount
         price = cost = 0
         if at_hold:
-            price, cost = held, deployment.cost.highest(call.bound, call.output_bound, call.units)
+            price, cost = held, rates.cost.highest(call.bound, call.output_bound, call.units)
         elif outcome != "void":
-            cost = deployment.cost.amount(usage)
+            cost = rates.cost.amount(usage)
             price = call.price.amount(usage, cost) if outcome != "failed" else 0
         settle(call.draws, usage.tokens)
         known = None if at_hold else usage
@@ -162,7 +170,7 @@ class Exit:
                 call.decision,
                 transfers(outcome, call.accounts, price, cost, held),
                 *deployment.energy(usage),
-                None if outcome == "void" else _listed(deployment, call, usage, at_hold=at_hold),
+                None if outcome == "void" else _listed(rates, call, usage, at_hold=at_hold),
                 call.price.tariff,
             ),
             call.draws,

@@ -63,7 +63,7 @@ def supplies_of(offers: Iterable[Offer], contracts: Mapping[int, ContractRow]) -
                 terms = row.contract
                 governed.append(row.id)
             # Where it stands is no matter of price: a call is shown only those that may see its data.
-            seen = (row.provider.organisation, offer.model, terms, row.cost)
+            seen = (row.provider.organisation, offer.model, terms, row.cost, row.service_tier)
             found[row.id] = first.setdefault(seen, row.id)
     return Supplies(found, frozenset(governed))
 

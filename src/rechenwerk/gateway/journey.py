@@ -355,6 +355,7 @@ class Journey:
         counted, source = await count(trip.step.upstream, call.asked, [text], channel.events)
         if usage is not None and usage.usage.tokens > counted.tokens:
             counted, source = usage.usage, "reported"  # running usage of a stream that was cut
+            call.served = usage.tier
         if whole:
             self._exit.counted(call, counted, source, "the provider reported no usage", 200)
         else:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from rechenwerk.base.money import NANO
+from rechenwerk.contracts.ports import STANDARD
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies
 from rechenwerk.gateway.ports import DeploymentRow, Offer
@@ -79,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True):
         governed: a contract bounds one of them or has a say in its price.
         streams: classes of these calls by service class, as they come up.
         grants: contracts of them that are not for everybody.
+        tiers: service tiers that can be had of the model.
     """
 
     offer: Offer
@@ -94,6 +96,7 @@ class Plan(msgspec.Struct, frozen=True):
     governed: bool
     streams: dict[str, Stream]
     grants: frozenset[int] = frozenset()
+    tiers: frozenset[str] = frozenset()
 
     @property
     def decides(self) -> bool:
@@ -125,6 +128,7 @@ def make_plan(
     supplies: Supplies = NO_SUPPLIES,
     eligible: Eligible = EVERYBODY,
     barred: Mapping[int, str] = NOBODY,
+    tier: str = "",
 ) -> Plan:
     """Apply the rules that do not change from call to call."""
     allowed: list[tuple[DeploymentRow, Upstream]] = []
@@ -136,11 +140,9 @@ def make_plan(
         if rule is None and deployment.out:
             rule = deployment.out
             down = True
-        elif rule is None and deployment.contract in eligible.limited - eligible.grants:
-            rule = f"the contract {deployment.contract_name!r} is for other projects or purposes"
-        elif rule is None and deployment.provider.id in barred:
-            rule = barred[deployment.provider.id]
-        elif rule is None and upstream is None:
+        elif rule is None:
+            rule = _rule(deployment, eligible, barred, tier)
+        if rule is None and upstream is None:
             rule = "its provider is not running"
             down = True
         elif rule is None and upstream is not None and not serves(upstream.kind, endpoint):
@@ -171,14 +173,25 @@ def make_plan(
         down,
         max((step.deployment.context_tokens for step in steps), default=0),
         max((step.deployment.max_output_tokens for step in steps), default=0),
-        tuple(dict.fromkeys(step.deployment.cost for step in steps)),
+        tuple(dict.fromkeys(cost for step in steps for cost in step.deployment.highest)),
         tuple(dict.fromkeys(alias for step in steps for alias in step.upstream.kind.aliases)),
         _ABILITY.get(endpoint, endpoint),
         {supply: tuple(group) for supply, group in groups.items()},
         any(step.deployment.id in supplies.governed for step in steps),
         {},
         eligible.grants & {step.deployment.contract for step in steps},
+        frozenset(deployment.service_tier or STANDARD for deployment in able(offer, endpoint)),
     )
+
+
+def _rule(deployment: DeploymentRow, eligible: Eligible, barred: Mapping[int, str], tier: str) -> str | None:
+    """Why a deployment is not for these calls, wherever their data may go."""
+    if deployment.contract in eligible.limited - eligible.grants:
+        return f"the contract {deployment.contract_name!r} is for other projects or purposes"
+    own = deployment.service_tier or STANDARD
+    if tier and tier != own:
+        return f"its service tier is {own}"
+    return barred.get(deployment.provider.id)
 
 
 def _name(deployment: DeploymentRow) -> str:
@@ -191,6 +204,8 @@ def _decision(deployment: DeploymentRow, data_class: DataClass, refused: list[st
         "contract": deployment.contract_name,
         "data_class": data_class.name,
     }
+    if deployment.service_tier:
+        kept["service_tier"] = deployment.service_tier
     if refused:
         kept["refused"] = refused
     return msgspec.json.encode(kept).decode()

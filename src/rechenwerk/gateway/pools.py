@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.loops import repeat
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.capacity import pool_rows
@@ -73,24 +73,22 @@ class Pools:
             self._admission.configure(rows, *self._players)
 
     def _granted(self, snapshot: Snapshot, now: float) -> dict[int, frozenset[int]]:
-        """Project -> contracts that an approved application opens to it: those of the granted pool."""
+        """Project -> contracts that an approved application opens to it: those of the pool that it names."""
         contracts = {row.id: row.contract for offer in snapshot.offers.values() for row in offer.deployments}
         found: dict[int, frozenset[int]] = {}
         for pool in self._governed:
             own = frozenset(contracts[one] for one in pool.deployments if one in contracts)
             for grant in pool.at(now).grants:
-                found[grant.project] = found.get(grant.project, frozenset()) | own
+                found[grant.project] = found.get(grant.project, frozenset()) | (own & grant.contracts)
         return found
 
     async def run(self) -> None:
         """Refresh for ever."""
-        while True:
-            try:
-                await self.refresh()
-                await self._note()
-            except Exception as error:  # whatever it is, the capacity that is known stands
-                _log.warning("governed capacity cannot be read: %s", error)
-            await asyncio.sleep(_EVERY)
+        await repeat(self._once, _EVERY, _log, "the capacity that is known stands, a newer cannot be read")
+
+    async def _once(self) -> None:
+        await self.refresh()
+        await self._note()
 
     async def _note(self) -> None:
         """What was lent and called back since the last time."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from rechenwerk.base.usage import Usage
+from rechenwerk.contracts.charged import Rates
 from rechenwerk.contracts.energy import Meter
 from rechenwerk.contracts.ports import Contract, Site, Version
 from rechenwerk.ledger.guards import GuardRow
@@ -24,6 +25,8 @@ NO_CONTRACTS: Mapping[int, ContractRow] = MappingProxyType({})
 NO_SITES: Mapping[tuple[int, str], SiteRow] = MappingProxyType({})
 NO_SALES: Mapping[tuple[int, str], tuple[Sale, ...]] = MappingProxyType({})
 NO_DISCOUNTS: Mapping[int, tuple[Discount, ...]] = MappingProxyType({})
+NO_TIERS: Mapping[str, Rates] = MappingProxyType({})
+"""Where a call costs the same whatever service tier serves it."""
 
 
 class KeyRow(msgspec.Struct, frozen=True):
@@ -84,6 +87,8 @@ class DeploymentRow(msgspec.Struct, frozen=True):
         listed: the provider's list rates, where `cost` is something else.
         model: the public name.
         headers: header lines that its requests carry, because its contract says so.
+        service_tier: what its requests ask for; empty: nothing.
+        tiers: what a call is booked at by the service tier that served it, where that matters.
     """
 
     id: int
@@ -105,11 +110,29 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     listed: PriceList | None = None
     model: str = ""
     headers: bytes = b""
+    service_tier: str = ""
+    tiers: Mapping[str, Rates] = NO_TIERS
 
     @property
     def at_list(self) -> PriceList:
         """The provider's list rates, as in the file."""
         return self.cost if self.listed is None else self.listed
+
+    def rates(self, served: str) -> Rates:
+        """What a call is booked at.
+
+        Args:
+            served: the service tier that served it; empty where the provider said nothing, so that it is
+                what was asked for.
+        """
+        if not self.tiers:
+            return Rates(self.cost, self.listed)
+        return self.tiers.get(served or self.service_tier) or Rates(self.cost, self.listed)
+
+    @property
+    def highest(self) -> tuple[PriceList, ...]:
+        """All prices that a call may be booked at."""
+        return (self.cost, *(one.cost for one in self.tiers.values()))
 
     def energy(self, usage: Usage) -> tuple[int, int]:
         """Microwatt-hours and micrograms of CO2 of a call; nothing where it is not known."""

@@ -34,6 +34,16 @@ def no_plan(exists: bool, model: str, endpoint: Endpoint) -> Refusal:
     )
 
 
+def no_tier(plan: Plan, tier: str) -> Refusal:
+    """The client asks for a service tier that no deployment of the model has."""
+    return bad_request(
+        f"No deployment of {plan.offer.model!r} has the service tier {tier!r}; leave service_tier out,"
+        f" or send one of auto, {', '.join(sorted(plan.tiers))}.",
+        "service_tier",
+        "unsupported_value",
+    )
+
+
 def bad_gateway(reason: str) -> Refusal:
     """An attempt failed after it had left."""
     return unavailable(f"The call failed: {reason}. Try again.", "provider_failed", 502, None)

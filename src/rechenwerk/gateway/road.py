@@ -21,7 +21,7 @@ from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.limits import refuse_guard
 from rechenwerk.gateway.plans import Plan, Step
 from rechenwerk.gateway.ports import Stored
-from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_step
+from rechenwerk.gateway.refusals import BOOKS_DOWN, no_plan, no_step, no_tier
 from rechenwerk.gateway.server import Connection, HttpRequest
 from rechenwerk.gateway.speech import error_of, forwarded, peek, purpose, refuse_body, service_class
 from rechenwerk.gateway.tenants import Tenant, Tenants
@@ -34,6 +34,7 @@ from rechenwerk.ledger.guards import Guard, Unit, draw
 from rechenwerk.ledger.ports import Hold
 from rechenwerk.wire.openai import UNREADABLE, Endpoint, alias_in
 from rechenwerk.wire.talk import UntranslatableError
+from rechenwerk.wire.tiers import tier_of
 
 _log = logging.getLogger("rechenwerk.road")
 _EXPIRY_MARGIN = 120
@@ -204,11 +205,14 @@ class Road:
             return request
         call.request = request
         row = call.tenant.row
-        plan = self._tenants.plan(row, request.model, call.endpoint, call.purpose)
+        call.tier = tier_of(request.service_tier)
+        plan = self._tenants.plan(row, request.model, call.endpoint, call.purpose, call.tier)
         if plan is not None and self._tenants.price(call.tenant, request.model, self._clock.now()) is None:
             return no_plan(False, request.model, call.endpoint)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
+        if call.tier and call.tier not in plan.tiers:
+            return no_tier(plan, call.tier)
         if request.stream and call.endpoint in NO_OUTPUT:
             return bad_request(f"{call.endpoint} cannot be streamed; leave stream out.", "stream")
         if request.max_completion_tokens is not None and call.endpoint == "completions":

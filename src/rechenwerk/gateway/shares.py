@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.loops import repeat
 from rechenwerk.contracts.concentration import Cap, Spending, over_cap, spent_by
 from rechenwerk.gateway.ports import ProviderRow
 from rechenwerk.gateway.tenants import Tenants
@@ -69,9 +69,4 @@ class Shares:
 
     async def run(self) -> None:
         """Look for ever."""
-        while True:
-            try:
-                await self.refresh()
-            except Exception as error:  # whatever it is, those that are known stay barred
-                _log.warning("shares of providers cannot be read: %s", error)
-            await asyncio.sleep(_EVERY)
+        await repeat(self.refresh, _EVERY, _log, "who is above a cap stays so, shares cannot be read")

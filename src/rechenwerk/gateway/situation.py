@@ -10,8 +10,9 @@ import msgspec
 
 from rechenwerk.contracts.draws import cap_drawn, drawn_all
 from rechenwerk.contracts.lots import PoolLots
-from rechenwerk.contracts.ports import Contract, Deployed, HourDraw, Position, Site, Version
+from rechenwerk.contracts.ports import STANDARD, Contract, Deployed, HourDraw, Position, Site, Used, Version
 from rechenwerk.contracts.position import cap_standing, standing
+from rechenwerk.contracts.progress import Progress, matters, progress
 from rechenwerk.contracts.sites import energy_of
 from rechenwerk.contracts.terms import OwnHardware
 from rechenwerk.gateway.groups import Supplies, limited
@@ -123,6 +124,7 @@ def market(
             provider=found[0].provider.name,
             contract=names[found[0].contract],
             rates=found[0].at_list,
+            service_tier=found[0].service_tier or STANDARD,
         )
         for supply, found in rows.items()
         if found[0].contract in names
@@ -137,6 +139,7 @@ def market(
         energy=energy,
         kept=_kept(rows, names, governed, now),
         sites=sites,
+        drawn=_progress(snapshot, rows, deployed, draws, int(now)),
     )
     behind = {supply: tuple(found) for supply, found in rows.items()}
     return Market(offers, behind, supplies, limited(snapshot.contracts))
@@ -160,6 +163,42 @@ def _kept(
                 if lot.service == "critical" and not lot.organisation
             )
             found[names[row.contract]] = min(1.0, alone / pool.capacity)
+    return found
+
+
+def _progress(
+    snapshot: Snapshot,
+    rows: Mapping[int, Sequence[DeploymentRow]],
+    deployed: Sequence[Deployed],
+    draws: Sequence[DrawRow],
+    now: int,
+) -> dict[str, Progress]:
+    """By contract, how far tiers and allowances are drawn; of an allowance of deployments, by supply."""
+    behind: dict[str, list[tuple[str, DeploymentRow]]] = defaultdict(list)
+    for one in deployed:
+        behind[one.contract] += [(one.name, row) for row in rows[one.id]]
+    found = {}
+    for name, members in behind.items():
+        contract = snapshot.contracts[members[0][1].contract]
+        if not matters(contract.terms):
+            continue
+        tiers = {row.id: row.service_tier or STANDARD for _, row in members}
+        use = [
+            Used(
+                hour=draw.hour,
+                deployment=str(draw.deployment),
+                usage=draw.usage,
+                service_tier=tiers[draw.deployment],
+            )
+            for draw in draws
+            if draw.contract == contract.id and draw.deployment in tiers
+        ]
+        at = progress(contract.terms, {str(row.id): row.at_list for _, row in members}, use, now)
+        left = {"": at.left[""]} if "" in at.left else {}
+        for supply, row in members:
+            mine = at.free(contract.terms, str(row.id))
+            left[supply] = max(mine, left.get(supply, mine))
+        found[name] = Progress(at.reached, left)
     return found
 
 

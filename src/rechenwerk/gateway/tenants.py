@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.loops import repeat
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.groups import NO_SUPPLIES, limited, may_draw, supplies_of
 from rechenwerk.gateway.leases import Leases
@@ -70,7 +71,7 @@ class Tenants:
         self._clock = clock
         self._changed = asyncio.Event()
         self._tenants: dict[bytes, Tenant] = {}
-        self._plans: dict[tuple[int, str, str, str, tuple[int, str]], Plan] = {}
+        self._plans: dict[tuple[int, str, str, str, tuple[int, str], str], Plan] = {}
         self._limited: frozenset[int] = frozenset()
         self._supplies = NO_SUPPLIES
         self._barred: Mapping[int, str] = {}
@@ -94,7 +95,9 @@ class Tenants:
         expires = tenant.row.expires_at
         return None if expires is not None and self._clock.now() >= expires else tenant
 
-    def plan(self, key: KeyRow, model: str, endpoint: Endpoint, purpose: str = "") -> Plan | Offer | None:
+    def plan(
+        self, key: KeyRow, model: str, endpoint: Endpoint, purpose: str = "", tier: str = ""
+    ) -> Plan | Offer | None:
         """Where a call may go.
 
         Returns the offer alone when the model does not serve the endpoint, None when the organisation has
@@ -103,7 +106,8 @@ class Tenants:
         organisation, data_class = key.organisation, key.data_class
         limited = self._limited
         who = (key.project, purpose) if limited else _ANYBODY
-        plan = self._plans.get((organisation, model, endpoint, data_class, who))
+        at = (organisation, model, endpoint, data_class, who, tier)
+        plan = self._plans.get(at)
         if plan is not None:
             return plan
         snapshot = self.snapshot
@@ -117,11 +121,19 @@ class Tenants:
         mine = _grants(snapshot, limited, key, purpose) | (limited & granted)
         eligible = EVERYBODY if not limited else Eligible(limited, mine)
         plan = make_plan(
-            offer, endpoint, permitted, self._upstreams, self._fleet, self._supplies, eligible, self._barred
+            offer,
+            endpoint,
+            permitted,
+            self._upstreams,
+            self._fleet,
+            self._supplies,
+            eligible,
+            self._barred,
+            tier,
         )
-        if len(self._plans) >= _PLANS:  # purposes are the clients' own words
+        if len(self._plans) >= _PLANS:  # purposes and tiers are the clients' own words
             self._plans.clear()
-        self._plans[organisation, model, endpoint, data_class, who] = plan
+        self._plans[at] = plan
         return plan
 
     def price(self, tenant: Tenant, model: str, now: float) -> CallPrice | None:
@@ -196,25 +208,25 @@ class Tenants:
         self._fleet.keep_only(self.providers)
 
     async def run(self) -> None:
-        """Follow the configuration for ever."""
-        while True:
-            try:
-                await self._source.watch(self._changed.set)
-                async with asyncio.timeout(_CHECK):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-            except Exception as error:  # whatever it is, the configuration must be followed on
-                _log.warning("no notices about the configuration: %s", error)
-                await asyncio.sleep(_CHECK)
-            self._changed.clear()
-            try:
-                version = await self._source.version()
-                if self.snapshot is None or version != self.snapshot.version:
-                    await self.refresh()
-                self.confirmed_at = self._clock.monotonic()
-            except Exception as error:  # the old snapshot serves on until it is too old
-                _log.warning("the configuration cannot be read: %s", error)
+        """Follow the configuration for ever; the old snapshot serves on until it is too old."""
+        await repeat(self._follow, 0.0, _log, "the configuration cannot be read")
+
+    async def _follow(self) -> None:
+        """Wait for a notice, or a while, and see whether there is something new."""
+        try:
+            await self._source.watch(self._changed.set)
+            async with asyncio.timeout(_CHECK):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+        except Exception as error:  # whatever it is, the configuration must be followed on
+            _log.warning("no notices about the configuration: %s", error)
+            await asyncio.sleep(_CHECK)
+        self._changed.clear()
+        version = await self._source.version()
+        if self.snapshot is None or version != self.snapshot.version:
+            await self.refresh()
+        self.confirmed_at = self._clock.monotonic()
 
     @property
     def age(self) -> float:

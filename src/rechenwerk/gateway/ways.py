@@ -115,9 +115,10 @@ class OpenAIWay:
         cap = 0 if self._endpoint in {"embeddings", "rerank"} else (chosen or deployment.max_output_tokens)
         if chosen and not (field == "max_tokens" and request.max_tokens is None):
             cap = 0  # the client's own cap stands in a field that the provider reads
-        if cap or request.stream or deployment.upstream != request.model:
+        tier = _tier_word(self._kind, call, deployment)
+        if cap or request.stream or tier or deployment.upstream != request.model:
             ask = bool(request.stream) and self._kind.asks_usage
-            change = openai.Splice(deployment.upstream, field, cap, ask)
+            change = openai.Splice(deployment.upstream, field, cap, ask, tier)
             return Outgoing(self._path, openai.splice(call.asked, request, change))
         return Outgoing(self._path, call.asked)
 
@@ -178,15 +179,17 @@ class SameWay:
     Args:
         inbound: as clients speak it.
         outbound: as providers speak it.
+        kind: of the provider.
     """
 
-    def __init__(self, inbound: Inbound, outbound: Outbound) -> None:
+    def __init__(self, inbound: Inbound, outbound: Outbound, kind: ProviderKind) -> None:
         self._in = inbound
         self._out = outbound
+        self._kind = kind
 
     def outgoing(self, call: Call, deployment: DeploymentRow) -> Outgoing:
         """See `Way`."""
-        change = openai.Splice(deployment.upstream)
+        change = openai.Splice(deployment.upstream, tier=_tier_word(self._kind, call, deployment))
         path = self._out.path(deployment.upstream, stream=bool(call.request.stream))
         return Outgoing(path, openai.splice(call.asked, call.request, change), call.forwarded)
 
@@ -218,11 +221,14 @@ class TranslatedWay(SameWay):
     Args:
         inbound: as clients speak it.
         outbound: as providers speak it.
+        kind: of the provider.
         terms: the client's names of fields that an outbound dialect names as OpenAI does.
     """
 
-    def __init__(self, inbound: Inbound, outbound: Outbound, terms: Mapping[str, str]) -> None:
-        super().__init__(inbound, outbound)
+    def __init__(
+        self, inbound: Inbound, outbound: Outbound, kind: ProviderKind, terms: Mapping[str, str]
+    ) -> None:
+        super().__init__(inbound, outbound, kind)
         self._terms = terms
 
     def outgoing(self, call: Call, deployment: DeploymentRow) -> Outgoing:
@@ -231,10 +237,12 @@ class TranslatedWay(SameWay):
         cap = talk.max_tokens or deployment.max_output_tokens
         path = self._out.path(deployment.upstream, stream=talk.stream)
         try:
-            return Outgoing(path, self._out.write(talk, deployment.upstream, cap))
+            body = self._out.write(talk, deployment.upstream, cap)
         except UntranslatableError as error:
             field = self._terms.get(error.field) or client_field(error.field, call.asked)
             raise UntranslatableError(field, error.why) from error
+        tier = self._kind.tier_member(_tier(call, deployment))
+        return Outgoing(path, openai.put(body, tier) if tier else body)
 
     def whole(self, call: Call, body: bytes) -> Whole:
         """See `Way`."""
@@ -257,7 +265,8 @@ class ResponsesWay(OpenAIWay):
     def outgoing(self, call: Call, deployment: DeploymentRow) -> Outgoing:
         """See `Way`."""
         cap = 0 if call.request.max_output_tokens else deployment.max_output_tokens
-        change = openai.Splice(deployment.upstream, "max_output_tokens", cap)
+        tier = _tier_word(self._kind, call, deployment)
+        change = openai.Splice(deployment.upstream, "max_output_tokens", cap, tier=tier)
         return Outgoing("/responses", openai.splice(call.asked, call.request, change))
 
     def whole(self, call: Call, body: bytes) -> Whole:
@@ -302,6 +311,15 @@ class CountingHere(CountingWay):
         del deployment
         anthropic.count_tokens_request(call.asked)  # what cannot be read cannot be counted
         return Outgoing("", b"")
+
+
+def _tier(call: Call, deployment: DeploymentRow) -> str:
+    """The service tier that a request names: the deployment's, else the one that the client asked for."""
+    return deployment.service_tier or call.tier
+
+
+def _tier_word(kind: ProviderKind, call: Call, deployment: DeploymentRow) -> str:
+    return kind.tier_word(_tier(call, deployment))
 
 
 def told(pieces: Sequence[Piece]) -> tuple[str, bool]:
@@ -357,7 +375,7 @@ def way(endpoint: Endpoint, kind_name: str) -> Way | None:
         return RerankWay(kind, kind.rerank, shape) if kind.rerank else None
     if endpoint == "count_tokens":
         known = kind.dialect == "anthropic"
-        return (CountingWay if known else CountingHere)(MESSAGES_IN, anthropic.AnthropicOut())
+        return (CountingWay if known else CountingHere)(MESSAGES_IN, anthropic.AnthropicOut(), kind)
     if kind.dialect == "openai" and endpoint in _PATHS:
         return OpenAIWay(endpoint, kind, _PATHS[endpoint])
     if endpoint == "responses" and kind.responses:
@@ -366,5 +384,5 @@ def way(endpoint: Endpoint, kind_name: str) -> Way | None:
     if inbound is None or outbound is None:
         return None
     if endpoint == "messages" and kind.dialect == "anthropic":
-        return SameWay(inbound, outbound)
-    return TranslatedWay(inbound, outbound, _TERMS.get(endpoint, {}))
+        return SameWay(inbound, outbound, kind)
+    return TranslatedWay(inbound, outbound, kind, _TERMS.get(endpoint, {}))

@@ -17,13 +17,16 @@ from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
@@ -72,6 +75,7 @@ async def apply(
     wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
     await check_hard_caps(realm, wanted)
+    await check_grant_projects(realm, wanted)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
@@ -126,7 +130,9 @@ def create_app(
     add_book_routes(router)
     add_voucher_routes(router)
     add_tariff_routes(router)
+    add_closing_routes(router)
     add_bill_routes(router)
+    add_export_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

@@ -14,6 +14,7 @@ from rechenwerk.office.concentration import read_caps
 from rechenwerk.office.contracts import (
     CONTRACT_KINDS,
     check_contract,
+    check_sold,
     check_together,
     contract_of,
     lines_of_contracts,
@@ -85,6 +86,7 @@ def parse(text: str) -> Configured:
     for index, data_class in classes:
         _check_data_class(reader, ("data_class", index), data_class)
     check_together(reader, contracts, deployments)
+    check_sold(reader)
     caps, cap_lines = read_caps(reader)
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
@@ -143,6 +145,7 @@ def _deployment(table: DeploymentTable, *, own: bool, site: str) -> Deployment:
         concurrency=table.concurrency,
         tokens_per_minute=table.tokens_per_minute,
         joules=table.joules,
+        service_tier=table.service_tier,
     )
 
 
@@ -232,6 +235,26 @@ def _check_service(reader: Reader, at: Path, table: DeploymentTable) -> None:
         _check_place(reader, (*at, "jurisdiction"), table.jurisdiction, PLACES)
     if table.level is not None:
         _check_level(reader, (*at, "level"), table.level)
+    if table.service_tier:
+        _check_tier(reader, (*at, "service_tier"), table)
+
+
+def _check_tier(reader: Reader, path: Path, table: DeploymentTable) -> None:
+    """A service tier is asked for in chats, in words of the provider's kind."""
+    kind = next((i.get("kind") for i in items_of(reader, "provider") if i.get("name") == table.provider), "")
+    row = KINDS.get(str(kind))
+    if row is None:
+        return  # told elsewhere
+    tiers = [tier for tier, _ in row.tiers]
+    if not tiers:
+        message = f"a provider of the kind {kind} has no service tiers"
+        reader.wrong(path, message, "leave service_tier out")
+    elif table.service_tier not in tiers:
+        message = f"{kind} has no service tier {table.service_tier[:40]!r}"
+        reader.wrong(path, message, did_you_mean(table.service_tier, tiers))
+    elif set(table.endpoints) != {"chat"}:
+        fix = 'write endpoints = ["chat"], and another deployment for the rest'
+        reader.wrong(path, "only chats can ask for a service tier", fix)
 
 
 def _check_capacity(reader: Reader, at: Path, table: DeploymentTable) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,8 +11,7 @@ from typing import get_args
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.contracts import terms
 from rechenwerk.contracts.check import check
-from rechenwerk.contracts.check_terms import check_alone
-from rechenwerk.contracts.ports import Deployed
+from rechenwerk.contracts.ports import STANDARD, Deployed
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.ledger.prices import FREE
 from rechenwerk.office.ports import Contract
@@ -76,19 +76,14 @@ def check_together(
 ) -> None:
     """Note what is wrong with the terms of contracts, and between them.
 
-    Where tables of the file cannot be read whole, contracts are only looked at alone: what is between them
-    would be told wrongly.
+    Tables that cannot be read count with their names, so that one mistake is told once and hides no other.
     """
     places = {table.name: index for index, table in contracts}
-    whole = (len(contracts), len(deployments)) == (
-        len(items_of(reader, "contract")),
-        len(items_of(reader, "deployment")),
-    )
-    if whole:
-        problems = check([table for _, table in contracts], [_deployed(table) for _, table in deployments])
-    else:
-        problems = [problem for _, table in contracts for problem in check_alone(table)]
-    for problem in problems:
+    read = {index for index, _ in deployments}
+    deployed = [_deployed(table) for _, table in deployments]
+    deployed += [_unread(item) for at, item in enumerate(items_of(reader, "deployment")) if at not in read]
+    names = written(reader, "contract", "name")
+    for problem in check([table for _, table in contracts], deployed, names):
         inner = tuple(int(part) if part.isdecimal() else part for part in problem.field.split(".") if part)
         at: Path = ("contract", places[problem.contract], *inner)
         reader.wrong(at, f"contract {problem.contract!r}: {problem.message}", problem.fix)
@@ -102,7 +97,33 @@ def _deployed(table: DeploymentTable) -> Deployed:
         provider=table.provider,
         contract=table.contract,
         rates=FREE,
+        service_tier=table.service_tier or STANDARD,
     )
+
+
+def _unread(item: Mapping[str, object]) -> Deployed:
+    """A table with mistakes, as far as it says what it is."""
+    model, provider, contract = (str(item.get(key, "")) for key in ("model", "provider", "contract"))
+    return Deployed(
+        name=f"{model} at {provider} under {contract}",
+        model=model,
+        provider=provider,
+        contract=contract,
+        rates=FREE,
+    )
+
+
+def check_sold(reader: Reader) -> None:
+    """A tariff whose model nobody serves is a slip of the pen, unless it says when it ended."""
+    models = written(reader, "deployment", "model")
+    for index, item in enumerate(items_of(reader, "tariff")):
+        model = item.get("model")
+        if isinstance(model, str) and model not in models and "valid_to" not in item:
+            near = difflib.get_close_matches(model, models, 1)
+            fix = (
+                f"did you mean {near[0]!r}?" if near else "add a [[deployment]] of it, or take the tariff out"
+            )
+            reader.wrong(("tariff", index, "model"), f"no deployment serves the model {model!r}", fix)
 
 
 def lines_of_contracts(

@@ -16,7 +16,7 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.contracts.check import check
-from rechenwerk.contracts.ports import Deployed
+from rechenwerk.contracts.ports import STANDARD, Deployed
 from rechenwerk.contracts.terms import Contract, Site
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.contracts import CONTRACT_KINDS
@@ -51,6 +51,7 @@ class TriedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream: str | None = None
     concurrency: int | None = None
     joules: dict[str, str] | None = None
+    service_tier: str = ""
 
 
 def parse_portfolio(text: str) -> Portfolio:
@@ -114,6 +115,7 @@ def _deployment(at: int, table: TriedTable, sites: Mapping[str, str]) -> Deploym
         provider=table.provider,
         contract=table.contract,
         rates=price_list(table.cost),
+        service_tier=table.service_tier or STANDARD,
     )
     level = "shared" if table.level is None else table.level
     return Deployment(deployed, place, level, table.tokens_per_minute)

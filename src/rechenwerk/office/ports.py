@@ -15,7 +15,9 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
+from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
+from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.tariff_ports import Tariff, Tariffs
@@ -227,6 +229,7 @@ class Deployment(msgspec.Struct, frozen=True):
         concurrency: calls at once that it takes; None: any number.
         tokens_per_minute: the most that it takes; None: any number.
         joules: bucket -> energy per unit of usage, decimal text; None: not known.
+        service_tier: what its requests ask the provider for; empty: nothing.
     """
 
     model: str
@@ -243,6 +246,7 @@ class Deployment(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     tokens_per_minute: int | None = None
     joules: Mapping[str, str] | None = None
+    service_tier: str = ""
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -459,4 +463,6 @@ class Desk(msgspec.Struct, frozen=True):
     concentration: Concentrations
     vouchers: Vouchers
     tariffs: Tariffs
+    closing: Closing
     bills: Bills
+    exports: Exports

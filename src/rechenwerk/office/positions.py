@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -12,9 +13,11 @@ from pydantic import StringConstraints
 
 from rechenwerk.contracts.alerts import alerts
 from rechenwerk.contracts.draws import cap_drawn, drawn_all, version_at
+from rechenwerk.contracts.minutes import LOOK_BACK, MinuteStand, MinuteUse, minute_standing
 from rechenwerk.contracts.periods import DAY, NEVER, begins
-from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position
+from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position, Used
 from rechenwerk.contracts.position import cap_standing, standing
+from rechenwerk.contracts.progress import matters, price_positions, progress
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.office import views
 from rechenwerk.office.access import BooksRealm, Realm
@@ -35,6 +38,8 @@ class Known(msgspec.Struct, frozen=True):
         terms: in force now.
         draws: of this contract and all others of its owner.
         drawn: from this one, by its own calls and those that it covers.
+        minutes: what gateways say of the last hour, where a cap by the minute wants to know.
+        refused: model -> calls that found no room in that hour.
     """
 
     stored: StoredContract
@@ -42,18 +47,47 @@ class Known(msgspec.Struct, frozen=True):
     terms: Contract
     draws: Sequence[HourDraw]
     drawn: Drawn
+    minutes: Sequence[MinuteUse] = ()
+    refused: Mapping[str, int] = MappingProxyType({})
 
     def position(self, now: int) -> Position:
         """Where it stands."""
         return standing(self.terms, self.drawn, now)
 
     def caps(self, now: int) -> list[Position]:
-        """Where its caps stand, but those by the minute, which hours say nothing about."""
+        """Where its caps stand, but those by the minute, which hours say nothing about: `by_minute`."""
         return [
             cap_standing(self.terms, cap, cap_drawn(self.terms, cap, self.draws), now)
             for cap in self.terms.caps
             if cap.per != "minute"
         ]
+
+    def by_minute(self, now: int) -> list[MinuteStand]:
+        """Where its caps by the minute stand."""
+        refused = sum(self.refused.get(model, 0) for model in self.stored.deployments)
+        return [
+            minute_standing(self.terms, cap, self.stored.deployed, self.minutes, refused, now)
+            for cap in self.terms.caps
+            if cap.per == "minute"
+        ]
+
+    def prices(self, now: int) -> list[Position]:
+        """Where its price tiers and allowances stand."""
+        if not matters(self.terms):
+            return []
+        known = {one.id: one for one in self.stored.deployed}
+        use = [
+            Used(
+                hour=draw.hour,
+                deployment=known[draw.deployment].name,
+                usage=draw.usage,
+                service_tier=known[draw.deployment].service_tier,
+            )
+            for draw in self.draws
+            if draw.contract == self.stored.name and draw.deployment in known
+        ]
+        rates = {one.name: one.rates for one in known.values()}
+        return price_positions(self.terms, progress(self.terms, rates, use, now), now)
 
     def alerts(self, now: int, currency: str) -> list[Alert]:
         """What to act on; of a shared contract that is the operator's business."""
@@ -82,8 +116,13 @@ async def _of(realm: Realm, owner: int, *, shared: bool) -> list[Known]:
     draws = await realm.desk.positions.draws(owner, realm.organisation_id if shared else None)
     drawn = drawn_all({one.name: one.versions for one in stored}, draws)
     now = realm.office.clock.now()
+    terms = {one.name: version_at(one.versions, now) for one in stored}
+    minutes: Sequence[MinuteUse] = ()
+    refused: Mapping[str, int] = {}
+    if not shared and any(cap.per == "minute" for one in terms.values() for cap in one.caps):
+        minutes, refused = await realm.desk.positions.minutes(owner, int(now) - LOOK_BACK)
     return [
-        Known(one, shared, version_at(one.versions, now), draws, drawn[one.name])
+        Known(one, shared, terms[one.name], draws, drawn[one.name], minutes, refused)
         for one in stored
         if one.active or drawn[one.name].hours
     ]
@@ -132,6 +171,17 @@ def _position(at: Position, currency: str, *, shared: bool = False) -> views.Pos
         total=money(at.total),
         last_drawn_at=_moment(at.last_drawn_at),
     )
+
+
+def _parts(one: Known, now: int, currency: str) -> list[views.PositionView]:
+    """Where a contract's caps, tiers and allowances stand."""
+    minutes = [
+        _position(stand.position, currency).model_copy(
+            update={"peak": money(stand.peak), "refused": stand.refused}
+        )
+        for stand in one.by_minute(now)
+    ]
+    return [*(_position(at, currency) for at in (*one.caps(now), *one.prices(now))), *minutes]
 
 
 def _own_part(at: Position, currency: str) -> views.PositionView:
@@ -203,7 +253,7 @@ async def list_positions(realm: BooksRealm) -> views.PositionsView:
     for one in await known(realm):
         found.append(_position(one.position(now), currency, shared=one.shared))
         if not one.shared:
-            found += [_position(cap, currency) for cap in one.caps(now)]
+            found += _parts(one, now, currency)
     return views.PositionsView(organisation=realm.organisation, currency=currency, positions=found)
 
 
@@ -239,7 +289,7 @@ async def show_contract(realm: BooksRealm, name: ContractName) -> views.Contract
                 )
                 for version in versions
             ],
-            "caps": [] if found.shared else [_position(cap, currency) for cap in found.caps(now)],
+            "caps": [] if found.shared else _parts(found, now, currency),
             "days": [views.DayView(day=day, drawn=money(amount)) for day, amount in days],
             "warnings": [_warning(alert) for alert in found.alerts(now, currency)],
         }

@@ -81,7 +81,11 @@ class Reader:
         return good
 
     def tables_of(self, name: str, kinds: Mapping[str, type[T]]) -> list[tuple[int, T]]:
-        """The same where the field ``kind`` says which fields a table has."""
+        """The same where the field ``kind`` says which fields a table has.
+
+        A table whose kind is not known is read as the kind that it looks like: its other mistakes are told as
+        well, and those between it and others.
+        """
         good = []
         for index, item in enumerate(self._items(name)):
             kind = item.get("kind")
@@ -90,8 +94,9 @@ class Reader:
             elif not isinstance(kind, str) or kind not in kinds:
                 fix = did_you_mean(str(kind), kinds)
                 self.wrong((name, index, "kind"), f"unknown kind {kind!r} of a {name}", fix)
-            else:
-                table = self._table((name, index), item, kinds[kind])
+            seen = kind if isinstance(kind, str) and kind in kinds else _looks_like(item, kinds)
+            if seen is not None:
+                table = self._table((name, index), {**item, "kind": seen}, kinds[seen])
                 if table is not None:
                     good.append((index, table))
         return good
@@ -129,6 +134,19 @@ class Reader:
             inner, what, fix = explained(error, kind, item)
             self.wrong((*path, *inner), what, fix)
             return None
+
+
+def _looks_like(item: Mapping[str, Any], kinds: Mapping[str, type[msgspec.Struct]]) -> str | None:
+    """The kind whose name is nearly what a table says, else one whose fields are just those that it has."""
+    near = difflib.get_close_matches(str(item.get("kind", "")), kinds, 1)
+    if near:
+        return near[0]
+    keys = item.keys() - {"kind"}
+    for name, kind in kinds.items():
+        fields = msgspec.structs.fields(kind)
+        if {one.encode_name for one in fields if one.required} <= keys <= {one.encode_name for one in fields}:
+            return name
+    return None
 
 
 def unique(reader: Reader, table: str, names: Sequence[tuple[int, str]]) -> None:

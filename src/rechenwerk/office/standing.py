@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from rechenwerk.contracts.ports import HourDraw, Version
+from rechenwerk.contracts.minutes import MinuteUse
+from rechenwerk.contracts.ports import Deployed, HourDraw, Version
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -70,6 +71,7 @@ class StoredContract(msgspec.Struct, frozen=True):
         active: it stands in the file.
         versions: ascending; the last is the newest, which may lie in the future.
         deployments: models of the active deployments under it.
+        deployed: all deployments that were ever under it, with their list rates of now.
     """
 
     id: int
@@ -79,6 +81,7 @@ class StoredContract(msgspec.Struct, frozen=True):
     active: bool
     versions: tuple[Version, ...]
     deployments: tuple[str, ...]
+    deployed: tuple[Deployed, ...] = ()
 
 
 class AuditedCall(msgspec.Struct, frozen=True, gc=False):
@@ -174,6 +177,14 @@ class Positions(Protocol):
 
     async def draws(self, organisation_id: int, drawn_by: int | None) -> list[HourDraw]:
         """Of the contracts that the organisation owns, by hour: by all, or by one organisation."""
+        ...
+
+    async def minutes(self, organisation_id: int, since: int) -> tuple[list[MinuteUse], Mapping[str, int]]:
+        """What its deployments were given, by the minute, from a time on (epoch seconds).
+
+        And how many calls of a model found no room since then: of the organisation's own calls, for the
+        operator of everybody's.
+        """
         ...
 
 

@@ -54,6 +54,7 @@ class DeploymentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int | None = None
     tokens_per_minute: int | None = None
     joules: dict[str, str] | None = None
+    service_tier: str = ""
 
 
 class TariffTable(Terms, frozen=True, kw_only=True):

@@ -79,6 +79,11 @@ class PositionView(BaseModel):
     reached_at: MomentsView | None
     total: str
     last_drawn_at: datetime | None
+    peak: str | None = Field(default=None, description="of a cap by the minute: the busiest of the last hour")
+    refused: int | None = Field(
+        default=None,
+        description="of a cap by the minute: calls of its models that found no room in that hour",
+    )
 
 
 class WarningView(BaseModel):

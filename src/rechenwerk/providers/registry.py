@@ -16,12 +16,14 @@ import msgspec
 
 CapField = Literal["max_tokens", "max_completion_tokens"]
 Dialect = Literal["openai", "anthropic", "gemini", "bedrock", "cohere"]
+TierField = Literal["service_tier", "serviceTier", "serviceTier.type"]
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "sigv4"]
 
 ENDPOINTS = ("chat", "completions", "embeddings", "rerank")
 """What a deployment can serve."""
 
 _CHAT = ("chat",)
+_PAID = (("standard", "default"), ("flex", "flex"), ("priority", "priority"))
 _LLAMA = ("n_predict", "n_cmpl")
 _ANTHROPIC = (
     *("fallbacks", "inference_geo", "mcp_servers"),  # go elsewhere
@@ -49,6 +51,8 @@ class ProviderKind(msgspec.Struct, frozen=True):
         rerank: path of its rerank endpoint below the address, if it has one.
         endpoints: what its deployments can serve besides rerank.
         asks_usage: a stream reports usage only when asked to; else it always does, and refuses the question.
+        tiers: the service tiers that a chat can ask for, each with the word that a request says.
+        tier_field: where it says it: OpenAI's field, or ``serviceTier``, at AWS with the word inside.
     """
 
     tokenize: str | None = None
@@ -64,6 +68,21 @@ class ProviderKind(msgspec.Struct, frozen=True):
     rerank: str | None = None
     endpoints: tuple[str, ...] = ("chat", "completions", "embeddings")
     asks_usage: bool = True
+    tiers: tuple[tuple[str, str], ...] = ()
+    tier_field: TierField = "service_tier"
+
+    def tier_word(self, tier: str) -> str:
+        """What a request says for a service tier; empty where it can say nothing."""
+        return dict(self.tiers).get(tier, "")
+
+    def tier_member(self, tier: str) -> dict[str, bytes]:
+        """The member of a body that asks for a service tier, its name and its JSON; none where it cannot."""
+        word = self.tier_word(tier)
+        if not word:
+            return {}
+        if self.tier_field == "serviceTier.type":
+            return {"serviceTier": b'{"type":"%s"}' % word.encode()}
+        return {self.tier_field: b'"%s"' % word.encode()}
 
     @property
     def default_url(self) -> str:
@@ -79,7 +98,10 @@ class ProviderKind(msgspec.Struct, frozen=True):
 _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
     {
         "openai": ProviderKind(
-            cap_field="max_completion_tokens", base_url="https://api.openai.com/v1", responses=True
+            cap_field="max_completion_tokens",
+            base_url="https://api.openai.com/v1",
+            responses=True,
+            tiers=(*_PAID, ("scale", "scale")),
         ),
         "azure-openai": ProviderKind(
             cap_field="max_completion_tokens",
@@ -87,6 +109,7 @@ _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
             base_url="https://{resource}.openai.azure.com/openai/v1",
             responses=True,
             aliases=("data_sources",),
+            tiers=_PAID[::2],
         ),
         "anthropic": ProviderKind(
             dialect="anthropic",
@@ -95,18 +118,23 @@ _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
             base_url="https://api.anthropic.com/v1",
             endpoints=_CHAT,
             aliases=_ANTHROPIC,
+            tiers=(("standard", "standard_only"), ("priority", "auto")),
         ),
         "gemini": ProviderKind(
             dialect="gemini",
             auth="x-goog-api-key",
             base_url="https://generativelanguage.googleapis.com/v1beta",
             endpoints=_CHAT,
+            tiers=(("standard", "standard"), ("flex", "flex"), ("priority", "priority")),
+            tier_field="serviceTier",
         ),
         "bedrock": ProviderKind(
             dialect="bedrock",
             auth="sigv4",
             base_url="https://bedrock-runtime.{region}.amazonaws.com",
             endpoints=_CHAT,
+            tiers=(*_PAID, ("reserved", "reserved")),
+            tier_field="serviceTier.type",
         ),
         "cohere": ProviderKind(
             dialect="cohere", base_url="https://api.cohere.com", rerank="/v2/rerank", endpoints=()
@@ -125,9 +153,13 @@ _CLOUDS: Mapping[str, ProviderKind] = MappingProxyType(
         "openrouter": ProviderKind(
             base_url="https://openrouter.ai/api/v1",
             aliases=("models", "route", "provider", "plugins", "preset"),
+            tiers=_PAID,
         ),
         "groq": ProviderKind(
-            cap_field="max_completion_tokens", base_url="https://api.groq.com/openai/v1", endpoints=_CHAT
+            cap_field="max_completion_tokens",
+            base_url="https://api.groq.com/openai/v1",
+            endpoints=_CHAT,
+            tiers=(("standard", "on_demand"), ("flex", "flex"), ("performance", "performance")),
         ),
         "together": ProviderKind(base_url="https://api.together.ai/v1", rerank="/rerank"),
         "deepseek": ProviderKind(base_url="https://api.deepseek.com", endpoints=_CHAT),

@@ -19,6 +19,7 @@ from rechenwerk.contracts.bill_capacity import names, per_minute
 from rechenwerk.contracts.marginal import discount, lost_share, own_rates
 from rechenwerk.contracts.periods import NEVER, begins, ends_at, period_at, runs
 from rechenwerk.contracts.ports import Deployed, Position, Site
+from rechenwerk.contracts.progress import Progress
 from rechenwerk.contracts.terms import Contract, Grant, OwnHardware, PrepaidCredit, Provisioned, TakeOrPay
 from rechenwerk.contracts.weights import Vector as Exact
 from rechenwerk.contracts.weights import rates_of, scaled, weights
@@ -48,6 +49,7 @@ class _Stand(NamedTuple):
     umbrellas: Mapping[str, tuple[Contract, ...]]
     energy: Mapping[str, Decimal]
     kept: Mapping[str, float]
+    drawn: Mapping[str, Progress]
     now: int
 
 
@@ -60,6 +62,7 @@ def supplies(
     energy: Mapping[str, Decimal] = NOTHING,
     kept: Mapping[str, float] = MappingProxyType({}),
     sites: Sequence[Site] = (),
+    drawn: Mapping[str, Progress] = MappingProxyType({}),
 ) -> Offers:
     """Turn contracts into offers.
 
@@ -72,6 +75,7 @@ def supplies(
         energy: currency per kWh of a machine now, by site, what the site draws on top included.
         kept: by contract, the share 0..1 of its capacity that only critical work may draw.
         sites: whose power is capped.
+        drawn: by contract, how far its tiers and allowance are drawn.
     """
     known = {at.name: at for at in contracts}
     stand = _Stand(
@@ -91,6 +95,7 @@ def supplies(
         },
         energy=energy,
         kept=kept,
+        drawn=drawn,
         now=now,
     )
     return Offers(
@@ -134,7 +139,8 @@ def _supply(stand: _Stand, contract: Contract, deployed: Deployed) -> Supply:
         deployed,
         stand.positions.get(contract.name),
         stand.energy.get(site, Decimal(0)),
-        service_tier=deployed.service_tier,
+        stand.drawn.get(contract.name),
+        deployed.service_tier,
     )
     for over in (contract, *stand.umbrellas[contract.name]):
         off, _ = discount(over, stand.positions.get(over.name), covers=over is not contract)

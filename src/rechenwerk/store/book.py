@@ -226,7 +226,9 @@ class PostgresBook:
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
-        return Accounts(**{row["kind"]: row["id"] for row in rows})
+        # Vouchers make accounts of other kinds for the same project or contract; calls move none of them.
+        kinds = Accounts.__struct_fields__
+        return Accounts(**{row["kind"]: row["id"] for row in rows if row["kind"] in kinds})
 
     async def beat(self, silence: float) -> int:
         """See `ledger.ports.Book`."""

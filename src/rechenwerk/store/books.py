@@ -12,6 +12,7 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
@@ -115,7 +116,7 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            proofs = (*PROOFS, *FEE_PROOFS, *TARIFF_PROOFS)
+            proofs = (*PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *TARIFF_PROOFS)
             return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:

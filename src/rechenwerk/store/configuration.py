@@ -56,7 +56,7 @@ where c.organisation_id = $1 group by c.name
 _DEPLOYMENTS = """
 select d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints, d.context_tokens,
     d.max_output_tokens, d.active, d.jurisdiction, d.level, s.name as site, d.concurrency,
-    d.tokens_per_minute, d.joules
+    d.tokens_per_minute, d.joules, d.service_tier
 from deployment d
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
@@ -123,8 +123,8 @@ from contract c where c.organisation_id = $1 and c.name = $2
 _WRITE_DEPLOYMENT = """
 insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints,
     context_tokens, max_output_tokens, active, jurisdiction, level, site_id, concurrency, tokens_per_minute,
-    joules)
-select $1, $2, p.id, c.id, $5, $6, $7, $8, $9, $10, $11, s.id, $13, $14, $15 from provider p
+    joules, service_tier)
+select $1, $2, p.id, c.id, $5, $6, $7, $8, $9, $10, $11, s.id, $13, $14, $15, $16 from provider p
 join contract c on c.organisation_id = p.organisation_id and c.name = $4
 left join site s on s.organisation_id = p.organisation_id and s.name = $12
 where p.organisation_id = $1 and p.name = $3
@@ -133,7 +133,8 @@ on conflict (organisation_id, model, provider_id, contract_id) do update set
     context_tokens = excluded.context_tokens, max_output_tokens = excluded.max_output_tokens,
     active = excluded.active, jurisdiction = excluded.jurisdiction, level = excluded.level,
     site_id = excluded.site_id, concurrency = excluded.concurrency,
-    tokens_per_minute = excluded.tokens_per_minute, joules = excluded.joules
+    tokens_per_minute = excluded.tokens_per_minute, joules = excluded.joules,
+    service_tier = excluded.service_tier
 """
 _WRITE_CLASS = """
 insert into data_class (organisation_id, name, jurisdictions, level, active) values ($1, $2, $3, $4, $5)
@@ -301,6 +302,7 @@ def _statement(row: Written) -> tuple[str, Sequence[object]]:
                 row.concurrency,
                 row.tokens_per_minute,
                 None if row.joules is None else _text(row.joules),
+                row.service_tier,
             )
         case Cost():
             return _WRITE_COST, (row.model, row.provider, row.contract, row.currency, _text(row.rates))

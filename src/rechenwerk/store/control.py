@@ -24,8 +24,10 @@ from rechenwerk.office.ports import (
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.sites import StoredSites
@@ -299,5 +301,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredConcentration(pool),
         StoredVouchers(pool),
         StoredTariffs(pool),
+        StoredClosing(pool),
         StoredBills(pool),
+        StoredExports(pool),
     )

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.contracts.charged import charged
+from rechenwerk.contracts.charged import by_tier, charged
 from rechenwerk.contracts.energy import Meter, joules_at_full_load, meter
 from rechenwerk.contracts.ports import Contract, Site, Version
 from rechenwerk.contracts.terms import OwnHardware
@@ -28,8 +28,9 @@ DEPLOYMENTS = """
            d.contract_id, c.name as contract_name, p.id as provider_id, p.name, p.kind,
            coalesce(nullif(p.base_url, ''), p.runtime_url) as base_url,
            p.api_key_env, p.secret, coalesce(nullif(p.owner, ''), p.name) as owner, d.jurisdiction, d.level,
-           d.concurrency, d.tokens_per_minute, d.joules, k.rates, v.terms, coalesce(s.name, '') as site,
-           s.out_since, s.out_reason, s.pue, coalesce(s.co2_grams, 0) as co2_grams,
+           d.concurrency, d.tokens_per_minute, d.joules, d.service_tier, k.rates, v.terms,
+           coalesce(s.name, '') as site, s.out_since, s.out_reason, s.pue,
+           coalesce(s.co2_grams, 0) as co2_grams,
            (now() at time zone 'UTC')::date as today
     from deployment d
     join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id and p.active
@@ -133,7 +134,8 @@ def _deployment(row: asyncpg.Record, listed: PriceList, terms: Contract) -> Depl
         row["secret"],
         row["owner"],
     )
-    cost = charged(terms, listed)
+    tier = row["service_tier"]
+    cost = charged(terms, listed, tier)
     return DeploymentRow(
         row["id"],
         provider,
@@ -154,6 +156,8 @@ def _deployment(row: asyncpg.Record, listed: PriceList, terms: Contract) -> Depl
         None if cost == listed else listed,
         row["model"],
         header_lines(terms),
+        tier,
+        by_tier(terms, listed, tier),
     )
 
 

@@ -73,7 +73,7 @@ class Recovery:
             row["id"]
             for row in await pool.fetch(_UNKNOWN, [h.organisation for h in holds], [h.id for h in holds])
         }
-        lost = [hold for hold in holds if hold.id in unknown]
+        lost = await _in_open_periods(pool, [hold for hold in holds if hold.id in unknown])
         if not lost:
             return 0
         _log.warning(
@@ -85,6 +85,20 @@ class Recovery:
             # Its slices are gone already: the calls are booked all the same, beside the guard.
             await _take(pool, dead, [msgspec.structs.replace(hold, slices="{}") for hold in lost])
         return len(lost)
+
+
+async def _in_open_periods(pool: asyncpg.Pool, holds: Sequence[Hold]) -> list[Hold]:
+    """A call of a period that was closed meanwhile is booked in the first open one."""
+    rows = await pool.fetch(
+        "select organisation_id, (extract(epoch from calls_until) * 1000000)::bigint as until"
+        " from period_lock where organisation_id = any($1)",
+        [hold.organisation for hold in holds],
+    )
+    until = {row["organisation_id"]: row["until"] for row in rows}
+    return [
+        msgspec.structs.replace(hold, started_us=max(hold.started_us, until.get(hold.organisation, 0)))
+        for hold in holds
+    ]
 
 
 async def _take(pool: asyncpg.Pool, process: int, holds: Sequence[Hold]) -> None:

@@ -36,7 +36,11 @@ where t.organisation_id = $1 and t.call_id = $2
 
 
 async def book_voucher(connection: Connection, organisation_id: int, voucher: Voucher) -> int:
-    """Write a voucher with its transfers in the connection's transaction; returns its id, below zero."""
+    """Write a voucher with its transfers in the connection's transaction; returns its id, below zero.
+
+    Raises:
+        BookError: it belongs to a period that is closed.
+    """
     lines = [
         (
             line.debit.kind,
@@ -49,18 +53,21 @@ async def book_voucher(connection: Connection, organisation_id: int, voucher: Vo
         )
         for line in voucher.lines
     ]
-    made: int = await connection.fetchval(
-        _BOOK,
-        organisation_id,
-        voucher.kind,
-        voucher.at,
-        voucher.reason,
-        voucher.made_by,
-        voucher.call,
-        None,
-        json.dumps(dict(voucher.details)),
-        lines,
-    )
+    try:
+        made: int = await connection.fetchval(
+            _BOOK,
+            organisation_id,
+            voucher.kind,
+            voucher.at,
+            voucher.reason,
+            voucher.made_by,
+            voucher.call,
+            None,
+            json.dumps(dict(voucher.details)),
+            lines,
+        )
+    except asyncpg.RestrictViolationError as error:
+        raise BookError(str(error)) from None
     return made
 
 

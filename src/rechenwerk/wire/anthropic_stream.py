@@ -8,7 +8,7 @@ time; what is not known is passed over, as they ask of clients.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ from rechenwerk.wire.talk import (
     Thought,
     Used,
 )
+from rechenwerk.wire.tiers import tier_of
 
 _REASONS: MappingProxyType[str | None, Literal["length", "tools", "refusal"]] = MappingProxyType(
     {
@@ -56,6 +57,7 @@ class _RawUsage(msgspec.Struct, gc=False):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     output_tokens_details: _OutputDetails | None = None
+    service_tier: Any = None
 
 
 _raw_usage = msgspec.json.Decoder(_RawUsage)
@@ -94,6 +96,7 @@ def read_usage(raw: bytes | msgspec.Raw, before: Reported | None = None) -> Repo
     return Reported(
         Usage(wanted, cached, written, output - thinking, thinking),
         f"[{before.raw},{said}]" if before is not None else said,
+        tier_of(seen.service_tier) or (before.tier if before is not None else ""),
     )
 
 

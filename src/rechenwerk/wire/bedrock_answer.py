@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ from rechenwerk.wire.talk import (
     Thought,
     Used,
 )
+from rechenwerk.wire.tiers import tier_in
 
 _ENDS: MappingProxyType[str, Literal["stop", "length", "tools"]] = MappingProxyType(
     {
@@ -92,10 +93,12 @@ class _Answer(msgspec.Struct, gc=False, rename="camel"):
     output: _Output
     stop_reason: str
     usage: msgspec.Raw = NULL
+    service_tier: Any = None
 
 
-class _OnlyUsage(msgspec.Struct, gc=False):
+class _OnlyUsage(msgspec.Struct, gc=False, rename="camel"):
     usage: msgspec.Raw = NULL
+    service_tier: Any = None
 
 
 class _Counts(msgspec.Struct, gc=False, rename="camel"):
@@ -159,24 +162,26 @@ _stop = msgspec.json.Decoder(_Stop)
 _error = msgspec.json.Decoder(_Error)
 
 
-def read_usage(raw: msgspec.Raw) -> Reported | None:
+def read_usage(raw: msgspec.Raw, tier: object = None) -> Reported | None:
     """Disjoint buckets from Bedrock's usage object; None when it is missing or makes no sense.
 
     The user guide ("Prompt caching") says: ``inputTokens`` are only those neither read from the cache nor
-    written to it. Reasoning is not reported apart; it is part of the output.
+    written to it. Reasoning is not reported apart; it is part of the output. `tier` is the ``serviceTier``
+    that stands beside them.
     """
     try:
         seen = _counts.decode(raw)
     except UNREADABLE:
         return None
     cached, written = seen.cache_read_input_tokens or 0, seen.cache_write_input_tokens or 0
-    return reported(raw, seen.input_tokens, cached, written, seen.output_tokens)
+    return reported(raw, seen.input_tokens, cached, written, seen.output_tokens, tier=tier_in(tier))
 
 
 def read_whole_usage(body: bytes) -> Reported | None:
     """Usage in a whole answer."""
     try:
-        return read_usage(_only_usage.decode(body).usage)
+        seen = _only_usage.decode(body)
+        return read_usage(seen.usage, seen.service_tier)
     except UNREADABLE:
         return None
 
@@ -201,7 +206,7 @@ def read_pieces(body: bytes) -> list[Piece]:
             found += _reasoning(block.reasoning_content)
         else:
             raise ValueError("the answer holds a block that is neither text, tool use nor reasoning")
-    usage = read_usage(answer.usage)
+    usage = read_usage(answer.usage, answer.service_tier)
     if usage is not None:
         found.append(Used(usage))
     return whole([*found, _end(answer.stop_reason)])
@@ -276,7 +281,8 @@ class BedrockReader:
         elif kind == "messageStop":
             self._end = _end(decode(_stop, payload).stop_reason)
         elif kind == "metadata":
-            found += self._last(read_usage(decode(_only_usage, payload).usage))
+            seen = decode(_only_usage, payload)
+            found += self._last(read_usage(seen.usage, seen.service_tier))
 
     def _last(self, usage: Reported | None) -> list[Piece]:
         if self._end is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ from rechenwerk.wire.talk import (
     Thought,
     Used,
 )
+from rechenwerk.wire.tiers import tier_of
 
 MARK = "gemini:"
 """Stands before a signature of Gemini's, so that no other provider's is handed to it."""
@@ -119,6 +120,8 @@ class _Counts(msgspec.Struct, gc=False, rename="camel"):
     candidates_token_count: int | None = None
     thoughts_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
+    service_tier: Any = None
+    traffic_type: Any = None
 
 
 class _ErrorDetail(msgspec.Struct, gc=False, rename="camel"):
@@ -156,7 +159,8 @@ def read_usage(raw: msgspec.Raw) -> Reported | None:
     cached = seen.cached_content_token_count or 0
     prompt = seen.prompt_token_count + (seen.tool_use_prompt_token_count or 0)
     output = seen.candidates_token_count or 0
-    return reported(raw, prompt - cached, cached, 0, output, seen.thoughts_token_count or 0)
+    tier = tier_of(seen.traffic_type) or tier_of(seen.service_tier)
+    return reported(raw, prompt - cached, cached, 0, output, seen.thoughts_token_count or 0, tier=tier)
 
 
 def read_whole_usage(body: bytes) -> Reported | None:

@@ -14,6 +14,7 @@ import msgspec
 from rechenwerk.base.errors import Refusal, bad_request, error_document
 from rechenwerk.base.usage import Usage
 from rechenwerk.wire.talk import Reported
+from rechenwerk.wire.tiers import tier_of
 
 Endpoint = Literal["chat", "completions", "embeddings", "messages", "responses", "rerank", "count_tokens"]
 
@@ -29,6 +30,7 @@ class Request(msgspec.Struct, gc=False):
     n: int | None = None
     best_of: int | None = None
     stream_options: dict[str, Any] | None = None
+    service_tier: str | None = None
     prompt: msgspec.Raw = msgspec.Raw()
     input: msgspec.Raw = msgspec.Raw()
 
@@ -43,6 +45,7 @@ _GOVERNED = (
     b"n",
     b"best_of",
     b"stream_options",
+    b"service_tier",
     b"prompt",
     b"input",
 )
@@ -189,12 +192,14 @@ class Splice(msgspec.Struct, frozen=True, gc=False):
         cap_field: field to carry the output cap.
         cap: tokens, where the client set none in a field that the provider reads; else 0.
         ask_usage: make the provider report usage at the end of a stream.
+        tier: the provider's word for the service tier; empty: what the client says stays.
     """
 
     model: str
     cap_field: str = "max_tokens"
     cap: int = 0
     ask_usage: bool = False
+    tier: str = ""
 
 
 def splice(body: bytes, request: Request, change: Splice) -> bytes:
@@ -208,10 +213,12 @@ def splice(body: bytes, request: Request, change: Splice) -> bytes:
         )
     if change.model != request.model:
         wanted["model"] = msgspec.json.encode(change.model)
-    return _set(body, wanted) if wanted else body
+    if change.tier and change.tier != request.service_tier:
+        wanted["service_tier"] = msgspec.json.encode(change.tier)
+    return put(body, wanted) if wanted else body
 
 
-def _set(body: bytes, wanted: dict[str, bytes]) -> bytes:
+def put(body: bytes, wanted: dict[str, bytes]) -> bytes:
     """Give members of the top-level object new values: in place where they stand, else at the front."""
     out = bytearray()
     at = 0
@@ -255,16 +262,18 @@ _NULL = msgspec.Raw(b"null")
 
 class _Answer(msgspec.Struct, gc=False):
     usage: msgspec.Raw = _NULL
+    service_tier: Any = None
 
 
 _raw_usage = msgspec.json.Decoder(_RawUsage)
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
+def read_usage(raw: bytes | msgspec.Raw, tier: object = None) -> Reported | None:
     """Disjoint buckets from OpenAI's usage object; None when it is missing or makes no sense.
 
     OpenAI's prompt tokens contain the cached and the written ones, its completion tokens the reasoning ones.
+    `tier` is the ``service_tier`` that stands beside it.
     """
     text = bytes(raw)
     if text == b"null":
@@ -277,11 +286,11 @@ def read_usage(raw: bytes | msgspec.Raw) -> Reported | None:
     cached = (seen.prompt_tokens_details and seen.prompt_tokens_details.cached_tokens) or 0
     written = (seen.prompt_tokens_details and seen.prompt_tokens_details.cache_write_tokens) or 0
     reasoning = (seen.completion_tokens_details and seen.completion_tokens_details.reasoning_tokens) or 0
-    return disjoint(text, prompt, cached, written, completion, reasoning)
+    return disjoint(text, prompt, cached, written, completion, reasoning, tier_of(tier))
 
 
 def disjoint(
-    raw: bytes, prompt: int, cached: int, written: int, completion: int, reasoning: int
+    raw: bytes, prompt: int, cached: int, written: int, completion: int, reasoning: int, tier: str = ""
 ) -> Reported | None:
     """Buckets from OpenAI's counts, where the whole contains its parts; None when they make no sense."""
     if min(cached, written) < 0 or not cached + written <= prompt <= 1 << 40:
@@ -289,7 +298,7 @@ def disjoint(
     if not 0 <= reasoning <= completion <= 1 << 40:
         return None
     usage = Usage(prompt - cached - written, cached, written, completion - reasoning, reasoning)
-    return Reported(usage, raw.decode("utf-8", "replace"))
+    return Reported(usage, raw.decode("utf-8", "replace"), tier)
 
 
 def add_choice(first: Reported | None, more: Reported, *, same_prompt: bool) -> Reported:
@@ -313,13 +322,14 @@ def add_choice(first: Reported | None, more: Reported, *, same_prompt: bool) -> 
             cached_input=one.cached_input + other.cached_input,
             cache_write=one.cache_write + other.cache_write,
         )
-    return Reported(both, f"{first.raw[:-1]},{more.raw}]")
+    return Reported(both, f"{first.raw[:-1]},{more.raw}]", more.tier)
 
 
 def read_answer(body: bytes) -> Reported | Literal["garbage"] | None:
     """Usage from a whole answer; ``garbage`` when the body is no JSON object."""
     try:
-        return read_usage(_answer.decode(body).usage)
+        answer = _answer.decode(body)
+        return read_usage(answer.usage, answer.service_tier)
     except _UNREADABLE:
         return "garbage"
 
@@ -350,6 +360,7 @@ class _Choice(msgspec.Struct, gc=False):
 class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] = []
     usage: msgspec.Raw = _NULL
+    service_tier: Any = None
     error: msgspec.Raw = _NULL
 
 
@@ -396,7 +407,7 @@ def read_frame(data: bytes) -> Frame | None:
         return None
     choices = chunk.choices
     text = _produced(choices[0]) if len(choices) == 1 else "".join(_produced(choice) for choice in choices)
-    usage = read_usage(chunk.usage)
+    usage = read_usage(chunk.usage, chunk.service_tier)
     finished = any(choice.finish_reason for choice in choices)
     return Frame(text, usage, usage is not None and not choices, bytes(chunk.error) != b"null", finished)
 

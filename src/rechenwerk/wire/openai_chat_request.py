@@ -186,7 +186,7 @@ class _Chat(Strict):
     prompt_cache_key: Any = None
     prompt_cache_options: Any = None
     prompt_cache_retention: Any = None
-    service_tier: Literal["auto", "default"] | None = None
+    service_tier: Any = None  # which deployments may serve it, the plan has seen
     # Only the neutral value of these means the same everywhere.
     audio: None = None
     function_call: str | dict[str, Any] | None = None

@@ -98,6 +98,7 @@ class _Chunk(msgspec.Struct, gc=False):
     object: str | None = None
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = _NULL
+    service_tier: Any = None
     error: msgspec.Raw = _NULL
 
 
@@ -208,7 +209,7 @@ def read_pieces(body: bytes) -> list[Piece]:
     choices = _Choices()
     pieces = choices.begin(answer)
     choices.said(choice.message, pieces)
-    reported = read_usage(answer.usage)
+    reported = read_usage(answer.usage, answer.service_tier)
     if reported is not None:
         pieces.append(Used(reported))
     choice.finish_reason = choice.finish_reason or "stop"
@@ -259,7 +260,7 @@ class ChatReader:
                 if choice.delta is not None:
                     choices.said(choice.delta, pieces)
                 choices.end(choice, pieces)
-        reported = read_usage(chunk.usage)
+        reported = read_usage(chunk.usage, chunk.service_tier)
         if reported is not None:
             # Some providers count in every chunk; the count is final when nothing comes after it.
             pieces.append(Used(reported, final=choices.ended or not chunk.choices))

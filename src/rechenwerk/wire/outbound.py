@@ -91,11 +91,11 @@ def arguments(part: ToolUse, field: str) -> dict[str, msgspec.Raw]:
         raise UntranslatableError(field, "The arguments of a tool call must be a JSON object.") from error
 
 
-def reported(raw: msgspec.Raw, *buckets: int) -> Reported | None:
+def reported(raw: msgspec.Raw, *buckets: int, tier: str = "") -> Reported | None:
     """Usage in the first buckets' order; None when the counts make no sense."""
     if min(buckets) < 0 or max(buckets) > _MOST:
         return None
-    return Reported(Usage(*buckets), bytes(raw).decode("utf-8", "replace"))
+    return Reported(Usage(*buckets), bytes(raw).decode("utf-8", "replace"), tier)
 
 
 def whole(pieces: list[Piece]) -> list[Piece]:

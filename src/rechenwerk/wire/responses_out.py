@@ -5,7 +5,7 @@ Shapes: the OpenAI API reference ("The response object", "Streaming events").
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -37,6 +37,7 @@ from rechenwerk.wire.talk import (
     Thought,
     Used,
 )
+from rechenwerk.wire.tiers import tier_of
 
 _LAST = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
 
@@ -66,6 +67,7 @@ class _Response(msgspec.Struct, gc=False):
     model: str = ""
     status: str | None = None
     usage: msgspec.Raw = NULL
+    service_tier: Any = None
     output: list[msgspec.Raw] = []
     error: msgspec.Raw = NULL
     incomplete_details: _Why | None = None
@@ -142,7 +144,7 @@ def read_peek(body: bytes) -> Request | Refusal:
     )
 
 
-def read_usage(raw: msgspec.Raw) -> Reported | None:
+def read_usage(raw: msgspec.Raw, tier: object = None) -> Reported | None:
     """Disjoint buckets; OpenAI's input contains the cached tokens, its output the reasoning."""
     text = bytes(raw)
     try:
@@ -153,7 +155,8 @@ def read_usage(raw: msgspec.Raw) -> Reported | None:
     cached = (into and into.cached_tokens) or 0
     written = (into and into.cache_write_tokens) or 0
     reasoning = (out and out.reasoning_tokens) or 0
-    return disjoint(text, seen.input_tokens, cached, written, seen.output_tokens, reasoning)
+    said = tier_of(tier)
+    return disjoint(text, seen.input_tokens, cached, written, seen.output_tokens, reasoning, said)
 
 
 class ResponsesReader:
@@ -217,7 +220,7 @@ class ResponsesReader:
         if event.type == "error":
             return [Failed(read_error(502, b'{"error":%s}' % data))]
         response = _response.decode(event.response)
-        reported = read_usage(response.usage)
+        reported = read_usage(response.usage, response.service_tier)
         pieces: list[Piece] = [Used(reported)] if reported is not None else []
         if event.type == "response.failed":
             return [*pieces, Failed(read_error(502, b'{"error":%s}' % bytes(response.error)))]
@@ -242,4 +245,4 @@ def read_whole(body: bytes) -> tuple[Reported | None, Kept]:
         response = _response.decode(body)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
-    return read_usage(response.usage), Kept(response.id, tuple(response.output))
+    return read_usage(response.usage, response.service_tier), Kept(response.id, tuple(response.output))

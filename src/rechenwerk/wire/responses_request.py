@@ -196,7 +196,7 @@ class _Body(Strict):
     stream_options: Any = None
     store: bool | None = None
     include: list[Literal["reasoning.encrypted_content"]] | None = None
-    service_tier: Literal["auto", "default"] | None = None
+    service_tier: Any = None  # which deployments may serve it, the plan has seen
     # Only the neutral value of these means the same everywhere.
     access_programs: None = None
     background: bool | None = None

@@ -148,10 +148,14 @@ class Talk(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reported(msgspec.Struct, frozen=True, gc=False):
-    """Usage as a provider reported it, and the bytes it came in."""
+    """Usage as a provider reported it, and the bytes it came in.
+
+    `tier`: the service tier that served the call, as `wire.tiers` names it; empty where nothing is said.
+    """
 
     usage: Usage
     raw: str
+    tier: str = ""
 
 
 class Began(msgspec.Struct, frozen=True, gc=False):

@@ -108,6 +108,9 @@ class GrantBody(InOrganisation):
     use_by: Day | None = Field(
         None, description="first draw no later than this day; the last day if left out"
     )
+    contracts: list[Name] = Field(
+        default=[], description="grant contracts of the pool that it opens; the only one if left out"
+    )
 
 
 class DeclineBody(InOrganisation):
@@ -280,6 +283,7 @@ class GrantView(BaseModel):
     drawn: int
     returned: int
     noticed_on: date | None
+    contracts: list[str]
 
 
 class GrantsView(BaseModel):

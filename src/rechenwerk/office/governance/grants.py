@@ -73,6 +73,7 @@ def _view(row: GrantRow, today: date) -> bodies.GrantView:
         drawn=row.drawn,
         returned=row.returned,
         noticed_on=row.noticed_on,
+        contracts=list(row.contracts),
     )
 
 
@@ -111,7 +112,12 @@ async def apply(realm: KeysRealm, body: bodies.GrantBody) -> bodies.GrantView:
         refusal = rules.application_refusal(
             tokens, _number(starts), _number(wish.ends_on), _number(wish.use_by), _number(today)
         )
-        return refusal or Sized(tokens, rules.size_of(pool.policy, tokens, held))
+        opens = rules.contracts_of(pool.name, pool.grants, body.contracts)
+        if refusal is not None:
+            return refusal
+        if isinstance(opens, Refusal):
+            return opens
+        return Sized(tokens, rules.size_of(pool.policy, tokens, held), opens)
 
     owner = await _owner_of(realm, body.pool)
     made = await realm.desk.governance.grants.apply(realm.person, owner, body.pool, wish, now, decide)

@@ -96,6 +96,7 @@ class PoolRow(msgspec.Struct, frozen=True):
         sold: now.
         peak: sold at the peak from now on.
         tariffs: unit -> decimal text, see `contracts.capacity.fee`.
+        grants: names of the grant contracts under which its active deployments stand.
     """
 
     id: int
@@ -108,6 +109,7 @@ class PoolRow(msgspec.Struct, frozen=True):
     sold: int
     peak: int
     tariffs: Mapping[str, str]
+    grants: tuple[str, ...] = ()
 
 
 class PoolWish(msgspec.Struct, frozen=True):
@@ -317,10 +319,11 @@ class GrantWish(msgspec.Struct, frozen=True):
 
 
 class Sized(msgspec.Struct, frozen=True):
-    """What an application comes to: tokens and size class."""
+    """What an application comes to: tokens, size class, and the grant contracts that it opens."""
 
     tokens: int
     size: str
+    contracts: tuple[str, ...] = ()
 
 
 class GrantRow(msgspec.Struct, frozen=True):
@@ -344,6 +347,7 @@ class GrantRow(msgspec.Struct, frozen=True):
     returned: int
     drawn: int
     noticed_on: date | None
+    contracts: tuple[str, ...] = ()
 
 
 class Grants(Protocol):
@@ -407,7 +411,7 @@ class AuditEvent(msgspec.Struct, frozen=True):
     at: datetime
     organisation: str
     who: str
-    key_id: int
+    key_id: int  # 0: the house itself
     what: str
     subject: str
     before: Mapping[str, object] | None

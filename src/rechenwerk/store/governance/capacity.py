@@ -342,9 +342,13 @@ async def _write_members(
             raise _UndoError(refusal) from None
 
 
+_POOL_GRANTS = "select name from pool_grants($1) order by name"
+
+
 async def _pool_row(connection: Connection, row: asyncpg.Record, at: datetime) -> PoolRow:
     members = [one for one in await connection.fetch(_MEMBERS, row["id"]) if one["tokens_per_minute"]]
     tariffs = await connection.fetch(_TARIFFS, row["id"], at)
+    grants = [one["name"] for one in await connection.fetch(_POOL_GRANTS, row["id"])]
     return PoolRow(
         id=row["id"],
         name=row["name"],
@@ -359,6 +363,7 @@ async def _pool_row(connection: Connection, row: asyncpg.Record, at: datetime) -
         sold=int(row["sold"]),
         peak=int(row["peak"]),
         tariffs={one["unit"]: one["rate"] for one in tariffs},
+        grants=tuple(grants),
     )
 
 

@@ -25,7 +25,7 @@ from capacity_sale where pool_id = $1 and until > starts_at
 """
 _AUDIT = """
 insert into audit_event (at, organisation_id, actor_organisation, key_id, who, what, subject, before, after)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+values ($1, $2, $3, nullif($4::bigint, 0), $5, $6, $7, $8, $9)
 """
 
 
@@ -69,7 +69,7 @@ async def audit(
 
     Args:
         connection: of the deed.
-        who: acts.
+        who: acts; the key 0 is the house itself.
         at: when.
         organisation_id: whom it concerns, and who may read it.
         what: such as ``sale cancelled``.

@@ -28,7 +28,9 @@ _ROWS = """
 select a.*, p.name as pool, o.name as organisation, j.name as project, g.tokens as granted_tokens, g.returned,
     g.course_from, g.course_drawn, g.noticed_on,
     array(select organisation_id::text || ' ' || key_id || ' ' || name from grant_approval s
-          where s.application_id = a.id order by s.approved_at, s.key_id) as signed
+          where s.application_id = a.id order by s.approved_at, s.key_id) as signed,
+    array(select c.name from grant_contract x join contract c on c.id = x.contract_id
+          where x.application_id = a.id order by c.name) as contracts
 from grant_application a
 join pool p on p.id = a.pool_id
 join organisation o on o.id = a.organisation_id
@@ -45,6 +47,9 @@ _APPLY = """
 insert into grant_application (organisation_id, project_id, pool_id, unit, amount, tokens, size, purpose,
     starts_on, ends_on, use_by, applied_key, applied_by, applied_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id
+"""
+_OPENS = """
+insert into grant_contract select $1, organisation_id, contract_id from pool_grants($2) where name = any($3)
 """
 
 
@@ -109,6 +114,7 @@ class StoredGrants:
                 who.name,
                 at,
             )
+            await connection.execute(_OPENS, made, locked.id, list(sized.contracts))
             row = await _row(connection, made)
             await _audited(connection, who, at, "grant applied for", None, row)
             return await _grant_if_signed(connection, who, row, at)
@@ -320,6 +326,7 @@ def _grant(row: asyncpg.Record, drawn: Drawings) -> GrantRow:
         returned=int(row["returned"] or 0),
         drawn=sum(drawn.by_award.get(row["id"], {}).values()),
         noticed_on=row["noticed_on"],
+        contracts=tuple(row["contracts"]),
     )
 
 

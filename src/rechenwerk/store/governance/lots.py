@@ -50,7 +50,8 @@ from emergency_draw where approved_at is not null
     and least(approved_at + make_interval(secs => seconds), coalesce(ended_at, 'infinity')) > $1 order by id
 """
 _GRANTS = """
-select a.*, g.tokens as granted_tokens, g.course_from, g.course_drawn, g.noticed_on
+select a.*, g.tokens as granted_tokens, g.course_from, g.course_drawn, g.noticed_on,
+    array(select contract_id from grant_contract x where x.application_id = a.id) as contracts
 from grant_application a join granted g on g.application_id = a.id
 where (a.pool_id, a.project_id) in (select pool_id, project_id from grant_application
     where stage = 'granted' and ends_on > $1) order by a.id
@@ -145,6 +146,15 @@ async def _grants(connection: Connection, now: datetime) -> dict[int, list[OpenG
         left = int(row["granted_tokens"]) - sum(drawn.by_award.get(row["id"], {}).values())
         if left > 0 and row["ends_on"] > today:
             starts, ends = (day_number(row[name]) * _DAY for name in ("starts_on", "ends_on"))
-            grant = OpenGrant(row["id"], row["organisation_id"], row["project_id"], left, starts, ends)
-            found[row["pool_id"]].append(grant)
+            found[row["pool_id"]].append(
+                OpenGrant(
+                    row["id"],
+                    row["organisation_id"],
+                    row["project_id"],
+                    left,
+                    starts,
+                    ends,
+                    frozenset(row["contracts"]),
+                )
+            )
     return found

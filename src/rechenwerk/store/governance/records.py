@@ -15,7 +15,8 @@ from rechenwerk.store.governance.grants import award_of
 from rechenwerk.store.governance.use import used
 
 _AUDIT = """
-select a.id, a.at, o.name as organisation, a.who, a.key_id, a.what, a.subject, a.before, a.after
+select a.id, a.at, o.name as organisation, a.who, coalesce(a.key_id, 0) as key_id, a.what, a.subject,
+    a.before, a.after
 from audit_event a join organisation o on o.id = a.organisation_id
 where ($1::bigint is null or a.organisation_id = $1) and ($3::bigint is null or a.id < $3)
 order by a.id desc limit $2

@@ -1,0 +1,1 @@
+"""The books in formats that others read and verify: values in, lines out; pure."""

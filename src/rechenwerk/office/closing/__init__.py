@@ -1,0 +1,1 @@
+"""Period close: documents of closed periods, their routes and renderings."""
