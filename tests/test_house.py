@@ -55,6 +55,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.terms": "contracts are kept as they are written; contracts.ports names them",
         "rechenwerk.contracts.concentration": "Cap is named in office.ports",
         "rechenwerk.contracts.charged": "what a call is booked at is part of gateway.ports' rows",
+        "rechenwerk.routing.deal": "Deal is named in routing.ports",
         "rechenwerk.contracts.minutes": "MinuteUse is named in office.standing",
         "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",

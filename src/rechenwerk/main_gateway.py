@@ -24,7 +24,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
-from rechenwerk.base.clock import SystemClock
+from rechenwerk.base.clock import Clock, SystemClock
 from rechenwerk.base.errors import FencedError, RechenwerkError, SetupError
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.settings import Settings, read_settings
@@ -66,12 +66,15 @@ class Gateway:
         settings: limits and timeouts; `database_url` must be set.
         environment: where providers' API keys are.
         name: of this process, for people.
+        clock: time; None: the system's.
     """
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str], name: str) -> None:
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], name: str, clock: Clock | None = None
+    ) -> None:
         self._settings = settings
         self._environment = environment
-        self._clock = SystemClock()
+        self._clock: Clock = clock or SystemClock()
         self.fenced = asyncio.Event()
         self.book = PostgresBook(settings.database_url, name, _spool(settings))
         self.till = Till(self.book, self.fenced)

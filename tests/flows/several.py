@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from rechenwerk.base.clock import Clock
 from rechenwerk.base.settings import Settings
 from rechenwerk.main_gateway import Gateway
 from rechenwerk.routing.health import Health
@@ -31,6 +32,10 @@ STEADY = Settings(
     drain_timeout=0.4,
 )
 """No breaker comes between, and whoever is silent is soon given up."""
+CALM = msgspec.structs.replace(
+    STEADY, connect_timeout=30.0, first_byte_timeout=30.0, between_bytes_timeout=30.0, drain_timeout=30.0
+)
+"""Where nobody is silent: a machine with other work to do may take its time, and no attempt is given up."""
 
 _ENDS = MappingProxyType({"gemini": "/v1beta", "bedrock": ""})
 _AWS = "AKIDEXAMPLE:secret"
@@ -139,16 +144,20 @@ class Several:
 
 @asynccontextmanager
 async def several(
-    url: str, *places: Place, settings: Settings = STEADY, tables: str = ""
+    url: str,
+    *places: Place,
+    settings: Settings = STEADY,
+    tables: str = "",
+    clock: Clock | None = None,
 ) -> AsyncIterator[Several]:
-    """Everything in this loop. `tables`: more of rechenwerk.toml."""
+    """Everything in this loop. `tables`: more of rechenwerk.toml; `clock`: the gateway's."""
     async with AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(FakeProvider()) for _ in places]
         there = await stack.enter_async_context(town(url))
         await there.configure(configuration(places, fakes) + tables)
         tenant = await there.tenant()
         chosen = msgspec.structs.replace(settings, database_url=url)
-        gateway = Gateway(chosen, {"RECHENWERK_TEST_AWS": _AWS}, "test")
+        gateway = Gateway(chosen, {"RECHENWERK_TEST_AWS": _AWS}, "test", clock)
         address = f"http://127.0.0.1:{await gateway.start('127.0.0.1', 0, shared=False)}"
         stack.push_async_callback(gateway.stop)
         await knows(gateway, tenant)

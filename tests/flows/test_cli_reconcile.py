@@ -34,7 +34,7 @@ def mini(served: Served, tmp_path: Path) -> Served:
     return served
 
 
-def test_the_example_bill_from_looking_to_undoing(mini: Served) -> None:
+def test_the_example_bill_from_looking_to_undoing(mini: Served, tmp_path: Path) -> None:
     command = ("books", "reconcile", str(BILLS / "openai-costs.json"), "--provider", "embedded")
     assert "one USD was worth: --rate USD=0.92" in mini.cli(*command).one_line()
     seen = mini.cli(*command, "--rate", "USD=0.9")
@@ -53,6 +53,10 @@ def test_the_example_bill_from_looking_to_undoing(mini: Served) -> None:
     assert "2026-03-01 to 2026-03-01" in listed.out
     assert "not-booked" in mini.cli("books", "bills", "1").out
     assert mini.cli("books", "bills", "1", "--json").json()["total"] == done["total"]
+    target = tmp_path / "report.pdf"
+    assert f"{target} written" in mini.cli("books", "bills", "1", "--pdf", str(target)).out.replace("\n", "")
+    assert target.read_bytes().startswith(b"%PDF")
+    assert "say which bill" in mini.cli("books", "bills", "--pdf", str(target)).one_line()
     assert "there is no bill 2" in mini.cli("books", "bills", "2").one_line()
     undone = mini.cli("books", "undo-bill", "1", "--reason", "an example")
     assert "bill 1 is undone: 1 vouchers reversed" in undone.out

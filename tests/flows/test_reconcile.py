@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
+from pypdf import PdfReader
 
 from rechenwerk.ledger.ports import Hold
 from tests.flows.office_desk import Bookkeeper, Office
@@ -224,3 +226,32 @@ def test_the_database_settles_a_call_once(funded: Office, bookkeeper: Bookkeeper
                 call,
             )
         assert refused.value.sqlstate == "RW004"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("de", ("Rechnungsabgleich 1", "unbekannt", "Summe 2,00 1,10 0,40 0,50", "Geprüft")),
+        (
+            "en",
+            (
+                "Reconciliation of a bill 1",
+                "billed is 1.333 times",
+                "Total 2.00 1.10 0.40 0.50",
+                "Checked by",
+            ),
+        ),
+    ],
+)
+def test_the_report_is_to_be_signed(
+    funded: Office, bookkeeper: Bookkeeper, language: str, said: tuple[str, ...]
+) -> None:
+    office, last = funded, three(bookkeeper)
+    office.ok("POST", "/books/reconcile", json=bill(last, "2.00") | {"settle": True})
+    answers = [office.answer("GET", "/books/bills/1.pdf", params={"language": language}) for _ in range(2)]
+    assert answers[0].content == answers[1].content
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(answers[0].content)).pages)
+    plain = " ".join(text.split())
+    assert [one for one in said if one not in plain] == [], plain
+    office.refused(404, "GET", "/books/bills/2.pdf")
+    office.refused(403, "GET", "/books/bills/1.pdf", office.key("default", "books"))

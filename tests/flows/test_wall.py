@@ -101,6 +101,14 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ),
     ("POST", "/tariffs/dry-run", {"json": {"text": DEFAULT, "period": "2026-03"}}, 403),
     ("GET", "/tariffs/cover", {}, 403),
+    ("GET", "/books/periods", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/periods/2026-03/close", {"json": {}, "params": {"organisation": "default"}}, 403),
+    ("GET", "/books/documents", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/documents/RW-2026-000001.pdf", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/documents/RW-2026-000001/reverse", {"json": {"reason": "spite"}}, 403),
+    ("GET", "/books/statement-settings", {"params": {"organisation": "default"}}, 404),
+    ("PUT", "/books/statement-settings", {"json": {"vat_rate": "19"}}, 403),
+    ("PUT", "/books/cost-centres/default", {"json": {"cost_centre": "1"}}, 403),
 )
 OPEN = frozenset({("GET", "/public/utilisation")})
 """What needs no key: sums over everybody."""

@@ -32,6 +32,7 @@ from rechenwerk.gateway.tenants import Tenant
 from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.providers.transport import Limits
+from rechenwerk.routing.deal import Deal, equal
 from rechenwerk.routing.plan import Choice, Limit, Option
 from rechenwerk.routing.plan import Plan as Route
 from rechenwerk.routing.ports import Published, Report
@@ -157,7 +158,7 @@ class MemoryBoard:
     async def newest(self, after: int) -> Published | None:
         if len(self.plans) <= after:
             return None
-        return Published(len(self.plans), self.plans[-1], self.gateways)
+        return Published(len(self.plans), self.plans[-1])
 
     async def publish(self, plan: bytes) -> int:
         self.plans.append(plan)
@@ -169,8 +170,8 @@ class MemoryBoard:
     async def lead(self) -> bool:
         return True
 
-    async def players(self, process: int) -> tuple[int, int]:
-        return process, self.gateways
+    async def deal(self, process: int) -> Deal:
+        return equal(process % self.gateways, self.gateways)
 
     async def forget(self, before: int) -> None: ...
 

@@ -15,6 +15,7 @@ from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.lots import PoolUse
 from rechenwerk.gateway.admission import CLOSING, FREE, GONE, Admission, Granted
+from rechenwerk.routing.deal import equal
 from rechenwerk.routing.lines import PoolRow
 from rechenwerk.routing.reserve import Lot
 from rechenwerk.routing.room import Limit
@@ -284,7 +285,7 @@ def test_processes_have_their_parts() -> None:
     async def story(player: int) -> list[int]:
         gate = Gate()
         row = PoolRow(1, "p", (1,), (Limit("calls", 5, (Lot("critical", 0, 3, 1),)),))
-        gate.admission.configure([row], player, 2)
+        gate.admission.configure([row], equal(player, 2))
         found = [place(await gate.enter(service="critical")) for _ in range(gate_size(gate))]
         return [len(found), gate.admission.in_use()[0].nominal]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,12 +13,15 @@ import pytest
 from beancount.core import account as theirs
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.ledger.exports import beancount, hledger
 from rechenwerk.ledger.exports.names import account_names, exact, kind_component
 from rechenwerk.ledger.exports.ports import Account, AccountClass
 from rechenwerk.ledger.exports.tables import CALL_COLUMNS, csv_lines
+from rechenwerk.office.exports import Streamed
 from rechenwerk.office.parquet import parquet
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
@@ -127,3 +131,32 @@ def test_who_stops_reading_stops_the_writer() -> None:
         return size
 
     assert asyncio.run(begun()) > 0
+
+
+def test_a_client_that_goes_away_leaves_the_books_closed() -> None:
+    ended: list[str] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"a piece"
+        finally:
+            ended.append("pieces")
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            raise OSError("gone")
+
+    async def answered() -> None:
+        stack = AsyncExitStack()
+        stack.callback(ended.append, "books")
+        answer = Streamed(pieces(), stack, "text/plain", {})
+        scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+        with pytest.raises(ClientDisconnect):
+            await answer(scope, receive, send)
+
+    asyncio.run(answered())
+    assert ended == ["pieces", "books"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from rechenwerk.routing.deal import equal
 from rechenwerk.routing.reserve import Lot, Minute, Reserve, faults, gathered, hand
 from tests.unit.waiting_world import Job, World, pool
 
@@ -131,7 +132,7 @@ def test_two_lots_of_one_owner_are_one() -> None:
 @given(CAPACITIES, st.integers(1, 5))
 def test_processes_share_a_capacity_to_the_unit(capacity: tuple[int, tuple[Lot, ...]], players: int) -> None:
     amount, kept = capacity
-    hands = [hand(amount, kept, place, players) for place in range(players)]
+    hands = [hand(amount, kept, equal(place, players)) for place in range(players)]
     assert sum(mine for mine, _ in hands) == amount
     for at, lot in enumerate(kept):
         assert sum(dealt[at].nominal for _, dealt in hands) == lot.nominal

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import read
+from rechenwerk.cli.close import download, save
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 from rechenwerk.contracts.bill_files import read_bill
@@ -118,10 +119,19 @@ def _amount(row: dict[str, Any]) -> Text:
 def bills(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="Only this one, with its rows.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Write this one's report here, to be signed.")] = None,
+    language: Annotated[str, typer.Option(help="Of the report: de or en.")] = "de",
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
     """Bills that were booked, newest first."""
+    if pdf is not None:
+        if number is None:
+            raise RechenwerkError("say which bill: rechenwerk books bills 1 --pdf report.pdf")
+        path = f"/books/bills/{number}.pdf"
+        data = download(remote(context), path, language=language, organisation=organisation)
+        save(data, pdf)
+        return
     found = remote(context).ask("GET", "/books/bills", organisation=organisation)
     kept = [one for one in found["bills"] if number in (None, one["bill"])]
     if number is not None and not kept:

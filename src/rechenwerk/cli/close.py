@@ -128,8 +128,12 @@ def document(
     if form not in _FORMS:
         raise RechenwerkError(f"--format: one of {', '.join(_FORMS)}, not {form!r}")
     path = f"/books/documents/{quote(number, safe='')}.{form}"
-    data = _download(remote(context), path, language=language, organisation=organisation)
-    target = output or Path(f"{number}.{form}")
+    data = download(remote(context), path, language=language, organisation=organisation)
+    save(data, output or Path(f"{number}.{form}"))
+
+
+def save(data: bytes, target: Path) -> None:
+    """Write a file and say so."""
     try:
         target.write_bytes(data)
     except OSError as error:
@@ -137,7 +141,8 @@ def document(
     console().print(f"{target} written, {len(data)} bytes", markup=False)
 
 
-def _download(there: Remote, path: str, **query: str | None) -> bytes:
+def download(there: Remote, path: str, **query: str | None) -> bytes:
+    """The bytes of a file that the office makes."""
     address = f"{there.office_url.rstrip('/')}/api/v1{path}"
     params = {name: value for name, value in query.items() if value is not None}
     with telling(there.office_url, "RECHENWERK_OFFICE_URL"):

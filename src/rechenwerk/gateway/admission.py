@@ -24,6 +24,7 @@ from rechenwerk.base.errors import Refusal, unavailable
 from rechenwerk.base.settings import Settings
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.lots import SERVICES, PoolUse
+from rechenwerk.routing.deal import ALONE, Deal
 from rechenwerk.routing.delay import Full
 from rechenwerk.routing.lines import InUse, PoolRow
 from rechenwerk.routing.room import Ask
@@ -98,15 +99,14 @@ class Admission:
         self.limited = False
         """Whether any deployment's capacity is limited."""
 
-    def configure(self, rows: Iterable[PoolRow], place: int = 0, players: int = 1) -> None:
+    def configure(self, rows: Iterable[PoolRow], deal: Deal = ALONE) -> None:
         """Other pools from now on; running calls keep their places, waiting ones are placed anew.
 
         Args:
             rows: all of them.
-            place: of this process among those that share them, from 0.
-            players: how many processes that are. Each has its part; together they never have more.
+            deal: this process's part of them; those of all processes together are never more.
         """
-        parts = [row.part(place, players) if players > 1 else row for row in rows]
+        parts = [row if deal.alone else row.part(deal) for row in rows]
         self.limited = bool(parts)
         self._core.configure(parts, self._now())
         self._set_timer()

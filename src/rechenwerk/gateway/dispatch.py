@@ -270,7 +270,7 @@ class Dispatch:
             return
         route = msgspec.msgpack.decode(found.plan, type=Route)
         self._number, self.made_at = found.number, route.made_at
-        self._share = 1.0 / max(1, found.gateways)
+        self._share = (await self._board.deal(self._process)).share
         if self._desk is None:
             self._desk = Desk(route, self._share)
         else:

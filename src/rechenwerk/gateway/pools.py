@@ -11,6 +11,7 @@ from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.capacity import pool_rows
 from rechenwerk.gateway.ports import Snapshot
 from rechenwerk.gateway.tenants import Tenants
+from rechenwerk.routing.deal import ALONE
 from rechenwerk.routing.ports import Board
 
 _log = logging.getLogger("rechenwerk.pools")
@@ -47,7 +48,7 @@ class Pools:
         self._clock = clock
         self._process = process
         self._governed: tuple[PoolLots, ...] = ()
-        self._players = (0, 1)
+        self._deal = ALONE
         self._read_at = self._noted_at = 0.0
         self._stands: object = None
 
@@ -60,7 +61,7 @@ class Pools:
         now = self._clock.now()
         if now - self._read_at >= _READ:
             self._governed = await self._lots.lots(now)
-            self._players = await self._board.players(self._process)
+            self._deal = await self._board.deal(self._process)
             self._read_at = now
         snapshot = self._tenants.snapshot
         if snapshot is None:
@@ -68,9 +69,9 @@ class Pools:
         self._tenants.grant(self._granted(snapshot, now))
         deployments = [row for offer in snapshot.offers.values() for row in offer.deployments]
         rows = pool_rows(deployments, self._governed, now)
-        if (rows, self._players) != self._stands:
-            self._stands = (rows, self._players)
-            self._admission.configure(rows, *self._players)
+        if (rows, self._deal) != self._stands:
+            self._stands = (rows, self._deal)
+            self._admission.configure(rows, self._deal)
 
     def _granted(self, snapshot: Snapshot, now: float) -> dict[int, frozenset[int]]:
         """Project -> contracts that an approved application opens to it: those of the pool that it names."""

@@ -50,6 +50,7 @@ class StoredBill(msgspec.Struct, frozen=True):
     provider: str
     name: str
     format: str
+    sha256: str
     period: date
     first_day: date
     last_day: date

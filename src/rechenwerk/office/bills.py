@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from rechenwerk.base.errors import BookError, RechenwerkError
@@ -19,6 +20,8 @@ from rechenwerk.contracts.reconcile import Row, match, totals
 from rechenwerk.ledger.periods import Period, month_of, parse_period
 from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
+from rechenwerk.office.bill_report import report
+from rechenwerk.office.closing.words import Language, Words
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.tenants import money
 
@@ -281,6 +284,19 @@ def _stored(bill: StoredBill, currency: str) -> ReconciliationView:
     )
 
 
+async def show_report(
+    realm: OperatorRealm, bill: int, language: Language = "de", organisation: Whose = None
+) -> Response:
+    """A bill that was booked as PDF, to be signed."""
+    realm = await realm.enter_configuration(organisation)
+    found = [one for one in await realm.desk.bills.list(realm.organisation_id) if one.id == bill]
+    if not found:
+        raise missing("bill", str(bill))
+    currency = await realm.desk.tenants.currency()
+    data = await asyncio.to_thread(report, found[0], currency, Words(language))
+    return Response(data, media_type="application/pdf")
+
+
 async def undo_bill(
     realm: OperatorRealm, bill: int, body: UndoBody, organisation: Whose = None
 ) -> UndoneView:
@@ -302,4 +318,5 @@ def add_bill_routes(router: APIRouter) -> None:
     add = router.add_api_route
     add("/books/reconcile", reconcile, methods=["POST"], tags=["books"])
     add("/books/bills", list_bills, methods=["GET"], tags=["books"])
+    add("/books/bills/{bill}.pdf", show_report, methods=["GET"], tags=["books"], response_class=Response)
     add("/books/bills/{bill}/undo", undo_bill, methods=["POST"], tags=["books"])

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from rechenwerk.routing.deal import Deal
 from rechenwerk.routing.fair import FORGET, Flow, Pace, Shares
 from rechenwerk.routing.reserve import MINUTE, Owner, faults, hand
 from rechenwerk.routing.room import NOTHING, Ask, Held, Limit, Limited, Room
@@ -39,14 +40,14 @@ class PoolRow(msgspec.Struct, frozen=True):
             found.append(f"pool {self.name}: a unit is limited twice; leave one of the two out")
         return found
 
-    def part(self, place: int, players: int) -> PoolRow:
+    def part(self, deal: Deal) -> PoolRow:
         """What one of several gateway processes has of it; see `reserve.hand`.
 
         A process has one unit at least: what no process could use would be lost to those it serves.
         """
 
         def dealt(limit: Limit) -> Limit:
-            amount, lots = hand(limit.amount, limit.lots, place, players)
+            amount, lots = hand(limit.amount, limit.lots, deal)
             return Limit(limit.unit, max(amount, min(1, limit.amount)), lots)
 
         own = tuple((deployment, tuple(map(dealt, limits))) for deployment, limits in self.own)

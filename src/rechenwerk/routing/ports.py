@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from rechenwerk.routing.deal import Deal
+
 
 class Chance(Protocol):
     """Where randomness comes from; `random.Random` is one."""
@@ -105,11 +107,10 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
-    """A plan as it was published: its number, the bytes of a `plan.Plan`, and how many gateways share it."""
+    """A plan as it was published: its number, and the bytes of a `plan.Plan`."""
 
     number: int
     plan: bytes
-    gateways: int = 1
 
 
 class Board(Protocol):
@@ -157,8 +158,10 @@ class Board(Protocol):
         """
         ...
 
-    async def players(self, process: int) -> tuple[int, int]:
-        """The place of a gateway process among those that live, from 0, and how many they are.
+    async def deal(self, process: int) -> Deal:
+        """A gateway process's part of what all share, by what arrived at each of them of late.
+
+        All that ask in the same minute are told the same, so that their parts add up.
 
         Raises:
             OSError: as above.

@@ -15,6 +15,8 @@ from math import floor
 
 import msgspec
 
+from rechenwerk.routing.deal import Deal
+
 Owner = tuple[str, int]
 """A service class and an organisation: both must be those of a call; ``""`` and 0 fit every call."""
 
@@ -85,22 +87,17 @@ def gathered(lots: Iterable[Lot]) -> tuple[Lot, ...]:
     return tuple(found.values())
 
 
-def dealt(begin: int, end: int, place: int, players: int) -> int:
-    """How many of the units `begin` to `end` the process at `place` has when all are dealt like cards."""
-    return (end - place + players - 1) // players - (begin - place + players - 1) // players
-
-
-def hand(amount: int, lots: Sequence[Lot], place: int, players: int) -> tuple[int, tuple[Lot, ...]]:
+def hand(amount: int, lots: Sequence[Lot], deal: Deal) -> tuple[int, tuple[Lot, ...]]:
     """One process's part of a capacity and of its lots: over all processes they add up, to the unit."""
     mine = []
     at = 0
     for lot in lots:
         lent, end = at + lot.nominal - lot.lendable, at + lot.nominal
-        lendable = dealt(lent, end, place, players)
-        nominal = dealt(at, lent, place, players) + lendable
+        lendable = deal.count(lent, end)
+        nominal = deal.count(at, lent) + lendable
         mine.append(msgspec.structs.replace(lot, nominal=nominal, lendable=lendable))
         at = end
-    return dealt(0, amount, place, players), tuple(mine)
+    return deal.count(0, amount), tuple(mine)
 
 
 class Reserve:

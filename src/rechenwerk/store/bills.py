@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import asyncpg
@@ -135,7 +135,8 @@ class StoredBills:
             try:
                 number = await _insert(connection, organisation_id, provider_id, bill, by)
                 for owner, voucher in _vouchers(bill, number, organisation_id, at, by):
-                    made = await book_voucher(connection, owner, voucher)
+                    moment = max(at, await _open_since(connection, owner))
+                    made = await book_voucher(connection, owner, msgspec.structs.replace(voucher, at=moment))
                     await connection.execute(
                         "insert into bill_voucher values ($1, $2, $3)", number, owner, made
                     )
@@ -176,6 +177,15 @@ class StoredBills:
             for row in rows:
                 await reverse_voucher(connection, row["organisation_id"], row["voucher_id"], at, reason, by)
             return len(rows)
+
+
+async def _open_since(connection: Connection, organisation_id: int) -> datetime:
+    """The first moment that vouchers of an organisation may still belong to."""
+    until: datetime | None = await connection.fetchval(
+        "select nullif(closed_until, '-infinity') from period_lock where organisation_id = $1",
+        organisation_id,
+    )
+    return until or datetime.fromtimestamp(0, UTC)
 
 
 async def _insert(
@@ -293,6 +303,7 @@ def _stored(row: asyncpg.Record) -> StoredBill:
     fields = {name: row[name] for name in StoredBill.__struct_fields__}
     for name in ("billed", "booked", "settled", "difference"):
         fields[name] = int(fields[name])
+    fields["sha256"] = row["sha256"].hex()
     return StoredBill(
         **fields | {"rate": f"{row['rate']:f}", "said": f"{row['said']:f}", "rows": json.loads(row["rows"])}
     )

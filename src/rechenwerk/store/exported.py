@@ -94,7 +94,8 @@ from call c where {_CALL} and c.outcome <> 'void' group by 1, 2, 3, 4, 5
 """  # noqa: S608
 
 # The side of a transfer that is a cost says what it is for; what stands on the other side says whether a
-# provider is owed it. What was accrued for capacity and what of it was allocated belong together, by month.
+# provider is owed it; what was paid ahead is owed too, and no cost yet. What was accrued under a contract and
+# what of it was allocated belong together, by month.
 _BOOKED = f"""
 select g.capacity, case when g.capacity then 0 else v.id end as number,
     case when g.capacity then 'allocation' else g.kind end as kind,
@@ -114,13 +115,16 @@ join account k on k.organisation_id = t.organisation_id and k.id = t.credit
 cross join lateral (
     select x.kind, x.project_id, coalesce(nullif(x.contract_id, 0), x.other_contract) as contract_id,
         case when x.kind = 'idle' then 'idle'
-            when x.kind in ('fixed', 'absorbed', 'difference') then 'contract' else 'cost' end as part,
-        x.amount as effective, case when x.other in ('payable', 'accrued') then x.amount else 0 end as billed,
+            when x.kind in ('fixed', 'absorbed', 'difference', 'prepaid') then 'contract'
+            else 'cost' end as part,
+        case when x.kind = 'prepaid' then 0 else x.amount end as effective,
+        case when x.other in ('payable', 'accrued') then x.amount else 0 end as billed,
         case when x.kind = 'unresolved_cost' then x.amount else 0 end as unresolved
     from (values (d.kind, d.project_id, d.contract_id, k.kind, k.contract_id, t.amount),
                  (k.kind, k.project_id, k.contract_id, d.kind, d.contract_id, -t.amount))
         x(kind, project_id, contract_id, other, other_contract, amount)
-    where x.kind in ('cost', 'failed', 'unresolved_cost', 'fixed', 'idle', 'absorbed', 'difference')
+    join account_kind y on y.kind = x.kind
+    where (y.class = 'expense' and x.kind <> 'bad_debt') or x.kind = 'prepaid'
 ) s
 where {_VOUCHER}
 group by 1, 2, 3, 4, 5, 6, 7, 8, 9

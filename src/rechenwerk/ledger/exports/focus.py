@@ -10,9 +10,9 @@ the billing account, its projects are sub accounts.
     ContractedCost  at the contract's rates; of bought capacity, whose calls cost nothing, at list rates
 
     calls                              Usage, by hour, deployment, project and contract
-    accrued fees less what was used    Purchase, by contract and month: bought capacity has an EffectiveCost
-                                       of zero once all of it is allocated
-    what was used of it                Usage, "Used", by project and contract and month
+    what accrued under a contract      Purchase, by month; Adjustment where it is below zero (tiers, say).
+                                       Its EffectiveCost is zero once all of it is allocated or idle
+    what was used of it                Usage, "Used", by project, contract and month
     what was not                       Usage, "Unused", by contract and month
     settlements, differences, …        Adjustment, or Credit where money comes back
 
@@ -181,8 +181,10 @@ def category_of(charge: Charge) -> str:
     """FOCUS's ChargeCategory: Usage, Purchase, Credit or Adjustment."""
     if charge.kind == "calls":
         return "Usage"
-    if charge.kind in _CAPACITY:
-        return "Purchase" if charge.part == "contract" else "Usage"
+    if charge.kind in _CAPACITY and charge.part != "contract":
+        return "Usage"
+    if charge.kind in _CAPACITY and charge.billed >= 0:
+        return "Purchase"
     # A credit costs what is billed for it: FOCUS has no other kind.
     back = charge.kind in _BACK and charge.billed < 0 and charge.billed == charge.effective
     return "Credit" if back else "Adjustment"
@@ -192,9 +194,9 @@ def _described(charge: Charge) -> str:
     if charge.kind == "calls":
         return f"{charge.model} at {charge.provider} under {charge.contract}"
     return {
-        "contract": f"capacity under {charge.contract}",
-        "cost": f"capacity used under {charge.contract}",
-        "idle": f"capacity left idle under {charge.contract}",
+        "contract": f"accrued under {charge.contract}",
+        "cost": f"allocated under {charge.contract}",
+        "idle": f"idle under {charge.contract}",
     }[charge.part]
 
 
@@ -203,11 +205,9 @@ def _unused(charge: Charge, discount: Commitment | None) -> bool:
 
 
 def _at_rates(charge: Charge, *, bought: bool) -> tuple[int, int]:
-    """ContractedCost and ListCost. What is allocated was used by calls that carry both already."""
+    """ContractedCost and ListCost; what is only allocated was used by calls that carry both already."""
     if charge.kind == "calls":
         return (charge.listed if bought else charge.billed), charge.listed
-    if charge.kind in _CAPACITY and charge.part != "contract":
-        return 0, 0
     return charge.billed, charge.billed
 
 

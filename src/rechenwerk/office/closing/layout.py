@@ -142,7 +142,7 @@ def _line(row: Row, words: Words, *, is_exact: bool = False) -> Line:
         quantity=row.quantity,
         per=row.per,
         unit_price=row.unit_price,
-        note=_note(row, words),
+        note=row.reference if row.kind == "document" else "",
     )
 
 
@@ -155,12 +155,6 @@ def _text(row: Row, words: Words) -> str:
         kind = f", {words(row.note)}" if row.note else ""
         return _centred(row.text, row.cost_centre, words) + kind
     return row.text
-
-
-def _note(row: Row, words: Words) -> str:
-    if row.kind == "document":
-        return row.reference
-    return words.rate(row.note) if row.kind == "allocation" and row.note else ""
 
 
 def _centred(project: str, cost_centre: str, words: Words) -> str:

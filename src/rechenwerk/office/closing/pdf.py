@@ -20,7 +20,7 @@ from rechenwerk.ledger.statements import Content, exact
 from rechenwerk.office.closing.layout import Line, Section, Sheet, lay_out
 from rechenwerk.office.closing.words import Words
 
-_FONT = "DejaVu"
+FONT = "DejaVu"
 _LEFT, _TOP, _BOTTOM = 20.0, 18.0, 22.0
 _WIDTHS = (82.0, 26.0, 36.0, 26.0)
 _WIDTH = sum(_WIDTHS)
@@ -66,9 +66,7 @@ class _Paper(FPDF):
         super().__init__("portrait", "mm", "A4")
         self._sheet = sheet
         self._words = words
-        folder = _fonts()
-        self.add_font(_FONT, "", folder / "DejaVuSans.ttf")
-        self.add_font(_FONT, "B", folder / "DejaVuSans-Bold.ttf")
+        add_fonts(self)
         self.set_margins(_LEFT, _TOP, 210 - _LEFT - _WIDTH)
         self.set_auto_page_break(False)
 
@@ -83,7 +81,7 @@ class _Paper(FPDF):
 
     def ink(self, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
         """How what follows is written."""
-        self.set_font(_FONT, "B" if bold else "", size)
+        self.set_font(FONT, "B" if bold else "", size)
         self.set_text_color(*color)
 
     def say(self, text: str, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
@@ -101,6 +99,13 @@ class _Paper(FPDF):
         found = self.multi_cell(width, 4, text, dry_run=True, output=MethodReturnValue.LINES)
         assert isinstance(found, list)
         return found or [""]
+
+
+def add_fonts(paper: FPDF) -> None:
+    """The two faces of FONT."""
+    folder = _fonts()
+    paper.add_font(FONT, "", folder / "DejaVuSans.ttf")
+    paper.add_font(FONT, "B", folder / "DejaVuSans-Bold.ttf")
 
 
 def _fonts() -> Path:

@@ -1,0 +1,189 @@
+"""The report of a reconciliation as PDF: what a controller signs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from fpdf import FPDF
+from fpdf.enums import TableBordersLayout, XPos, YPos
+from fpdf.fonts import FontFace
+
+from rechenwerk.base.money import NANO
+from rechenwerk.office.bill_ports import StoredBill
+from rechenwerk.office.bill_words import WORDS, cause_in
+from rechenwerk.office.closing.pdf import FONT, add_fonts
+from rechenwerk.office.closing.words import Words
+
+_INK, _SOFT, _MARK, _TINT = (27, 36, 48), (93, 107, 122), (23, 80, 122), (242, 245, 248)
+_MONEY = ("billed", "booked", "settled", "difference")
+
+
+def report(bill: StoredBill, currency: str, words: Words) -> bytes:
+    """The report of a bill that was booked; the same bill gives the same bytes.
+
+    Args:
+        bill: as it is stored.
+        currency: of the books.
+        words: the language.
+    """
+    paper = _Paper(bill, words)
+    paper.add_page()
+    _head(paper, bill, currency)
+    _rows(paper, bill, currency)
+    _causes(paper, bill, currency)
+    _signatures(paper)
+    return bytes(paper.output())
+
+
+class _Paper(FPDF):
+    """A4 across, with a footer."""
+
+    def __init__(self, bill: StoredBill, words: Words) -> None:
+        super().__init__("landscape", "mm", "A4")
+        self.words = words
+        self.said = WORDS[words.language]
+        self._foot = f"{self.said['title']} {bill.id} · SHA-256 {bill.sha256}"
+        add_fonts(self)
+        self.set_margins(18, 16, 18)
+        self.set_auto_page_break(True, 20)
+        self.set_creation_date(bill.made_at)
+        self.set_title(f"{self.said['title']} {bill.id}")
+        self.set_lang(words.language)
+        self.set_producer("fpdf2")
+
+    def footer(self) -> None:
+        """Which report, and which page of how many."""
+        self.set_y(-13)
+        self.ink(6.5, color=_SOFT)
+        self.cell(200, 4, self._foot)
+        self.cell(0, 4, self.words("page", page=self.page_no(), pages="{nb}"), align="R")
+
+    def ink(self, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
+        """How what follows is written."""
+        self.set_font(FONT, "B" if bold else "", size)
+        self.set_text_color(*color)
+
+    def say(self, text: str, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
+        """A paragraph over the whole width."""
+        self.ink(size, bold=bold, color=color)
+        self.multi_cell(0, size * 0.52, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
+
+    def money(self, nano: int) -> str:
+        """Exactly, as the language writes it."""
+        sign, whole = "-" if nano < 0 else "", abs(nano)
+        return self.words.exact(f"{sign}{whole // NANO}.{whole % NANO:09d}")
+
+
+def _head(paper: _Paper, bill: StoredBill, currency: str) -> None:
+    said, words = paper.said, paper.words
+    paper.say(f"{said['title']} {bill.id}", 16, bold=True, color=_MARK)
+    paper.ln(2)
+    if bill.undone is not None:
+        paper.say(said["undone"].format(reason=bill.undone), 10, bold=True, color=(160, 40, 40))
+    asked = said["usage_alone"]
+    if bill.currency:
+        asked = f"{words.exact(bill.said)} {bill.currency}"
+        if bill.currency != currency:
+            asked += f" {said['rate']} {words.exact(bill.rate)}"
+    first, last = words.day(str(bill.first_day)), words.day(str(bill.last_day))
+    facts = (
+        (said["provider"], bill.provider),
+        (said["file"], f"{bill.name} ({bill.format})"),
+        (said["days"], words("from_to", first=first, last=last)),
+        (said["on_the_bill"], asked),
+        (said["booked_by"], f"{bill.made_by}, {words.day(str(bill.made_at.date()))}"),
+        (said["vouchers"], words.count(str(bill.vouchers))),
+    )
+    for label, value in facts:
+        paper.ink(8.5, color=_SOFT)
+        paper.cell(38, 5, label)
+        paper.ink(8.5)
+        paper.multi_cell(0, 5, value, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
+    paper.ln(4)
+
+
+def _table(
+    paper: _Paper, heads: tuple[str, ...], widths: tuple[int, ...], right: int, rows: list[tuple[str, ...]]
+) -> None:
+    """Rows under heads that stand again on every page; four columns from `right` on hold numbers.
+
+    The last row is the total.
+    """
+    paper.ink(8)
+    paper.set_draw_color(225, 230, 236)
+    align = tuple("RIGHT" if right <= at < right + 4 else "LEFT" for at in range(len(heads)))
+    with paper.table(
+        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+        headings_style=FontFace(emphasis="BOLD", color=_INK, fill_color=_TINT),
+        line_height=4.6,
+        col_widths=widths,
+        text_align=align,
+        padding=(0.6, 2),
+    ) as table:
+        table.row(heads)
+        for cells in rows[:-1]:
+            table.row(cells)
+        table.row(rows[-1], style=FontFace(emphasis="BOLD"))
+
+
+def _rows(paper: _Paper, bill: StoredBill, currency: str) -> None:
+    said = paper.said
+    heads = (said["day"], said["model"], *(f"{said[name]} {currency}" for name in _MONEY), said["why"])
+    rows = [
+        (
+            paper.words.day(row["day"]) if row["day"] else "",
+            row["model"],
+            *(paper.money(row[name]) for name in _MONEY),
+            "" if row["cause"] == "agrees" else _why(paper, row["cause"], row["detail"]),
+        )
+        for row in bill.rows
+    ]
+    sums = (bill.billed, bill.booked, bill.settled, bill.difference)
+    rows.append((said["sum"], "", *(paper.money(one) for one in sums), ""))
+    _table(paper, heads, (26, 44, 32, 32, 30, 30, 66), 2, rows)
+    paper.ln(2)
+    paper.say(said["adds_up"], 8, color=_SOFT)
+    paper.say(said["payable"] if bill.currency else said["usage_alone"], 8, color=_SOFT)
+    paper.ln(4)
+
+
+def _why(paper: _Paper, cause: str, detail: str) -> str:
+    """The detail is English alone; a German reader gets the cause."""
+    said = cause_in(paper.words.language, cause)
+    return f"{said}: {detail}" if detail and (paper.words.language == "en" or cause == "fee") else said
+
+
+def _causes(paper: _Paper, bill: StoredBill, currency: str) -> None:
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in bill.rows:
+        if row["difference"]:
+            sums[row["cause"]][0] += 1
+            sums[row["cause"]][1] += row["difference"]
+    if not sums:
+        return
+    said = paper.said
+    paper.say(said["by_cause"], 11, bold=True, color=_MARK)
+    paper.ln(1)
+    rows = [
+        (cause_in(paper.words.language, cause), paper.words.count(str(count)), paper.money(amount))
+        for cause, (count, amount) in sorted(sums.items(), key=lambda one: -abs(one[1][1]))
+    ]
+    count = sum(one[0] for one in sums.values())
+    rows.append((said["sum"], paper.words.count(str(count)), paper.money(bill.difference)))
+    _table(
+        paper, (said["why"], said["rows"], f"{said['difference']} {currency}"), (70, 20, 40), 1, list(rows)
+    )
+
+
+def _signatures(paper: _Paper) -> None:
+    """Two lines, never torn from each other."""
+    if paper.get_y() + 28 > paper.h - 20:
+        paper.add_page()
+    paper.set_y(paper.get_y() + 18)
+    paper.set_draw_color(*_INK)
+    for at, name in enumerate(("made", "checked")):
+        left = 18 + at * 100
+        paper.line(left, paper.get_y(), left + 80, paper.get_y())
+        paper.set_x(left)
+        paper.ink(7.5, color=_SOFT)
+        paper.cell(80, 5, paper.said[name])
