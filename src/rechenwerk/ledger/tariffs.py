@@ -135,8 +135,18 @@ class CallPrice(msgspec.Struct, frozen=True, gc=False):
         if not self.on_cost:
             return self.prices.amount(usage)
         n = self.prices.numerators
-        units = sum([count * price for count, price in zip(usage.counts(), n, strict=True) if count])
-        return divide_half_even(units + cost * self.on_cost, self.prices.denominator)
+        whole = (
+            cost * self.on_cost
+            + usage.input * n[0]
+            + usage.cached_input * n[1]
+            + usage.cache_write * n[2]
+            + usage.output * n[3]
+            + usage.reasoning * n[4]
+            + usage.images * n[5]
+            + usage.seconds * n[6]
+            + usage.requests * n[7]
+        )
+        return divide_half_even(whole, self.prices.denominator)
 
     def highest(self, input_tokens: int, output_tokens: int, requests: int, cost: int) -> int:
         """The most that a call can be booked at; nano-units, rounded up.
