@@ -19,6 +19,7 @@ from bench import (
     failover,
     held,
     latency,
+    ledger,
     memory,
     results,
     start,
@@ -36,7 +37,21 @@ if TYPE_CHECKING:
 
     from bench.results import Metric
 
-BENCHES = (memory, start, unary, latency, stream, dialect, held, failover, contracts, chaos, exports, routing)
+BENCHES = (
+    memory,
+    start,
+    unary,
+    latency,
+    stream,
+    dialect,
+    held,
+    failover,
+    contracts,
+    chaos,
+    ledger,
+    exports,
+    routing,
+)
 NAMES = tuple(module.NAME for module in BENCHES)
 
 

@@ -99,6 +99,11 @@ PROMISES = (
     ),
     Promise("strategic and tactical solve", "contracts", "strategic and tactical solve", "<=", 50),
     Promise("books = provider, tokens under contracts", "contracts", TOKENS, "=", 0),
+    Promise(
+        "settled calls per second, durable, one process", "ledger", "settled calls per second", ">=", 15_000
+    ),
+    Promise("trial balance over 10 million entries", "ledger", "trial balance", "<=", 2_000),
+    Promise("month total per project, 20 million calls", "ledger", "month total per project", "<=", 200),
     Promise("calls lost in the chaos flow", "chaos", "calls lost", "=", 0),
     Promise("answers doubled in it", "chaos", "answers doubled", "=", 0),
     Promise("calls with unbooked tokens in it", "chaos", "calls with unbooked tokens", "=", 0),

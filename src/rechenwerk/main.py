@@ -29,8 +29,18 @@ from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.loops import repeat
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
-from rechenwerk.main_children import KEY_FILE, Child, check_port, gateway_process, lock_folder, router_process
+from rechenwerk.identity.signing import KeyFile
+from rechenwerk.main_children import (
+    KEY_FILE,
+    SIGNING_FILE,
+    Child,
+    check_port,
+    gateway_process,
+    lock_folder,
+    router_process,
+)
 from rechenwerk.main_doctor import Finding, doctor
+from rechenwerk.main_keeper import keep_books
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
@@ -234,7 +244,11 @@ class Installation:
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
         assert self._pool is not None
         steps = (TariffStep(self._pool),)
-        app = create_app(desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps)
+        signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
+        app = create_app(
+            desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
+        )
+        self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,
             host=self._options.host,

@@ -18,6 +18,8 @@ from rechenwerk.base.errors import SetupError
 
 KEY_FILE = "secret.key"
 """In the data folder: what providers' secrets are sealed with, unless a setting says otherwise."""
+SIGNING_FILE = "signing.key"
+"""In the data folder: what days of the books are signed with, unless a setting says otherwise."""
 _READY = 30.0
 _LATEST_END = 15.0
 """Seconds that a gateway may take beyond its grace time to book what it had."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import tempfile
 import time
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,6 +18,7 @@ import msgspec
 from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.base.usage import Usage
 from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.identity.signing import KeyFile
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
@@ -55,7 +58,11 @@ class Office:
         first = self.runner.run(first_run(self.desk, DEFAULT))
         assert isinstance(first, FirstRun)
         self.first = first
-        self.app = create_app(self.desk, self.clock, secrets.token_bytes, box=SecretBox(SECRET_KEY))
+        self._folder = tempfile.TemporaryDirectory(prefix="rw-office-")
+        self.signing = KeyFile(Path(self._folder.name) / "signing.key")
+        self.app = create_app(
+            self.desk, self.clock, secrets.token_bytes, box=SecretBox(SECRET_KEY), signing=self.signing
+        )
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
 
@@ -66,6 +73,7 @@ class Office:
         self.runner.run(self.client.aclose())
         self.runner.run(self.pool.close())
         self.runner.close()
+        self._folder.cleanup()
 
     def answer(self, method: str, path: str, key: str | None = "", **more: Any) -> httpx2.Response:
         """One request; the admin's key unless another is given, none for None."""

@@ -300,3 +300,22 @@ def test_accounts_are_asked_for_once() -> None:
             assert await one.till.accounts(1, 2, 4) == ACCOUNTS
 
     asyncio.run(flow())
+
+
+def test_more_than_a_commit_takes_is_written_by_two_at_once() -> None:
+    async def flow() -> None:
+        async with desk() as one:
+            numbers = range(1, 1_302)
+            await one.durable(*[a_hold(number) for number in numbers])
+            gate = one.close("write_posts")
+            for number in numbers:
+                one.till.post(a_post(a_hold(number)), [])
+            await one.reached("write_posts", 2)
+            assert one.book.commits["write_posts"] == []
+            gate.set()
+            await one.till.posted()
+            written = one.book.commits["write_posts"]
+            assert sorted(number for batch in written for number in batch) == list(numbers)
+            assert sorted(len(batch) for batch in written) == [301, 500, 500]
+
+    asyncio.run(flow())

@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spool: str = ""
     secret_key: str = ""
     secret_key_file: str = ""
+    signing_key_file: str = ""
     max_body: int = 20_000_000
     max_header: int = 32_768
     header_timeout: float = 10.0
@@ -64,6 +65,11 @@ TABLE = (
         "RECHENWERK_SECRET_KEY_FILE",
         "secret_key_file",
         "file with that key; with neither, `serve` makes one in its data folder",
+    ),
+    Setting(
+        "RECHENWERK_SIGNING_KEY_FILE",
+        "signing_key_file",
+        "file with the key that days are sealed with; empty: `serve` makes one in its data folder",
     ),
     Setting("RECHENWERK_MAX_BODY", "max_body", "largest request body"),
     Setting("RECHENWERK_MAX_HEADER", "max_header", "largest request head"),

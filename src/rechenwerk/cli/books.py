@@ -12,13 +12,22 @@ from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.close import add_close
 from rechenwerk.cli.exports import add_exports
 from rechenwerk.cli.remote import Remote, remote
+from rechenwerk.cli.seals import add_seals
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
+from rechenwerk.cli.totals import add_totals
 from rechenwerk.cli.vouchers import add_vouchers
 
 
-def balance(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
+def balance(
+    context: typer.Context,
+    period: Annotated[
+        str | None, typer.Option(help="Only what moved in this month, such as 2026-03.")
+    ] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
     """Every account with its sums; the total balance is zero."""
-    found = remote(context).ask("GET", "/books/balance", organisation=organisation)
+    found = remote(context).ask("GET", "/books/balance", period=period, organisation=organisation)
     if as_json:
         print_json(found)
         return
@@ -27,7 +36,8 @@ def balance(context: typer.Context, organisation: Organisation = None, as_json: 
         (one["kind"], one["project"], one["contract"], one["debit"], one["credit"], one["balance"])
         for one in (*found["accounts"], found["total"])
     ]
-    title = f"Balance of {found['organisation']} in {found['currency']}"
+    of_period = f" for {period}" if period else ""
+    title = f"Balance of {found['organisation']}{of_period} in {found['currency']}"
     table(title, columns, rows, right=("debit", "credit", "balance"))
 
 
@@ -144,6 +154,8 @@ def add_books(app: typer.Typer) -> None:
     books.command("call")(show_call)
     books.command("fees")(fees)
     add_vouchers(books)
+    add_totals(books)
+    add_seals(books)
     add_bills(books)
     add_exports(books)
     add_close(books)

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from rechenwerk.base.errors import BookError, FencedError
 from rechenwerk.ledger.guards import Draw, release
-from rechenwerk.ledger.ports import Accounts, Book, Hold, Post
+from rechenwerk.ledger.ports import WRITERS, Accounts, Book, Hold, Post
 
 _log = logging.getLogger("rechenwerk.till")
 _LINGER = 0.004
@@ -28,13 +28,14 @@ T = TypeVar("T")
 
 
 class Lane(Generic[T]):
-    """Writes items in group commits, one commit at a time.
+    """Writes items in group commits: one at a time, unless more wait than one commit takes.
 
     Args:
         write: makes a batch durable.
         apart: told about an item that the books refuse for what is in it.
         fenced: set when the books do not know this process any more.
         linger: seconds that items gather before a commit begins.
+        width: commits at once, when more items wait than one commit takes.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Lane(Generic[T]):
         apart: Callable[[T, BookError], None],
         fenced: asyncio.Event,
         linger: float,
+        width: int = 1,
     ) -> None:
         self._write = write
         self._apart = apart
         self._fenced = fenced
         self._linger = linger
+        self._width = width
         self._loop = asyncio.get_running_loop()
         self._items: list[T] = []
         self._batch: asyncio.Future[None] = self._loop.create_future()
@@ -96,8 +99,7 @@ class Lane(Generic[T]):
             try:
                 if self._fenced.is_set():
                     raise FencedError("the books declared this process dead")
-                for first in range(0, len(items), _MAX_BATCH):
-                    await self._persist(items[first : first + _MAX_BATCH])
+                await self._persist_all(items)
             except FencedError as error:
                 if not self._fenced.is_set():
                     _log.critical("the books declared this process dead; it stops")
@@ -108,6 +110,22 @@ class Lane(Generic[T]):
                 self._running = None
                 if not batch.done():  # somebody who waited for it was cancelled
                     batch.set_result(None)
+
+    async def _persist_all(self, items: list[T]) -> None:
+        """Write batch after batch; while one is flushed to disk, the next one travels already."""
+        if len(items) <= _MAX_BATCH:
+            await self._persist(items)
+            return
+        batches = iter([items[first : first + _MAX_BATCH] for first in range(0, len(items), _MAX_BATCH)])
+
+        async def some() -> None:
+            for batch in batches:
+                await self._persist(batch)
+
+        ended = await asyncio.gather(*[some() for _ in range(self._width)], return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def _persist(self, items: list[T]) -> None:
         """Write a batch, however long it takes; what the books refuse for its content is set aside."""
@@ -155,7 +173,9 @@ class Till:
         self._book = book
         self._fenced = fenced
         self._holds = Lane[Hold](book.write_holds, self._hold_refused, fenced, 0)
-        self._posts = Lane[tuple[Post, list[Draw]]](self._write_posts, self._post_refused, fenced, _LINGER)
+        self._posts = Lane[tuple[Post, list[Draw]]](
+            self._write_posts, self._post_refused, fenced, _LINGER, width=WRITERS
+        )
         self._accounts: dict[tuple[int, int, int], Accounts] = {}
         self._refused: dict[int, BookError] = {}
         self._loop = asyncio.get_running_loop()

@@ -13,6 +13,9 @@ from rechenwerk.ledger.periods import Period
 Outcome = Literal["posted", "failed", "unresolved", "void"]
 UsageSource = Literal["reported", "counted", "estimated", "none"]
 
+WRITERS = 2
+"""Batches of posts that a book takes at the same time."""
+
 
 class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A debit and a credit of the same amount; account ids and nano-units above zero."""
@@ -132,6 +135,8 @@ class Book(Protocol):
 
     async def write_posts(self, posts: Sequence[Post]) -> None:
         """Settle holds in one durable transaction; a post whose hold is gone changes nothing.
+
+        May be called again, with other posts, while up to `WRITERS` - 1 others run.
 
         Raises:
             FencedError: this process was declared dead.

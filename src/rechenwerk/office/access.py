@@ -19,6 +19,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
+from rechenwerk.office.seal_ports import Signing
 
 _BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
 
@@ -31,6 +32,7 @@ class Office(msgspec.Struct, frozen=True):
     random_bytes: Callable[[int], bytes]
     box: SecretBox | None = None
     steps: tuple[PeriodStep, ...] = ()
+    signing: Signing | None = None
 
     def now(self) -> datetime:
         """Wall time in UTC."""

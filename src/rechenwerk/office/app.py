@@ -30,9 +30,12 @@ from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.seal_ports import Signing
+from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
+from rechenwerk.office.totals import add_total_routes
 from rechenwerk.office.vouchers import add_voucher_routes
 
 LARGEST_BODY = 4_000_000
@@ -108,6 +111,7 @@ def create_app(
     version: str = "0",
     box: SecretBox | None = None,
     steps: tuple[PeriodStep, ...] = (),
+    signing: Signing | None = None,
 ) -> FastAPI:
     """The office over its storage.
 
@@ -118,18 +122,21 @@ def create_app(
         version: shown in the OpenAPI page.
         box: seals providers' keys; without one none can be stored.
         steps: what has to be booked before a period is closed, in this order.
+        signing: the key that days are sealed with; without one none can be.
     """
     app = FastAPI(
         title="Rechenwerk office",
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box, steps)
+    app.state.office = Office(desk, clock, random_bytes, box, steps, signing)
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
     add_tariff_routes(router)
+    add_total_routes(router)
+    add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
     add_export_routes(router)

@@ -16,7 +16,9 @@ from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import BookedCall
+from rechenwerk.office.seals import check_seals
 from rechenwerk.office.tenants import money
+from rechenwerk.office.vouchers import period_of
 
 
 def _account(
@@ -32,9 +34,13 @@ def _account(
     )
 
 
-async def show_balance(realm: BooksRealm) -> bodies.BalanceView:
+async def show_balance(
+    realm: BooksRealm,
+    period: Annotated[str | None, Query(description="only what moved in this month, such as 2026-03")] = None,
+) -> bodies.BalanceView:
     """Every account with its sums; the total balance is zero."""
-    rows = await realm.desk.books.balance(realm.organisation_id)
+    month = period_of(period).starts.date() if period is not None else None
+    rows = await realm.desk.books.balance(realm.organisation_id, month)
     return bodies.BalanceView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
@@ -174,7 +180,7 @@ def _unpriced(decided: dict[str, Any]) -> dict[str, Any]:
 
 async def verify(realm: BooksRealm) -> bodies.VerifyView:
     """Compute everything again from its parts and compare."""
-    checks = await realm.desk.books.verify(realm.organisation_id)
+    checks = [*await realm.desk.books.verify(realm.organisation_id), *await check_seals(realm)]
     return bodies.VerifyView(
         organisation=realm.organisation,
         ok=all(check.ok for check in checks),

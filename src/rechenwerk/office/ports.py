@@ -7,7 +7,7 @@ filters by it: that is the wall.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
@@ -19,7 +19,9 @@ from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
 from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
+from rechenwerk.office.sum_ports import Sums
 from rechenwerk.office.tariff_ports import Tariff, Tariffs
 from rechenwerk.office.voucher_ports import Vouchers
 
@@ -419,8 +421,8 @@ class Check(msgspec.Struct, frozen=True):
 class Books(Protocol):
     """The books of one organisation, read only."""
 
-    async def balance(self, organisation_id: int) -> list[Balance]:
-        """Every account with its sums."""
+    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
+        """Every account with its sums; of a month (its first day), or of all time."""
         ...
 
     async def journal(
@@ -466,3 +468,5 @@ class Desk(msgspec.Struct, frozen=True):
     closing: Closing
     bills: Bills
     exports: Exports
+    sums: Sums
+    seals: Seals

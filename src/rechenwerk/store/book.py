@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 from asyncpg.prepared_stmt import PreparedStatement
 
 from rechenwerk.base.errors import BookError, FencedError
-from rechenwerk.ledger.ports import Accounts, Grant, Hold, Post
+from rechenwerk.ledger.ports import WRITERS, Accounts, Grant, Hold, Post
 from rechenwerk.store.recovery import Recovery
 from rechenwerk.store.rows import hold_row, post_row, transfer_rows
 
@@ -102,7 +102,7 @@ class _Writer:
 
 
 class PostgresBook:
-    """Writes holds and posts over a connection each, leases over a small pool.
+    """Writes holds over a connection, posts over two that take turns, leases over a small pool.
 
     Args:
         url: of the database.
@@ -114,7 +114,8 @@ class PostgresBook:
         self._url = url
         self._name = name
         self._holds = _Writer(url, _HOLDS)
-        self._posts = _Writer(url, _POSTS)
+        self._posts = tuple(_Writer(url, _POSTS) for _ in range(WRITERS))
+        self._idle = list(self._posts)
         self._listener: asyncpg.Connection | None = None
         self._pool: asyncpg.Pool | None = None
         self._spool = spool
@@ -177,7 +178,11 @@ class PostgresBook:
         """See `ledger.ports.Book`."""
         try:
             rows = [post_row(post) for post in posts]
-            await self._posts.write(self._process, rows, transfer_rows(posts))
+            writer = self._idle.pop()
+            try:
+                await writer.write(self._process, rows, transfer_rows(posts))
+            finally:
+                self._idle.append(writer)
         except _SettledError:
             left = await self._unsettled(posts)
             if len(left) == len(posts):
@@ -272,7 +277,8 @@ class PostgresBook:
                 self._recovery.spool.close()
         finally:
             await self._holds.close()
-            await self._posts.close()
+            for writer in self._posts:
+                await writer.close()
             if self._listener is not None:
                 await self._listener.close()
             await self.pool.close()

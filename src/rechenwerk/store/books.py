@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -15,20 +15,20 @@ from rechenwerk.office.standing import UsedHere
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
+from rechenwerk.store.sums import SUM_PROOFS
 from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
 _BALANCE = """
 select a.kind, p.name as project, c.name as contract,
-    coalesce(d.amount, 0) as debit, coalesce(k.amount, 0) as credit
+    coalesce(m.debit, 0) as debit, coalesce(m.credit, 0) as credit
 from account a
 left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
 left join contract c on c.organisation_id in (0, a.organisation_id) and c.id = a.contract_id
-left join (select debit, sum(amount) as amount from transfer where organisation_id = $1 group by debit) d
-    on d.debit = a.id
-left join (select credit, sum(amount) as amount from transfer where organisation_id = $1 group by credit) k
-    on k.credit = a.id
+left join (select account_id, sum(debit) as debit, sum(credit) as credit from account_month
+    where organisation_id = $1 and ($2::date is null or month = $2) group by account_id) m
+    on m.account_id = a.id
 where a.organisation_id = $1 order by a.kind, p.name, c.name
 """
 _CALLS = """
@@ -86,11 +86,11 @@ class StoredBooks:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def balance(self, organisation_id: int) -> list[Balance]:
-        """Every account with its sums."""
+    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
+        """Every account with its sums; of a month, or of all time."""
         return [
             Balance(row["kind"], row["project"], row["contract"], int(row["debit"]), int(row["credit"]))
-            for row in await self._pool.fetch(_BALANCE, organisation_id)
+            for row in await self._pool.fetch(_BALANCE, organisation_id, month)
         ]
 
     async def journal(
@@ -116,7 +116,7 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            proofs = (*PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *TARIFF_PROOFS)
+            proofs = (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *TARIFF_PROOFS)
             return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:

@@ -30,7 +30,9 @@ from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
+from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
+from rechenwerk.store.sums import StoredSums
 from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.vouchers import StoredVouchers
 
@@ -304,4 +306,6 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),
+        StoredSums(pool),
+        StoredSeals(pool),
     )

@@ -1,0 +1,39 @@
+"""Keeps the books in order while an installation runs: months made ahead, days sealed when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import asyncpg
+
+from rechenwerk.office.access import Office
+from rechenwerk.store.months import make_months
+
+_log = logging.getLogger("rechenwerk.keeper")
+_EVERY = 300.0
+"""Seconds between two looks."""
+
+
+async def keep_books(office: Office, pool: asyncpg.Pool) -> None:
+    """Look after the books for ever; what fails is tried again at the next look.
+
+    Args:
+        office: with its signing key.
+        pool: connections to the installation's database.
+    """
+    while True:
+        await tend(office, pool)
+        await asyncio.sleep(_EVERY)
+
+
+async def tend(office: Office, pool: asyncpg.Pool) -> None:
+    """One look: make the months that calls will need, seal the days that are over."""
+    try:
+        await make_months(pool, office.now())
+        if office.signing is not None:
+            done = await office.desk.seals.seal(office.now(), office.signing.key)
+            if done.seals:
+                _log.info("%d days sealed with %d leaves", done.seals, done.leaves)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        _log.error("the books could not be tended: %s", error or type(error).__name__)

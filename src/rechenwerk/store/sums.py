@@ -1,0 +1,126 @@
+"""Sums that are kept beside the rows, read; and the proof that they are the rows' sums."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import MappingProxyType
+
+import asyncpg
+
+from rechenwerk.base.usage import BUCKETS
+from rechenwerk.office.sum_ports import By, Step, Total
+from rechenwerk.store.proofs import Proof
+
+_ENTRIES = "select count(*) from transfer where organisation_id = $1"
+_CALLS = "select count(*) from call where organisation_id = $1"
+
+_ACCOUNTS = """
+select account_id || ' in ' || to_char(month, 'YYYY-MM') as subject,
+    coalesce(m.debit, 0) || ' and ' || coalesce(m.credit, 0) || ' in ' || coalesce(m.transfers, 0) as is,
+    coalesce(s.debit, 0) || ' and ' || coalesce(s.credit, 0) || ' in ' || coalesce(s.transfers, 0) as should
+from (select account_id, month, sum(transfers) as transfers, sum(debit) as debit, sum(credit) as credit
+    from account_month where organisation_id = $1 group by 1, 2) m
+full join (select account_id, month, transfers, debit, credit from account_sums where organisation_id = $1) s
+    using (account_id, month)
+where (m.transfers, m.debit, m.credit) is distinct from (s.transfers, s.debit, s.credit)
+"""
+_NAMES = (
+    "calls",
+    "attempts",
+    "price",
+    "cost",
+    "listed",
+    "charged",
+    *BUCKETS,
+    "energy_uwh",
+    "co2_ug",
+)
+_KEYS = "day, project_id, key_id, model, deployment_id, contract_id, tariff_id, outcome"
+_DAYS = f"""
+select day || ' of project ' || project_id || ', key ' || key_id || ', ' || model || ', ' || outcome
+        as subject,
+    coalesce(d.price, 0) || ' for ' || coalesce(d.calls, 0) || ' calls' as is,
+    coalesce(s.price, 0) || ' for ' || coalesce(s.calls, 0) || ' calls, and their usage' as should
+from (select {_KEYS}, {", ".join(f"sum({name}) as {name}" for name in _NAMES)}
+    from call_day where organisation_id = $1 group by {_KEYS}) d
+full join (select {_KEYS}, {", ".join(_NAMES)} from call_sums where organisation_id = $1) s using ({_KEYS})
+where ({", ".join(f"d.{name}" for name in _NAMES)})
+    is distinct from ({", ".join(f"s.{name}" for name in _NAMES)})
+"""  # noqa: S608 - our own words, no one else's
+
+SUM_PROOFS = (
+    Proof("every account's months are the sums of its entries", "account", _ACCOUNTS, _ENTRIES),
+    Proof("every day's totals are the sums of its calls", "total of", _DAYS, _CALLS),
+)
+"""What `books verify` proves of sums that are kept."""
+
+_BY = MappingProxyType(
+    {
+        "organisation": ("''::text", "s.grp", ""),
+        "project": (
+            "project_id",
+            "coalesce(n.name, '')",
+            "left join project n on n.organisation_id = $1 and n.id = s.grp",
+        ),
+        "key": (
+            "key_id",
+            "coalesce(n.name, '')",
+            "left join api_key n on n.organisation_id = $1 and n.id = s.grp",
+        ),
+        "model": ("model", "s.grp", ""),
+        "outcome": ("outcome", "s.grp", ""),
+        "deployment": (
+            "deployment_id",
+            "coalesce(p.name || '/' || n.upstream, '')",
+            (
+                "left join deployment n on n.organisation_id in (0, $1) and n.id = s.grp"
+                " left join provider p on p.organisation_id = n.organisation_id and p.id = n.provider_id"
+            ),
+        ),
+        "contract": (
+            "contract_id",
+            "coalesce(n.name, '')",
+            "left join contract n on n.organisation_id in (0, $1) and n.id = s.grp",
+        ),
+    }
+)
+"""What totals are by -> the column, its name for people, and the tables that know the name."""
+_PERIODS = MappingProxyType(
+    {"day": "day", "month": "date_trunc('month', day::timestamp)::date", "all": "$2::date"}
+)
+_KEPT = ("calls", "attempts", "price", "cost", "listed", "charged", *BUCKETS)
+
+
+class StoredSums:
+    """Totals of calls by day and month.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def totals(self, organisation_id: int, starts: date, ends: date, by: By, step: Step) -> list[Total]:
+        """See `office.sum_ports.Sums`."""
+        column, name, joined = _BY[by]
+        query = f"""
+select s.starts, {name} as name, {", ".join(f"s.{kept}" for kept in _KEPT)}
+from (select {_PERIODS[step]} as starts, {column} as grp,
+        {", ".join(f"sum({kept}) as {kept}" for kept in _KEPT)}
+    from call_day where organisation_id = $1 and day >= $2 and day < $3 group by 1, 2) s
+{joined} order by 1, 2"""  # noqa: S608 - our own words, no one else's
+        return [
+            Total(
+                row["starts"],
+                row["name"],
+                int(row["calls"]),
+                int(row["attempts"]),
+                int(row["price"]),
+                int(row["cost"]),
+                int(row["listed"]),
+                int(row["charged"]),
+                {bucket: int(row[bucket]) for bucket in BUCKETS},
+            )
+            for row in await self._pool.fetch(query, organisation_id, starts, ends)
+        ]
