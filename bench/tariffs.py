@@ -110,7 +110,7 @@ async def months(url: str, calls: int) -> dict[str, float]:
         json.dumps({"price": {"input": "2.50", "cached_input": "0.63", "output": "10.00"}}),
     )
     await connection.execute(CALLS, calls, timeout=600)
-    await connection.execute("analyze call")
+    await connection.execute("analyze")
     await connection.close()
     period = month_of(datetime(2026, 3, 2, tzinfo=UTC))
     tiers = Tiers(bucket="input", steps=(Tier(above=Decimal(10**6), rate=Decimal(2)),))
