@@ -42,12 +42,18 @@ from rechenwerk.main_children import (
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_keeper import keep_books
 from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.courier import Courier
+from rechenwerk.office.budgets.mail import Mails, read_server
+from rechenwerk.office.budgets.sending import Sender
+from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
+from rechenwerk.store.budgets.wallets import WalletPayments
 from rechenwerk.store.control import open_desk
 from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
@@ -243,7 +249,8 @@ class Installation:
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
         assert self._pool is not None
-        steps = (TariffStep(self._pool),)
+        # What is owed first, then what wallets pay of it.
+        steps = (TariffStep(self._pool), WalletPayments(self._pool))
         signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
         app = create_app(
             desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
@@ -258,11 +265,20 @@ class Installation:
             lifespan="off",
         )
         self._office = _Office(config)
+        self._tasks.append(asyncio.create_task(self._courier(app.state.office).run()))
         self._office_task = task = asyncio.create_task(self._office.serve())
         while not self._office.started:
             if task.done():
                 raise SetupError(f"the office does not start on port {self._options.office_port}")
             await asyncio.sleep(0.005)
+
+    def _courier(self, office: Office) -> Courier:
+        settings = self._settings
+        senders: dict[str, Sender] = {
+            "webhook": Webhooks(office.box, read_networks(settings.webhook_networks)),
+            "mail": Mails(read_server(settings.smtp_url, settings.smtp_from)),
+        }
+        return Courier(office, senders)
 
     # -- being ready ------------------------------------------------------------------------------
 

@@ -125,18 +125,20 @@ class Bookkeeper:
         with contextlib.suppress(OSError):
             self._office.runner.run(self._book.close())
 
-    def hold(self, organisation: str, held: int, *, expires_s: int = 600) -> Hold:
-        """Take a hold for the organisation's default project on its monthly budget."""
+    def hold(self, organisation: str, held: int, *, expires_s: int = 600, wallet: bool = False) -> Hold:
+        """Take a hold for the organisation's default project on its monthly budget, or its wallet."""
         row = self._office.sql(
             "select p.organisation_id, p.id, (select min(id) from api_key where project_id = p.id) as key,"
-            " (select min(id) from guard where project_id = p.id and unit = 'money') as guard,"
+            " (select min(id) from guard where wallet = $2 and coalesce(project_id, p.id) = p.id"
+            " and organisation_id = p.organisation_id and unit = 'money') as guard,"
             " d.id as deployment, d.contract_id from project p"
             " join organisation o on o.id = p.organisation_id and o.name = $1, deployment d"
             " where p.name = 'default' and d.model = 'smollm2-135m'",
             organisation,
+            wallet,
         )[0]
         run = self._office.runner.run
-        starts, _ = window_bounds("month", self._office.clock.now())
+        starts, _ = window_bounds("total" if wallet else "month", self._office.clock.now())
         grant = run(self._book.lease(row["guard"], starts, held))
         assert grant is not None
         assert grant.got == held

@@ -11,8 +11,10 @@ import typer
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import add_adviser
+from rechenwerk.cli.alerts import add_alerts
 from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
+from rechenwerk.cli.budgets import add_budgets
 from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.concentration import add_concentration
@@ -27,6 +29,7 @@ from rechenwerk.cli.sites import add_sites
 from rechenwerk.cli.tariffs import add_tariffs
 from rechenwerk.cli.tenants import add_tenants
 from rechenwerk.cli.utilisation import add_utilisation
+from rechenwerk.cli.wallets import add_wallets
 
 
 def _version(wanted: bool) -> None:
@@ -76,6 +79,9 @@ def build(width: int | None = None) -> typer.Typer:
     add_service(app)
     add_tenants(app)
     add_books(app)
+    add_budgets(app)
+    add_wallets(app)
+    add_alerts(app)
     add_configuration(app)
     add_contracts(app)
     add_tariffs(app)

@@ -17,6 +17,9 @@ from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.budgets.alert_routes import add_alert_routes
+from rechenwerk.office.budgets.routes import add_budget_routes
+from rechenwerk.office.budgets.wallets import add_wallet_routes
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
@@ -149,6 +152,9 @@ def create_app(
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)
+    add_budget_routes(router)
+    add_wallet_routes(router)
+    add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

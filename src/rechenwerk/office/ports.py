@@ -17,6 +17,7 @@ from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
+from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.seal_ports import Seals
@@ -56,7 +57,7 @@ class Guard(msgspec.Struct, frozen=True):
 
     Attributes:
         unit: money, requests, tokens or calls.
-        period: minute, day, month, total or now.
+        period: minute, day, week, month, quarter, year, total or now.
         amount: nano-units for money, else pieces; None removes the guard.
         hard: refuse beyond the amount; a soft one only reports.
     """
@@ -181,6 +182,16 @@ class Tenants(Protocol):
 
     async def guard_project(self, organisation_id: int, project_id: int, guards: Sequence[Guard]) -> None:
         """Set, change or remove guards of a project."""
+        ...
+
+    async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of the organisation itself."""
+        ...
+
+    async def guard_key(
+        self, organisation_id: int, project_id: int, key_id: int, guards: Sequence[Guard]
+    ) -> None:
+        """Set, change or remove guards of a key."""
         ...
 
     async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
@@ -470,3 +481,4 @@ class Desk(msgspec.Struct, frozen=True):
     exports: Exports
     sums: Sums
     seals: Seals
+    budgets: BudgetDesk

@@ -12,6 +12,7 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
@@ -116,7 +117,7 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            proofs = (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *TARIFF_PROOFS)
+            proofs = (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *TARIFF_PROOFS, *WALLET_PROOFS)
             return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import cast
 
 import asyncpg
@@ -46,9 +46,10 @@ _WEIGHTS = """
 select p.id, p.name, p.cost_centre, coalesce(c.price, 0) as price, coalesce(c.calls, 0) as calls,
     coalesce(u.amount, 0) as allocated
 from project p
-left join (select project_id, sum(price) as price, count(*) as calls from call
-    where organisation_id = $1 and started_at >= $2 and started_at < $3
-        and outcome in ('posted', 'unresolved') and attempt_of is null group by 1) c on c.project_id = p.id
+left join (select project_id, sum(price) as price, sum(calls - attempts)::bigint as calls from call_day
+    where $4 and organisation_id = $1 and day >= ($2 at time zone 'UTC')::date
+        and day < ($3 at time zone 'UTC')::date and outcome in ('posted', 'unresolved')
+    group by 1) c on c.project_id = p.id
 left join (select a.project_id, sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
     from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
     join account a on a.organisation_id = v.organisation_id and a.id in (t.debit, t.credit)
@@ -57,43 +58,51 @@ left join (select a.project_id, sum(case when t.credit = a.id then t.amount else
     group by 1) u on u.project_id = p.id
 where p.organisation_id = $1 and (p.created_at < $3 or c.calls > 0) order by p.name
 """
+_SUMS = ", ".join(f"sum(c.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
 # A call stands unresolved until a settlement of it that stands.
 UNRESOLVED = """
 select c.project_id, c.id, c.price from call c
-where c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
+where exists (select from call_day d where d.organisation_id = $1 and d.outcome = 'unresolved'
+        and d.day >= ($2 at time zone 'UTC')::date and d.day < ($3 at time zone 'UTC')::date)
+    and c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
     and not exists (select from voucher v where v.organisation_id = c.organisation_id and v.call_id = c.id
         and v.kind = 'settlement' and not exists (select from voucher r
             where r.organisation_id = v.organisation_id and r.reverses = v.id))
 """
-# A tariff's version holds until the next of the same model; an organisation's own before the operator's.
+# Day by day, because discounts are; without calls that stand unresolved. That sums of days are the rows' sums
+# is proved by `books verify`.
 _CALLS = f"""
-with standing as ({UNRESOLVED}),
-tariffs as (
-    select organisation_id, model, valid_from,
-        coalesce(to_jsonb(tariff) -> 'rates', to_jsonb(tariff) #> '{{terms,price}}') as rates,
-        lead(valid_from, 1, 'infinity') over (
-            partition by organisation_id, model order by valid_from) as until
-    from tariff where organisation_id in (0, $1)),
-own as (
-    select t.* from tariffs t where t.organisation_id = $1
-    union all
-    select t.organisation_id, t.model, t.valid_from, t.rates, least(t.until, o.since)
-    from tariffs t left join (select model, min(valid_from) as since from tariffs where organisation_id = $1
-        group by 1) o using (model)
-    where t.organisation_id = 0 and $1 <> 0 and t.valid_from < coalesce(o.since, 'infinity'))
-select c.project_id, c.model, o.rates, s.id is not null as unresolved, count(*) as calls,
-    sum(c.price) as price, sum(c.price - c.charged) as overrun,
-    {", ".join(f"sum(c.{bucket})::bigint as {bucket}" for bucket in BUCKETS)}
+select c.project_id, c.model, c.day, c.tariff_id, c.outcome, sum(c.calls)::bigint as calls,
+    sum(c.price) as price, sum(c.price - c.charged) as overrun, {_SUMS}
+from call_day c
+where c.organisation_id = $1 and c.day >= ($2 at time zone 'UTC')::date
+    and c.day < ($3 at time zone 'UTC')::date and c.outcome = 'posted'
+group by 1, 2, 3, 4, 5
+union all
+select c.project_id, c.model, (c.started_at at time zone 'UTC')::date, c.tariff_id, c.outcome, count(*),
+    sum(c.price), sum(c.price - c.charged), {_SUMS}
 from call c
-left join standing s on s.id = c.id
-left join own o on o.model = c.model and c.started_at >= o.valid_from and c.started_at < o.until
-where c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3
-    and c.outcome in ('posted', 'unresolved') and c.attempt_of is null
-group by c.project_id, c.model, o.valid_from, o.rates, s.id is not null, c.outcome
-order by c.project_id, c.model, o.valid_from nulls first, c.outcome
+where exists (select from call_day d where d.organisation_id = $1 and d.outcome = 'unresolved'
+        and d.day >= ($2 at time zone 'UTC')::date and d.day < ($3 at time zone 'UTC')::date)
+    and c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
+    and c.attempt_of is null and c.id not in (select id from ({UNRESOLVED}) x)
+group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """  # noqa: S608 - our own words, no one else's
+_UNRESOLVED = f"""
+select c.project_id, c.model, 'unresolved' as outcome, count(*) as calls, sum(c.price) as price,
+    sum(c.price - c.charged) as overrun, {_SUMS}
+from call c where c.organisation_id = $1 and c.id in (select id from ({UNRESOLVED}) x)
+group by 1, 2 order by 1, 2
+"""  # noqa: S608 - our own words, no one else's
+# A version holds until the next of the same model; an organisation's own before the operator's.
+_TARIFFS = """
+select organisation_id, model, valid_from,
+    coalesce(to_jsonb(t) -> 'rates', to_jsonb(t) #> '{terms,price}', '{}') as rates
+from tariff t where organisation_id in (0, $1) order by organisation_id, model, valid_from
+"""
 _ENTRIES = """
 select a.project_id, t.call_id as id, coalesce(v.kind, 'fee') as kind, coalesce(v.reason, f.reason) as text,
+    case when v.details ? 'tariff' then v.details ->> 'model' end as model,
     sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
 from (select organisation_id, id, kind, reason, details from voucher
       where organisation_id = $1 and at >= $2 and at < $3
@@ -104,14 +113,14 @@ join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
 join account a on a.organisation_id = v.organisation_id and a.id in (t.debit, t.credit) and a.kind = 'revenue'
 where not v.details ? 'umlage' and not exists (select from document_voucher d
     where d.organisation_id = v.organisation_id and d.voucher_id = v.id and d.project_id = a.project_id)
-group by 1, 2, 3, 4
+group by 1, 2, 3, 4, 5
 having sum(case when t.credit = a.id then t.amount else -t.amount end) <> 0
 order by 1, 2 desc
 """
 # What the open period has to say about an earlier one: calls of it settled, its vouchers reversed, and
 # whatever names it.
 _CONCERNING = """
-select v.id, v.kind, v.reason as text,
+select v.id, v.kind, v.reason as text, case when v.details ? 'tariff' then v.details ->> 'model' end as model,
     sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
 from voucher v
 join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
@@ -126,7 +135,7 @@ where v.organisation_id = $1 and v.at >= $5 and v.at < $6
         or v.details ->> 'period' = to_char($3 at time zone 'UTC', 'YYYY-MM'))
     and not exists (select from document_voucher d where d.organisation_id = v.organisation_id
         and d.voucher_id = v.id and d.project_id = $2)
-group by 1, 2, 3 having sum(case when t.credit = a.id then t.amount else -t.amount end) <> 0
+group by 1, 2, 3, 4 having sum(case when t.credit = a.id then t.amount else -t.amount end) <> 0
 order by 1 desc
 """
 
@@ -157,28 +166,27 @@ def _texts(text: str) -> Mapping[str, str]:
 
 
 async def shared_of(connection: Connection, organisation_id: int, period: Period) -> Shared:
-    """Cost pools and the weights of projects."""
+    """Cost pools and the weights of projects; calls are summed only where they weigh."""
     span = (organisation_id, period.starts, period.ends)
+    setting = await setting_of(connection, organisation_id)
+    pools = await connection.fetch(_POOLS, *span)
+    projects = await connection.fetch(_WEIGHTS, *span, setting.allocation == "use")
     return Shared(
-        await setting_of(connection, organisation_id),
+        setting,
         tuple(
-            [
-                PoolUse(row["contract"], int(row["fixed"]), int(row["idle"]), int(row["absorbed"]))
-                for row in await connection.fetch(_POOLS, *span)
-            ]
+            PoolUse(row["contract"], int(row["fixed"]), int(row["idle"]), int(row["absorbed"]))
+            for row in pools
         ),
         tuple(
-            [
-                ProjectUse(
-                    row["id"],
-                    row["name"],
-                    row["cost_centre"],
-                    int(row["price"]),
-                    row["calls"],
-                    int(row["allocated"]),
-                )
-                for row in await connection.fetch(_WEIGHTS, *span)
-            ]
+            ProjectUse(
+                row["id"],
+                row["name"],
+                row["cost_centre"],
+                int(row["price"]),
+                row["calls"],
+                int(row["allocated"]),
+            )
+            for row in projects
         ),
     )
 
@@ -188,10 +196,13 @@ async def facts_of(
 ) -> Facts:
     """Everything that the period's documents are made from."""
     span = (organisation_id, period.starts, period.ends)
-    used: dict[tuple[int, bool], list[Used]] = defaultdict(list)
+    calls = await connection.fetch(_CALLS, *span)
+    standing = await connection.fetch(_UNRESOLVED, *span)
+    lists = PriceLists(await connection.fetch(_TARIFFS, organisation_id), organisation_id)
+    used = _used(calls, lists)
+    unresolved = _used(standing, None)
     overrun: dict[int, int] = defaultdict(int)
-    for row in await connection.fetch(_CALLS, *span):
-        used[row["project_id"], row["unresolved"]].append(_used(row))
+    for row in (*calls, *standing):
         overrun[row["project_id"]] += int(row["overrun"])
     entries: dict[int, list[Entry]] = defaultdict(list)
     for row in await connection.fetch(_ENTRIES, *span):
@@ -215,8 +226,8 @@ async def facts_of(
                 project,
                 name,
                 cost_centre,
-                tuple(used[project, False]),
-                tuple(used[project, True]),
+                tuple(used[project]),
+                tuple(unresolved[project]),
                 tuple(entries[project]),
                 overrun[project],
             )
@@ -226,22 +237,52 @@ async def facts_of(
     )
 
 
-def _used(row: asyncpg.Record) -> Used:
-    return Used(
-        model=row["model"],
-        prices=_prices(row["rates"]),
-        calls=row["calls"],
-        usage={bucket: row[bucket] for bucket in BUCKETS},
-        price=int(row["price"]),
-    )
+def _used(rows: Sequence[asyncpg.Record], lists: PriceLists | None) -> Mapping[int, list[Used]]:
+    """Project -> its calls, model by model; what was priced alike is one."""
+    groups: dict[tuple[int, str, str, PriceList | None], list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        prices = None if lists is None else lists.of(row)
+        groups[row["project_id"], row["model"], row["outcome"], prices].append(row)
+    used: dict[int, list[Used]] = defaultdict(list)
+    for (project, model, _, prices), alike in groups.items():
+        used[project].append(
+            Used(
+                model=model,
+                prices=prices,
+                calls=sum(row["calls"] for row in alike),
+                usage={bucket: sum(row[bucket] for row in alike) for bucket in BUCKETS},
+                price=int(sum(row["price"] for row in alike)),
+            )
+        )
+    return used
 
 
-def _prices(rates: str | None) -> PriceList | None:
-    return None if rates is None else price_list(_texts(rates))
+class PriceLists:
+    """What units of models were sold at, as far as it was the same for all calls of a day.
+
+    Args:
+        rows: versions of tariffs, the operator's and the organisation's.
+        organisation_id: whose calls.
+    """
+
+    def __init__(self, rows: Sequence[asyncpg.Record], organisation_id: int) -> None:
+        self._organisation = organisation_id
+        self._versions: dict[tuple[int, str], list[tuple[date, PriceList]]] = defaultdict(list)
+        for row in rows:
+            begins = (row["organisation_id"], row["model"])
+            self._versions[begins].append((row["valid_from"].date(), price_list(_texts(row["rates"]))))
+
+    def of(self, call: asyncpg.Record) -> PriceList | None:
+        """Of the calls of a model on a day; None: not known. That it fits is looked at afterwards."""
+        for owner in (self._organisation, 0):
+            begun = [prices for since, prices in self._versions[owner, call["model"]] if since <= call["day"]]
+            if begun:
+                return begun[-1]
+        return None
 
 
 def _entry(row: asyncpg.Record) -> Entry:
-    return Entry(row["kind"], str(row["id"]), row["text"], int(row["amount"]))
+    return Entry(row["kind"], str(row["id"]), row["text"], int(row["amount"]), row["model"] or "")
 
 
 async def concerning(
@@ -261,11 +302,10 @@ async def concerning(
 
 
 async def first_entry(connection: Connection, organisation_id: int) -> datetime | None:
-    """When anything was first booked."""
+    """The month in which anything was first booked."""
     found = await connection.fetchval(
-        "select min(at) from (select min(started_at) as at from call where organisation_id = $1"
-        " union all select min(at) from voucher where organisation_id = $1"
-        " union all select min(booked_at) from fee where organisation_id = $1) x",
+        "select month_start(least((select min(month) from account_month where organisation_id = $1),"
+        " (select date_trunc('month', min(day)::timestamp)::date from call_day where organisation_id = $1)))",
         organisation_id,
     )
     return cast("datetime | None", found)

@@ -24,6 +24,7 @@ from rechenwerk.office.ports import (
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.budgets.desk import open_budgets
 from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
@@ -43,11 +44,11 @@ select g.project_id, g.key_id, g.unit, g.period, g.amount, g.hard, coalesce(w.gr
     coalesce(s.held, 0) as held, coalesce(s.posted, 0) as posted
 from guard g
 left join guard_window w on w.guard_id = g.id
-    and w.starts_at = case g.period
-        when 'day' then $2::timestamptz when 'month' then $3 when 'total' then $4 end
+    and w.starts_at = (select u.starts from unnest($2::text[], $3::timestamptz[]) u(period, starts)
+        where u.period = g.period)
 left join lateral (select sum(held) as held, sum(posted) as posted from slice
     where guard_id = w.guard_id and starts_at = w.starts_at) s on true
-where g.organisation_id = $1 and g.active order by g.unit, g.period
+where g.organisation_id = $1 and g.active and not g.wallet order by g.unit, g.period
 """
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -179,6 +180,18 @@ class StoredTenants:
         async with self._pool.acquire() as connection, connection.transaction():
             await _guard(connection, organisation_id, project_id, None, guards)
 
+    async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of the organisation itself."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _guard(connection, organisation_id, None, None, guards)
+
+    async def guard_key(
+        self, organisation_id: int, project_id: int, key_id: int, guards: Sequence[Guard]
+    ) -> None:
+        """Set, change or remove guards of a key."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _guard(connection, organisation_id, project_id, key_id, guards)
+
     async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
         rows = await self._pool.fetch(
@@ -221,11 +234,9 @@ class StoredTenants:
 
     async def _guards(
         self, organisation_id: int, windows: Mapping[str, datetime]
-    ) -> dict[tuple[int, int | None], list[GuardUse]]:
-        rows = await self._pool.fetch(
-            _GUARDS, organisation_id, windows["day"], windows["month"], windows["total"]
-        )
-        found: dict[tuple[int, int | None], list[GuardUse]] = {}
+    ) -> dict[tuple[int | None, int | None], list[GuardUse]]:
+        rows = await self._pool.fetch(_GUARDS, organisation_id, list(windows), list(windows.values()))
+        found: dict[tuple[int | None, int | None], list[GuardUse]] = {}
         for row in rows:
             use = GuardUse(
                 row["unit"],
@@ -259,15 +270,16 @@ async def _insert_key(connection: Connection, organisation_id: int, project_id: 
 async def _guard(
     connection: Connection,
     organisation_id: int,
-    project_id: int,
+    project_id: int | None,
     key_id: int | None,
     guards: Sequence[Guard],
 ) -> None:
     for guard in guards:
         if guard.amount is None:
             await connection.execute(
-                "update guard set active = false where organisation_id = $1 and project_id = $2"
-                " and key_id is not distinct from $3 and unit = $4 and period = $5",
+                "update guard set active = false where organisation_id = $1"
+                " and project_id is not distinct from $2 and key_id is not distinct from $3"
+                " and unit = $4 and period = $5 and not wallet",
                 organisation_id,
                 project_id,
                 key_id,
@@ -278,7 +290,7 @@ async def _guard(
             await connection.execute(
                 "insert into guard (organisation_id, project_id, key_id, unit, period, amount, hard)"
                 " values ($1, $2, $3, $4, $5, $6, $7)"
-                " on conflict (organisation_id, project_id, key_id, unit, period)"
+                " on conflict (organisation_id, project_id, key_id, unit, period, wallet)"
                 " do update set amount = excluded.amount, hard = excluded.hard, active = true",
                 organisation_id,
                 project_id,
@@ -308,4 +320,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredExports(pool),
         StoredSums(pool),
         StoredSeals(pool),
+        open_budgets(pool),
     )
