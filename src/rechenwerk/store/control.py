@@ -35,6 +35,7 @@ from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
+from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -315,6 +316,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredConcentration(pool),
         StoredVouchers(pool),
         StoredCosts(pool),
+        StoredTariffs(pool),
         StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),
