@@ -57,6 +57,7 @@ from rechenwerk.store.budgets.wallets import WalletPayments
 from rechenwerk.store.control import open_desk
 from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
+from rechenwerk.store.tariffs import TariffStep
 
 __all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor", "run_gateway", "serve"]
 
@@ -249,7 +250,7 @@ class Installation:
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
         assert self._pool is not None
         signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
-        steps = (WalletPayments(self._pool),)
+        steps = (TariffStep(self._pool), WalletPayments(self._pool))
         app = create_app(
             desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
         )

@@ -154,18 +154,12 @@ class Ledger:
 @contextmanager
 def ledger_of(office: Office, database_url: str, organisation: str = "default") -> Iterator[Ledger]:
     """A ledger with tariffs since January 2026."""
-    (has_terms,) = office.sql(
-        "select count(*) as n from information_schema.columns"
-        " where (table_name, column_name) = ('tariff', 'terms')"
-    )
-    column = "terms" if has_terms["n"] else "rates"
     for model, rates in RATES.items():
-        said = {"price": rates} if has_terms["n"] else rates
         office.sql(
-            f"insert into tariff (organisation_id, model, valid_from, currency, {column})"
+            "insert into tariff (organisation_id, model, valid_from, currency, terms)"
             " values (0, $1, '2026-01-01 00:00Z', 'EUR', $2)",
             model,
-            msgspec.json.encode(said).decode(),
+            msgspec.json.encode({"price": rates}).decode(),
         )
     ledger = Ledger(office, database_url, organisation)
     try:

@@ -161,7 +161,9 @@ class Bookkeeper:
         run(self._book.write_holds([hold]))
         return hold
 
-    def post(self, hold: Hold, outcome: Outcome, price: int, cost: int, *, moves: bool = True) -> str:
+    def post(
+        self, hold: Hold, outcome: Outcome, price: int, cost: int, *, moves: bool = True, tariff: int = 0
+    ) -> str:
         """Settle it; its call id. Without `moves` the transfers are forgotten, as no gateway may."""
         run = self._office.runner.run
         accounts = run(self._book.accounts(hold.organisation, hold.project, hold.contract))
@@ -181,6 +183,7 @@ class Bookkeeper:
             total_us=2000,
             decision="the only deployment",
             transfers=transfers(outcome, accounts, price, cost, hold.amount) if moves else (),
+            tariff=tariff,
         )
         run(self._book.write_posts([post]))
         return encode_call(hold.id)

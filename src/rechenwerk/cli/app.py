@@ -26,6 +26,7 @@ from rechenwerk.cli.reserve import add_reserve
 from rechenwerk.cli.routing import add_routing
 from rechenwerk.cli.service import add_service
 from rechenwerk.cli.sites import add_sites
+from rechenwerk.cli.tariffs import add_tariffs
 from rechenwerk.cli.tenants import add_tenants
 from rechenwerk.cli.utilisation import add_utilisation
 from rechenwerk.cli.wallets import add_wallets
@@ -83,6 +84,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_alerts(app)
     add_configuration(app)
     add_contracts(app)
+    add_tariffs(app)
     add_audits(app)
     add_capacity(app)
     add_reserve(app)

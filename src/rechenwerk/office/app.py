@@ -36,6 +36,7 @@ from rechenwerk.office.providers import add_provider_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
+from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
 from rechenwerk.office.vouchers import add_voucher_routes
@@ -136,6 +137,7 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_tariff_routes(router)
     add_total_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)

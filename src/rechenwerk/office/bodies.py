@@ -293,6 +293,7 @@ class CallView(BaseModel):
     price: str
     cost: str
     listed: str
+    tariff: int
     charged: str
     energy_uwh: int
     co2_ug: int

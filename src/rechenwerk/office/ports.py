@@ -23,6 +23,7 @@ from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
+from rechenwerk.office.tariff_ports import Tariff, Tariffs
 from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
@@ -271,14 +272,6 @@ class Cost(msgspec.Struct, frozen=True):
     rates: Mapping[str, str]
 
 
-class Tariff(msgspec.Struct, frozen=True):
-    """What a model is sold for from now on."""
-
-    model: str
-    currency: str
-    rates: Mapping[str, str]
-
-
 class DataClassRow(msgspec.Struct, frozen=True):
     """What a data class permits, where it differs from the default; no jurisdictions: any."""
 
@@ -296,6 +289,9 @@ class Configured(msgspec.Struct, frozen=True):
         lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
         caps: on concentration.
         cap_lines: name of one -> its line.
+        tariffs: as a file wants them; of what stands all versions, in the order in which they were written.
+        tariff_lines: model and first day of a version -> its line.
+        at: when this stood; None of a file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -311,6 +307,8 @@ class Configured(msgspec.Struct, frozen=True):
     used: Mapping[str, tuple[datetime, datetime]] = {}
     lines: Mapping[tuple[str, str], int] = {}
     cap_lines: Mapping[str, int] = {}
+    tariff_lines: Mapping[tuple[str, str], int] = {}
+    at: datetime | None = None
     currency_is_fixed: str = ""
 
 
@@ -389,6 +387,7 @@ class BookedCall(msgspec.Struct, frozen=True):
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
         listed: its cost at the provider's list rates.
+        tariff: id of the version that priced it; 0: from before versions were kept.
         energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
@@ -417,6 +416,7 @@ class BookedCall(msgspec.Struct, frozen=True):
     total_us: int
     transfers: tuple[Transfer, ...]
     listed: int
+    tariff: int
     energy_uwh: int
     co2_ug: int
 
@@ -475,6 +475,7 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    tariffs: Tariffs
     closing: Closing
     bills: Bills
     exports: Exports

@@ -17,6 +17,7 @@ from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.sums import SUM_PROOFS
+from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -118,7 +119,14 @@ class StoredBooks:
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
             return [
                 await _prove(connection, organisation_id, proof)
-                for proof in (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS, *WALLET_PROOFS)
+                for proof in (
+                    *PROOFS,
+                    *SUM_PROOFS,
+                    *FEE_PROOFS,
+                    *CLOSE_PROOFS,
+                    *TARIFF_PROOFS,
+                    *WALLET_PROOFS,
+                )
             ]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
@@ -169,6 +177,7 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         total_us=row["total_us"],
         transfers=tuple(transfers),
         listed=int(row["cost"] if row["listed"] is None else row["listed"]),
+        tariff=row["tariff_id"],
         energy_uwh=row["energy_uwh"],
         co2_ug=row["co2_ug"],
     )

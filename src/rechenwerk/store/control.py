@@ -34,6 +34,7 @@ from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
+from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -313,6 +314,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredTariffs(pool),
         StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),

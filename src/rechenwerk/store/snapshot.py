@@ -17,11 +17,18 @@ from rechenwerk.store.offers import (
     CONTRACTS,
     DEPLOYMENTS,
     SITES,
-    TARIFFS,
     VERSIONS,
     contracts_of,
     offers_of,
     sites_of,
+)
+from rechenwerk.store.sales import (
+    DISCOUNTS,
+    VERSIONS_OF_TARIFFS,
+    discounts_of,
+    sales_of,
+    sellers,
+    versions_of,
 )
 
 _KEYS = """
@@ -99,7 +106,9 @@ class PostgresSource:
             keys = await connection.fetch(_KEYS)
             guards = await connection.fetch(_GUARDS)
             deployments = await connection.fetch(DEPLOYMENTS)
-            tariffs = await connection.fetch(TARIFFS)
+            versions_sold = versions_of(await connection.fetch(VERSIONS_OF_TARIFFS))
+            discounts = await connection.fetch(DISCOUNTS)
+            now = await connection.fetchval("select extract(epoch from now())::float8")
             classes = await connection.fetch(_CLASSES)
             contracts = await connection.fetch(CONTRACTS)
             versions = await connection.fetch(VERSIONS)
@@ -108,10 +117,12 @@ class PostgresSource:
             row["version"],
             row["currency"],
             _keys(keys, guards),
-            offers_of(deployments, tariffs),
+            offers_of(deployments, sellers(versions_sold)),
             _classes(classes),
             contracts_of(contracts, versions),
             sites_of(sites),
+            sales_of(versions_sold, now),
+            discounts_of(discounts),
         )
 
     async def drawn(self, since: int) -> list[DrawRow]:
