@@ -2,6 +2,7 @@
 
     python -m bench --only routing                     # as promised, into results.jsonl
     python -m bench.routing.report --seeds 10          # the same table alone; see --help
+    python -m bench.routing.report --seeds 10 --keep FILE   # goes on where it was stopped
 
 Demand is sampled from real clients' statistics where `RECHENWERK_BENCH_DATA` (or --data) names the folder
 with ServeGen's files, else from clients that the project generates. Prices are built from public terms.
@@ -29,7 +30,7 @@ from bench.lab import Lab
 from bench.peers import Crew
 from bench.results import Metric, metric
 from bench.routing.clients import Clients, from_files, generated
-from bench.routing.scenario import BUCKET, WEEK, A, B, C, D, E, F, G, Scenario, scenarios, vector
+from bench.routing.scenario import BUCKET, PORTFOLIOS, WEEK, A, B, C, D, E, F, G, Scenario, scenarios, vector
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.routing.contest import Figures, Summary, half_width, paired, play, policies, summary
 from rechenwerk.routing.entrants import ENTRANTS
@@ -39,6 +40,7 @@ from rechenwerk.routing.worlds import Case
 NAME = "routing"
 OURS, PERFECT = "rechenwerk", "foreseen"
 BASELINES = tuple(name for name, one in ENTRANTS.items() if one.usual and name != OURS)
+SLOW = "prices-alone"
 STATIC = tuple(name for name, one in ENTRANTS.items() if one.static)
 ABLATIONS = tuple(name for name, one in ENTRANTS.items() if not one.usual and name != PERFECT)
 FIRST = 1000
@@ -59,9 +61,10 @@ KINDS = MappingProxyType(
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A seed with all its portfolios, for some policies."""
+    """A seed and a portfolio, for some policies."""
 
     seed: int
+    portfolio: str
     names: tuple[str, ...]
     data: str | None
 
@@ -90,38 +93,71 @@ def case_of(scenario: Scenario) -> Case:
 
 
 def played(job: Job) -> list[Figures]:
-    """Everybody on a seed's portfolios."""
-    found = []
-    for scenario in scenarios(clients(job.data), job.seed):
-        case = case_of(scenario)
-        best = bound(case.world, case.arrivals)
-        found += [
-            play(case, scenario.portfolio, name, ENTRANTS[name].make(case), best)[0] for name in job.names
-        ]
-    return found
+    """Everybody on a seed's portfolio."""
+    known = {one.portfolio: one for one in scenarios(clients(job.data), job.seed)}
+    case = case_of(known[job.portfolio])
+    best = bound(case.world, case.arrivals)
+    return [play(case, job.portfolio, name, ENTRANTS[name].make(case), best)[0] for name in job.names]
 
 
 def simulated(
-    jobs: Sequence[Job], processes: int, say: Callable[[str], None] = lambda _: None
+    jobs: Sequence[Job],
+    processes: int,
+    say: Callable[[str], None] = lambda _: None,
+    keep: Callable[[list[Figures]], None] = lambda _: None,
 ) -> list[Figures]:
-    """All jobs, so many at a time."""
+    """All jobs, so many at a time; `keep` is given each one's figures when they are there."""
     began = time.monotonic()
     found: dict[int, list[Figures]] = {}
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(played, job): at for at, job in enumerate(jobs)}
         for done in as_completed(running):
             found[running[done]] = done.result()
+            keep(found[running[done]])
             say(f"{len(found)} of {len(jobs)} parts after {time.monotonic() - began:.0f} s")
     return [one for at in range(len(jobs)) for one in found[at]]
 
 
 def jobs(seeds: Iterable[int], data: str | None, ablated: int) -> list[Job]:
-    """Each seed in two parts, so that two processes end at about the same time."""
+    """Each seed and portfolio in two parts, and each ablation by itself: many processes end together."""
     found = []
     for at, seed in enumerate(seeds):
-        found.append(Job(seed, (OURS, *BASELINES), data))
-        found.append(Job(seed, (PERFECT, *(ABLATIONS if at < ablated else ())), data))
+        for portfolio in PORTFOLIOS:
+            if at < ablated:
+                found += [Job(seed, portfolio, (name,), data) for name in ABLATIONS]
+            found.append(Job(seed, portfolio, (OURS, *(one for one in BASELINES if one != SLOW)), data))
+            found.append(Job(seed, portfolio, (PERFECT, SLOW), data))
     return found
+
+
+class Kept:
+    """Figures in a file, a line of JSON each, so that a long run can be stopped and go on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        self.figures = [msgspec.json.decode(line, type=Figures) for line in lines]
+
+    def add(self, figures: Sequence[Figures]) -> None:
+        """More of them, written at once."""
+        self.figures += figures
+        with self.path.open("ab") as file:
+            file.write(b"".join(msgspec.json.encode(one) + b"\n" for one in figures))
+
+    def missing(self, wanted: Sequence[Job]) -> list[Job]:
+        """Jobs without the policies that are there already."""
+        there = {(one.seed, one.portfolio, one.policy) for one in self.figures}
+        rest = []
+        for job in wanted:
+            names = tuple(name for name in job.names if (job.seed, job.portfolio, name) not in there)
+            if names:
+                rest.append(msgspec.structs.replace(job, names=names))
+        return rest
+
+    def of(self, wanted: Sequence[Job]) -> list[Figures]:
+        """The figures of some jobs, in their order."""
+        found = {(one.seed, one.portfolio, one.policy): one for one in self.figures}
+        return [found[job.seed, job.portfolio, name] for job in wanted for name in job.names]
 
 
 def over_static(figures: Sequence[Figures]) -> list[float]:
@@ -266,13 +302,20 @@ def main() -> None:
     parser.add_argument(
         "--data", default=os.environ.get("RECHENWERK_BENCH_DATA"), help="folder of ServeGen's files"
     )
+    parser.add_argument("--keep", type=Path, help="a file of figures: what is in it is not run again")
     asked = parser.parse_args()
     console = Console(stderr=True)
-    figures = simulated(
-        jobs(range(asked.first, asked.first + asked.seeds), asked.data, asked.ablated),
-        asked.processes,
-        lambda text: console.print(text, highlight=False),
-    )
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False)
+
+    wanted = jobs(range(asked.first, asked.first + asked.seeds), asked.data, asked.ablated)
+    if asked.keep:
+        kept = Kept(asked.keep)
+        simulated(kept.missing(wanted), asked.processes, say, kept.add)
+        figures = kept.of(wanted)
+    else:
+        figures = simulated(wanted, asked.processes, say)
     show(figures, Console(width=160))
 
 

@@ -48,6 +48,7 @@ from rechenwerk.office.budgets.courier import Courier
 from rechenwerk.office.budgets.mail import Mails, read_server
 from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
+from rechenwerk.office.closing.step import AllocationStep
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.ports import Desk
@@ -250,7 +251,9 @@ class Installation:
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
         assert self._pool is not None
         signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
-        steps = (TariffStep(self._pool), WalletPayments(self._pool))
+        # Wallets pay what stands on receivable when everything else is booked.
+        allocation = AllocationStep(desk.closing, SystemClock())
+        steps = (TariffStep(self._pool), allocation, WalletPayments(self._pool))
         app = create_app(
             desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
         )

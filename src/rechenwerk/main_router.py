@@ -29,6 +29,7 @@ from rechenwerk.gateway.ports import DrawRow, Snapshot, Source
 from rechenwerk.gateway.shares import ShareSource, above_caps
 from rechenwerk.gateway.situation import MEASURE, demands, market, situation, window_of
 from rechenwerk.gateway.tally import BUCKET, NONE
+from rechenwerk.routing.corrected import Corrected
 from rechenwerk.routing.forecast import Seasonal
 from rechenwerk.routing.plan import Plan
 from rechenwerk.routing.ports import Arrived, Board, Use
@@ -171,7 +172,7 @@ class Planner:
         names = tuple(one.name for one in wanted)
         began = now // window * window
         if self._solver is None or self._solved_for != (names, window):
-            self._solver = Solver(Seasonal(MEASURE, len(names), window))
+            self._solver = Solver(Corrected(Seasonal(MEASURE, len(names), window), MEASURE))
             self._solved_for = (names, window)
             first = min([starts for starts, _ in self._arrived], default=int(began))
             self._observed = max(first, now - _HISTORY) // window * window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -81,6 +82,22 @@ def test_a_daily_quota_has_a_price_when_it_will_not_last() -> None:
     scarce = situation(supplies=(LIST, OWN), caps=(quota,))
     assert prices(scarce, 1.0).quotas == pytest.approx((10.0,))
     assert prices(scarce, 0.2).quotas == pytest.approx((0.0,))
+
+
+@pytest.mark.parametrize("tokens", [1.0, 1e6, 1e9])
+def test_caps_may_be_counted_in_other_units_than_volumes(tokens: float) -> None:
+    volume = DAY / WINDOW
+    own = Cap("own", (4,), tuple(tokens * one for one in UNIT), tokens, WINDOW)
+    case = situation(
+        supplies=(LIST, MINIMUM, CREDIT, OWN),
+        caps=(own,),
+        credits=(Credit("credit", (3,), 5 * volume, DAY, overflow=False),),
+        minimums=(minimum(7 * volume * 0.25),),
+    )
+    # Two a window: one is free, a quarter is promised, half a one could be paid by the credit, the rest at 7.
+    found = prices(case, 2.0)
+    assert found.minimums == pytest.approx((0.0,))
+    assert found.credits == pytest.approx((0.7,))
 
 
 def weigh(
@@ -231,6 +248,50 @@ def test_a_contract_that_changes_is_seen_at_the_next_solve() -> None:
     after = solver.solve(situation(now=begins + 5, supplies=(LIST, MINIMUM), minimums=(minimum(0.0),)))
     assert price(before, 2) == pytest.approx(0.0)
     assert price(after, 2) == pytest.approx(7.0)
+
+
+class Asked(Seasonal):
+    """A forecast that notes when it is asked for what is to come."""
+
+    def __init__(self) -> None:
+        super().__init__(UNIT, 1, WINDOW)
+        self.times: list[float] = []
+
+    def outlook(self, now: float, edges: Sequence[float]) -> Outlook:
+        self.times.append(now)
+        return super().outlook(now, edges)
+
+
+def asked(credit_ends: float, until: float) -> list[float]:
+    """Seconds at which the strategic programme is solved after a history of half an hour."""
+    forecast = Asked()
+    for at in range(30):
+        forecast.observe((at - 30) * WINDOW, [units(1.0)])
+    solver = Solver(forecast)
+    for at in range(0, int(until), 5):
+        credit = Credit("credit", (3,), 1e4, credit_ends)
+        solver.solve(situation(now=float(at), supplies=(LIST, CREDIT), credits=(credit,)))
+    return forecast.times
+
+
+def test_solves_come_closer_at_first_and_before_a_commitment_ends() -> None:
+    calm = np.diff(asked(100 * DAY, 3 * 3600.0))
+    assert calm[0] == pytest.approx(5.0)
+    assert (np.diff(calm) >= -5.0).all()
+    assert calm[-1] == pytest.approx(900.0)
+    ending = np.diff(asked(3600.0, 3600.0))
+    assert ending.max() < 300.0
+    assert ending[-3:].max() <= 15.0
+
+
+def test_what_was_bought_does_not_look_free_while_nothing_is_known() -> None:
+    case = situation(
+        supplies=(LIST, MINIMUM, CREDIT, OWN),
+        credits=(Credit("credit", (3,), 1e3, DAY),),
+        minimums=(minimum(1e3),),
+    )
+    plan = Solver(Seasonal(UNIT, 1, WINDOW)).solve(case)
+    assert [price(plan, one) for one in (1, 2, 3, 4)] == pytest.approx([10.0, 7.0, 10.0 * 1.0, 0.0])
 
 
 def price(plan: Plan, supply: int) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rechenwerk.routing.baselines import BASELINES, Baseline, Book, Repriced, static
 from rechenwerk.routing.contest import Course, Figures, play
+from rechenwerk.routing.corrected import Corrected
 from rechenwerk.routing.forecast import Forecast, Seasonal
 from rechenwerk.routing.foresight import Biased, Foreseen
 from rechenwerk.routing.hindsight import bound
@@ -56,7 +57,7 @@ def seasonal(case: Case) -> Seasonal:
 
 def router(case: Case, forecast: Forecast | None = None, habits: Habits | None = None) -> Policy:
     """The solver and the desk of the gateway, on the clock of the simulation."""
-    solver = Solver(forecast or seasonal(case), habits)
+    solver = Solver(Corrected(forecast or seasonal(case), case.world.measure), habits)
     return Router(case.world, solver, case.window, case.window / SOLVES)
 
 

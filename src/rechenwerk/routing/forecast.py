@@ -1,4 +1,4 @@
-"""How much of each class will come: a daily profile, corrected by the level that is seen.
+"""How much of each class will come: profiles of the day and the week, corrected by the level that is seen.
 
 A forecast has three horizons, each with its doubt: the window of now (the level of recent windows; the solver
 corrects it by what has arrived), the next hours (the level of now, fading), and the periods to come (profile
@@ -35,6 +35,8 @@ class Manner(msgspec.Struct, frozen=True):
         long: half-life of the level of these days, seconds.
         fades: half-life of the difference between these hours and these days, seconds.
         seasonal: weight of the daily profile against none, once there are days of history.
+        weekly: weeks that speak against a profile of the week: after `n` of them its logarithm counts
+            n / (n + weekly).
         block: seconds of a block: volumes inside of it are spread by shapes.
         shapes: windows per block that are drawn for its spread.
         kinds: representative windows per period.
@@ -50,19 +52,20 @@ class Manner(msgspec.Struct, frozen=True):
 
     now_windows: float = 1.0
     short: float = 3600.0
-    long: float = 1.5 * 86400.0
+    long: float = 4 * 86400.0
     fades: float = 6 * 3600.0
     seasonal: float = 0.5
+    weekly: float = 2.0
     block: float = 3 * 3600.0
     shapes: int = 12
     kinds: int = 6
-    levels: tuple[float, ...] = (0.6, 0.75, 0.9, 1.1, 1.3, 1.6)
+    levels: tuple[float, ...] = ()
     scenarios: int = 6
     lasts: float = 1.5 * 86400.0
-    together: float = 0.3
+    together: float = 0.5
     prior: float = 0.35
     widest: float = 0.6
-    fall: float = 0.0
+    fall: float = 1.0
     memory: int = 4032
 
 
@@ -151,6 +154,8 @@ class Seasonal:
         self.day_volume = np.zeros(classes)
         self.day_windows = 0
         self.profile = np.ones((24, classes))
+        self.past: list[tuple[int, float]] = []
+        self.week = np.ones(7)
         self.draw = np.random.default_rng(0)
 
     def observe(self, begins_at: float, usages: Sequence[Vector]) -> None:
@@ -159,15 +164,17 @@ class Seasonal:
         volume = used @ self.measure
         fading = 0.5 ** (self.window / 86400)
         self.usage = self.usage * fading + used
-        hour = int(begins_at // 3600 % 24)
+        if self.last // 86400 != begins_at // 86400:
+            self._close_day(begins_at)
+        usual = self._usual(begins_at)
         if self.weights[0] > 0:
-            expected = self._level(0.0) * self.profile[hour]
+            expected = self._level(0.0) * usual
             keep = 0.5 ** (self.window / 43200)
             floor = 0.05 * self._level(86400.0) + 1e-12
             step = np.clip(np.log((volume + floor) / (expected + floor)), -1.5, 1.5)
             self.error = keep * self.error + step**2
             self.errors = keep * self.errors + 1
-        relative = volume / self.profile[hour]
+        relative = volume / usual
         lives = (self.manner.now_windows * self.window, self.manner.short, self.manner.long)
         for at, (level, life) in enumerate(zip((self.now, self.short, self.long), lives, strict=True)):
             keep = 0.5 ** (self.window / life)
@@ -178,8 +185,6 @@ class Seasonal:
             del self.volumes[: len(self.volumes) - self.manner.memory]
         if self.last // 86400 != begins_at // 86400 and len(self.volumes) >= 2 * self.per_day:
             self._season(begins_at)
-        if self.last // 86400 != begins_at // 86400:
-            self._close_day()
         self.day_volume += volume
         self.day_windows += 1
         self.last = begins_at
@@ -230,7 +235,7 @@ class Seasonal:
     def present(self, now: float) -> Present:
         """See `Forecast`."""
         return Present(
-            mean=tuple((self._level(0.0) * self.profile[int(now // 3600 % 24)]).tolist()),
+            mean=tuple((self._level(0.0) * self._usual(now)).tolist()),
             doubt=self.doubt(),
             usage=self.mix(),
         )
@@ -275,21 +280,46 @@ class Seasonal:
         sigma = np.sqrt((self.day_error + prior * self.manner.prior**2) / (self.days + prior))
         return np.asarray(np.minimum(sigma, self.manner.widest))
 
-    def _close_day(self) -> None:
+    def _usual(self, moment: float) -> Array:
+        """What the hour and the day of the week usually are beside the mean, by class."""
+        return np.asarray(self.profile[int(moment // 3600 % 24)] * self.week[int(moment // 86400 % 7)])
+
+    def _close_day(self, begins_at: float) -> None:
         """A day has ended: how far was it from what was expected when it began?"""
         if self.days_expected is not None and self.day_windows >= self.per_day // 2:
             floor = 0.02 * self.long / max(self.weights[2], 1e-9) * self.day_windows + 1e-12
             step = np.log((self.day_volume + floor) / (self.days_expected * self.day_windows + floor))
             self.day_error = 0.9 * self.day_error + np.clip(step, -2.0, 2.0) ** 2
             self.days = 0.9 * self.days + 1
-        self.days_expected = self._level(43200.0) if self.weights[0] > 0 else None
+        if self.day_windows >= 0.9 * self.per_day:
+            self._learn_week(int(self.last // 86400 % 7))
+        expected = self._level(43200.0) * self.week[int(begins_at // 86400 % 7)]
+        self.days_expected = expected if self.weights[0] > 0 else None
         self.day_volume = np.zeros(self.classes)
         self.day_windows = 0
 
+    def _learn_week(self, day: int) -> None:
+        """A whole day was seen: the profile of the week, all classes together, once there is a week.
+
+        One week says little about the next, so it counts for a third; the more there are the more they count.
+        """
+        self.past = [*self.past, (day, float(self.day_volume.sum()) / self.day_windows)][-28:]
+        weeks = len(self.past) // 7
+        if weeks:
+            recent = self.past[-7 * weeks :]
+            mean = sum(volume for _, volume in recent) / len(recent) + 1e-12
+            each = [[volume for day, volume in recent if day == one] or [mean] for one in range(7)]
+            raw = np.array([(sum(one) / len(one) + 0.1 * mean) / (1.1 * mean) for one in each])
+            before = self.week[day]
+            self.week = raw ** (weeks / (weeks + self.manner.weekly))
+            # What was seen last stays what it was, in terms of the new profile.
+            self.now *= before / self.week[day]
+            self.short *= before / self.week[day]
+
     def _expected(self, moment: float, now: float) -> Array:
         """Volume per window at a moment."""
-        profile = self.profile[int(moment // 3600 % 24)] if moment - now < 8 * 86400 else 1.0
-        return np.asarray(self._level(max(0.0, moment - now)) * profile)
+        usual = self._usual(moment) if moment - now < 8 * 86400 else 1.0
+        return np.asarray(self._level(max(0.0, moment - now)) * usual)
 
     def doubt(self) -> tuple[float, ...]:
         """Relative standard deviation of the next window, by class: from past errors, 0.5 before."""

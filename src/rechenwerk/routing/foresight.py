@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rechenwerk.routing.corrected import scaled
 from rechenwerk.routing.forecast import Forecast, Outlook, Period, Present, kinds
 from rechenwerk.routing.supply import Vector
 
@@ -72,13 +73,4 @@ class Biased:
 
     def outlook(self, now: float, edges: Sequence[float]) -> Outlook:
         """See `Forecast`."""
-        found = self.usual.outlook(now, edges)
-        periods = tuple(
-            Period(
-                one.begins_at,
-                one.ends_at,
-                tuple((count, tuple(self.factor * each for each in volumes)) for count, volumes in one.kinds),
-            )
-            for one in found.periods
-        )
-        return msgspec.structs.replace(found, periods=periods)
+        return scaled(self.usual.outlook(now, edges), self.factor)

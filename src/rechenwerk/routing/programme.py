@@ -64,8 +64,9 @@ class Quiet(highspy.Highs):
 class Programme:
     """A model in a solver of its own, quiet and on one thread; solved again it starts from where it was.
 
-    Costs and bounds are handed over as multiples of their largest: a token costs a millionth of a currency
-    unit, and the solver takes a difference of 1e-7 for none.
+    Costs are handed over as multiples of their largest, rows as multiples of their largest entry, bounds as
+    multiples of the largest that must be reached: caps may be counted in tokens beside volumes in millions,
+    a token costs a millionth of a currency unit, and the solver takes a difference of 1e-7 for none.
     """
 
     def __init__(self) -> None:
@@ -82,21 +83,25 @@ class Programme:
             self._highs.setOptionValue(name, value)
         self._columns = np.zeros(0, dtype=np.int32)
         self._rows = np.zeros(0, dtype=np.int32)
+        self._factors = np.zeros(0)
 
     def load(self, parts: Columns) -> None:
         """Replace the model."""
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = len(parts.cost), len(parts.low)
         self._cost = _largest(np.array(parts.cost))
-        self._size = _largest(np.array(parts.low), np.array(parts.high), np.array(parts.upper))
+        index, value = np.array(parts.index, dtype=np.int32), np.array(parts.value)
+        self._factors = _factors(len(parts.low), index, value)
+        low, high = np.array(parts.low) * self._factors, np.array(parts.high) * self._factors
+        self._size = _size(low, high)
         lp.col_cost_ = np.array(parts.cost) / self._cost
         lp.col_lower_ = np.zeros(len(parts.cost))
         lp.col_upper_ = np.array(parts.upper) / self._size
-        lp.row_lower_, lp.row_upper_ = np.array(parts.low) / self._size, np.array(parts.high) / self._size
+        lp.row_lower_, lp.row_upper_ = low / self._size, high / self._size
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_ = np.array(parts.starts, dtype=np.int32)
-        lp.a_matrix_.index_ = np.array(parts.index, dtype=np.int32)
-        lp.a_matrix_.value_ = np.array(parts.value)
+        lp.a_matrix_.index_ = index
+        lp.a_matrix_.value_ = value * self._factors[index]
         self._highs.passModel(lp)
         self._columns = np.arange(len(parts.cost), dtype=np.int32)
         self._rows = np.arange(len(parts.low), dtype=np.int32)
@@ -111,9 +116,11 @@ class Programme:
 
     def rows(self, low: Array, high: Array, which: NDArray[np.int32] | None = None) -> None:
         """Change rows' bounds: all, or those."""
+        factors = self._factors if which is None else self._factors[which]
+        low, high = low * factors, high * factors
         if which is None:
             which = self._rows
-            self._size = _largest(low, high)
+            self._size = _size(low, high)
         if len(low):
             self._highs.changeRowsBounds(len(low), which, low / self._size, high / self._size)
 
@@ -128,7 +135,21 @@ class Programme:
         objective = float(self._highs.getInfo().objective_function_value)
         # What is below nothing by less than the solver's tolerance is nothing.
         values = np.maximum(np.array(solution.col_value) * self._size, 0.0)
-        return objective * self._cost * self._size, values, np.array(solution.row_dual) * self._cost
+        duals = np.array(solution.row_dual) * self._cost * self._factors
+        return objective * self._cost * self._size, values, duals
+
+
+def _factors(rows: int, index: NDArray[np.int32], value: Array) -> Array:
+    """One over the largest entry of each row; 1 where a row has none."""
+    top = np.zeros(rows)
+    np.maximum.at(top, index, np.abs(value))
+    return np.asarray(1.0 / np.where(top > 0, top, 1.0))
+
+
+def _size(low: Array, high: Array) -> float:
+    """The largest amount that must be reached; where nothing must be, the largest that may."""
+    must = float(low[np.isfinite(low)].max(initial=0.0))
+    return must if must > 0 else _largest(high)
 
 
 def _largest(*series: Array) -> float:

@@ -20,7 +20,7 @@ from rechenwerk.routing.tactics import Rest, Tactician, Weighed
 
 SURE = 1e-9
 
-SOON = 0.4
+SOON = 0.25
 """At most this share of what is to come in a window is placed for sure: more of a class than expected may
 come even before the next solve, and others' room must survive that."""
 
@@ -29,8 +29,9 @@ class Habits(msgspec.Struct, frozen=True):
     """How often and how carefully.
 
     Attributes:
-        strategic_every: seconds between strategic solves.
-        remembers: half-life of prices, seconds: each solve sees other scenarios, and prices are their mean.
+        strategic_every: seconds between strategic solves, at most; see `Solver._pause`.
+        remembers: half-life of prices, in such pauses: each solve sees other scenarios, and prices are their
+            mean.
         haste: factor on the worth of credits, below 1 because they expire: where scenarios see no difference,
             what may be lost is used before what will stay.
         scenarios: of the rest of a window.
@@ -40,8 +41,8 @@ class Habits(msgspec.Struct, frozen=True):
     """
 
     strategic_every: float = 900.0
-    remembers: float = 1800.0
-    haste: float = 0.93
+    remembers: float = 2.0
+    haste: float = 0.85
     scenarios: int = 8
     doubt: float = 1.0
     prices: bool = True
@@ -58,6 +59,8 @@ class Solver:
         self.tactician = Tactician(self.habits.scenarios)
         self._prices: Prices | None = None
         self._due = 0.0
+        self._solved = 0.0
+        self._began: float | None = None
         self._terms: object = None
         self._present: Present | None = None
         self._window = -1.0
@@ -80,22 +83,39 @@ class Solver:
         if self._prices is None or situation.now >= self._due or terms != self._terms:
             self._usage = _usage(situation, self._present)
             fresh = self._strategic(situation)
+            pause = self._pause(situation)
             if self._prices is not None and terms == self._terms:
+                passed = max(situation.now - self._solved, 0.0)
                 fresh = _blend(
-                    self._prices, fresh, 0.5 ** (self.habits.strategic_every / self.habits.remembers)
+                    self._prices, fresh, 0.5 ** (passed / max(pause * self.habits.remembers, SURE))
                 )
             self._prices = fresh
-            self._due = situation.now + self.habits.strategic_every
+            self._solved, self._due = situation.now, situation.now + pause
             self._terms = terms
         rest = self._rest(situation, self._present, arrived)
         weighed = self.tactician.weigh(situation, self._usage, rest, self._prices)
         return _plan(situation, weighed, self._prices)
 
+    def _pause(self, situation: Situation) -> float:
+        """Seconds until the next strategic solve: shorter at first, and shorter before a commitment ends."""
+        now = situation.now
+        if self._began is None:
+            self._began = now
+        ends = [credit.ends_at for credit in situation.credits] + [one.ends_at for one in situation.minimums]
+        left = min((end - now for end in ends if end > now), default=math.inf)
+        pause = min(self.habits.strategic_every, (now - self._began) / 4, left / 16)
+        return max(pause, min(situation.next_in, self.habits.strategic_every))
+
     def _strategic(self, situation: Situation) -> Prices:
+        listed = Prices(
+            (0.0,) * len(situation.minimums), (1.0,) * len(situation.credits), (0.0,) * len(situation.caps)
+        )
         if not self.habits.prices:
-            count = len(situation.caps)
-            return Prices((0.0,) * len(situation.minimums), (1.0,) * len(situation.credits), (0.0,) * count)
+            return listed
         outlook = self.forecast.outlook(situation.now, edges(situation))
+        if not any(volume for one in outlook.periods for _, volumes in one.kinds for volume in volumes):
+            # Nothing is known, or nothing comes: what was bought must not look free because of that.
+            return listed
         found = self.strategist.prices(situation, outlook, self._usage)
         return msgspec.structs.replace(found, credits=tuple(self.habits.haste * one for one in found.credits))
 
