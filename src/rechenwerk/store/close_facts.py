@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
+from fractions import Fraction
 from typing import cast
 
 import asyncpg
@@ -13,12 +14,18 @@ from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.periods import Period
-from rechenwerk.ledger.prices import PriceList, price_list
+from rechenwerk.ledger.prices import PriceList
 from rechenwerk.ledger.statement_rows import Entry, Used
 from rechenwerk.ledger.statements import Content
+from rechenwerk.ledger.tariff_months import Discount, Version, discount_on, in_force
+from rechenwerk.ledger.tariffs import call_price
 from rechenwerk.office.closing.ports import Facts, PoolUse, ProjectFacts, ProjectUse, Setting, Shared
+from rechenwerk.store.sales import DISCOUNTS, VERSIONS_OF_TARIFFS, discount_of, versions_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+
+_VERSIONS = VERSIONS_OF_TARIFFS.replace("order by", "where organisation_id in (0, $1) order by")
+_DISCOUNTS = DISCOUNTS.replace("order by", "where organisation_id = $1 order by")
 
 _SETTING = """
 select s.prefix, s.issuer, s.recipient, s.vat_rate::text, s.reverse_charge, s.allocation,
@@ -94,12 +101,6 @@ select c.project_id, c.model, 'unresolved' as outcome, count(*) as calls, sum(c.
 from call c where c.organisation_id = $1 and c.id in (select id from ({UNRESOLVED}) x)
 group by 1, 2 order by 1, 2
 """  # noqa: S608 - our own words, no one else's
-# A version holds until the next of the same model; an organisation's own before the operator's.
-_TARIFFS = """
-select organisation_id, model, valid_from,
-    coalesce(to_jsonb(t) -> 'rates', to_jsonb(t) #> '{terms,price}', '{}') as rates
-from tariff t where organisation_id in (0, $1) order by organisation_id, model, valid_from
-"""
 _ENTRIES = """
 select a.project_id, t.call_id as id, coalesce(v.kind, 'fee') as kind, coalesce(v.reason, f.reason) as text,
     case when v.details ? 'tariff' then v.details ->> 'model' end as model,
@@ -198,8 +199,7 @@ async def facts_of(
     span = (organisation_id, period.starts, period.ends)
     calls = await connection.fetch(_CALLS, *span)
     standing = await connection.fetch(_UNRESOLVED, *span)
-    lists = PriceLists(await connection.fetch(_TARIFFS, organisation_id), organisation_id)
-    used = _used(calls, lists)
+    used = _used(calls, await _price_lists(connection, organisation_id))
     unresolved = _used(standing, None)
     overrun: dict[int, int] = defaultdict(int)
     for row in (*calls, *standing):
@@ -258,27 +258,53 @@ def _used(rows: Sequence[asyncpg.Record], lists: PriceLists | None) -> Mapping[i
 
 
 class PriceLists:
-    """What units of models were sold at, as far as it was the same for all calls of a day.
+    """What units of models were sold at, where it was the same for all calls of a day.
 
     Args:
-        rows: versions of tariffs, the operator's and the organisation's.
+        versions: of tariffs, the operator's and the organisation's.
+        discounts: the organisation's.
         organisation_id: whose calls.
     """
 
-    def __init__(self, rows: Sequence[asyncpg.Record], organisation_id: int) -> None:
+    def __init__(
+        self, versions: Sequence[Version], discounts: Sequence[Discount], organisation_id: int
+    ) -> None:
+        self._versions = {one.id: one for one in versions}
+        self._discounts = discounts
         self._organisation = organisation_id
-        self._versions: dict[tuple[int, str], list[tuple[date, PriceList]]] = defaultdict(list)
-        for row in rows:
-            begins = (row["organisation_id"], row["model"])
-            self._versions[begins].append((row["valid_from"].date(), price_list(_texts(row["rates"]))))
+        self._lists: dict[tuple[int, Fraction], PriceList] = {}
 
     def of(self, call: asyncpg.Record) -> PriceList | None:
-        """Of the calls of a model on a day; None: not known. That it fits is looked at afterwards."""
+        """Of a project's calls of a model on a day; None: not known, or costs plus a margin.
+
+        A gateway may have priced some of them by the version or discount of the day before; whether the price
+        fits is looked at afterwards.
+        """
+        version = self._versions.get(call["tariff_id"]) or self._at(call["model"], call["day"])
+        if version is None or version.terms is None or version.terms.cost_plus is not None:
+            return None
+        share = discount_on(self._discounts, call["project_id"], call["model"], call["day"])
+        if (version.id, share) not in self._lists:
+            self._lists[version.id, share] = call_price(version.terms, share).prices
+        return self._lists[version.id, share]
+
+    def _at(self, model: str, day: date) -> Version | None:
+        """Of calls from before versions had ids."""
+        noon = datetime.combine(day, time(12), UTC)
         for owner in (self._organisation, 0):
-            begun = [prices for since, prices in self._versions[owner, call["model"]] if since <= call["day"]]
-            if begun:
-                return begun[-1]
+            theirs = [
+                one for one in self._versions.values() if (one.organisation, one.model) == (owner, model)
+            ]
+            found = in_force(theirs, noon)
+            if found is not None and found.terms is not None:
+                return found
         return None
+
+
+async def _price_lists(connection: Connection, organisation_id: int) -> PriceLists:
+    versions = versions_of(await connection.fetch(_VERSIONS, organisation_id))
+    rows = await connection.fetch(_DISCOUNTS, organisation_id)
+    return PriceLists(versions, [discount_of(row) for row in rows], organisation_id)
 
 
 def _entry(row: asyncpg.Record) -> Entry:
