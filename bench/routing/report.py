@@ -45,7 +45,7 @@ STATIC = tuple(name for name, one in ENTRANTS.items() if one.static)
 ABLATIONS = tuple(name for name, one in ENTRANTS.items() if not one.usual and name != PERFECT)
 FIRST = 1000
 """The first seed of a report: nothing was tuned on seeds from here on."""
-SEEDS, ABLATED = 5, 1
+SEEDS, ABLATED = 10, 2
 """Seeds of a full run, and how many of them the ablations take part in."""
 KINDS = MappingProxyType(
     {

@@ -291,7 +291,13 @@ def test_what_was_bought_does_not_look_free_while_nothing_is_known() -> None:
         minimums=(minimum(1e3),),
     )
     plan = Solver(Seasonal(UNIT, 1, WINDOW)).solve(case)
-    assert [price(plan, one) for one in (1, 2, 3, 4)] == pytest.approx([10.0, 7.0, 10.0 * 1.0, 0.0])
+    assert [price(plan, one) for one in (1, 2, 3, 4)] == pytest.approx([10.0, 7.0, 10.0, 0.0])
+
+
+def test_what_came_in_the_first_window_is_enough_for_prices() -> None:
+    case = situation(now=30.0, supplies=(LIST, MINIMUM), minimums=(minimum(1e6),), arrived=(1.0,))
+    plan = Solver(Seasonal(UNIT, 1, WINDOW)).solve(case)
+    assert price(plan, 2) == pytest.approx(0.0)
 
 
 def price(plan: Plan, supply: int) -> float:

@@ -329,10 +329,9 @@ class Seasonal:
     def mix(self) -> tuple[Vector, ...]:
         """Usage of a unit of volume, by class; a class that was not seen has an empty one."""
         volume = self.usage @ self.measure
-        return tuple(
-            tuple((self.usage[at] / volume[at]).tolist()) if volume[at] > 1e-12 else ()
-            for at in range(self.classes)
-        )
+        seen = volume > 1e-12
+        rows = (self.usage / np.where(seen, volume, 1.0)[:, None]).tolist()
+        return tuple(tuple(row) if one else () for row, one in zip(rows, seen.tolist(), strict=True))
 
     def _spread(self, blocks: Sequence[tuple[float, Array]]) -> list[tuple[float, Array]]:
         """Windows that may stand for blocks: their means times shapes that were seen."""

@@ -5,13 +5,15 @@ Runs beside the data plane, in a process of its own, and in simulations in place
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rechenwerk.routing.forecast import Forecast, Present
+from rechenwerk.routing.forecast import Forecast, Outlook, Period, Present
 from rechenwerk.routing.plan import Choice, Limit, Option, Plan, Situation
 from rechenwerk.routing.programme import dot
 from rechenwerk.routing.strategy import Prices, Strategist, edges
@@ -19,6 +21,9 @@ from rechenwerk.routing.supply import Vector
 from rechenwerk.routing.tactics import Rest, Tactician, Weighed
 
 SURE = 1e-9
+
+EARLY = 0.2
+"""Less of a window than this says nothing about its pace."""
 
 SOON = 0.25
 """At most this share of what is to come in a window is placed for sure: more of a class than expected may
@@ -112,10 +117,13 @@ class Solver:
         )
         if not self.habits.prices:
             return listed
-        outlook = self.forecast.outlook(situation.now, edges(situation))
+        cuts = edges(situation)
+        outlook = self.forecast.outlook(situation.now, cuts)
         if not any(volume for one in outlook.periods for _, volumes in one.kinds for volume in volumes):
-            # Nothing is known, or nothing comes: what was bought must not look free because of that.
-            return listed
+            outlook = at_this_pace(situation, cuts)
+            if not outlook.periods:
+                # Nothing is known and nothing came: what was bought must not look free because of that.
+                return listed
         found = self.strategist.prices(situation, outlook, self._usage)
         return msgspec.structs.replace(found, credits=tuple(self.habits.haste * one for one in found.credits))
 
@@ -133,6 +141,16 @@ class Solver:
         if not self.habits.protects:
             means = soons
         return Rest(tuple(means), tuple(doubts), tuple(soons))
+
+
+def at_this_pace(situation: Situation, cuts: Sequence[float]) -> Outlook:
+    """What comes if all goes on as in the window of now; no periods if nothing came in it."""
+    passed = max((situation.now - situation.window_began) / situation.window, EARLY)
+    pace = tuple(dot(situation.measure, one) / passed for one in situation.arrived)
+    if not any(pace):
+        return Outlook((), ())
+    periods = [Period(a, b, (((b - a) / situation.window, pace),)) for a, b in itertools.pairwise(cuts)]
+    return Outlook(tuple(periods), ())
 
 
 def still_to_come(mean: float, doubt: float, lump: float, seen: float, passed: float) -> tuple[float, float]:
