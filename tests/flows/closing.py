@@ -162,10 +162,10 @@ def ledger_of(office: Office, database_url: str, organisation: str = "default") 
     """A ledger with tariffs since January 2026."""
     for model, rates in RATES.items():
         office.sql(
-            "insert into tariff (organisation_id, model, valid_from, currency, rates)"
+            "insert into tariff (organisation_id, model, valid_from, currency, terms)"
             " values (0, $1, '2026-01-01 00:00Z', 'EUR', $2)",
             model,
-            msgspec.json.encode(rates).decode(),
+            msgspec.json.encode({"price": rates}).decode(),
         )
     ledger = Ledger(office, database_url, organisation)
     try:

@@ -41,7 +41,8 @@ _LINE = re.compile(
 _ROW = """
 select d.id, d.contract_id, d.endpoints, p.organisation_id, p.id as project_id,
     (select rates from cost_price r where r.deployment_id = d.id order by valid_from desc limit 1) as rates,
-    (select rates from tariff t where t.model = d.model order by valid_from desc limit 1) as tariff,
+    (select terms -> 'price' from tariff t where t.model = d.model
+        order by valid_from desc limit 1) as tariff,
     (select terms from contract_version v where v.contract_id = d.contract_id
         order by valid_from desc, recorded_at desc limit 1) as terms
 from deployment d join contract c on c.id = d.contract_id, project p

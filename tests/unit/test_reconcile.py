@@ -208,3 +208,24 @@ def test_bill_is_booked_and_settled_and_difference(
         assert row.settled == row.open or row.difference <= 0
         assert (row.cause in {"agrees", "settled"}) == (row.difference == 0)
     assert totals(rows)["billed"] == sum(cents for _, cents, _ in lines) * CENT
+
+
+def test_what_lowers_a_month_meets_what_accrued_for_it() -> None:
+    """A tier: calls were booked at 1.00, 0.90 is due. A credit: the bill takes back what it had accrued."""
+    tier = reconciled([line(1, 90)], [booked(1, 100)], accrued={7: -10 * CENT})
+    assert [(one.cause, one.booked // CENT, one.difference // CENT) for one in tier] == [
+        ("unknown", 100, -10),
+        ("accrued", -10, 10),
+    ]
+    assert totals(tier)["difference"] == 0
+    credit = [line(1, 100), line(1, -100, kind="fee", model="")]
+    rows = reconciled(credit, [booked(1, 100)], accrued={7: -100 * CENT})
+    assert [(one.cause, one.booked // CENT, one.difference) for one in rows] == [
+        ("agrees", 100, 0),
+        ("fee", -100, 0),
+    ]
+
+
+def test_an_accrual_that_the_bill_does_not_have_stays() -> None:
+    rows = reconciled([line(1, 110)], [booked(1, 100)], accrued={7: -10 * CENT, 8: 500 * CENT})
+    assert [(one.cause, one.difference // CENT) for one in rows] == [("unknown", 10)]

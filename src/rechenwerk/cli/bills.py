@@ -17,7 +17,7 @@ from rechenwerk.contracts.bill_files import read_bill
 
 _COLUMNS = ("day", "model", "billed", "booked", "settled", "difference", "why", "")
 _RIGHT = ("billed", "booked", "settled", "difference")
-_CALM = frozenset({"agrees", "settled", "rounding", "fee"})
+_CALM = frozenset({"agrees", "settled", "rounding", "fee", "accrued"})
 
 
 def _pairs(texts: list[str], option: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ fees what was accrued. Settled is what calls of unknown cost are found to have c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from types import MappingProxyType
@@ -36,6 +36,7 @@ Cause = Literal[
     "not-booked",
     "not-on-the-bill",
     "fee",
+    "accrued",
     "tax",
     "unknown",
 ]
@@ -137,7 +138,7 @@ def match(
         books: of the same provider and period.
         period: a month.
         rate: units of the books' currency for one of the bill's.
-        accrued: contract -> nano-units of fees accrued for the period and not billed yet.
+        accrued: contract -> nano-units accrued for the period and not billed yet; below zero what lowers it.
 
     Raises:
         RechenwerkError: a line outside of the period, or of a model that is bound to no deployment.
@@ -165,7 +166,9 @@ def match(
             cells[day.day, day.upstream].days.append(day)
     rows = [_row(day, name, cells[day, name], rate) for day, name in sorted(cells)]
     main = max(books, key=lambda one: one.booked).contract if books else 0
-    return (*_shifted(rows), *_others(others, main, rate, accrued))
+    left = dict(accrued)
+    fees = list(_others(others, main, rate, left))
+    return (*_shifted(rows), *fees, *_accrued([*rows, *fees], left))
 
 
 def _row(day: date, name: str, cell: _Cell, rate: Fraction) -> Row:
@@ -305,23 +308,41 @@ def _shifted(rows: Iterable[Row]) -> list[Row]:
     return kept
 
 
-def _others(
-    lines: Sequence[BillLine], contract: int, rate: Fraction, accrued: Mapping[int, int]
-) -> list[Row]:
-    """Fees against what was accrued: the same amount if there is one, else the largest that is left."""
-    left = dict(accrued)
-    rows = []
+def _others(lines: Sequence[BillLine], contract: int, rate: Fraction, left: dict[int, int]) -> Iterator[Row]:
+    """Fees and credits against what was accrued: the same amount if there is one, else the largest.
+
+    Takes what it uses off `left`.
+    """
     for line in lines:
         amount = in_nano(line.amount or Fraction(0), rate)
         cause: Cause = "tax" if line.kind == "tax" else "fee"
         chosen, booked = contract, 0
-        if cause == "fee" and amount > 0 and any(rest > 0 for rest in left.values()):
-            chosen = max(left, key=lambda one: (left[one] == amount, left[one]))
-            booked = min(amount, left[chosen])
+        alike = [one for one, rest in left.items() if rest * amount > 0] if cause == "fee" else []
+        if alike:
+            chosen = max(alike, key=lambda one: (left[one] == amount, abs(left[one])))
+            booked = _common(amount, left[chosen])
             left[chosen] -= booked
         detail = line.description or f"{cause} of the bill"
-        rows.append(Row(line.day, "", chosen, amount, booked, 0, 0, amount - booked, cause, detail))
-    return rows
+        yield Row(line.day, "", chosen, amount, booked, 0, 0, amount - booked, cause, detail)
+
+
+def _common(one: int, other: int) -> int:
+    """The part that two amounts of the same sign share; 0 where their signs differ."""
+    if one * other <= 0:
+        return 0
+    return min(one, other) if one > 0 else max(one, other)
+
+
+def _accrued(rows: Sequence[Row], left: Mapping[int, int]) -> Iterator[Row]:
+    """What is billed beside the calls' booked cost, as a month's tiers, discounts or credits have it."""
+    over: dict[int, int] = defaultdict(int)
+    for row in rows:
+        over[row.contract] += row.difference
+    for contract in sorted(over):
+        found = _common(over[contract], left.get(contract, 0))
+        if found:
+            detail = "tiers, discounts and credits of the month, as they had accrued"
+            yield Row(None, "", contract, 0, found, 0, 0, -found, "accrued", detail)
 
 
 def totals(rows: Iterable[Row]) -> Mapping[str, int]:

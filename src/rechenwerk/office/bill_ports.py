@@ -17,15 +17,17 @@ class Standing(msgspec.Struct, frozen=True):
 
     Attributes:
         days: by day, upstream name and contract.
-        accrued: contract -> nano-units of fees accrued and not billed yet, in the books of its owner.
+        accrued: contract -> nano-units accrued and not billed yet, below zero for credits and discounts.
         holds: calls of the period that are still under way.
         contracts: id -> name.
+        closed: whether the owner's books of the period are.
     """
 
     days: tuple[BookedDay, ...]
     accrued: Mapping[int, int]
     holds: int
     contracts: Mapping[int, str]
+    closed: bool
 
 
 class NewBill(msgspec.Struct, frozen=True):

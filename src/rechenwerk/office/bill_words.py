@@ -51,6 +51,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
                 "not-booked": "nicht gebucht",
                 "not-on-the-bill": "nicht auf der Rechnung",
                 "fee": "Gebühr",
+                "accrued": "Abgegrenzt",
                 "tax": "Steuer",
                 "unknown": "unbekannt",
             }
@@ -97,6 +98,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
                 "not-booked": "not booked",
                 "not-on-the-bill": "not on the bill",
                 "fee": "fee",
+                "accrued": "accrued",
                 "tax": "tax",
                 "unknown": "unknown",
             }

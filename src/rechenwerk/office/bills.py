@@ -202,11 +202,16 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
     if found is None:
         raise missing("provider", body.provider)
     provider_id, upstreams = found
+    now = realm.office.now()
     try:
         bill, standing = await _look(realm, body, provider_id, upstreams)
+        if body.settle and not standing.closed:
+            # What contracts say beside their calls stands in the books before the bill is compared with it.
+            for step in realm.office.steps:
+                await step.book(realm.organisation_id, bill.period, realm.caller.key_name)
+            bill, standing = await _look(realm, body, provider_id, upstreams)
     except RechenwerkError as error:
         raise refuse(422, str(error), "invalid_bill", "text") from None
-    now = realm.office.now()
     number = None
     if body.settle:
         if standing.holds:
@@ -214,6 +219,13 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
                 409,
                 f"{standing.holds} calls of {bill.period.name} are under way; settle when they have ended",
                 "calls_under_way",
+            )
+        if now < bill.period.ends and any(row.cause == "fee" for row in bill.rows):
+            raise refuse(
+                409,
+                f"{bill.period.name} is not over, and fees accrue until then; settle its bill after"
+                f" {bill.period.last:%Y-%m-%d}",
+                "period_not_over",
             )
         at = min(now, bill.period.last)
         try:

@@ -56,7 +56,7 @@ class Vouchers(Protocol):
     async def reverse(
         self, organisation_id: int, voucher: int, at: datetime, reason: str, by: str
     ) -> int | None:
-        """Book a voucher's opposite, once; returns its id.
+        """Book a voucher's opposite, once, in its own month while that is open, else at `at`; returns its id.
 
         None when there is no such voucher.
 

@@ -105,7 +105,7 @@ async def list_vouchers(
 
 
 async def reverse_voucher(realm: OperatorRealm, voucher_id: int, body: ReverseBody) -> ReversedView:
-    """Book the opposite of a voucher, now; once."""
+    """Book the opposite of a voucher, in its own month while that is open, else now; once."""
     try:
         made = await realm.desk.vouchers.reverse(
             realm.organisation_id, voucher_id, realm.office.now(), body.reason, realm.caller.key_name

@@ -60,14 +60,38 @@ _HOLDS = """
 select count(*) from hold h join deployment d on d.id = h.deployment_id
 where d.organisation_id = $1 and d.provider_id = $2 and h.started_at >= $3 and h.started_at < $4
 """
-# What accrued for the period and was not billed yet: vouchers alone are booked on `accrued`.
+# What accrued for the period, less what standing bills of the same period have made payable of it.
 _ACCRUED = """
-select a.contract_id, sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
-from account a
-join contract c on c.organisation_id = a.organisation_id and c.id = a.contract_id and c.provider_id = $2
-join transfer t on t.organisation_id = a.organisation_id and a.id in (t.credit, t.debit)
-join voucher v on v.organisation_id = t.organisation_id and v.id = t.call_id and v.at >= $3 and v.at < $4
-where a.organisation_id = $1 and a.kind = 'accrued' group by 1 order by 1
+select contract_id, sum(amount) as amount from (
+    select a.contract_id, case when t.credit = a.id then t.amount else -t.amount end as amount
+    from cost_voucher v
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    join account a on a.organisation_id = t.organisation_id and a.id in (t.credit, t.debit)
+        and a.kind = 'accrued'
+    join contract c on c.organisation_id = $1 and c.id = a.contract_id and c.provider_id = $2
+    where v.organisation_id = $1 and v.at >= $3 and v.at < $4
+    union all
+    select a.contract_id, case when t.credit = a.id then t.amount else -t.amount end
+    from bill b
+    join bill_voucher w on w.bill_id = b.id and w.organisation_id = b.organisation_id
+    join transfer t on t.organisation_id = w.organisation_id and t.call_id = w.voucher_id
+    join account a on a.organisation_id = t.organisation_id and a.id in (t.credit, t.debit)
+        and a.kind = 'accrued'
+    where b.organisation_id = $1 and b.provider_id = $2 and b.period = ($3 at time zone 'UTC')::date
+        and not exists (select from bill_undone u where u.bill_id = b.id)) x
+where $4::timestamptz is not null group by 1 order by 1
+"""
+_CLOSED = "select coalesce(max(closed_until), '-infinity') >= $2 from period_lock where organisation_id = $1"
+_RELEASED = """
+select exists (select from bill_voucher w
+    join voucher v on v.organisation_id = w.organisation_id and v.id = w.voucher_id
+    join wallet_release r on r.organisation_id = v.organisation_id and r.call_id = v.call_id and r.amount > 0
+    where w.bill_id = $1)
+"""
+_LATER = """
+select n.id from bill b join bill n on n.provider_id = b.provider_id and n.id > b.id
+    and n.first_day <= b.last_day and b.first_day <= n.last_day
+where b.id = $1 and not exists (select from bill_undone u where u.bill_id = n.id) limit 1
 """
 _INSERT = """
 insert into bill (organisation_id, provider_id, name, format, sha256, period, first_day, last_day, currency,
@@ -120,11 +144,13 @@ class StoredBills:
             accrued = await connection.fetch(_ACCRUED, *span)
             holds = await connection.fetchval(_HOLDS, *span)
             contracts = await connection.fetch("select id, name from contract")
+            closed = await connection.fetchval(_CLOSED, organisation_id, period.ends)
         return Standing(
             tuple(_days(days, unresolved, _price_lists(prices))),
             {row["contract_id"]: int(row["amount"]) for row in accrued},
             holds,
             {row["id"]: row["name"] for row in contracts},
+            closed,
         )
 
     async def settle(
@@ -134,7 +160,8 @@ class StoredBills:
         async with self._pool.acquire() as connection, connection.transaction():
             try:
                 number = await _insert(connection, organisation_id, provider_id, bill, by)
-                for owner, voucher in _vouchers(bill, number, organisation_id, at, by):
+                vouchers = sorted(_vouchers(bill, number, organisation_id, at, by), key=lambda one: one[0])
+                for owner, voucher in vouchers:  # in the order in which everybody locks books
                     moment = max(at, await _open_since(connection, owner))
                     made = await book_voucher(connection, owner, msgspec.structs.replace(voucher, at=moment))
                     await connection.execute(
@@ -165,6 +192,14 @@ class StoredBills:
             )
             if known is None:
                 return None
+            if await connection.fetchval(_RELEASED, bill):
+                raise BookError(
+                    f"what calls of bill {bill} did not cost went back into wallets and may be spent;"
+                    " correct it by a voucher or a refund"
+                )
+            later = await connection.fetchval(_LATER, bill)
+            if later is not None:
+                raise BookError(f"bill {later} was settled on top of it; undo that one first")
             try:
                 await connection.execute(
                     "insert into bill_undone values ($1, $2, $3, now())", bill, reason, by
@@ -172,7 +207,7 @@ class StoredBills:
             except asyncpg.UniqueViolationError:
                 raise BookError(f"bill {bill} was undone before") from None
             rows = await connection.fetch(
-                "select organisation_id, voucher_id from bill_voucher where bill_id = $1", bill
+                "select organisation_id, voucher_id from bill_voucher where bill_id = $1 order by 1, 2", bill
             )
             for row in rows:
                 await reverse_voucher(connection, row["organisation_id"], row["voucher_id"], at, reason, by)
@@ -235,7 +270,7 @@ def _vouchers(bill: NewBill, number: int, owner: int, at: datetime, by: str) -> 
     fees: dict[int, int] = defaultdict(int)
     rest: dict[int, int] = defaultdict(int)
     for row in bill.rows:
-        fees[row.contract] += row.booked if row.cause == "fee" else 0
+        fees[row.contract] += row.booked if row.cause in {"fee", "accrued"} else 0
         rest[row.contract] += row.difference
     kinds: tuple[tuple[VoucherKind, str, str, dict[int, int]], ...] = (
         ("payment", "accrued", "fees that had accrued", fees),

@@ -63,14 +63,18 @@ from cost_voucher v
 join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
 join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 join account c on c.organisation_id = t.organisation_id and c.id = t.credit
-where v.organisation_id = $1 and v.at >= $2 and v.at < $3 and v.contract_id = $4
+where v.organisation_id = $1 and v.at >= $2 and v.at < $3 and v.contract_id = $4 and (v.reverses is null
+    or exists (select from voucher o where o.organisation_id = v.organisation_id and o.id = v.reverses
+        and o.at >= $2 and o.at < $3)) -- what corrects a month that is closed stands
 group by 1, 2
 """
 SHARES = """
 select s.organisation_id, s.project_id, s.deployment_id, s.endpoint, sum(s.amount) as amount
 from cost_voucher v
 join cost_shared s on s.organisation_id = v.organisation_id and s.voucher_id = v.id
-where v.at >= $1 and v.at < $2 and v.contract_id = $3
+where v.at >= $1 and v.at < $2 and v.contract_id = $3 and (v.reverses is null
+    or exists (select from voucher o where o.organisation_id = v.organisation_id and o.id = v.reverses
+        and o.at >= $1 and o.at < $2))
 group by 1, 2, 3, 4 order by 1, 2, 3, 4
 """
 WRITE_SHARES = """

@@ -34,6 +34,11 @@ join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 join account c on c.organisation_id = t.organisation_id and c.id = t.credit
 where t.organisation_id = $1 and t.call_id = $2
 """
+# In the month of what it mirrors, while that is open.
+_OWN_MOMENT = """
+select v.at from voucher v left join period_lock l on l.organisation_id = v.organisation_id
+where v.organisation_id = $1 and v.id = $2 and v.at >= coalesce(l.closed_until, '-infinity')
+"""
 
 
 async def book_voucher(connection: Connection, organisation_id: int, voucher: Voucher) -> int:
@@ -128,6 +133,7 @@ async def reverse_voucher(
         return None
     if kind == "reversal":
         raise BookError(f"voucher {voucher} is a reversal; book a new voucher instead")
+    at = await connection.fetchval(_OWN_MOMENT, organisation_id, voucher) or at
     opposite = await connection.fetchval(_OPPOSITE, organisation_id, voucher)
     lines = [tuple(line.values()) for line in opposite or ()]
     try:

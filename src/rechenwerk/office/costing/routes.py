@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from rechenwerk.ledger.periods import Period, month_of
-from rechenwerk.office.access import BooksRealm, Realm
+from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.costing import views
 from rechenwerk.office.costing.margin import By, Margin, MarginLine, margin_of
@@ -32,13 +32,12 @@ def _may_see_all(realm: Realm) -> None:
         raise refuse(403, "only the scope 'operator' sees all organisations; leave it out", "missing_scope")
 
 
-async def accrue(realm: BooksRealm, body: views.AccrueBody) -> views.AccruedView:
+async def accrue(realm: OperatorRealm, body: views.AccrueBody) -> views.AccruedView:
     """Book what a period needs before it is looked at or closed; nothing is closed."""
     realm = await realm.enter(body.organisation)
     period = _period(realm, body.period)
     whose = [(realm.organisation_id, realm.organisation)]
     if body.everyone:
-        _may_see_all(realm)
         whose = [(one.id, one.name) for one in await realm.desk.tenants.organisations()]
     steps = []
     for identity, name in whose:

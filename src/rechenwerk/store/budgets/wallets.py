@@ -86,7 +86,7 @@ paid as (
     select a.project_id, sum(t.amount) as amount
     from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
     join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'receivable'
-    where v.organisation_id = $1 and v.kind = 'payment' and v.at < $3
+    where v.organisation_id = $1 and v.kind = 'payment'
         and (v.details ->> 'wallet')::bigint = $2
         and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id)
     group by 1)
