@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from bench import (
+    budgets,
     chaos,
     contracts,
     dialect,
@@ -47,6 +48,7 @@ BENCHES = (
     held,
     failover,
     contracts,
+    budgets,
     chaos,
     ledger,
     exports,

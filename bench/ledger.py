@@ -53,6 +53,10 @@ begin
 end $$;
 """
 BATCH = 500
+WANTED = 20_000_000
+"""Calls over which sums are timed."""
+FILL_S = 1_080
+"""Seconds after which the books are large enough."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +138,16 @@ async def timed(times: int, what: Callable[[], Awaitable[object]]) -> list[float
 
 async def sums(lab: Lab, there: There) -> list[Metric]:
     """A trial balance and month totals over millions of calls, and how fast days are sealed."""
-    calls = room_for(lab.folder, 200_000 if lab.quick else 20_000_000)
-    if not lab.quick and calls < 20_000_000:
-        lab.remark(f"{NAME}: the disk has room for {calls:,} calls only")
+    calls = room_for(lab.folder, 200_000 if lab.quick else WANTED)
     lab.say(f"{calls:,} calls are written")
     begun = time.perf_counter()
     month = month_of(datetime(2026, 9, 1, tzinfo=UTC))
-    await fill(there.pool, calls, month, lambda done: lab.say(f"{done:,} of {calls:,} calls written"))
+    calls = await fill(
+        there.pool, calls, month, lambda done: lab.say(f"{done:,} of {calls:,} calls written"), FILL_S
+    )
     written = time.perf_counter() - begun
+    if not lab.quick and calls < WANTED:
+        lab.remark(f"{NAME}: {calls:,} calls only, instead of {WANTED:,}: no more disk, or no more time")
     books, totals = StoredBooks(there.pool), StoredSums(there.pool)
     starts, ends = month.starts.date(), month.ends.date()
     times = 5 if lab.quick else 11

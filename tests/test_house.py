@@ -60,6 +60,9 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
+        "rechenwerk.ledger.tariffs": "Terms are named in gateway.ports and office.tariff_ports",
+        "rechenwerk.ledger.tariff_months": "Version is named in office.tariff_ports",
+        "rechenwerk.ledger.tariff_lines": "the lines of a tariff as vouchers keep them",
         "rechenwerk.contracts.grants": "Award is named in office.governance.ports, and what is drawn on it",
         "rechenwerk.ledger.periods": "Period is named in ledger.ports",
         "rechenwerk.ledger.statements": "Content is named in office.closing.ports",
@@ -74,6 +77,7 @@ VALUES_OF_PORTS = MappingProxyType(
 LATE_IMPORTS = MappingProxyType(
     {
         "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
+        "cli/costs.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",
         "office/closing/routes.py": "fpdf2 and XlsxWriter cost a second; only who renders a document waits",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",

@@ -41,8 +41,14 @@ from rechenwerk.main_children import (
 )
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_keeper import keep_books
+from rechenwerk.main_steps import period_steps
 from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.courier import Courier
+from rechenwerk.office.budgets.mail import Mails, read_server
+from rechenwerk.office.budgets.sending import Sender
+from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.ports import Desk
@@ -241,11 +247,13 @@ class Installation:
         return secret_box(settings.secret_key, file)
 
     async def _start_office(self, desk: Desk, box: SecretBox | None) -> None:
-        signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
-        app = create_app(
-            desk, SystemClock(), secrets.token_bytes, rechenwerk.__version__, box, signing=signing
-        )
         assert self._pool is not None
+        signing = KeyFile(Path(self._settings.signing_key_file or self._options.data_dir / SIGNING_FILE))
+        clock = SystemClock()
+        steps = period_steps(desk, clock, self._pool)
+        app = create_app(
+            desk, clock, secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
+        )
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,
@@ -256,11 +264,20 @@ class Installation:
             lifespan="off",
         )
         self._office = _Office(config)
+        self._tasks.append(asyncio.create_task(self._courier(app.state.office).run()))
         self._office_task = task = asyncio.create_task(self._office.serve())
         while not self._office.started:
             if task.done():
                 raise SetupError(f"the office does not start on port {self._options.office_port}")
             await asyncio.sleep(0.005)
+
+    def _courier(self, office: Office) -> Courier:
+        settings = self._settings
+        senders: dict[str, Sender] = {
+            "webhook": Webhooks(office.box, read_networks(settings.webhook_networks)),
+            "mail": Mails(read_server(settings.smtp_url, settings.smtp_from)),
+        }
+        return Courier(office, senders)
 
     # -- being ready ------------------------------------------------------------------------------
 

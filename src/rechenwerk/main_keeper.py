@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 
 import asyncpg
 
+from rechenwerk.base.loops import repeat
 from rechenwerk.office.access import Office
 from rechenwerk.store.months import make_months
 
@@ -22,18 +23,13 @@ async def keep_books(office: Office, pool: asyncpg.Pool) -> None:
         office: with its signing key.
         pool: connections to the installation's database.
     """
-    while True:
-        await tend(office, pool)
-        await asyncio.sleep(_EVERY)
+    await repeat(partial(tend, office, pool), _EVERY, _log, "the books could not be tended")
 
 
 async def tend(office: Office, pool: asyncpg.Pool) -> None:
     """One look: make the months that calls will need, seal the days that are over."""
-    try:
-        await make_months(pool, office.now())
-        if office.signing is not None:
-            done = await office.desk.seals.seal(office.now(), office.signing.key)
-            if done.seals:
-                _log.info("%d days sealed with %d leaves", done.seals, done.leaves)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        _log.error("the books could not be tended: %s", error or type(error).__name__)
+    await make_months(pool, office.now())
+    if office.signing is not None:
+        done = await office.desk.seals.seal(office.now(), office.signing.key)
+        if done.seals:
+            _log.info("%d days sealed with %d leaves", done.seals, done.leaves)

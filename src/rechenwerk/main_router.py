@@ -26,6 +26,7 @@ from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies, supplies_of
 from rechenwerk.gateway.ports import DrawRow, Snapshot, Source
+from rechenwerk.gateway.shares import ShareSource, above_caps
 from rechenwerk.gateway.situation import MEASURE, demands, market, situation, window_of
 from rechenwerk.gateway.tally import BUCKET, NONE
 from rechenwerk.routing.corrected import Corrected
@@ -34,6 +35,7 @@ from rechenwerk.routing.plan import Plan
 from rechenwerk.routing.ports import Arrived, Board, Use
 from rechenwerk.routing.solver import Solver
 from rechenwerk.routing.supply import Demand, Vector
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.governance.lots import StoredLots
 from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
@@ -47,6 +49,7 @@ _LATE = 3 * BUCKET
 """Seconds that a bucket may still change after it began."""
 _DRAWS = 400 * 86400
 _READ_DRAWS = 600.0
+_READ_SHARES = 15.0
 """Seconds between looks at all that was drawn from contracts."""
 _RECENT = 2 * 3600
 """Seconds of draws that are read for every plan: calls are booked in the hour in which they began."""
@@ -62,13 +65,24 @@ class Planner:
         board: what gateways saw; where plans go.
         clock: time.
         lots: governed capacity; None: nothing is governed.
+        shares: hard caps on concentration, and what was spent; None: there are none.
     """
 
-    def __init__(self, source: Source, board: Board, clock: Clock, lots: LotSource | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        board: Board,
+        clock: Clock,
+        lots: LotSource | None = None,
+        shares: ShareSource | None = None,
+    ) -> None:
         self._source = source
         self._board = board
         self._clock = clock
         self._lots = lots
+        self._shares = shares
+        self._barred: dict[int, str] = {}
+        self._barred_read = 0.0
         self._governed: tuple[PoolLots, ...] = ()
         self._snapshot: Snapshot | None = None
         self._supplies: Supplies = NO_SUPPLIES
@@ -94,7 +108,7 @@ class Planner:
         assert self._snapshot is not None
         now = self._clock.now()
         there = market(self._snapshot, self._supplies, list(self._draws.values()), now, self._governed)
-        wanted = demands(self._snapshot, there, self._volumes(now))
+        wanted = demands(self._snapshot, there, self._volumes(now), self._barred)
         if not wanted and not self._supplies.governed:
             return None
         window = window_of(there.offers.caps)
@@ -120,6 +134,9 @@ class Planner:
             self._draws |= await self._drawn(int(now) - _RECENT)
         if self._lots is not None:
             self._governed = await self._lots.lots(now)
+        if self._shares is not None and now - self._barred_read >= _READ_SHARES:
+            self._barred = await above_caps(self._shares, self._snapshot, now)
+            self._barred_read = now
         first = max(self._seen_until - _LATE, int(now) - _HISTORY)
         seen = await self._board.seen(first)
         self._seen_until = int(now)
@@ -190,7 +207,7 @@ async def run(settings: Settings, *, parent_pipe: bool) -> int:
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=3) as pool:
         board = PostgresBoard(pool)
         source = PostgresSource(pool, settings.database_url)
-        planner = Planner(source, board, SystemClock(), StoredLots(pool))
+        planner = Planner(source, board, SystemClock(), StoredLots(pool), StoredConcentration(pool))
         print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201
         work = loop.create_task(planner.run())
         await stop.wait()

@@ -122,9 +122,15 @@ class Ledger:
             total_us=2,
             decision="{}",
             transfers=transfers(outcome, accounts, price, cost, hold.amount),
+            tariff=self._tariff(hold.model),
         )
         self._run(self._book.write_posts([post]))
         return hold.id
+
+    def _tariff(self, model: str) -> int:
+        """The version that prices a model's calls; 0: none."""
+        found = self._office.sql("select id from tariff where model = $1", model)
+        return int(found[0]["id"]) if found else 0
 
     def call(self, project: str, at: datetime, model: str = "groß", **usage: int) -> int:
         """A call from its beginning to its end."""

@@ -13,6 +13,7 @@ from rechenwerk.providers.embedded_child import Embedded, start
 from tests import postgres
 from tests.fakes.provider import running_fake
 from tests.flows.cloud import EMBEDDED_CONFIG, Site, fake_config, running_cloud, runtime_of
+from tests.flows.cost_desk import APRIL, CONTRACTS, Till
 from tests.flows.office_desk import Bookkeeper, Office
 
 MODELS = Path(
@@ -34,6 +35,20 @@ def bookkeeper(office: Office, database_url: str) -> Iterator[Bookkeeper]:
     bookkeeper = Bookkeeper(office, database_url)
     yield bookkeeper
     bookkeeper.close()
+
+
+@pytest.fixture
+def till(office: Office, database_url: str) -> Iterator[Till]:
+    """Two organisations with projects under the contracts of docs/costs.md; who books their months."""
+    office.ok("POST", "/apply", json={"text": CONTRACTS})
+    for organisation, projects in (("town", ("citizens", "clerks")), ("school", ("pupils",))):
+        office.ok("POST", "/organisations", json={"name": organisation})
+        for project in projects:
+            office.ok("POST", "/projects", json={"name": project, "organisation": organisation})
+    office.clock.at = APRIL
+    till = Till(office, database_url)
+    yield till
+    till.close()
 
 
 @pytest.fixture

@@ -295,7 +295,6 @@ def year(books: Books) -> None:
         march(20),
         (side("cost", "default", on_demand), side("unresolved_cost", "default", on_demand), 30),
         (side("receivable", "default"), side("unresolved_price", "default"), 40),
-        (side("payable", contract=on_demand), side("cost", "default", on_demand), 12),
         call=lost,
     )
     voucher(
@@ -304,8 +303,8 @@ def year(books: Books) -> None:
         (side("difference", contract=on_demand), side("payable", contract=on_demand), 111),
     )
     voucher("refund", march(22), (side("payable", contract=on_demand), side("cost", "a b", on_demand), 9))
-    voucher("topup", march(23), (side("bank"), side("wallet"), 50 * 10**9))
-    voucher("topup", march(23), (side("bank"), side("wallet", "a b"), 10**9))
+    voucher("payment", march(23), (side("bank"), side("receivable", "default"), 50 * 10**9))
+    voucher("discount", march(23), (side("bad_debt", "a b"), side("receivable", "a b"), 10**3))
     wrong = voucher(
         "adjustment", FEBRUARY, (side("cost", "a b", on_demand), side("payable", contract=on_demand), 21)
     )

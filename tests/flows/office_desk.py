@@ -22,6 +22,7 @@ from rechenwerk.identity.signing import KeyFile
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
+from rechenwerk.main_steps import period_steps
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.book import PostgresBook
@@ -61,7 +62,12 @@ class Office:
         self._folder = tempfile.TemporaryDirectory(prefix="rw-office-")
         self.signing = KeyFile(Path(self._folder.name) / "signing.key")
         self.app = create_app(
-            self.desk, self.clock, secrets.token_bytes, box=SecretBox(SECRET_KEY), signing=self.signing
+            self.desk,
+            self.clock,
+            secrets.token_bytes,
+            box=SecretBox(SECRET_KEY),
+            steps=period_steps(self.desk, self.clock, self.pool),
+            signing=self.signing,
         )
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
@@ -125,18 +131,20 @@ class Bookkeeper:
         with contextlib.suppress(OSError):
             self._office.runner.run(self._book.close())
 
-    def hold(self, organisation: str, held: int, *, expires_s: int = 600) -> Hold:
-        """Take a hold for the organisation's default project on its monthly budget."""
+    def hold(self, organisation: str, held: int, *, expires_s: int = 600, wallet: bool = False) -> Hold:
+        """Take a hold for the organisation's default project on its monthly budget, or its wallet."""
         row = self._office.sql(
             "select p.organisation_id, p.id, (select min(id) from api_key where project_id = p.id) as key,"
-            " (select min(id) from guard where project_id = p.id and unit = 'money') as guard,"
+            " (select min(id) from guard where wallet = $2 and coalesce(project_id, p.id) = p.id"
+            " and organisation_id = p.organisation_id and unit = 'money') as guard,"
             " d.id as deployment, d.contract_id from project p"
             " join organisation o on o.id = p.organisation_id and o.name = $1, deployment d"
             " where p.name = 'default' and d.model = 'smollm2-135m'",
             organisation,
+            wallet,
         )[0]
         run = self._office.runner.run
-        starts, _ = window_bounds("month", self._office.clock.now())
+        starts, _ = window_bounds("total" if wallet else "month", self._office.clock.now())
         grant = run(self._book.lease(row["guard"], starts, held))
         assert grant is not None
         assert grant.got == held
@@ -159,7 +167,9 @@ class Bookkeeper:
         run(self._book.write_holds([hold]))
         return hold
 
-    def post(self, hold: Hold, outcome: Outcome, price: int, cost: int, *, moves: bool = True) -> str:
+    def post(
+        self, hold: Hold, outcome: Outcome, price: int, cost: int, *, moves: bool = True, tariff: int = 0
+    ) -> str:
         """Settle it; its call id. Without `moves` the transfers are forgotten, as no gateway may."""
         run = self._office.runner.run
         accounts = run(self._book.accounts(hold.organisation, hold.project, hold.contract))
@@ -179,6 +189,7 @@ class Bookkeeper:
             total_us=2000,
             decision="the only deployment",
             transfers=transfers(outcome, accounts, price, cost, hold.amount) if moves else (),
+            tariff=tariff,
         )
         run(self._book.write_posts([post]))
         return encode_call(hold.id)

@@ -402,7 +402,7 @@ async def leasing(there: Town, guards: tuple[Guard, ...], clock: HandClock) -> A
     """Leases of one process over a real book."""
     tenant = await there.tenant(project=guards)
     rows = [
-        GuardRow(row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"], False)
+        GuardRow(row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"])
         for row in await there.pool.fetch("select * from guard order by id")
     ]
     book = Flaky(there.url, "test")

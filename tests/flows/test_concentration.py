@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
-import secrets
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
-import uvicorn
 
-from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.money import NANO
-from rechenwerk.cli.app import run
 from rechenwerk.contracts.concentration import over_cap, spent_by
-from rechenwerk.office.app import create_app
 from rechenwerk.store.concentration import StoredConcentration
-from rechenwerk.store.control import open_desk
+from tests.flows.listening import Listening
 from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 
 CLOUDS = """
@@ -262,36 +250,6 @@ def test_usage_stops_at_the_wall(town: Office, neighbour: str) -> None:
 
 
 # Commands
-
-
-class Listening:
-    """The office of a database, listening in a thread of its own."""
-
-    def __init__(self, database_url: str, key: str) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._options = ["--office-url", f"http://127.0.0.1:{self._socket.getsockname()[1]}", "--key", key]
-        started: Future[uvicorn.Server] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(database_url, started)))
-        self._thread.start()
-        self._server = started.result(30)
-
-    async def _serve(self, database_url: str, started: Future[uvicorn.Server]) -> None:
-        async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
-            app = create_app(open_desk(pool), SystemClock(), secrets.token_bytes)
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-            started.set_result(server)
-            await server.serve(sockets=[self._socket])
-
-    def close(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-
-    def cli(self, *arguments: str) -> tuple[int, str, str]:
-        """Run one command: its status and what it printed."""
-        out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            code = run([*self._options, *arguments])
-        return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture

@@ -295,7 +295,7 @@ def test_concurrent_calls(house: Site) -> None:
         assert ask(client).choices
 
 
-@pytest.mark.parametrize("period", ["day", "month", "total"])
+@pytest.mark.parametrize("period", ["day", "week", "month", "quarter", "year", "total"])
 def test_a_budget(house: Site, period: str) -> None:
     tenant = house.cloud.tenant(f"budget {period}", key=(Guard("money", period, NANO // 100_000),))
     with client_of(house, tenant.key) as client:
@@ -309,7 +309,8 @@ def test_a_budget(house: Site, period: str) -> None:
             type_="insufficient_quota",
         )
     assert "retry-after" not in answer.headers
-    assert {"day": "daily", "month": "monthly", "total": "total"}[period] in answer.text
+    words = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
+    assert words.get(period, "total") in answer.text
     house.cloud.calls(tenant, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from importlib import resources
 
 import asyncpg
@@ -19,6 +20,7 @@ insert into provider (organisation_id, name, kind, base_url) values (0, 'cloud',
 insert into contract (organisation_id, provider_id, name, kind) values (0, 1, 'on demand', 'on-demand');
 insert into deployment (organisation_id, model, provider_id, contract_id, upstream, endpoints, context_tokens,
     max_output_tokens, jurisdiction) values (0, 'm', 1, 1, 'm', '{chat}', 9, 9, 'DE');
+insert into tariff (organisation_id, model, currency, rates) values (0, 'm', 'EUR', '{"input": "2.50"}');
 select process_start('first');
 select ensure_accounts(1, 1, 1);
 select till_hold(1, array[
@@ -66,6 +68,9 @@ async def _upgraded(server: postgres.Server) -> None:
             f"select {column} as kept, valid_from = '-infinity' as ever from {table}"
         )
         assert (row["kept"], row["ever"]) in {("confidential", True), ("DE", True)}
+    (tariff,) = await connection.fetch("select id, terms from tariff")
+    assert (tariff["id"], json.loads(tariff["terms"])) == (1, {"price": {"input": "2.50"}})
+    assert await connection.fetchval("select tariff_id from call") == 0
     await connection.close()
     async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:
         wrong = [check for check in await StoredBooks(pool).verify(1) if not check.ok]

@@ -223,8 +223,8 @@ def test_applying_twice_changes_nothing_the_second_time(office: Office) -> None:
     (change,) = done["changes"]
     assert (change["what"], change["action"]) == ("tariff", "change")
     assert office.ok("POST", "/apply", json={"text": dearer})["changes"] == []
-    rows = office.sql("select rates from tariff where model = 'smollm2-135m' order by valid_from")
-    assert ["0.075" in row["rates"] for row in rows] == [True, False]
+    rows = office.sql("select terms from tariff where model = 'smollm2-135m' order by valid_from")
+    assert ["0.075" in row["terms"] for row in rows] == [True, False]
 
 
 def test_what_is_missing_is_deactivated_and_comes_back(office: Office) -> None:

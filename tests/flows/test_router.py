@@ -17,6 +17,7 @@ from rechenwerk.contracts.lots import FOREVER, OpenGrant, PoolLots, PoolUse
 from rechenwerk.gateway.pools import Pools
 from rechenwerk.main_gateway import Gateway
 from rechenwerk.main_router import Planner
+from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
 from tests.caller import Reply, ask, chat_body
@@ -254,6 +255,17 @@ def test_a_provider_above_a_hard_cap_of_spend_gets_no_more_calls(database_url: s
             rows = await settled(here.town, here.tenant, 2)
             (refused,) = json.loads(rows[-1]["decision"])["refused"]
             assert "concentration cap 'half'" in refused
+            # The planner knows it as well: of two suppliers one is left, and there is nothing to decide.
+            planner = Planner(
+                here.planner._source,
+                here.planner._board,
+                SystemClock(),
+                shares=StoredConcentration(here.town.pool),
+            )
+            await here.gateway.dispatch.exchange()
+            assert await planner.step() is None
+            assert [name for name in planner._barred.values() if "half" in name]
+            assert await here.planner.step() is not None, "one that is not told plans for both"
             await here.gateway.shares.refresh()
             assert (await here.ask()).status == 200
             assert here.asked() == {"cheap": 2, "dear": 1}, "now the other one has more than half"

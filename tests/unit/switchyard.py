@@ -121,10 +121,7 @@ class World:
         owners: dict[int, list[DeploymentRow]] = {}
         for row in self.deployments:
             owners.setdefault(row.provider.organisation, []).append(row)
-        offers = {
-            (owner, MODEL): Offer(MODEL, 0, price_list({"input": "9"}), tuple(rows))
-            for owner, rows in owners.items()
-        }
+        offers = {(owner, MODEL): Offer(MODEL, 0, tuple(rows)) for owner, rows in owners.items()}
         return Snapshot(1, "EUR", {}, offers, contracts=self.contracts, sites=self.sites)
 
     def supplies(self) -> Supplies:

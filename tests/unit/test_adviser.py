@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from rechenwerk.contracts.adviser import FACTORS, SCENARIOS, advise, deal_of, fu
 from rechenwerk.contracts.curves import curve_of
 from rechenwerk.contracts.demand import Outlook, project
 from rechenwerk.contracts.ladder import build, spacing, split
-from rechenwerk.contracts.mixing import Mix, Scene
+from rechenwerk.contracts.mixing import Mix, Scene, Under
 from rechenwerk.contracts.offers import Offer, parse_sheet
 from tests.unit.adviser_cases import EXAMPLES, SHEET, sheet, week
 
@@ -160,7 +161,8 @@ def test_a_mix_of_one_inner_and_one_outer_offer_is_the_best_of_all(
     for pieces in range(0, 42, 2):
         mix = Mix("hour", ((terms.offers[0], pieces),))
         assert cost <= scene.cost(mix)
-        assert cost <= scene.cost(scene.with_outer(mix, terms.offers[1]))
+        outer_most = Under(scene, "hour", [terms.offers[0]], terms.offers[1]).best([pieces])
+        assert cost <= scene.cost(msgspec.structs.replace(mix, outer=(terms.offers[1], outer_most)))
 
 
 def test_an_inner_offer_under_one_with_a_price_beyond_in_the_same_interval() -> None:

@@ -20,6 +20,7 @@ from rechenwerk.base.usage import BUCKETS
 from rechenwerk.cli.app import build
 from rechenwerk.contracts import terms
 from rechenwerk.contracts.concentration import BY, DIMENSIONS, RULES
+from rechenwerk.ledger import tariffs
 from rechenwerk.office.config import CONTRACT_KINDS, parse
 from rechenwerk.office.tables import (
     ConcentrationTable,
@@ -46,8 +47,11 @@ INNER = (
     terms.Block,
     terms.Header,
     terms.Approval,
+    tariffs.Tier,
+    tariffs.Tiers,
+    tariffs.Step,
 )
-"""Tables inside contracts."""
+"""Tables inside contracts and tariffs."""
 DOCS = Path(__file__).parents[2] / "docs"
 HEAD = """\
 # Commands

@@ -9,6 +9,7 @@ import pytest
 
 from rechenwerk.base.toml_lines import line_at, lines_of
 from rechenwerk.contracts.terms import OnDemand
+from rechenwerk.ledger.tariffs import Terms
 from rechenwerk.office.config import MistakesError, diff, parse
 from rechenwerk.office.ports import (
     Change,
@@ -19,8 +20,8 @@ from rechenwerk.office.ports import (
     Deployment,
     Provider,
     Row,
-    Tariff,
 )
+from rechenwerk.office.tariff_ports import Tariff
 
 DEFAULT = (resources.files("rechenwerk.office") / "default.toml").read_text(encoding="utf-8")
 GOOD = """\
@@ -55,7 +56,7 @@ EMPTY = Configured(currency="EUR")
 
 
 def test_a_good_file_is_read_whole() -> None:
-    assert msgspec.structs.replace(parse(GOOD), lines={}) == Configured(
+    assert msgspec.structs.replace(parse(GOOD), lines={}, tariff_lines={}) == Configured(
         currency="EUR",
         providers=(Provider("upstream", "openai", "http://127.0.0.1:9100/v1", "UPSTREAM_KEY"),),
         contracts=(Contract("upstream on demand", "upstream", "on-demand", ON_DEMAND),),
@@ -65,7 +66,7 @@ def test_a_good_file_is_read_whole() -> None:
             ),
         ),
         costs=(Cost("fake", "upstream", "upstream on demand", "EUR", {"input": "0.15", "output": "0.60"}),),
-        tariffs=(Tariff("fake", "EUR", {"input": "0.18", "output": "0.72"}),),
+        tariffs=(Tariff("fake", "EUR", Terms(price={"input": "0.18", "output": "0.72"})),),
     )
 
 
@@ -298,8 +299,8 @@ def test_a_changed_rate_is_one_new_row() -> None:
             "tariff",
             "fake",
             "change",
-            Tariff("fake", "EUR", {"input": "0.18", "output": "0.72"}),
-            Tariff("fake", "EUR", {"input": "0.18", "output": "0.80"}),
+            Tariff("fake", "EUR", Terms(price={"input": "0.18", "output": "0.72"})),
+            Tariff("fake", "EUR", Terms(price={"input": "0.18", "output": "0.80"})),
         )
     ]
 

@@ -65,7 +65,7 @@ def epoch(text: str) -> int:
 
 
 def guard(number: int, unit: Unit, free: int, period: Period = "total") -> Guard:
-    one = Guard(GuardRow(number, unit, period, 10**15, True, False), 0)
+    one = Guard(GuardRow(number, unit, period, 10**15, True), 0)
     one.window.free = free
     return one
 
@@ -166,3 +166,17 @@ def test_nothing_is_lost_and_nothing_made(
     for end in endings:
         end()
     assert {one.row.unit: 1_000 - one.window.free for one in guards} == used
+
+
+LONG_WINDOWS: tuple[tuple[Period, str, str, str], ...] = (
+    ("week", "2027-01-03 23:59:59", "2026-12-28 00:00:00", "2027-01-04 00:00:00"),  # 2026-W53
+    ("week", "2027-01-04 00:00:00", "2027-01-04 00:00:00", "2027-01-11 00:00:00"),
+    ("quarter", "2028-03-31 23:59:59", "2028-01-01 00:00:00", "2028-04-01 00:00:00"),
+    ("quarter", "2027-10-01 00:00:00", "2027-10-01 00:00:00", "2028-01-01 00:00:00"),
+    ("year", "2028-12-31 23:59:59", "2028-01-01 00:00:00", "2029-01-01 00:00:00"),
+)
+
+
+@pytest.mark.parametrize(("period", "now", "starts", "ends"), LONG_WINDOWS)
+def test_weeks_quarters_and_years(period: Period, now: str, starts: str, ends: str) -> None:
+    assert window_bounds(period, epoch(now)) == (epoch(starts), epoch(ends))

@@ -15,9 +15,9 @@ from rechenwerk.ledger.guards import Draw, Guard, GuardRow, Unit, release, settl
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_book import Books, MemoryBook, a_hold, a_post, until
 
-MONEY = GuardRow(1, "money", "total", 1_000, True, False)
-REQUESTS = GuardRow(2, "requests", "minute", 60, True, False)
-CALLS = GuardRow(3, "calls", "now", 8, True, True)
+MONEY = GuardRow(1, "money", "total", 1_000, True)
+REQUESTS = GuardRow(2, "requests", "minute", 60, True)
+CALLS = GuardRow(3, "calls", "now", 8, True, "key")
 
 
 class Process:
@@ -280,7 +280,7 @@ def test_what_a_call_of_the_last_minute_gives_back_does_not_count_in_this_one() 
     async def flow() -> None:
         async with town(1) as there:
             one = there.processes[0]
-            tokens = GuardRow(2, "tokens", "minute", 60, True, False)
+            tokens = GuardRow(2, "tokens", "minute", 60, True)
             old = await one.ask(50, tokens)
             assert old
             there.clock.at += 60
@@ -315,7 +315,7 @@ def test_a_changed_budget_takes_effect_at_once(amount: int) -> None:
             one, other = there.processes
             assert await one.ask(300)
             assert await other.ask(50)
-            changed = GuardRow(1, "money", "total", amount, True, False)
+            changed = GuardRow(1, "money", "total", amount, True)
             there.books.guards[1] = amount
             for process in there.processes:
                 process.leases.refresh(changed)

@@ -145,6 +145,23 @@ def test_a_decision_is_explained() -> None:
     assert (first.listed, first.contract, first.congestion, first.price) == (5.0, -5.0, 2.0, 2.0)
 
 
+@pytest.mark.parametrize(
+    ("critical", "kept", "words"),
+    [
+        (False, 30.0, "30 percent of cap 1 is kept for critical work; this is none"),
+        (True, 30.0, "30 percent of cap 1 is kept for critical work, which this is"),
+        (False, 0.0, ""),
+    ],
+)
+def test_the_reserve_s_part_is_told(critical: bool, kept: float, words: str) -> None:
+    limits = (limit(1, 50.0, ordinary=20.0, kept=kept, amount=100.0),)
+    found = Desk(plan(option(1, 10.0, 5.0), option(2, 0.0, 9.0), limits=limits, critical=critical)).explain(
+        0, 0.0
+    )
+    assert found is not None
+    assert {one.supply: one.reserve for one in found.alternatives} == {1: words, 2: ""}
+
+
 def test_a_plan_survives_the_database() -> None:
     one = plan(option(1, 10.0, 5.0), limits=(limit(1, 3.0),))
     assert msgspec.json.decode(msgspec.json.encode(one), type=Plan) == one

@@ -14,7 +14,7 @@ from rechenwerk.ledger.guards import Draw, Guard, GuardRow, draw
 from rechenwerk.ledger.ports import Hold
 from tests.fakes.memory_book import ACCOUNTS, Books, MemoryBook, a_hold, a_post, until
 
-BUDGET = GuardRow(1, "money", "total", 1_000, True, False)
+BUDGET = GuardRow(1, "money", "total", 1_000, True)
 
 
 class Desk:

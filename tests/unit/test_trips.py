@@ -68,7 +68,7 @@ class Case:
         """A new call begins."""
         key = KeyRow(1, 1, 1, frozenset(), None, ())
         call = Call(1, self.clock.monotonic(), Tenant(key, ()), "chat", b'{"messages":[]}')
-        offer = Offer("m", 0, PRICE, tuple(step.deployment for step in self.steps))
+        offer = Offer("m", 0, tuple(step.deployment for step in self.steps))
         call.plan = Plan(
             offer, self.steps, (), False, 1_000, 100, (PRICE,), (), "chat", {0: self.steps}, False, {}
         )

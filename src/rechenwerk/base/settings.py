@@ -43,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace: float = 30.0
     silence: float = 5.0
     max_connections: int = 10_000
+    webhook_networks: str = ""
+    smtp_url: str = ""
+    smtp_from: str = ""
 
     def __repr__(self) -> str:
         """Without the values: some are secrets."""
@@ -97,6 +100,18 @@ TABLE = (
     Setting("RECHENWERK_GRACE", "grace", "running calls may end within this time after SIGTERM"),
     Setting("RECHENWERK_SILENCE", "silence", "a gateway process without a heartbeat for so long is dead"),
     Setting("RECHENWERK_MAX_CONNECTIONS", "max_connections", "client connections of one gateway process"),
+    Setting(
+        "RECHENWERK_WEBHOOK_NETWORKS",
+        "webhook_networks",
+        "networks that webhooks may reach without TLS, and although they are not public: 10.1.0.0/16",
+    ),
+    Setting(
+        "RECHENWERK_SMTP_URL",
+        "smtp_url",
+        "where alerts by mail go: smtp://user:password@host:587 (STARTTLS), smtps://… (TLS),"
+        " smtp+plain://… (neither)",
+    ),
+    Setting("RECHENWERK_SMTP_FROM", "smtp_from", "sender of these mails, such as alerts@example.org"),
 )
 
 

@@ -11,8 +11,10 @@ import typer
 import rechenwerk
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.adviser import add_adviser
+from rechenwerk.cli.alerts import add_alerts
 from rechenwerk.cli.audits import add_audits
 from rechenwerk.cli.books import add_books
+from rechenwerk.cli.budgets import add_budgets
 from rechenwerk.cli.capacity import add_capacity
 from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.concentration import add_concentration
@@ -24,8 +26,10 @@ from rechenwerk.cli.reserve import add_reserve
 from rechenwerk.cli.routing import add_routing
 from rechenwerk.cli.service import add_service
 from rechenwerk.cli.sites import add_sites
+from rechenwerk.cli.tariffs import add_tariffs
 from rechenwerk.cli.tenants import add_tenants
 from rechenwerk.cli.utilisation import add_utilisation
+from rechenwerk.cli.wallets import add_wallets
 
 
 def _version(wanted: bool) -> None:
@@ -75,8 +79,12 @@ def build(width: int | None = None) -> typer.Typer:
     add_service(app)
     add_tenants(app)
     add_books(app)
+    add_budgets(app)
+    add_wallets(app)
+    add_alerts(app)
     add_configuration(app)
     add_contracts(app)
+    add_tariffs(app)
     add_audits(app)
     add_capacity(app)
     add_reserve(app)

@@ -61,10 +61,11 @@ def _went(found: dict[str, Any], decided: dict[str, Any]) -> Table:
         ("because", decided.get("reason")),
         ("data class", decided.get("data_class")),
         ("service class", decided.get("service_class")),
+        ("reserve", decided.get("reserve")),
         ("plan", decided.get("plan")),
         ("attempt of", found["attempt_of"]),
     ]
-    known = {"deployment", "contract", "reason", "data_class", "service_class", "plan"}
+    known = {"deployment", "contract", "reason", "data_class", "service_class", "plan", "reserve"}
     known |= {"price", "alternatives", "refused", "tried"}
     rows += [(name, value) for name, value in decided.items() if name not in known]
     return _grid(("", ""), [row for row in rows if row[1] not in (None, "")])

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.close import add_close
+from rechenwerk.cli.costs import add_costs
 from rechenwerk.cli.exports import add_exports
 from rechenwerk.cli.remote import Remote, remote
 from rechenwerk.cli.seals import add_seals
@@ -154,6 +155,7 @@ def add_books(app: typer.Typer) -> None:
     books.command("call")(show_call)
     books.command("fees")(fees)
     add_vouchers(books)
+    add_costs(books)
     add_totals(books)
     add_seals(books)
     add_bills(books)

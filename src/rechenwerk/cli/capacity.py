@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from rechenwerk.cli.remote import remote
-from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
+from rechenwerk.cli.show import Json, Organisation, answer, console, moment, print_json, table
 
 Whose = Annotated[
     str | None,
@@ -240,11 +240,8 @@ def cancel(
 ) -> None:
     """End a sale now; the fee of the time that is not over is paid back."""
     gone = remote(context).ask("POST", f"/sales/{sale}/cancel", organisation=organisation)
-    if as_json:
-        print_json(gone)
-        return
     text = f"sale {gone['id']} cancelled, {gone['refunded']} {gone['currency']} paid back"
-    console().print(text, markup=False)
+    answer(gone, text, as_json=as_json)
 
 
 def audit(

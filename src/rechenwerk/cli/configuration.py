@@ -37,10 +37,10 @@ def apply(
     """Compare a configuration with the one that stands, ask, and apply it."""
     if as_json and not (yes or dry_run):
         raise typer.BadParameter("--json cannot ask: add --yes or --dry-run")
-    body = {"text": _read(file), "dry_run": dry_run or not as_json, "organisation": organisation}
+    body = {"text": read_file(file), "dry_run": dry_run or not as_json, "organisation": organisation}
     there = remote(context)
     planned = there.try_ask("POST", "/apply", body)
-    _stop_if_wrong(planned, file, there.office_url, as_json=as_json)
+    stop_if_wrong(planned, file, there.office_url, as_json=as_json)
     if as_json:
         print_json(planned.body)
         return
@@ -62,7 +62,12 @@ def apply(
     console().print(f"applied: {len(done['changes'])} changes", markup=False)
 
 
-def _read(file: Path) -> str:
+def read_file(file: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        RechenwerkError: there is none, or it is no text.
+    """
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
@@ -77,7 +82,8 @@ def _agreed(count: int) -> bool:
     return typer.confirm(f"Apply {count} changes?")
 
 
-def _stop_if_wrong(answered: Answered, file: Path, address: str, *, as_json: bool) -> None:
+def stop_if_wrong(answered: Answered, file: Path, address: str, *, as_json: bool) -> None:
+    """End the command where a file was refused: a line for each mistake, with its place."""
     if answered.status < 400:
         return
     mistakes = answered.body.get("errors") if isinstance(answered.body, dict) else None
@@ -108,7 +114,10 @@ def _flat(row: Any) -> dict[str, str]:
     flat: dict[str, str] = {}
     for name, value in row.items():
         if isinstance(value, dict):
-            flat |= {inner: plain(one) for inner, one in value.items()}
+            rates = value.get("price")
+            rated = isinstance(rates, dict)  # a tariff's rates are what changes most: one by one
+            flat |= _flat(rates) if rated else {}
+            flat |= {inner: plain(one) for inner, one in value.items() if not (rated and inner == "price")}
         else:
             flat[name] = plain(value)
     return flat

@@ -8,7 +8,8 @@ import typer
 
 from rechenwerk.cli.capacity import Whose, count
 from rechenwerk.cli.remote import remote
-from rechenwerk.cli.show import Json, Organisation, console, print_json, table
+from rechenwerk.cli.show import Json, Organisation, answer, print_json, table
+from rechenwerk.cli.words import Language, Words
 
 _GRANTS = (
     "grant",
@@ -40,6 +41,7 @@ def apply_for(
     ] = None,
     gpu_hours: Annotated[bool, typer.Option("--gpu-hours", help="The amount is GPU-hours.")] = False,
     organisation: Organisation = None,
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Apply for a grant; a small one is made at once, larger ones need others to approve."""
@@ -55,22 +57,35 @@ def apply_for(
         "contracts": contract or [],
         "organisation": organisation,
     }
-    _show_one(remote(context).ask("POST", "/grants", body), as_json)
+    words = Words(language)
+    _show_one(remote(context).ask("POST", "/grants", body), words, as_json=as_json)
 
 
-def _show_one(made: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(made)
-        return
-    what = f"{made['size']}, {count(made['tokens'])} tokens of {made['pool']}"
-    text = f"grant {made['id']} ({what}): {made['stage']}"
+def _show_one(made: dict[str, Any], words: Words, *, as_json: bool) -> None:
+    text = words(
+        "grant {number} ({size}, {tokens} tokens of {pool}): {stage}",
+        number=made["id"],
+        size=words(made["size"]),
+        tokens=words.count(made["tokens"]),
+        pool=made["pool"],
+        stage=words(made["stage"]),
+    )
     if made["approvals_needed"]:
-        text += f"; needs {made['approvals_needed']} more: rechenwerk grant approve {made['id']}"
-    console().print(text, markup=False)
+        missing = made["approvals_needed"]
+        text += words(
+            "; needs {number} more: rechenwerk grant approve {grant}", number=missing, grant=made["id"]
+        )
+    answer(made, text, as_json=as_json)
 
 
-def grants(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
+def grants(
+    context: typer.Context,
+    organisation: Organisation = None,
+    language: Language = "en",
+    as_json: Json = False,
+) -> None:
     """Applications and grants, newest first; who may approve also sees those of others."""
+    words = Words(language)
     found = remote(context).ask("GET", "/grants", organisation=organisation)
     if as_json:
         print_json(found)
@@ -81,29 +96,29 @@ def grants(context: typer.Context, organisation: Organisation = None, as_json: J
             one["organisation"],
             one["project"],
             one["pool"],
-            one["size"],
-            count(one["tokens"]),
-            count(one["drawn"]),
-            count(one["returned"]),
-            f"{one['starts_on']} to {one['ends_on']}",
+            words(one["size"]),
+            words.count(one["tokens"]),
+            words.count(one["drawn"]),
+            words.count(one["returned"]),
+            words("{start} to {end}", start=one["starts_on"], end=one["ends_on"]),
             one["use_by"],
-            _stage(one),
+            _stage(one, words),
             ", ".join(one["contracts"]),
             ", ".join(signed["name"] for signed in one["approvals"]),
             one["purpose"],
         )
         for one in found["grants"]
     ]
-    columns = (*_GRANTS, "stage", "opens", "approved by", "purpose")
-    table("Grants", columns, rows, right=("grant", "tokens", "drawn", "returned"))
+    columns = tuple(words(name) for name in (*_GRANTS, "stage", "opens", "approved by", "purpose"))
+    table(words("Grants"), columns, rows, right=(columns[0], *columns[5:8]))
 
 
-def _stage(one: dict[str, Any]) -> str:
+def _stage(one: dict[str, Any], words: Words) -> str:
     if one["approvals_needed"]:
-        return f"applied, needs {one['approvals_needed']} more"
+        return words("applied, needs {number} more", number=one["approvals_needed"])
     if one["noticed_on"] and one["stage"] == "granted":
-        return f"granted, idle: notice of {one['noticed_on']}"
-    return str(one["stage"])
+        return words("granted, idle: notice of {day}", day=one["noticed_on"])
+    return words(one["stage"])
 
 
 def approve(
@@ -113,7 +128,8 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve somebody else's application; needs the scope approve."""
-    _show_one(remote(context).ask("POST", f"/grants/{number}/approve", organisation=organisation), as_json)
+    made = remote(context).ask("POST", f"/grants/{number}/approve", organisation=organisation)
+    _show_one(made, Words("en"), as_json=as_json)
 
 
 def decline(
@@ -125,7 +141,8 @@ def decline(
 ) -> None:
     """Turn an application down; needs the scope approve."""
     body = {"reason": reason, "organisation": organisation}
-    _show_one(remote(context).ask("POST", f"/grants/{number}/decline", body), as_json)
+    made = remote(context).ask("POST", f"/grants/{number}/decline", body)
+    _show_one(made, Words("en"), as_json=as_json)
 
 
 def reclaim(

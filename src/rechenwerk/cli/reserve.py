@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rechenwerk.cli.capacity import Whose, count
 from rechenwerk.cli.remote import remote
-from rechenwerk.cli.show import Json, console, moment, print_json, table
+from rechenwerk.cli.show import Json, answer, moment, print_json, table
 
 _RESERVE = ("pool", "class", "nominal", "lendable", "reclaim (s)", "emergency at most", "for (min)")
 _DRAWS = (
@@ -124,14 +124,11 @@ def draw(
         "organisation": organisation,
     }
     made = remote(context).ask("POST", "/reserve/draws", body)
-    if as_json:
-        print_json(made)
-        return
-    console().print(
+    text = (
         f"emergency draw {made['id']} asked for by {made['requested_by']!r}; within an hour somebody else"
-        f" runs: rechenwerk reserve approve {made['id']}",
-        markup=False,
+        f" runs: rechenwerk reserve approve {made['id']}"
     )
+    answer(made, text, as_json=as_json)
 
 
 def approve(
@@ -142,14 +139,11 @@ def approve(
 ) -> None:
     """Approve somebody else's emergency draw; needs the scope emergency or approve."""
     made = remote(context).ask("POST", f"/reserve/draws/{number}/approve", organisation=organisation)
-    if as_json:
-        print_json(made)
-        return
-    console().print(
+    text = (
         f"emergency draw {made['id']}: {made['given_to']} draws {count(made['amount'])} tokens per minute of"
-        f" {made['taken_from']} until {moment(made['ends_at'])} UTC",
-        markup=False,
+        f" {made['taken_from']} until {moment(made['ends_at'])} UTC"
     )
+    answer(made, text, as_json=as_json)
 
 
 def end(
@@ -160,10 +154,7 @@ def end(
 ) -> None:
     """End an emergency draw before its time, or withdraw a request."""
     gone = remote(context).ask("POST", f"/reserve/draws/{number}/end", organisation=organisation)
-    if as_json:
-        print_json(gone)
-    else:
-        console().print(f"emergency draw {gone['id']} is {gone['state']}", markup=False)
+    answer(gone, f"emergency draw {gone['id']} is {gone['state']}", as_json=as_json)
 
 
 def add_reserve(app: typer.Typer) -> None:

@@ -34,6 +34,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def answer(made: Any, text: str, *, as_json: bool) -> None:
+    """What was done: the whole document, or one line for people."""
+    if as_json:
+        print_json(made)
+    else:
+        console().print(text, markup=False)
+
+
 def table(
     title: str,
     columns: Sequence[str],

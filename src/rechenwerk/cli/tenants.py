@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import typer
 
+from rechenwerk.cli.budgets import PERIODS
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 
@@ -181,7 +182,7 @@ def project_budget(
         str | None, typer.Option(help="Amount such as 5.00, in the installation's currency.")
     ] = None,
     period: Annotated[
-        str, typer.Option(help="day, month or total; periods begin at midnight UTC.")
+        str, typer.Option(help=f"{PERIODS}; periods begin at midnight UTC, weeks on Mondays.")
     ] = "month",
     soft: Annotated[
         bool, typer.Option("--soft", help="Only report what goes beyond; refuse nothing.")
@@ -240,7 +241,10 @@ def key_create(
     tpm: Annotated[int | None, typer.Option(help="Tokens per minute.")] = None,
     concurrent: Annotated[int | None, typer.Option(help="Calls at the same time.")] = None,
     budget_day: Annotated[str | None, typer.Option(help="Budget per day, such as 1.50.")] = None,
+    budget_week: Annotated[str | None, typer.Option(help="Budget per week, Monday to Sunday.")] = None,
     budget_month: Annotated[str | None, typer.Option(help="Budget per month.")] = None,
+    budget_quarter: Annotated[str | None, typer.Option(help="Budget per quarter.")] = None,
+    budget_year: Annotated[str | None, typer.Option(help="Budget per year.")] = None,
     budget_total: Annotated[str | None, typer.Option(help="Budget for its whole life.")] = None,
     soft: Annotated[
         bool, typer.Option("--soft", help="Its budgets only report; they refuse nothing.")
@@ -249,7 +253,14 @@ def key_create(
     as_json: Json = False,
 ) -> None:
     """Create a key and show it, this once."""
-    budgets = {"day": budget_day, "month": budget_month, "total": budget_total}
+    budgets = {
+        "day": budget_day,
+        "week": budget_week,
+        "month": budget_month,
+        "quarter": budget_quarter,
+        "year": budget_year,
+        "total": budget_total,
+    }
     body = {
         "project": project,
         "name": name,

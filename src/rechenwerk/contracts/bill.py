@@ -15,7 +15,7 @@ from rechenwerk.contracts.bill_commitment import commitment
 from rechenwerk.contracts.bill_credit import credit, draws
 from rechenwerk.contracts.bill_owned import grant, hardware
 from rechenwerk.contracts.billing import Job
-from rechenwerk.contracts.periods import month_span
+from rechenwerk.contracts.periods import Span, month_span
 from rechenwerk.contracts.ports import Charge, Deployed, Energy, Statement, Used
 from rechenwerk.contracts.pricing import charges_of, lots, repriced, use_lines
 from rechenwerk.contracts.terms import (
@@ -77,7 +77,19 @@ def month(
     Raises:
         RechenwerkError: use of a deployment that has no rates.
     """
-    span = month_span(day)
+    return bill(contract, rates, use, month_span(day), covered=covered, energy=energy)
+
+
+def bill(
+    contract: Contract,
+    rates: Mapping[str, PriceList],
+    use: Sequence[Used],
+    span: Span,
+    *,
+    covered: Sequence[Charge] = (),
+    energy: Energy | None = None,
+) -> Statement:
+    """The bill of a month, or of a part of one that begins and ends with whole hours; see `month`."""
     job = Job(
         rates=rates,
         use=sorted((used for used in use if used.hour < span[1]), key=lambda used: used.hour),
@@ -86,6 +98,25 @@ def month(
         energy=energy,
     )
     return _BILLS[type(contract)](contract, job)
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A month or a part of one, and the terms that hold in it."""
+
+    span: Span
+    terms: Contract
+
+
+class Billed(msgspec.Struct, frozen=True):
+    """A bill with what it was made from.
+
+    Attributes:
+        use: of the contract's own deployments and what spilled to it, up to the end of the piece.
+    """
+
+    piece: Piece
+    statement: Statement
+    use: Sequence[Used]
 
 
 def statements(
@@ -112,6 +143,26 @@ def statements(
         RechenwerkError: use of an unknown deployment; contracts that cover or spill to each other in a
             circle.
     """
+    spans = [month_span(day) for day in days]
+    pieces = {at.name: [Piece(span, at) for span in spans] for at in contracts}
+    return tuple(at.statement for at in billed(contracts, deployments, use, pieces, energy))
+
+
+def billed(
+    contracts: Sequence[Contract],
+    deployments: Sequence[Deployed],
+    use: Sequence[Used],
+    pieces: Mapping[str, Sequence[Piece]],
+    energy: Mapping[str, Energy] | None = None,
+) -> list[Billed]:
+    """As `statements`, of pieces of months: by name of the contract, in order of time.
+
+    A contract that no other depends on, by covering it or by taking what it spills, needs no piece but those
+    that are wanted; of the others everything from the first use on.
+
+    Raises:
+        RechenwerkError: as `statements`.
+    """
     contract_of = {at.name: at.contract for at in deployments}
     rates = {at.name: at.rates for at in deployments}
     shares: dict[str, list[Used]] = {at.name: [] for at in contracts}
@@ -125,22 +176,18 @@ def statements(
     for contract in in_order(contracts):
         covered = _covered(contract, charged)
         site = contract.site if isinstance(contract, OwnHardware) else ""
-        for day in days:
-            bill = month(
-                contract,
-                rates,
-                shares[contract.name],
-                day,
-                covered=covered,
-                energy=(energy or {}).get(site),
+        own = shares[contract.name]
+        for piece in pieces.get(contract.name, ()):
+            found = bill(
+                piece.terms, rates, own, piece.span, covered=covered, energy=(energy or {}).get(site)
             )
-            bills.append(bill)
-            charged[contract.name] += bill.charges
+            bills.append(Billed(piece, found, own))
+            charged[contract.name] += found.charges
             if contract.overflow.to in shares:
-                shares[contract.overflow.to] += bill.spilled
+                shares[contract.overflow.to] += found.spilled
         if isinstance(contract, PrepaidCredit):
             _pay(contract, charged)
-    return tuple(bills)
+    return bills
 
 
 def _covered(contract: Contract, charged: Mapping[str, Sequence[Charge]]) -> list[Charge]:

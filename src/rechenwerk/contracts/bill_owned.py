@@ -11,7 +11,9 @@ from rechenwerk.contracts.periods import (
     HOUR,
     add_months,
     begins,
+    day_of,
     ends_at,
+    month_span,
     period_at,
     runs,
     term,
@@ -22,6 +24,8 @@ from rechenwerk.contracts.terms import Grant, OwnHardware
 from rechenwerk.contracts.weights import ZERO, counts, dot, weights
 
 _ONE = Fraction(1)
+SWITCHED_ON, FOR_LOAD = "energy, switched on", "energy, for load"
+"""What the lines of a machine's energy are called: what it draws idling, and what use draws on top."""
 
 
 def hardware(contract: OwnHardware, job: Job) -> Statement:
@@ -42,7 +46,7 @@ def hardware(contract: OwnHardware, job: Job) -> Statement:
 
 
 def _written_off(contract: OwnHardware, job: Job) -> Iterator[Line]:
-    """Equal parts from the month of purchase on, each month whole."""
+    """Equal parts from the month of purchase on, each month whole; of a part of a month its part."""
     if contract.starts is None:
         return
     first = contract.starts.replace(day=1)
@@ -50,7 +54,9 @@ def _written_off(contract: OwnHardware, job: Job) -> Iterator[Line]:
     end = ends_at(contract)
     if begins(first) <= job.span[0] < last and (end is None or job.span[0] < end):
         part = (Fraction(contract.purchase) - Fraction(contract.residual)) / contract.months
-        yield line(f"1/{contract.months} of the price", "depreciation", _ONE, "month", part)
+        month = month_span(day_of(job.span[0]))
+        share = Fraction(job.span[1] - job.span[0], month[1] - month[0])
+        yield line(f"1/{contract.months} of the price", "depreciation", share, "month", part)
 
 
 def kw(contract: OwnHardware, load: Fraction) -> Fraction:
@@ -74,9 +80,9 @@ def _energy(contract: OwnHardware, job: Job) -> Iterator[Line]:
             more = kw(contract, load) - rest
             idle, busy = idle + rest, busy + more
             idle_cost, busy_cost = idle_cost + rest * price, busy_cost + more * price
-    for what, energy, cost in (("switched on", idle, idle_cost), ("for load", busy, busy_cost)):
+    for what, energy, cost in ((SWITCHED_ON, idle, idle_cost), (FOR_LOAD, busy, busy_cost)):
         if energy:
-            yield line(f"energy, {what}", "energy", energy, "kWh", None, amount=cost * NANO)
+            yield line(what, "energy", energy, "kWh", None, amount=cost * NANO)
 
 
 def grant(contract: Grant, job: Job) -> Statement:

@@ -67,11 +67,6 @@ class Scene(msgspec.Struct, frozen=True):
         """What a mix costs if nothing is used."""
         return sum((self.deal(offer).sunk(pieces) for offer, pieces in mix.parts()), Fraction(0))
 
-    def with_outer(self, mix: Mix, outer: Offer) -> Mix:
-        """The mix with as much of an outer offer as pays on what the inner ones leave."""
-        under = Under(self, mix.interval, [offer for offer, _ in mix.inner], outer)
-        return msgspec.structs.replace(mix, outer=(outer, under.best([pieces for _, pieces in mix.inner])))
-
     def best(self) -> tuple[Mix, Fraction | None] | None:
         """The cheapest mix that was found, and a lower bound where there is no outer offer.
 

@@ -166,7 +166,7 @@ class App:
         if isinstance(tenant, Refusal):
             self._refuse(http, tenant)
             return
-        models = self._tenants.models(tenant.row.organisation)
+        models = self._tenants.models(tenant.row)
         name = unquote(http.path.removeprefix(_MODELS).removeprefix("/"))
         if not name:
             http.connection.respond(200, JSON + self.request_id(), model_list(models))

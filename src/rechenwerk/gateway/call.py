@@ -15,11 +15,15 @@ from rechenwerk.gateway.tally import NONE, Stream
 from rechenwerk.gateway.tenants import Tenant
 from rechenwerk.ledger.guards import Draw
 from rechenwerk.ledger.ports import Accounts, Hold
+from rechenwerk.ledger.prices import FREE as FREE_OF_CHARGE
+from rechenwerk.ledger.tariffs import CallPrice
 from rechenwerk.routing.supply import Vector
 from rechenwerk.wire.openai import Endpoint, Request
 from rechenwerk.wire.talk import Head, Inbound, Talk
 
 NOTHING = Usage(requests=0)
+UNPRICED = CallPrice(0, FREE_OF_CHARGE)
+"""Of a call that has no hold yet."""
 _LONGEST_REASON = 500
 
 
@@ -54,6 +58,7 @@ class Call:
         weighed: why it went where it went: what its deployments cost then, for the decision.
         left: an attempt was begun.
         keeps_answer: the answer is stored for the next turn of the conversation.
+        price: what it is booked at.
     """
 
     __slots__ = (
@@ -79,6 +84,7 @@ class Call:
         "output_bound",
         "placed",
         "plan",
+        "price",
         "purpose",
         "request",
         "served",
@@ -106,6 +112,7 @@ class Call:
         self.first_at = 0.0
         self.settled = False
         self.keeps_answer = False
+        self.price = UNPRICED
         self.left = False
         self.forwarded = b""
         self.inbound: Inbound | None = None

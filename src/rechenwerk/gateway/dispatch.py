@@ -320,6 +320,8 @@ def _told(told: Explanation, supply: int, number: int) -> str:
                 "congestion": _shown(one.congestion),
                 "next_unit": _shown(one.price),
             }
+            if one.reserve:
+                kept["reserve"] = one.reserve
         elif len(others) < _SHOWN:
             others.append({"deployment": one.name, "next_unit": _shown(one.price), "why": one.reason})
     if others:

@@ -144,8 +144,8 @@ class Exit:
         if at_hold:
             price, cost = held, rates.cost.highest(call.bound, call.output_bound, call.units)
         elif outcome != "void":
-            price = call.plan.offer.price.amount(usage) if outcome != "failed" else 0
             cost = rates.cost.amount(usage)
+            price = call.price.amount(usage, cost) if outcome != "failed" else 0
         settle(call.draws, usage.tokens)
         known = None if at_hold else usage
         self._dispatch.ended(call, known)
@@ -171,6 +171,7 @@ class Exit:
                 transfers(outcome, call.accounts, price, cost, held),
                 *deployment.energy(usage),
                 None if outcome == "void" else _listed(rates, call, usage, at_hold=at_hold),
+                call.price.tariff,
             ),
             call.draws,
         )

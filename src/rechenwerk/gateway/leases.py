@@ -16,10 +16,12 @@ from rechenwerk.ledger.guards import Draw, Guard, GuardRow, Unit, Window, draw, 
 from rechenwerk.ledger.ports import Book, Grant
 
 _log = logging.getLogger("rechenwerk.leases")
-_POLL = 0.01
+_POLL = 0.004
 _PATIENCE = 1.0
 """Seconds that others have to answer a recall; a process that is stuck longer keeps its slice."""
 _IDLE = 10.0
+_HASTE = 1.0
+"""Seconds: what was leased in advance and is gone sooner was too little."""
 _MODESTY = 2.0
 """Seconds after a recall in which nothing is leased in advance: whoever asked may still be waiting."""
 
@@ -125,7 +127,7 @@ class Leases:
 
     async def _round(self, guard: Guard, window: Window, waiters: list[Waiter]) -> list[Waiter]:
         """One round: lease, and before anybody is refused recall what others have idle."""
-        cushion = guard.row.amount // 16 if guard.row.unit != "calls" else min(4, guard.row.amount // 8)
+        cushion = self._cushion(window)
         self._windows[guard.row.id, window.starts] = window
         if guard.row.unit == "money":
             await self._till.posted()  # what ended calls did not use is free again
@@ -149,6 +151,14 @@ class Leases:
                 await asyncio.sleep(_POLL)
         return []
 
+    def _cushion(self, window: Window) -> int:
+        """What to lease in advance: the busier, the more, so that calls rarely wait for a lease."""
+        row = window.guard
+        if row.unit == "calls":
+            return min(4, row.amount // 8)
+        hasty = asyncio.get_running_loop().time() - window.leased_at < _HASTE
+        return min(row.amount // 4, window.cushion * 2) if hasty and window.cushion else row.amount // 16
+
     async def _lease(self, window: Window, waiters: list[Waiter], cushion: int) -> Grant | None:
         """Ask the books for what is missing, and put what they grant into the window."""
         needs = [need for need, _ in waiters]
@@ -168,6 +178,8 @@ class Leases:
         window.free += grant.got
         window.granted += grant.got
         window.pool = grant.pool
+        if grant.got and cushion:
+            window.leased_at, window.cushion = asyncio.get_running_loop().time(), cushion
         if window.doubtful:
             # An answer was lost: what the books say counts.
             window.free += grant.granted - window.granted

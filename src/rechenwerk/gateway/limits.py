@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from rechenwerk.base.errors import Refusal
 from rechenwerk.base.money import format_money
 from rechenwerk.gateway.tenants import Tenant
-from rechenwerk.ledger.guards import NEVER, Guard, Unit
+from rechenwerk.ledger.guards import NEVER, Guard, Owner, Period, Unit
+
+_ADJECTIVES: Mapping[Period, str] = MappingProxyType(
+    {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
+)
 
 
 def limit_headers(tenant: Tenant, now: float) -> bytes:
@@ -31,11 +36,13 @@ def limit_headers(tenant: Tenant, now: float) -> bytes:
 def refuse_guard(guard: Guard, needs: Mapping[Unit, int], now: float, currency: str) -> Refusal:
     """The refusal of a call that a guard holds back: which rule, how far, and what would lift it."""
     row = guard.row
-    owner = "key" if row.of_key else "project"
+    owner = row.owner
     window = guard.at(now)
     left = max(0, window.pool + window.free)
+    if row.wallet:
+        return _refuse_wallet(owner, left, needs["money"], currency)
     if row.unit == "money":
-        period = {"day": "daily", "month": "monthly"}.get(row.period, "total")
+        period = _ADJECTIVES.get(row.period, "total")
         return Refusal(
             429,
             "insufficient_quota",
@@ -62,4 +69,15 @@ def refuse_guard(guard: Guard, needs: Mapping[Unit, int], now: float, currency: 
         f" {needs[row.unit]}. Try again in {wait} s.",
         None,
         None if needs[row.unit] > row.amount else wait,
+    )
+
+
+def _refuse_wallet(owner: Owner, left: int, need: int, currency: str) -> Refusal:
+    """402, which SDKs do not try again: only somebody who pays can lift it."""
+    return Refusal(
+        402,
+        "insufficient_quota",
+        "wallet_empty",
+        f"The prepaid wallet of this {owner} has {format_money(left, currency)} left, and this call can cost"
+        f" up to {format_money(need, currency)}: top it up, or ask for fewer tokens.",
     )

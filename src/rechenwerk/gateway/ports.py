@@ -14,6 +14,8 @@ from rechenwerk.contracts.energy import Meter
 from rechenwerk.contracts.ports import Contract, Site, Version
 from rechenwerk.ledger.guards import GuardRow
 from rechenwerk.ledger.prices import PriceList
+from rechenwerk.ledger.tariff_months import Discount
+from rechenwerk.ledger.tariffs import CallPrice, Terms
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 
 NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
@@ -21,6 +23,8 @@ NO_CLASSES: Mapping[tuple[int, str], DataClass] = MappingProxyType({})
 
 NO_CONTRACTS: Mapping[int, ContractRow] = MappingProxyType({})
 NO_SITES: Mapping[tuple[int, str], SiteRow] = MappingProxyType({})
+NO_SALES: Mapping[tuple[int, str], tuple[Sale, ...]] = MappingProxyType({})
+NO_DISCOUNTS: Mapping[int, tuple[Discount, ...]] = MappingProxyType({})
 NO_TIERS: Mapping[str, Rates] = MappingProxyType({})
 """Where a call costs the same whatever service tier serves it."""
 
@@ -180,12 +184,26 @@ class DrawRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A model as an organisation can call it: the tariff's price and who serves it."""
+    """A model as an organisation can call it: who serves it."""
 
     model: str
     created: int
-    price: PriceList
     deployments: tuple[DeploymentRow, ...]
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """A version of a tariff in the time in which it holds.
+
+    Attributes:
+        since, until: epoch seconds.
+        price: of a call without a discount.
+        terms: to find the price with one.
+    """
+
+    since: float
+    until: float
+    price: CallPrice
+    terms: Terms
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -198,6 +216,8 @@ class Snapshot(msgspec.Struct, frozen=True):
         classes: (organisation, name) -> data class, where one differs from the default; 0 as above.
         contracts: by id.
         sites: by organisation and name.
+        sales: (organisation, model) -> what holds now and later; 0 for those without a tariff of their own.
+        discounts: organisation -> its discounts.
     """
 
     version: int
@@ -207,6 +227,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     classes: Mapping[tuple[int, str], DataClass] = NO_CLASSES
     contracts: Mapping[int, ContractRow] = NO_CONTRACTS
     sites: Mapping[tuple[int, str], SiteRow] = NO_SITES
+    sales: Mapping[tuple[int, str], tuple[Sale, ...]] = NO_SALES
+    discounts: Mapping[int, tuple[Discount, ...]] = NO_DISCOUNTS
 
     def offer(self, organisation: int, model: str) -> Offer | None:
         """The organisation's own offer of a model, else the shared one."""

@@ -207,6 +207,8 @@ class Road:
         row = call.tenant.row
         call.tier = tier_of(request.service_tier)
         plan = self._tenants.plan(row, request.model, call.endpoint, call.purpose, call.tier)
+        if plan is not None and self._tenants.price(call.tenant, request.model, self._clock.now()) is None:
+            return no_plan(False, request.model, call.endpoint)
         if not isinstance(plan, Plan):
             return no_plan(plan is not None, request.model, call.endpoint)
         if call.tier and call.tier not in plan.tiers:
@@ -247,8 +249,13 @@ class Road:
         plan, request = call.plan, call.request
         deployment = call.step.deployment
         bounds = (call.bound, call.output_bound, call.units)
-        amount = plan.offer.price.highest(*bounds)
+        now = self._clock.now()
+        price = self._tenants.price(call.tenant, plan.offer.model, now)
+        if price is None:  # its tariff ended while the call waited
+            return no_plan(False, plan.offer.model, call.endpoint)
+        call.price = price
         cost_bound = max([cost.highest(*bounds) for cost in plan.costs])
+        amount = price.highest(*bounds, cost_bound)
         if amount > _MOST or cost_bound > _MOST:
             return bad_request(
                 "This call could cost more than can be held; ask for fewer tokens.", "max_tokens"
@@ -260,7 +267,6 @@ class Road:
             "calls": 1,
         }
         guards = call.tenant.guards
-        now = self._clock.now()
         draws = draw(guards, needs, now)
         if draws is None:
             taken = await self._leases.take(guards, needs)

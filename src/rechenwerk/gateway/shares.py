@@ -10,7 +10,7 @@ from typing import Protocol
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.loops import repeat
 from rechenwerk.contracts.concentration import Cap, Spending, over_cap, spent_by
-from rechenwerk.gateway.ports import ProviderRow
+from rechenwerk.gateway.ports import ProviderRow, Snapshot
 from rechenwerk.gateway.tenants import Tenants
 
 _log = logging.getLogger("rechenwerk.shares")
@@ -29,6 +29,36 @@ class ShareSource(Protocol):
         ...
 
 
+async def above_caps(source: ShareSource, snapshot: Snapshot | None, now: float) -> dict[int, str]:
+    """Providers that are above a hard cap: id -> why.
+
+    Args:
+        source: caps and spending.
+        snapshot: whose providers.
+        now: epoch seconds.
+    """
+    caps = await source.hard_caps()
+    barred: dict[int, str] = {}
+    for days in sorted({cap.window_days for each in caps.values() for cap in each}):
+        since = datetime.fromtimestamp(now, UTC) - timedelta(days=days)
+        spending = await source.spending(list(caps), since)
+        for organisation, each in caps.items():
+            mine = [cap for cap in each if cap.window_days == days]
+            spent = spent_by(spending.get(organisation, ()), days, int(now))
+            for provider in _providers(snapshot, organisation):
+                owner = provider.owner or provider.name
+                reason = over_cap(mine, spent, provider.name, owner)
+                if reason is not None:
+                    barred[provider.id] = reason
+    return barred
+
+
+def _providers(snapshot: Snapshot | None, organisation: int) -> list[ProviderRow]:
+    offers = snapshot.offers.values() if snapshot is not None else ()
+    found = {row.provider.id: row.provider for offer in offers for row in offer.deployments}
+    return [one for one in found.values() if one.organisation == organisation]
+
+
 class Shares:
     """Bars providers that are above a hard cap.
 
@@ -45,27 +75,7 @@ class Shares:
 
     async def refresh(self) -> None:
         """Find who is above a cap now."""
-        caps = await self._source.hard_caps()
-        barred: dict[int, str] = {}
-        for days in sorted({cap.window_days for each in caps.values() for cap in each}):
-            now = self._clock.now()
-            since = datetime.fromtimestamp(now, UTC) - timedelta(days=days)
-            spending = await self._source.spending(list(caps), since)
-            for organisation, each in caps.items():
-                mine = [cap for cap in each if cap.window_days == days]
-                spent = spent_by(spending.get(organisation, ()), days, int(now))
-                for provider in self._providers(organisation):
-                    owner = provider.owner or provider.name
-                    reason = over_cap(mine, spent, provider.name, owner)
-                    if reason is not None:
-                        barred[provider.id] = reason
-        self._tenants.bar(barred)
-
-    def _providers(self, organisation: int) -> list[ProviderRow]:
-        snapshot = self._tenants.snapshot
-        offers = snapshot.offers.values() if snapshot is not None else ()
-        found = {row.provider.id: row.provider for offer in offers for row in offer.deployments}
-        return [one for one in found.values() if one.organisation == organisation]
+        self._tenants.bar(await above_caps(self._source, self._tenants.snapshot, self._clock.now()))
 
     async def run(self) -> None:
         """Look for ever."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -262,13 +262,19 @@ def window_of(caps: Iterable[Cap]) -> float:
     return min([WINDOW, *(cap.seconds for cap in caps if cap.seconds >= 1)])
 
 
-def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) -> list[Demand]:
+def demands(
+    snapshot: Snapshot,
+    there: Market,
+    volumes: Mapping[str, Vector],
+    barred: Collection[int] = (),
+) -> list[Demand]:
     """Classes of calls that can be served by more than one supply, or by one that is bounded.
 
     Args:
         snapshot: offers and data classes.
         there: what can be had.
         volumes: class by name -> usage of all its calls of late.
+        barred: ids of providers that a hard cap on concentration leaves out.
     """
     offered_now = {supply.id: supply for supply in there.offers.supplies}
     found = []
@@ -277,7 +283,7 @@ def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) ->
         known = read_name(name)
         if known is None or volume <= 0:
             continue
-        ruled = _permitted(snapshot, there, known)
+        ruled = _permitted(snapshot, there, known, barred)
         if not ruled or (len(ruled) == 1 and not there.governed(next(iter(ruled)))):
             continue  # there is nothing to decide
         permitted = sorted(ruled & set(offered_now))
@@ -288,7 +294,7 @@ def demands(snapshot: Snapshot, there: Market, volumes: Mapping[str, Vector]) ->
     return found
 
 
-def _permitted(snapshot: Snapshot, there: Market, known: Named) -> set[int]:
+def _permitted(snapshot: Snapshot, there: Market, known: Named, barred: Collection[int]) -> set[int]:
     """Supplies of which a deployment may serve a class: the hard rules."""
     offer = snapshot.offer(known.organisation, known.model)
     if offer is None:
@@ -299,6 +305,7 @@ def _permitted(snapshot: Snapshot, there: Market, known: Named) -> set[int]:
         for row in offer.deployments
         if known.ability in row.endpoints
         and not row.out
+        and row.provider.id not in barred
         and (row.contract not in there.limited or row.contract in known.grants)
         and forbids(data_class, row.jurisdiction, row.level) is None
     }

@@ -13,9 +13,11 @@ from rechenwerk.gateway.groups import NO_SUPPLIES, limited, may_draw, supplies_o
 from rechenwerk.gateway.leases import Leases
 from rechenwerk.gateway.plans import EVERYBODY, Eligible, Plan, able, make_plan
 from rechenwerk.gateway.ports import KeyRow, Offer, Snapshot, Source
+from rechenwerk.gateway.prices import Priced, price_of
 from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.ledger.guards import Guard
+from rechenwerk.ledger.tariffs import CallPrice
 from rechenwerk.wire.openai import Endpoint
 
 _log = logging.getLogger("rechenwerk.tenants")
@@ -34,14 +36,16 @@ class Tenant:
 
     Attributes:
         guards: all of them.
+        prices: of models that it called, as long as they hold.
         requests, tokens: the limits that the ``x-ratelimit`` headers tell about.
     """
 
-    __slots__ = ("guards", "requests", "row", "tokens")
+    __slots__ = ("guards", "prices", "requests", "row", "tokens")
 
     def __init__(self, row: KeyRow, guards: tuple[Guard, ...]) -> None:
         self.row = row
         self.guards = guards
+        self.prices: dict[str, Priced] = {}
         self.requests = tuple(guard for guard in guards if guard.row.unit == "requests")
         self.tokens = tuple(guard for guard in guards if guard.row.unit == "tokens")
 
@@ -132,12 +136,24 @@ class Tenants:
         self._plans[at] = plan
         return plan
 
-    def models(self, organisation: int) -> list[tuple[str, int, str]]:
-        """What an organisation can call: (name, created, owner)."""
+    def price(self, tenant: Tenant, model: str, now: float) -> CallPrice | None:
+        """What a call that leaves now is booked at; None when the model is not sold."""
+        known = tenant.prices.get(model)
+        if known is None or not known.since <= now < known.until:
+            if self.snapshot is None:
+                return None
+            known = tenant.prices[model] = price_of(self.snapshot, tenant.row, model, now)
+        return known.price
+
+    def models(self, key: KeyRow) -> list[tuple[str, int, str]]:
+        """What a project can call: (name, created, owner)."""
         if self.snapshot is None:
             return []
+        organisation, now = key.organisation, self._clock.now()
         seen: dict[str, tuple[str, int, str]] = {}
         for (owner, model), offer in self.snapshot.offers.items():
+            if price_of(self.snapshot, key, model, now).price is None:
+                continue
             if owner in {0, organisation} and (owner or model not in seen):
                 seen[model] = (model, offer.created, offer.deployments[0].provider.name)
         return [seen[name] for name in sorted(seen)]

@@ -57,6 +57,11 @@ def provider_context(organisation: int, name: str) -> bytes:
     return f"provider/{organisation}/{name}".encode()
 
 
+def alert_context(organisation: int, name: str) -> bytes:
+    """What the secret of an alert's webhook is bound to."""
+    return f"alert/{organisation}/{name}".encode()
+
+
 def usable(secret: str) -> bool:
     """Whether a secret can stand in a header: visible ASCII only, no line end."""
     return _USABLE.fullmatch(secret) is not None

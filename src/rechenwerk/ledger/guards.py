@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import calendar
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
 Unit = Literal["money", "requests", "tokens", "calls"]
-Period = Literal["minute", "day", "month", "total", "now"]
+Period = Literal["minute", "day", "week", "month", "quarter", "year", "total", "now"]
+Owner = Literal["organisation", "project", "key"]
+
+BUDGET_PERIODS: tuple[Period, ...] = ("day", "week", "month", "quarter", "year", "total")
+"""What a budget of money may run for."""
+
+_MONTHS: Mapping[Period, int] = MappingProxyType({"month": 1, "quarter": 3, "year": 12})
+_WEEK = 7 * 86_400
+_MONDAY = 4 * 86_400
+"""The first Monday of the epoch: ISO 8601 weeks begin on Mondays."""
 
 _SET_BACK = 120
 """Seconds by which a clock may be set back before an old window is opened again."""
@@ -27,24 +38,37 @@ def window_bounds(period: Period, now: float) -> tuple[int, int]:
     if period == "day":
         start = at - at % 86_400
         return start, start + 86_400
-    if period == "month":
+    if period == "week":
+        start = at - (at - _MONDAY) % _WEEK
+        return start, start + _WEEK
+    months = _MONTHS.get(period)
+    if months is not None:
         day = time.gmtime(at)
-        following = (day.tm_year + day.tm_mon // 12, day.tm_mon % 12 + 1)
-        return calendar.timegm((day.tm_year, day.tm_mon, 1, 0, 0, 0)), calendar.timegm(
-            (*following, 1, 0, 0, 0)
-        )
+        first = (day.tm_year * 12 + day.tm_mon - 1) // months * months
+        return _first_of(first), _first_of(first + months)
     return 0, NEVER
 
 
+def _first_of(month: int) -> int:
+    """Epoch seconds at which a month begins; months are counted from year 0."""
+    return calendar.timegm((month // 12, month % 12 + 1, 1, 0, 0, 0))
+
+
 class GuardRow(msgspec.Struct, frozen=True, gc=False):
-    """A budget or a limit as configured. `amount`: nano-units, requests, tokens or calls at once."""
+    """A budget, a limit or a wallet as configured.
+
+    Attributes:
+        amount: nano-units, requests, tokens or calls at once; of a wallet what was paid in and not paid back.
+        owner: whose calls need it.
+    """
 
     id: int
     unit: Unit
     period: Period
     amount: int
     hard: bool
-    of_key: bool
+    owner: Owner = "project"
+    wallet: bool = False
 
 
 class Window:
@@ -56,14 +80,18 @@ class Window:
         granted: size of the slice, as far as it is known.
         doubtful: an answer of the books was lost, so `granted` may be wrong until the next one.
         recalled_at: when somebody last asked for what lies idle here, in seconds of the event loop.
+        leased_at: when something was last leased, in the same seconds.
+        cushion: what was leased in advance then.
     """
 
     __slots__ = (
+        "cushion",
         "doubtful",
         "ends",
         "free",
         "granted",
         "guard",
+        "leased_at",
         "pool",
         "recalled_at",
         "slice_id",
@@ -82,6 +110,8 @@ class Window:
         self.granted = 0
         self.doubtful = False
         self.recalled_at = 0.0
+        self.leased_at = float("-inf")
+        self.cushion = 0
 
 
 class Guard:

@@ -35,12 +35,16 @@ class Used(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What is no call on a project's revenue: a voucher or a fee; `amount` below zero: given back."""
+    """What is no call on a project's revenue: a voucher or a fee; `amount` below zero: given back.
+
+    `model`: of a tariff's adjustment, whose month it is about.
+    """
 
     kind: str
     reference: str
     text: str
     amount: int
+    model: str = ""
 
 
 def usage_rows(used: Sequence[Used]) -> list[Row]:
@@ -113,7 +117,8 @@ def entry_rows(entries: Iterable[Entry]) -> list[Row]:
         for known in _KINDS:
             if entry.kind == known:
                 kind = known
-        found.append(row(kind, entry.text, entry.amount, reference=entry.reference))
+        text, note = (entry.model, "tariff") if entry.model else (entry.text, "")
+        found.append(row(kind, text, entry.amount, reference=entry.reference, note=note))
     order = ("adjustment", "discount", "settlement", "difference", "reversal", "other", "fee", "allocation")
     return sorted(found, key=lambda one: order.index(one.kind))
 

@@ -51,7 +51,8 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
         unit_price: as the tariff writes it.
         reference: id of a voucher or fee, or number of a document.
         cost_centre: of the project.
-        note: more that belongs to it: who a document is about, by which weight a cost was shared out.
+        note: more that belongs to it: the kind of a document, the weight of a share, ``tariff`` where `text`
+            is the model whose month a tariff adjusts.
         vat: of a document that is summed up here.
     """
 

@@ -14,7 +14,7 @@ from rechenwerk.base.clock import Clock
 from rechenwerk.contracts.emergency import Person
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.identity.secrets import SecretBox
-from rechenwerk.ledger.guards import window_bounds
+from rechenwerk.ledger.guards import BUDGET_PERIODS, window_bounds
 from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
@@ -42,9 +42,7 @@ class Office(msgspec.Struct, frozen=True):
         """Where the current window of each budget period began."""
         now = self.clock.now()
         return {
-            "day": datetime.fromtimestamp(window_bounds("day", now)[0], UTC),
-            "month": datetime.fromtimestamp(window_bounds("month", now)[0], UTC),
-            "total": datetime.fromtimestamp(window_bounds("total", now)[0], UTC),
+            period: datetime.fromtimestamp(window_bounds(period, now)[0], UTC) for period in BUDGET_PERIODS
         }
 
 
@@ -141,6 +139,7 @@ Whose = Annotated[
     Name | None, Query(description="an organisation's configuration; else what is shared with all")
 ]
 KeysRealm = Annotated[Realm, Depends(_permit("keys"))]
+MoneyRealm = Annotated[Realm, Depends(_permit("books", "keys"))]
 BooksRealm = Annotated[Realm, Depends(_permit("books"))]
 OperatorRealm = Annotated[Realm, Depends(_permit("operator"))]
 MemberRealm = Annotated[Realm, Depends(_permit("books", "keys", "emergency", "approve"))]

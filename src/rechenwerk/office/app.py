@@ -17,9 +17,13 @@ from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
+from rechenwerk.office.budgets.alert_routes import add_alert_routes
+from rechenwerk.office.budgets.routes import add_budget_routes
+from rechenwerk.office.budgets.wallets import add_wallet_routes
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
+from rechenwerk.office.costing.routes import add_cost_routes
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
@@ -33,6 +37,7 @@ from rechenwerk.office.providers import add_provider_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
+from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
 from rechenwerk.office.vouchers import add_voucher_routes
@@ -133,6 +138,8 @@ def create_app(
     add_tenant_routes(router)
     add_book_routes(router)
     add_voucher_routes(router)
+    add_cost_routes(router)
+    add_tariff_routes(router)
     add_total_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)
@@ -147,6 +154,9 @@ def create_app(
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)
+    add_budget_routes(router)
+    add_wallet_routes(router)
+    add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

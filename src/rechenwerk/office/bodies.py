@@ -22,7 +22,7 @@ Amount = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
-Period = Literal["day", "month", "total"]
+Period = Literal["day", "week", "month", "quarter", "year", "total"]
 Scope = Literal["inference", "books", "keys", "operator", "emergency", "approve"]
 ServiceClass = Literal["critical", "standard", "batch"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
@@ -293,6 +293,7 @@ class CallView(BaseModel):
     price: str
     cost: str
     listed: str
+    tariff: int
     charged: str
     energy_uwh: int
     co2_ug: int

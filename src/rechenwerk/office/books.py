@@ -70,6 +70,7 @@ def _call_fields(call: BookedCall) -> dict[str, Any]:
         "price": money(call.price),
         "cost": money(call.cost),
         "listed": money(call.listed),
+        "tariff": call.tariff,
         "energy_uwh": call.energy_uwh,
         "co2_ug": call.co2_ug,
         "charged": money(call.charged),

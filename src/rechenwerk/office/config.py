@@ -20,7 +20,7 @@ from rechenwerk.office.contracts import (
     lines_of_contracts,
 )
 from rechenwerk.office.differ import diff
-from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider, Tariff
+from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider
 from rechenwerk.office.reader import (
     Mistake,
     MistakesError,
@@ -37,8 +37,8 @@ from rechenwerk.office.tables import (
     DeploymentTable,
     ProviderTable,
     SiteTable,
-    TariffTable,
 )
+from rechenwerk.office.tariff_file import read_tariffs, tariff_lines
 from rechenwerk.office.type_words import did_you_mean, missing_fix
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, LOCAL
@@ -67,14 +67,12 @@ def parse(text: str) -> Configured:
     sites = reader.tables("site", SiteTable)
     contracts = reader.tables_of("contract", CONTRACT_KINDS)
     deployments = reader.tables("deployment", DeploymentTable)
-    tariffs = reader.tables("tariff", TariffTable)
     classes = reader.tables("data_class", DataClassTable)
     unique(reader, "provider", [(i, t.name) for i, t in providers])
     unique(reader, "site", [(i, t.name) for i, t in sites])
     unique(reader, "contract", [(i, t.name) for i, t in contracts])
     places = [(i, f"{t.model} at {t.provider} under {t.contract}") for i, t in deployments]
     unique(reader, "deployment", places)
-    unique(reader, "tariff", [(i, t.model) for i, t in tariffs])
     unique(reader, "data_class", [(i, t.name) for i, t in classes])
     for index, provider in providers:
         _check_provider(reader, index, provider)
@@ -84,9 +82,7 @@ def parse(text: str) -> Configured:
         check_contract(reader, index, contract)
     for index, deployment in deployments:
         _check_deployment(reader, index, deployment)
-    for index, tariff in tariffs:
-        check_name(reader, ("tariff", index, "model"), tariff.model)
-        _check_rates(reader, ("tariff", index, "price"), tariff.price)
+    tariffs = read_tariffs(reader, currency, _check_rates)
     for index, data_class in classes:
         _check_data_class(reader, ("data_class", index), data_class)
     check_together(reader, contracts, deployments)
@@ -110,7 +106,8 @@ def parse(text: str) -> Configured:
             for _, t in deployments
         ),
         costs=tuple(Cost(t.model, t.provider, t.contract, currency, t.cost) for _, t in deployments),
-        tariffs=tuple(Tariff(t.model, currency, t.price) for _, t in tariffs),
+        tariffs=tariffs,
+        tariff_lines=tariff_lines(reader),
         caps=caps,
         cap_lines=cap_lines,
         data_classes=tuple(

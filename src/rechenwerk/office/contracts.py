@@ -114,8 +114,14 @@ def _unread(item: Mapping[str, object]) -> Deployed:
 
 
 def check_sold(reader: Reader) -> None:
-    """A tariff whose model nobody serves is a slip of the pen, unless it says when it ended."""
+    """A tariff whose model nobody serves is a slip of the pen, unless it says when it ended.
+
+    A file without any deployment is one of tariffs only: of an organisation that is served by others'
+    deployments, or of a dry run.
+    """
     models = written(reader, "deployment", "model")
+    if not items_of(reader, "deployment"):
+        return
     for index, item in enumerate(items_of(reader, "tariff")):
         model = item.get("model")
         if isinstance(model, str) and model not in models and "valid_to" not in item:

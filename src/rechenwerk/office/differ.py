@@ -22,6 +22,7 @@ from rechenwerk.office.ports import (
 )
 from rechenwerk.office.reader import Mistake, MistakesError
 from rechenwerk.office.standing import Site
+from rechenwerk.office.tariff_changes import tariff_changes
 
 _Standing = Provider | Site | Contract | Deployment | DataClassRow | Cap
 """Rows that are deactivated when they are gone from the file."""
@@ -30,11 +31,10 @@ _Standing = Provider | Site | Contract | Deployment | DataClassRow | Cap
 def diff(current: Configured, wanted: Configured) -> list[Change]:
     """What to do so that `wanted` stands: in the order in which it can be written.
 
-    What is missing from `wanted` is deactivated, never deleted; a tariff needs no such mark, it is
-    harmless without a deployment. A changed rate is a new row.
+    What is missing from `wanted` is deactivated, never deleted. A changed rate is a new row.
 
     Raises:
-        MistakesError: the currency cannot change any more, or a contract not like this.
+        MistakesError: the currency cannot change any more, or a contract or tariff not like this.
     """
     changes: list[Change] = []
     if wanted.currency != current.currency:
@@ -50,7 +50,7 @@ def diff(current: Configured, wanted: Configured) -> list[Change]:
     changes += _rows("contract", current.contracts, wanted.contracts, lambda row: str(row.name))
     changes += _rows("deployment", current.deployments, wanted.deployments, at)
     changes += _rates("cost", current.costs, wanted.costs, at)
-    changes += _rates("tariff", current.tariffs, wanted.tariffs, lambda row: str(row.model))
+    changes += tariff_changes(current, wanted)
     changes += _rows("data class", current.data_classes, wanted.data_classes, lambda row: str(row.name))
     changes += _rows("concentration cap", current.caps, wanted.caps, lambda row: str(row.name))
     return changes

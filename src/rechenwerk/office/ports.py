@@ -17,11 +17,14 @@ from rechenwerk.contracts.concentration import Cap, Served
 from rechenwerk.contracts.terms import Contract as Terms
 from rechenwerk.ledger.exports.ports import Exports
 from rechenwerk.office.bill_ports import Bills
+from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
+from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
+from rechenwerk.office.tariff_ports import Tariff, Tariffs
 from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
@@ -55,7 +58,7 @@ class Guard(msgspec.Struct, frozen=True):
 
     Attributes:
         unit: money, requests, tokens or calls.
-        period: minute, day, month, total or now.
+        period: minute, day, week, month, quarter, year, total or now.
         amount: nano-units for money, else pieces; None removes the guard.
         hard: refuse beyond the amount; a soft one only reports.
     """
@@ -182,6 +185,16 @@ class Tenants(Protocol):
         """Set, change or remove guards of a project."""
         ...
 
+    async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of the organisation itself."""
+        ...
+
+    async def guard_key(
+        self, organisation_id: int, project_id: int, key_id: int, guards: Sequence[Guard]
+    ) -> None:
+        """Set, change or remove guards of a key."""
+        ...
+
     async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
         ...
@@ -260,14 +273,6 @@ class Cost(msgspec.Struct, frozen=True):
     rates: Mapping[str, str]
 
 
-class Tariff(msgspec.Struct, frozen=True):
-    """What a model is sold for from now on."""
-
-    model: str
-    currency: str
-    rates: Mapping[str, str]
-
-
 class DataClassRow(msgspec.Struct, frozen=True):
     """What a data class permits, where it differs from the default; no jurisdictions: any."""
 
@@ -285,6 +290,9 @@ class Configured(msgspec.Struct, frozen=True):
         lines: name of a contract and a field of it (empty: all of it) -> its line in the file.
         caps: on concentration.
         cap_lines: name of one -> its line.
+        tariffs: as a file wants them; of what stands all versions, in the order in which they were written.
+        tariff_lines: model and first day of a version -> its line.
+        at: when this stood; None of a file.
         currency_is_fixed: why the currency cannot change any more; empty while it can.
     """
 
@@ -300,6 +308,8 @@ class Configured(msgspec.Struct, frozen=True):
     used: Mapping[str, tuple[datetime, datetime]] = {}
     lines: Mapping[tuple[str, str], int] = {}
     cap_lines: Mapping[str, int] = {}
+    tariff_lines: Mapping[tuple[str, str], int] = {}
+    at: datetime | None = None
     currency_is_fixed: str = ""
 
 
@@ -378,6 +388,7 @@ class BookedCall(msgspec.Struct, frozen=True):
         usage: bucket -> count, as in `base.usage.BUCKETS`.
         attempt_of: the call that this was a failed attempt of.
         listed: its cost at the provider's list rates.
+        tariff: id of the version that priced it; 0: from before versions were kept.
         energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
     """
 
@@ -406,6 +417,7 @@ class BookedCall(msgspec.Struct, frozen=True):
     total_us: int
     transfers: tuple[Transfer, ...]
     listed: int
+    tariff: int
     energy_uwh: int
     co2_ug: int
 
@@ -464,8 +476,11 @@ class Desk(msgspec.Struct, frozen=True):
     governance: Governance
     concentration: Concentrations
     vouchers: Vouchers
+    costs: CostBooks
+    tariffs: Tariffs
     closing: Closing
     bills: Bills
     exports: Exports
     sums: Sums
     seals: Seals
+    budgets: BudgetDesk

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
+
+from rechenwerk.ledger.tariffs import Terms
 
 
 class ProviderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,11 +57,12 @@ class DeploymentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service_tier: str = ""
 
 
-class TariffTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[tariff]]`` as written."""
+class TariffTable(Terms, frozen=True, kw_only=True):
+    """A ``[[tariff]]`` as written: one version; first and last day on which it holds."""
 
     model: str
-    price: dict[str, str]
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 class DataClassTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -197,7 +197,7 @@ async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyVie
 async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
     """Revoke a key by its id, or by its hint or name if only one has it; a second time changes nothing."""
     keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
-    found = _pick(keys, key)
+    found = pick_key(keys, key)
     if "operator" in found.scopes and not realm.is_operator:
         raise refuse(403, "only a key with the scope 'operator' can revoke one that has it", "missing_scope")
     await realm.desk.tenants.revoke_key(realm.organisation_id, found.id, realm.office.now())
@@ -240,8 +240,8 @@ def _may_give(realm: Realm, scopes: Sequence[str]) -> None:
         )
 
 
-def _pick(keys: Sequence[Key], wanted: str) -> Key:
-    """By id, else by hint or name; a living key before revoked ones."""
+def pick_key(keys: Sequence[Key], wanted: str) -> Key:
+    """The key that is meant: by id, else by hint or name; a living key before revoked ones."""
     for key in keys:
         if str(key.id) == wanted:
             return key

@@ -32,6 +32,7 @@ class Alternative(msgspec.Struct, frozen=True):
         price: of the next unit: the sum.
         amount: volume that the plan sends there until the next solve.
         reason: in words, why it stands where it stands or was left out.
+        reserve: in words, what of it is kept for critical work; empty: nothing.
     """
 
     supply: int
@@ -43,6 +44,7 @@ class Alternative(msgspec.Struct, frozen=True):
     price: float
     amount: float
     reason: str
+    reserve: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -261,6 +263,7 @@ class Desk:
                     price=option.price,
                     amount=option.amount,
                     reason=self._reason(counter, option.supply, place, option.price - first),
+                    reserve=self._reserve(counter, option.supply),
                 )
             )
         found.sort(key=lambda one: one.place or len(found) + 1)
@@ -289,6 +292,17 @@ class Desk:
             if not counter.critical and room.ordinary <= FULL:
                 return f"what is left of {name} is kept for critical work"
         return "its next unit costs more than refusing does"
+
+    def _reserve(self, counter: _Counter, supply: int) -> str:
+        """The reserve's part in a decision, in words."""
+        words = []
+        for room in self._at.get(supply, ()):
+            kept, amount = room.limit.kept, room.limit.amount or room.limit.left
+            if kept > 0 and amount > 0:
+                share = f"{100 * min(1.0, kept / amount):.0f} percent"
+                part = f"{share} of {room.limit.name} is kept for critical work"
+                words.append(f"{part}, which this is" if counter.critical else f"{part}; this is none")
+        return "; ".join(words)
 
 
 class _Shut:

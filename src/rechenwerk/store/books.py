@@ -12,10 +12,13 @@ from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
 from rechenwerk.office.standing import UsedHere
+from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
+from rechenwerk.store.cost_proofs import COST_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.sums import SUM_PROOFS
+from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -115,10 +118,16 @@ class StoredBooks:
             # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
             # would choose one all the same and take hours.
             await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            return [
-                await _prove(connection, organisation_id, proof)
-                for proof in (*PROOFS, *SUM_PROOFS, *FEE_PROOFS, *CLOSE_PROOFS)
-            ]
+            proofs = (
+                *PROOFS,
+                *SUM_PROOFS,
+                *FEE_PROOFS,
+                *COST_PROOFS,
+                *TARIFF_PROOFS,
+                *CLOSE_PROOFS,
+                *WALLET_PROOFS,
+            )
+            return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
         """What the organisation used since then, per `step` (hour or day), oldest first."""
@@ -168,6 +177,7 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         total_us=row["total_us"],
         transfers=tuple(transfers),
         listed=int(row["cost"] if row["listed"] is None else row["listed"]),
+        tariff=row["tariff_id"],
         energy_uwh=row["energy_uwh"],
         co2_ug=row["co2_ug"],
     )

@@ -50,16 +50,14 @@ select c.starts_at, c.closed_at, c.closed_by, c.with_unresolved, coalesce((
 from period_close c where c.organisation_id = $1
 """
 _PERIODS = """
-select date_trunc('month', at, 'UTC') as starts_at, sum(calls)::bigint as calls, sum(revenue) as revenue
-from (select started_at as at, 1 as calls, price as revenue from call
+select month_start(date_trunc('month', at::timestamp)::date) as starts_at, sum(calls)::bigint as calls,
+    sum(revenue) as revenue
+from (select day as at, calls - attempts as calls, 0 as revenue from call_day
       where organisation_id = $1 and outcome in ('posted', 'unresolved')
       union all
-      select coalesce(v.at, f.booked_at), 0, case when t.credit = a.id then t.amount else -t.amount end
-      from account a join transfer t on t.organisation_id = a.organisation_id and a.id in (t.debit, t.credit)
-          and t.call_id < 0
-      left join voucher v on v.organisation_id = t.organisation_id and v.id = t.call_id
-      left join fee f on f.organisation_id = t.organisation_id and f.id = t.call_id
-      where a.organisation_id = $1 and a.kind = 'revenue') x
+      select m.month, 0, m.credit - m.debit from account_month m
+      join account a on a.organisation_id = m.organisation_id and a.id = m.account_id
+      where m.organisation_id = $1 and a.kind = 'revenue') x
 group by 1
 """
 _TAKE = """

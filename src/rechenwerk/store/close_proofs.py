@@ -42,10 +42,9 @@ from (select project_id, booked_in as month, sum(exact) as exact from document
         and booked_in in (select starts_at from period_close where organisation_id = $1) group by 1, 2) d
 full join (
     select a.project_id, date_trunc('month', coalesce(c.started_at, v.at, f.booked_at), 'UTC') as month,
-        sum(case when t.credit = a.id then t.amount else -t.amount end) as amount
-    from transfer t
-    join account a on a.organisation_id = t.organisation_id and a.id in (t.debit, t.credit)
-        and a.kind = 'revenue'
+        sum(x.amount) as amount
+    from transfer t cross join lateral (values (t.credit, t.amount), (t.debit, -t.amount)) x(account, amount)
+    join account a on a.organisation_id = t.organisation_id and a.id = x.account and a.kind = 'revenue'
     left join call c on c.organisation_id = t.organisation_id and c.id = t.call_id
     left join voucher v on v.organisation_id = t.organisation_id and v.id = t.call_id
     left join fee f on f.organisation_id = t.organisation_id and f.id = t.call_id

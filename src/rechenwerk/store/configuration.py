@@ -23,12 +23,12 @@ from rechenwerk.office.ports import (
     Deployment,
     Provider,
     ShownProvider,
-    Tariff,
 )
 from rechenwerk.office.standing import Site
+from rechenwerk.office.tariff_ports import Tariff
 from rechenwerk.store.concentration import CAP_COLUMNS, WRITE_CAP, cap_of
 from rechenwerk.store.sites import SITE_COLUMNS, site_of
-from rechenwerk.store.terms import terms_of
+from rechenwerk.store.terms import tariff_terms, terms_of
 
 _LOCK = 0x5EC4E6  # any number; all installations use the same
 
@@ -74,8 +74,7 @@ where x.organisation_id = $1 and x.valid_from <= clock_timestamp()
 order by x.deployment_id, x.valid_from desc
 """
 _TARIFFS = """
-select distinct on (model) model, currency, rates from tariff
-where organisation_id = $1 and valid_from <= clock_timestamp() order by model, valid_from desc
+select model, currency, terms, valid_from from tariff where organisation_id = $1 order by valid_from, id
 """
 _CAPS = f"select {CAP_COLUMNS} from concentration_cap where organisation_id = $1"  # noqa: S608 - our own
 _CLASSES = "select name, jurisdictions, level, active from data_class where organisation_id = $1"
@@ -150,8 +149,8 @@ join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_i
 where d.organisation_id = $1 and d.model = $2 and p.name = $3 and c.name = $4
 """
 _WRITE_TARIFF = """
-insert into tariff (organisation_id, model, valid_from, currency, rates)
-values ($1, $2, clock_timestamp(), $3, $4)
+insert into tariff (organisation_id, model, valid_from, currency, terms)
+values ($1, $2, coalesce($3, clock_timestamp()), $4, $5)
 """
 
 
@@ -229,8 +228,8 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
             for row in await connection.fetch(_COSTS, organisation_id)
         ),
         tariffs=tuple(
-            Tariff(row["model"], row["currency"], _rates(row["rates"]))
-            for row in await connection.fetch(_TARIFFS, organisation_id)
+            Tariff(model, currency, tariff_terms(terms), starts)
+            for model, currency, terms, starts in await connection.fetch(_TARIFFS, organisation_id)
         ),
         data_classes=tuple(
             DataClassRow(row["name"], tuple(row["jurisdictions"]), row["level"], row["active"])
@@ -238,6 +237,7 @@ async def _read(connection: Connection, organisation_id: int) -> Configured:
         ),
         caps=tuple([cap_of(row) for row in await connection.fetch(_CAPS, organisation_id)]),
         currency_is_fixed=fixed,
+        at=await connection.fetchval("select clock_timestamp()"),
     )
 
 
@@ -307,7 +307,12 @@ def _statement(row: Written) -> tuple[str, Sequence[object]]:
         case Cost():
             return _WRITE_COST, (row.model, row.provider, row.contract, row.currency, _text(row.rates))
         case Tariff():
-            return _WRITE_TARIFF, (row.model, row.currency, _text(row.rates))
+            return _WRITE_TARIFF, (
+                row.model,
+                row.starts,
+                row.currency,
+                None if row.terms is None else _text(row.terms),
+            )
         case DataClassRow():
             return _WRITE_CLASS, (row.name, list(row.jurisdictions), row.level, row.active)
         case Cap():

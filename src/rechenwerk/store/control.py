@@ -24,15 +24,18 @@ from rechenwerk.office.ports import (
 from rechenwerk.store.audits import StoredAudits
 from rechenwerk.store.bills import StoredBills
 from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.budgets.desk import open_budgets
 from rechenwerk.store.close import StoredClosing
 from rechenwerk.store.concentration import StoredConcentration
 from rechenwerk.store.configuration import StoredConfiguration
+from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
+from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -42,11 +45,11 @@ select g.project_id, g.key_id, g.unit, g.period, g.amount, g.hard, coalesce(w.gr
     coalesce(s.held, 0) as held, coalesce(s.posted, 0) as posted
 from guard g
 left join guard_window w on w.guard_id = g.id
-    and w.starts_at = case g.period
-        when 'day' then $2::timestamptz when 'month' then $3 when 'total' then $4 end
+    and w.starts_at = (select u.starts from unnest($2::text[], $3::timestamptz[]) u(period, starts)
+        where u.period = g.period)
 left join lateral (select sum(held) as held, sum(posted) as posted from slice
     where guard_id = w.guard_id and starts_at = w.starts_at) s on true
-where g.organisation_id = $1 and g.active order by g.unit, g.period
+where g.organisation_id = $1 and g.active and not g.wallet order by g.unit, g.period
 """
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -178,6 +181,18 @@ class StoredTenants:
         async with self._pool.acquire() as connection, connection.transaction():
             await _guard(connection, organisation_id, project_id, None, guards)
 
+    async def guard_organisation(self, organisation_id: int, guards: Sequence[Guard]) -> None:
+        """Set, change or remove guards of the organisation itself."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _guard(connection, organisation_id, None, None, guards)
+
+    async def guard_key(
+        self, organisation_id: int, project_id: int, key_id: int, guards: Sequence[Guard]
+    ) -> None:
+        """Set, change or remove guards of a key."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _guard(connection, organisation_id, project_id, key_id, guards)
+
     async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
         rows = await self._pool.fetch(
@@ -220,11 +235,9 @@ class StoredTenants:
 
     async def _guards(
         self, organisation_id: int, windows: Mapping[str, datetime]
-    ) -> dict[tuple[int, int | None], list[GuardUse]]:
-        rows = await self._pool.fetch(
-            _GUARDS, organisation_id, windows["day"], windows["month"], windows["total"]
-        )
-        found: dict[tuple[int, int | None], list[GuardUse]] = {}
+    ) -> dict[tuple[int | None, int | None], list[GuardUse]]:
+        rows = await self._pool.fetch(_GUARDS, organisation_id, list(windows), list(windows.values()))
+        found: dict[tuple[int | None, int | None], list[GuardUse]] = {}
         for row in rows:
             use = GuardUse(
                 row["unit"],
@@ -258,15 +271,16 @@ async def _insert_key(connection: Connection, organisation_id: int, project_id: 
 async def _guard(
     connection: Connection,
     organisation_id: int,
-    project_id: int,
+    project_id: int | None,
     key_id: int | None,
     guards: Sequence[Guard],
 ) -> None:
     for guard in guards:
         if guard.amount is None:
             await connection.execute(
-                "update guard set active = false where organisation_id = $1 and project_id = $2"
-                " and key_id is not distinct from $3 and unit = $4 and period = $5",
+                "update guard set active = false where organisation_id = $1"
+                " and project_id is not distinct from $2 and key_id is not distinct from $3"
+                " and unit = $4 and period = $5 and not wallet",
                 organisation_id,
                 project_id,
                 key_id,
@@ -277,7 +291,7 @@ async def _guard(
             await connection.execute(
                 "insert into guard (organisation_id, project_id, key_id, unit, period, amount, hard)"
                 " values ($1, $2, $3, $4, $5, $6, $7)"
-                " on conflict (organisation_id, project_id, key_id, unit, period)"
+                " on conflict (organisation_id, project_id, key_id, unit, period, wallet)"
                 " do update set amount = excluded.amount, hard = excluded.hard, active = true",
                 organisation_id,
                 project_id,
@@ -301,9 +315,12 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_governance(pool),
         StoredConcentration(pool),
         StoredVouchers(pool),
+        StoredCosts(pool),
+        StoredTariffs(pool),
         StoredClosing(pool),
         StoredBills(pool),
         StoredExports(pool),
         StoredSums(pool),
         StoredSeals(pool),
+        open_budgets(pool),
     )

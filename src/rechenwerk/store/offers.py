@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
@@ -43,13 +44,6 @@ DEPLOYMENTS = """
                   order by k.valid_from desc limit 1) k on true
     where d.active order by d.id
 """
-TARIFFS = """
-    select distinct on (organisation_id, model) organisation_id, model, rates,
-           extract(epoch from valid_from)::bigint as since
-    from tariff where valid_from <= now() order by organisation_id, model, valid_from desc
-"""
-
-
 CONTRACTS = """
     select c.id, c.organisation_id, c.name, p.name as provider
     from contract c join provider p on p.organisation_id = c.organisation_id and p.id = c.provider_id
@@ -109,9 +103,14 @@ def sites_of(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], Si
 
 
 def offers_of(
-    deployments: list[asyncpg.Record], tariffs: list[asyncpg.Record]
+    deployments: list[asyncpg.Record], sold: Mapping[tuple[int, str], int]
 ) -> MappingProxyType[tuple[int, str], Offer]:
-    """(organisation, model) -> offer; a model without a tariff is not sold."""
+    """(organisation, model) -> offer; a model without a tariff is not sold.
+
+    Args:
+        deployments: that are active.
+        sold: what has a tariff, and since when.
+    """
     rows: dict[tuple[int, str], list[DeploymentRow]] = defaultdict(list)
     for row in deployments:
         cost = _prices(row["rates"], f"the cost of {row['model']!r}")
@@ -119,13 +118,9 @@ def offers_of(
         if cost is None or terms is None:
             continue
         rows[row["organisation_id"], row["model"]].append(_deployment(row, cost, terms))
-    offers = {}
-    for row in tariffs:
-        key = (row["organisation_id"], row["model"])
-        price = _prices(row["rates"], f"the tariff of {row['model']!r}")
-        if key in rows and price is not None:
-            offers[key] = Offer(row["model"], row["since"], price, tuple(rows[key]))
-    return MappingProxyType(offers)
+    return MappingProxyType(
+        {key: Offer(key[1], sold[key], tuple(mine)) for key, mine in rows.items() if key in sold}
+    )
 
 
 def _deployment(row: asyncpg.Record, listed: PriceList, terms: Contract) -> DeploymentRow:

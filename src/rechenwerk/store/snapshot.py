@@ -11,17 +11,24 @@ import asyncpg
 
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.gateway.ports import DrawRow, KeyRow, Snapshot, Stored
-from rechenwerk.ledger.guards import GuardRow
+from rechenwerk.ledger.guards import GuardRow, Owner
 from rechenwerk.routing.ports import DataClass
 from rechenwerk.store.offers import (
     CONTRACTS,
     DEPLOYMENTS,
     SITES,
-    TARIFFS,
     VERSIONS,
     contracts_of,
     offers_of,
     sites_of,
+)
+from rechenwerk.store.sales import (
+    DISCOUNTS,
+    VERSIONS_OF_TARIFFS,
+    discounts_of,
+    sales_of,
+    sellers,
+    versions_of,
 )
 
 _KEYS = """
@@ -31,7 +38,10 @@ _KEYS = """
     join organisation o on o.id = k.organisation_id
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 """
-_GUARDS = "select id, project_id, key_id, unit, period, amount, hard from guard where active order by id"
+_GUARDS = (
+    "select id, organisation_id, project_id, key_id, unit, period, amount, hard, wallet from guard"
+    " where active order by id"
+)
 _CLASSES = "select organisation_id, name, jurisdictions, level from data_class where active"
 # Terms that come into force at a later time are a change of configuration then; and contracts begin and end
 # with a day.
@@ -96,7 +106,9 @@ class PostgresSource:
             keys = await connection.fetch(_KEYS)
             guards = await connection.fetch(_GUARDS)
             deployments = await connection.fetch(DEPLOYMENTS)
-            tariffs = await connection.fetch(TARIFFS)
+            versions_sold = versions_of(await connection.fetch(VERSIONS_OF_TARIFFS))
+            discounts = await connection.fetch(DISCOUNTS)
+            now = await connection.fetchval("select extract(epoch from now())::float8")
             classes = await connection.fetch(_CLASSES)
             contracts = await connection.fetch(CONTRACTS)
             versions = await connection.fetch(VERSIONS)
@@ -105,10 +117,12 @@ class PostgresSource:
             row["version"],
             row["currency"],
             _keys(keys, guards),
-            offers_of(deployments, tariffs),
+            offers_of(deployments, sellers(versions_sold)),
             _classes(classes),
             contracts_of(contracts, versions),
             sites_of(sites),
+            sales_of(versions_sold, now),
+            discounts_of(discounts),
         )
 
     async def drawn(self, since: int) -> list[DrawRow]:
@@ -229,16 +243,22 @@ class PostgresSource:
 
 
 def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingProxyType[bytes, KeyRow]:
+    of_organisation: dict[int, list[GuardRow]] = defaultdict(list)
     of_project: dict[int, list[GuardRow]] = defaultdict(list)
     of_key: dict[int, list[GuardRow]] = defaultdict(list)
     for row in guards:
+        owner: Owner = "organisation" if row["project_id"] is None else "project"
+        if row["key_id"] is not None:
+            owner = "key"
         guard = GuardRow(
-            row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"], row["key_id"] is not None
+            row["id"], row["unit"], row["period"], int(row["amount"]), row["hard"], owner, row["wallet"]
         )
-        if row["key_id"] is None:
+        if owner == "key":
+            of_key[row["key_id"]].append(guard)
+        elif owner == "project":
             of_project[row["project_id"]].append(guard)
         else:
-            of_key[row["key_id"]].append(guard)
+            of_organisation[row["organisation_id"]].append(guard)
     return MappingProxyType(
         {
             row["hash"]: KeyRow(
@@ -247,7 +267,11 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
                 row["project_id"],
                 frozenset(row["scopes"]),
                 row["expires"],
-                (*of_key[row["id"]], *of_project[row["project_id"]]),
+                (
+                    *of_key[row["id"]],
+                    *of_project[row["project_id"]],
+                    *_shared(of_organisation[row["organisation_id"]], of_project[row["project_id"]]),
+                ),
                 row["data_class"],
                 row["service_class"],
                 row["weight"],
@@ -256,6 +280,12 @@ def _keys(keys: list[asyncpg.Record], guards: list[asyncpg.Record]) -> MappingPr
             for row in keys
         }
     )
+
+
+def _shared(organisation: list[GuardRow], project: list[GuardRow]) -> Iterator[GuardRow]:
+    """An organisation's guards as a project's calls need them: who has a wallet of its own pays from that."""
+    own = any(guard.wallet for guard in project)
+    return (guard for guard in organisation if not (own and guard.wallet))
 
 
 def _classes(rows: list[asyncpg.Record]) -> MappingProxyType[tuple[int, str], DataClass]:

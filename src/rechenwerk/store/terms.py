@@ -1,4 +1,4 @@
-"""Terms of contracts as the database keeps them."""
+"""Terms of contracts and tariffs as the database keeps them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 
 from rechenwerk.contracts.terms import Contract, OnDemand, Provisioned
+from rechenwerk.ledger.tariffs import Terms
 
 
 def terms_of(kept: str | None, name: str, provider: str) -> Contract:
@@ -15,6 +16,11 @@ def terms_of(kept: str | None, name: str, provider: str) -> Contract:
         return OnDemand(name=name, provider=provider)
     found: Contract = msgspec.json.decode(kept, type=Contract)
     return found
+
+
+def tariff_terms(kept: str | None) -> Terms | None:
+    """The terms of a version of a tariff; None: it ends the one before."""
+    return None if kept is None else msgspec.json.decode(kept, type=Terms)
 
 
 def not_running(terms: Contract, today: date) -> str:

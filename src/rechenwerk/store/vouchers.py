@@ -25,6 +25,7 @@ where v.organisation_id = $1 and ($3::bigint is null or v.id > $3)
     and ($4::timestamptz is null or v.at >= $4) and ($5::timestamptz is null or v.at < $5)
 order by v.id limit $2
 """
+_OF_A_WALLET = "RW004"
 _OPPOSITE = """
 select array_agg((c.kind, c.project_id, c.contract_id, d.kind, d.project_id, d.contract_id, t.amount)
     ::voucher_line order by t.line)
@@ -135,6 +136,10 @@ async def reverse_voucher(
         )
     except asyncpg.UniqueViolationError:
         raise BookError(f"voucher {voucher} was reversed before") from None
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != _OF_A_WALLET:
+            raise
+        raise BookError(str(error)) from None
     return made
 
 

@@ -154,7 +154,7 @@ def _text(row: Row, words: Words) -> str:
     if row.kind == "document":
         kind = f", {words(row.note)}" if row.note else ""
         return _centred(row.text, row.cost_centre, words) + kind
-    return row.text
+    return words("tariff_month", model=row.text) if row.note == "tariff" else row.text
 
 
 def _centred(project: str, cost_centre: str, words: Words) -> str:

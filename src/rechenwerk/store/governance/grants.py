@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 import asyncpg
@@ -48,6 +48,11 @@ insert into grant_application (organisation_id, project_id, pool_id, unit, amoun
     starts_on, ends_on, use_by, applied_key, applied_by, applied_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id
 """
+_SIGN = """
+insert into grant_approval (application_id, organisation_id, key_id, name, approved_at)
+values ($1, $2, $3, $4, $5)
+"""
+_DECLINE = "update grant_application set stage = 'declined', decided_at = $2, decision = $3 where id = $1"
 _OPENS = """
 insert into grant_contract select $1, organisation_id, contract_id from pool_grants($2) where name = any($3)
 """
@@ -128,22 +133,8 @@ class StoredGrants:
         decide: Callable[[Application], Refusal | None],
     ) -> GrantRow | Refusal:
         """See `office.governance.ports.Grants`."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            before = await _locked(connection, owner, application, decide)
-            if isinstance(before, Refusal):
-                return before
-            await connection.execute(
-                "insert into grant_approval (application_id, organisation_id, key_id, name, approved_at)"
-                " values ($1, $2, $3, $4, $5)",
-                application,
-                who.organisation,
-                who.key,
-                who.name,
-                at,
-            )
-            row = await _row(connection, application)
-            await _audited(connection, who, at, "grant approved", before, row)
-            return await _grant_if_signed(connection, who, row, at)
+        values = (who.organisation, who.key, who.name, at)
+        return await self._decided(who, owner, application, at, decide, "grant approved", _SIGN, values)
 
     async def decline(
         self,
@@ -155,20 +146,30 @@ class StoredGrants:
         decide: Callable[[Application], Refusal | None],
     ) -> GrantRow | Refusal:
         """See `office.governance.ports.Grants`."""
+        return await self._decided(
+            who, owner, application, at, decide, "grant declined", _DECLINE, (at, reason)
+        )
+
+    async def _decided(
+        self,
+        who: Person,
+        owner: int,
+        application: int,
+        at: datetime,
+        decide: Callable[[Application], Refusal | None],
+        what: str,
+        query: str,
+        values: Sequence[object],
+    ) -> GrantRow | Refusal:
+        """Write a decision down, if it counts; with the last signature that was missing the grant is made."""
         async with self._pool.acquire() as connection, connection.transaction():
             before = await _locked(connection, owner, application, decide)
             if isinstance(before, Refusal):
                 return before
-            await connection.execute(
-                "update grant_application set stage = 'declined', decided_at = $2, decision = $3"
-                " where id = $1",
-                application,
-                at,
-                reason,
-            )
+            await connection.execute(query, application, *values)
             row = await _row(connection, application)
-            await _audited(connection, who, at, "grant declined", before, row)
-            return row
+            await _audited(connection, who, at, what, before, row)
+            return await _grant_if_signed(connection, who, row, at)
 
     async def reclaim(
         self,
@@ -235,7 +236,7 @@ async def _locked(
 
 async def _grant_if_signed(connection: Connection, who: Person, row: GrantRow, at: datetime) -> GrantRow:
     """Make the grant when no signature is missing any more."""
-    if row.application.needed:
+    if row.application.stage != "applied" or row.application.needed:
         return row
     number = row.application.id
     await connection.execute(

@@ -443,14 +443,15 @@ begin
             perform pg_advisory_xact_lock(hashtext('rechenwerk.vouchers'), hashint8(v_organisation));
         end loop;
     end if;
+    -- Looked up row by row: joined, the planner might read all calls for a few vouchers.
     insert into account_month as a
-        select n.organisation_id, x.account_id,
-            month_of(coalesce(c.started_at, v.at, f.booked_at, 'epoch')) as month,
+        select n.organisation_id, x.account_id, month_of(coalesce(
+                (select c.started_at from call c where c.organisation_id = n.organisation_id and c.id = n.call_id),
+                (select v.at from voucher v where v.organisation_id = n.organisation_id and v.id = n.call_id),
+                (select f.booked_at from fee f where f.organisation_id = n.organisation_id and f.id = n.call_id),
+                'epoch')) as month,
             coalesce(nullif(v_lane, ''), '-1')::integer, count(*), sum(x.debit), sum(x.credit)
         from new_rows n
-        left join call c on c.organisation_id = n.organisation_id and c.id = n.call_id
-        left join voucher v on v.organisation_id = n.organisation_id and v.id = n.call_id
-        left join fee f on f.organisation_id = n.organisation_id and f.id = n.call_id
         cross join lateral (values (n.debit, n.amount, 0), (n.credit, 0, n.amount)) x(account_id, debit, credit)
         group by 1, 2, 3 order by 1, 2, 3
         on conflict (organisation_id, account_id, month, lane) do update set

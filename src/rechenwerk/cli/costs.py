@@ -1,0 +1,215 @@
+"""Commands: books accrue, books margin."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from contextlib import nullcontext
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from rechenwerk.cli.remote import remote
+from rechenwerk.cli.show import Json, Organisation, console, print_json, table
+
+CHARTS = (".png", ".svg", ".pdf")
+Month = Annotated[str | None, typer.Option(help="A month such as 2026-03; without it this month.")]
+Everyone = Annotated[bool, typer.Option("--everyone", help="All organisations; needs the scope operator.")]
+
+
+class By(StrEnum):
+    """What a line of a margin is of."""
+
+    ORGANISATION = "organisation"
+    PROJECT = "project"
+    MODEL = "model"
+    PROVIDER = "provider"
+    SERVICE = "service"
+
+
+class Language(StrEnum):
+    """Languages of what controllers read."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
+_ENGLISH = MappingProxyType(
+    {
+        "organisation": "organisation",
+        "project": "project",
+        "model": "model",
+        "provider": "provider",
+        "service": "service",
+        "title": "Margin of {whose} in {period}, {currency}",
+        "all": "all organisations",
+        "calls": "calls",
+        "revenue": "revenue",
+        "adjustments": "adjustments",
+        "direct": "direct cost",
+        "allocated": "allocated",
+        "contribution": "contribution",
+        "percent": "margin",
+        "none": "(of none)",
+        "total": "total",
+        "idle": "idle capacity: {contract}",
+        "used": ", {percent} % of it used",
+        "difference": "differences to bills",
+        "bad_debt": "bad debt",
+        "result": "result",
+        "unresolved": "unresolved, in no line above: {price} of prices, {cost} of cost",
+        "loss": "sold at a loss: {name} brought {net} and cost {cost} {currency}; raise its tariff"
+        " or find a cheaper contract",
+        "costs": "cost",
+        "amount": "amount",
+    }
+)
+_GERMAN = MappingProxyType(
+    {
+        "organisation": "Organisation",
+        "project": "Projekt",
+        "model": "Modell",
+        "provider": "Anbieter",
+        "service": "Dienst",
+        "title": "Marge von {whose} im Zeitraum {period}, {currency}",
+        "all": "allen Organisationen",
+        "calls": "Aufrufe",
+        "revenue": "Erlöse",
+        "adjustments": "Anpassungen",
+        "direct": "direkte Kosten",
+        "allocated": "Umlage",
+        "contribution": "Deckungsbeitrag",
+        "percent": "Marge",
+        "none": "(ohne)",
+        "total": "Summe",
+        "idle": "Leerstand: {contract}",
+        "used": ", davon {percent} % genutzt",
+        "difference": "Rechnungsdifferenzen",
+        "bad_debt": "Forderungsausfälle",
+        "result": "Ergebnis",
+        "unresolved": "ungeklärt, in keiner Zeile oben: {price} an Preisen, {cost} an Kosten",
+        "loss": "mit Verlust verkauft: {name} brachte {net} und kostete {cost} {currency};"
+        " den Tarif erhöhen oder einen günstigeren Vertrag suchen",
+        "costs": "Kosten",
+        "amount": "Betrag",
+    }
+)
+WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "de": _GERMAN})
+"""Language -> what stands in the table, the chart and the warnings."""
+_SUMS = ("calls", "revenue", "adjustments", "direct", "allocated", "contribution", "percent")
+
+
+def accrue(
+    context: typer.Context,
+    period: Month = None,
+    everyone: Everyone = False,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Book what a period needs: what contracts cost beside their calls, and who bears it; nothing is closed.
+
+    Run again it books only what has changed. A month that runs is booked up to now.
+    """
+    body = {"period": period, "everyone": everyone, "organisation": organisation}
+    with console().status("booking ...") if not as_json else nullcontext():
+        found = remote(context).ask("POST", "/books/accrue", body)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(one["organisation"], one["step"], one["vouchers"]) for one in found["steps"]]
+    table(f"Booked for {found['period']}", ("organisation", "step", "vouchers"), rows, right=("vouchers",))
+
+
+def margin(
+    context: typer.Context,
+    period: Month = None,
+    by: Annotated[By, typer.Option(help="What a line is of.")] = By.ORGANISATION,
+    everyone: Everyone = False,
+    language: Annotated[Language, typer.Option(help="Of the words: en or de.")] = Language.ENGLISH,
+    chart: Annotated[Path | None, typer.Option(help="Draw it into this file: .png, .svg or .pdf.")] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """What was earned and what it cost: calls, what contracts cost beside them, and idle capacity apart.
+
+    By organisation an operator sees all of them. `rechenwerk books accrue` books the costs first.
+    """
+    if chart is not None and chart.suffix not in CHARTS:
+        raise typer.BadParameter(f"--chart must end in {', '.join(CHARTS)}")
+    found = remote(context).ask(
+        "GET",
+        "/books/margin",
+        period=period,
+        by=by.value,
+        everyone="true" if everyone else None,
+        organisation=organisation,
+    )
+    words = WORDS[language.value]
+    if chart is not None:
+        importlib.import_module("rechenwerk.cli.margin_chart").draw(chart, found, words)
+    if as_json:
+        print_json(found)
+        return
+    _show(found, words)
+    if chart is not None:
+        console().print(f"drawn: {chart}", markup=False)
+
+
+def title(found: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """Whose margin of when."""
+    whose = found["organisation"] or words["all"]
+    return words["title"].format(whose=whose, period=found["period"], currency=found["currency"])
+
+
+def _show(found: dict[str, Any], words: Mapping[str, str]) -> None:
+    rows: list[tuple[object, ...]] = [_row(one, one["name"] or words["none"]) for one in found["lines"]]
+    rows.append(tuple(Text(str(cell), style="bold") for cell in _row(found["total"], words["total"])))
+    for one in found["idle"]:
+        name = words["idle"].format(contract=one["contract"])
+        if one["used"] is not None:
+            name += words["used"].format(percent=_percent(one["used"]))
+        rows.append(_apart(Text(name, style="yellow"), f"-{one['amount']}"))
+    others = [name for name in ("difference", "bad_debt") if Decimal(found[name])]
+    rows += [_apart(words[name], _negative(found[name])) for name in others]
+    colour = "bold red" if found["result"].startswith("-") else "bold green"
+    rows.append(_apart(Text(words["result"], style="bold"), Text(found["result"], style=colour)))
+    columns = (words[found["by"]], *(words[name] for name in _SUMS))
+    table(title(found, words), columns, rows, right=columns[1:])
+    total = found["total"]
+    if Decimal(total["unresolved_price"]) or Decimal(total["unresolved_cost"]):
+        text = words["unresolved"].format(price=total["unresolved_price"], cost=total["unresolved_cost"])
+        console().print(text, markup=False)
+    for one in found["losses"]:
+        text = words["loss"].format(
+            name=one["name"], net=one["net"], cost=one["cost"], currency=found["currency"]
+        )
+        console().print(Text(text, style="red"))
+
+
+def _row(one: Mapping[str, Any], name: str) -> tuple[object, ...]:
+    percent = "" if one["percent"] is None else f"{one['percent']} %"
+    return (name, *(one[key] for key in _SUMS[:-1]), percent)
+
+
+def _apart(name: object, amount: object) -> tuple[object, ...]:
+    return (name, "", "", "", "", "", amount, "")
+
+
+def _percent(share: str) -> str:
+    """``0.2049`` as ``20.49``."""
+    return f"{Decimal(share) * 100:.2f}"
+
+
+def _negative(amount: str) -> str:
+    return amount[1:] if amount.startswith("-") else f"-{amount}"
+
+
+def add_costs(books: typer.Typer) -> None:
+    """Join the commands of this page."""
+    books.command("accrue")(accrue)
+    books.command("margin")(margin)

@@ -1,0 +1,1 @@
+"""Budgets with their windows, prepaid wallets, and alerts that reach people."""

@@ -1,0 +1,94 @@
+"""Routes of budgets: all of an organisation as a tree, and those of the organisation and of keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import cast
+
+from fastapi import APIRouter
+
+from rechenwerk.base.money import parse_money
+from rechenwerk.ledger.guards import NEVER, Period, window_bounds
+from rechenwerk.office import bodies
+from rechenwerk.office.access import KeysRealm, MoneyRealm, OperatorRealm, Realm
+from rechenwerk.office.bodies import Name
+from rechenwerk.office.budgets.bodies import BudgetLine, BudgetsView
+from rechenwerk.office.budgets.outlook import forecast, percent
+from rechenwerk.office.budgets.ports import BudgetUse
+from rechenwerk.office.errors import refuse
+from rechenwerk.office.ports import Guard
+from rechenwerk.office.tenants import money, pick_key
+
+
+async def list_budgets(realm: MoneyRealm) -> BudgetsView:
+    """Every budget and wallet of an organisation: what its window has used, holds and has left."""
+    return await _view(realm)
+
+
+async def set_organisation_budget(realm: OperatorRealm, body: bodies.BudgetBody) -> BudgetsView:
+    """Set, change or remove a budget that every call of an organisation needs.
+
+    For the operator: what an organisation may spend is not for itself to say.
+    """
+    realm = await realm.enter(body.organisation)
+    await realm.desk.tenants.guard_organisation(realm.organisation_id, [_wish(body)])
+    return await _view(realm)
+
+
+async def set_key_budget(realm: KeysRealm, key: Name, body: bodies.BudgetBody) -> BudgetsView:
+    """Set, change or remove a budget of a key, named by its id, hint or name."""
+    realm = await realm.enter(body.organisation)
+    found = pick_key(await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows()), key)
+    if found.revoked_at is not None:
+        raise refuse(409, f"the key {key!r} is revoked; it has no use for a budget", "key_revoked", "key")
+    project = await realm.project(found.project)
+    await realm.desk.tenants.guard_key(realm.organisation_id, project, found.id, [_wish(body)])
+    return await _view(realm)
+
+
+def _wish(body: bodies.BudgetBody) -> Guard:
+    amount = None if body.amount is None else parse_money(body.amount)
+    return Guard("money", body.period, amount, body.hard)
+
+
+async def _view(realm: Realm) -> BudgetsView:
+    windows, now = realm.office.windows(), realm.office.clock.now()
+    uses = await realm.desk.budgets.budgets.uses(realm.organisation_id, windows)
+    projects = await realm.desk.tenants.projects(realm.organisation_id, windows)
+    return BudgetsView(
+        organisation=realm.organisation,
+        currency=await realm.desk.tenants.currency(),
+        projects=[one.name for one in projects],
+        budgets=[line(one, now) for one in uses],
+    )
+
+
+def line(use: BudgetUse, now: float) -> BudgetLine:
+    """A budget as the API shows it."""
+    period = cast("Period", use.period)
+    starts, ends = window_bounds(period, now)
+    ahead = None if use.wallet else forecast(use.posted, period, now)
+    return BudgetLine(
+        project=use.project,
+        key_id=use.key_id,
+        key=use.key,
+        period=use.period,
+        starts_at=datetime.fromtimestamp(starts, UTC) if ends != NEVER else None,
+        ends_at=datetime.fromtimestamp(ends, UTC) if ends != NEVER else None,
+        amount=money(use.amount),
+        used=money(use.posted),
+        held=money(use.held),
+        left=money(use.left),
+        percent=percent(use.posted, use.amount),
+        forecast=None if ahead is None else money(ahead),
+        hard=use.hard,
+        wallet=use.wallet,
+    )
+
+
+def add_budget_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API."""
+    add = router.add_api_route
+    add("/budgets", list_budgets, methods=["GET"], tags=["budgets"])
+    add("/budgets/organisation", set_organisation_budget, methods=["PUT"], tags=["budgets"])
+    add("/keys/{key}/budget", set_key_budget, methods=["PUT"], tags=["budgets"])

@@ -1,0 +1,1 @@
+"""Budgets, wallets and alerts in PostgreSQL."""
