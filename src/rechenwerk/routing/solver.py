@@ -47,7 +47,7 @@ class Habits(msgspec.Struct, frozen=True):
 
     strategic_every: float = 900.0
     remembers: float = 2.0
-    haste: float = 0.93
+    haste: float = 0.85
     scenarios: int = 8
     doubt: float = 1.0
     prices: bool = True
