@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from pypdf import PdfReader
 
@@ -56,6 +57,8 @@ def three(bookkeeper: Bookkeeper, organisation: str = "default") -> Hold:
 @pytest.fixture
 def funded(office: Office, neighbour: str) -> Office:
     assert neighbour
+    # These calls' costs are made up: no contract's statement agrees with them. See test_reconcile_costs.py.
+    office.app.state.office = msgspec.structs.replace(office.app.state.office, steps=())
     for name in ("default", "neighbour"):
         body = {"period": "month", "amount": "100", "organisation": name}
         office.ok("PUT", "/projects/default/budget", json=body)

@@ -88,4 +88,4 @@ def test_a_late_bill_of_a_closed_month_leaves_the_next_month_alone(march: Office
 def test_fees_of_a_month_that_runs_wait(march: Office) -> None:
     march.clock.at = datetime(2026, 3, 20, tzinfo=UTC).timestamp()
     refusal = march.refused(409, "POST", "/books/reconcile", json=NORTH)
-    assert "2026-03 is not over" in refusal["message"]
+    assert "2026-03-31 is not over" in refusal["message"]

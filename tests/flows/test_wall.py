@@ -10,6 +10,7 @@ from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 CENT = NANO // 100
 
 APPLICATION = {"pool": "main", "project": "default", "amount": 1, "purpose": "x", "ends_on": "2027-02-01"}
+ALERT = {"name": "low", "watch": "budgets", "mail": "a@example.org", "at": [80]}
 CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     # From the neighbour's key into the organisation "default". Named outright: there is no such thing.
     ("GET", "/projects", {"params": {"organisation": "default"}}, 404),
@@ -109,6 +110,36 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/statement-settings", {"params": {"organisation": "default"}}, 404),
     ("PUT", "/books/statement-settings", {"json": {"vat_rate": "19"}}, 403),
     ("PUT", "/books/cost-centres/default", {"json": {"cost_centre": "1"}}, 403),
+    ("GET", "/alerts", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/alerts/log", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/alerts", {"json": {**ALERT, "organisation": "default"}}, 404),
+    ("DELETE", "/alerts/low", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/alerts/low/test", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/bills", {}, 403),
+    ("GET", "/books/bills/1.pdf", {}, 403),
+    ("POST", "/books/bills/1/undo", {"json": {"reason": "spite"}}, 403),
+    ("POST", "/books/reconcile", {"json": {"provider": "embedded", "text": "x"}}, 403),
+    ("GET", "/books/export/beancount", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/margin", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/accrue", {"json": {"organisation": "default"}}, 403),
+    ("GET", "/books/proof/{call}", {}, 404),
+    ("GET", "/books/proof/{call}", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/roots", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/roots/keys", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/roots/rotate", {}, 403),
+    ("POST", "/books/seal", {}, 403),
+    ("GET", "/books/totals", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/vouchers", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/vouchers/-1/reverse", {"json": {"reason": "spite"}}, 403),
+    ("GET", "/budgets", {"params": {"organisation": "default"}}, 404),
+    ("PUT", "/budgets/organisation", {"json": {"period": "day", "amount": "1"}}, 403),
+    ("PUT", "/keys/admin/budget", {"json": {"period": "day", "amount": "1"}}, 404),
+    ("GET", "/wallets", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/wallets/statement", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/wallets", {"json": {}}, 403),
+    ("POST", "/wallets/close", {"json": {}}, 403),
+    ("POST", "/wallets/refund", {"json": {"amount": "1"}}, 403),
+    ("POST", "/wallets/topup", {"json": {"amount": "1", "reference": "x"}}, 403),
 )
 OPEN = frozenset({("GET", "/public/utilisation")})
 """What needs no key: sums over everybody."""

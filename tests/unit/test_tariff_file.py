@@ -63,7 +63,7 @@ def test_a_version_is_read_whole() -> None:
         ('price = { input = "-1" }', 4, "cannot be negative", "0 or more"),
         ('prise = { input = "1" }', 4, "unknown field 'prise'", "did you mean 'price'?"),
         ('cost_plus = "lots"', 4, "cost_plus", "in quotes"),
-        ('cost_plus = "-1.5"', 4, "from -1 to 1000", '"0.15" for 15 %'),
+        ('cost_plus = "-0.15"', 4, "from 0 to 1000", '"0.15" for 15 %'),
         ('cost_plus = "0.1"\nfree = { input = 5 }', 5, "free needs a price per unit", "leave free out"),
         ('fee = "20"\nstep = { size = 5 }', 5, "this one is flat", "leave step out"),
         ('fee = "20"\nminimum = "5"', 5, "a flat rate has no minimum", "leave minimum out"),

@@ -24,7 +24,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
                 "vouchers": "Buchungsbelege",
                 "day": "Tag",
                 "model": "Modell",
-                "billed": "Berechnet",
+                "billed": "Rechnung",
                 "booked": "Gebucht",
                 "settled": "Geklärt",
                 "difference": "Differenz",
@@ -32,10 +32,11 @@ WORDS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
                 "sum": "Summe",
                 "by_cause": "Differenzen nach Ursache",
                 "rows": "Zeilen",
-                "adds_up": "Berechnet = gebucht + geklärt + Differenz, in jeder Zeile und in der Summe.",
-                "payable": "Nach dem Abgleich ist für diese Tage genau das verbindlich, was der Anbieter"
-                " fordert. Geklärte Aufrufe standen zuvor auf den ungeklärten Konten, die Differenz steht auf"
-                " dem Differenzkonto.",
+                "adds_up": "In Rechnung gestellt = gebucht + geklärt + Differenz, in jeder Zeile und in der"
+                " Summe.",
+                "payable": "Nach dem Abgleich steht für diese Tage genau das als Verbindlichkeit in den"
+                " Büchern, was der Anbieter fordert. Geklärte Aufrufe standen zuvor auf den ungeklärten"
+                " Konten, die Differenz steht auf dem Differenzkonto.",
                 "made": "Erstellt (Datum, Unterschrift)",
                 "checked": "Geprüft (Datum, Unterschrift)",
                 "agrees": "stimmt",

@@ -220,6 +220,12 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
                 f"{standing.holds} calls of {bill.period.name} are under way; settle when they have ended",
                 "calls_under_way",
             )
+        if bill.last_day >= now.date():
+            raise refuse(
+                409,
+                f"{bill.last_day} is not over (UTC), calls may still come; settle it from the next day on",
+                "period_not_over",
+            )
         if now < bill.period.ends and any(row.cause == "fee" for row in bill.rows):
             raise refuse(
                 409,

@@ -79,9 +79,20 @@ def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
         return bad_request("the body is not JSON", None, "invalid_json", 422)
     place = ".".join(str(part) for part in first["loc"][1:])
     message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        message = _mismatch(str(first["ctx"]["pattern"]), first["input"])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     line = f"{place or 'the body'}: {message[:1].lower()}{message[1:]}{more}"
     return bad_request(line, place or None, "invalid_value", 422)
+
+
+def _mismatch(pattern: str, given: object) -> str:
+    """What to write instead; a pattern is no sentence."""
+    if pattern.startswith("^[0-9]{1,15}"):
+        return f"{given!r} is not an amount from 0 on; write it like 12.50"
+    if pattern.startswith(r"^\d{1,2}"):
+        return f"{given!r} is not a percentage from 0 to 99; write it like 19 or 7.5"
+    return f"{given!r} is not written as {pattern} has it"
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

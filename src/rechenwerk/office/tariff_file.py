@@ -89,9 +89,9 @@ def _check_money(reader: Reader, at: Path, table: TariffTable) -> None:
         amount: Decimal = getattr(table, name)
         if not amount.is_finite() or not 0 <= amount < _MOST:
             reader.wrong((*at, name), f"{name} must be 0 or more", 'write an amount such as "25.00"')
-    if table.cost_plus is not None and (not table.cost_plus.is_finite() or not -1 <= table.cost_plus <= 1000):
+    if table.cost_plus is not None and (not table.cost_plus.is_finite() or not 0 <= table.cost_plus <= 1000):
         fix = 'write the share that is put on the cost, such as "0.15" for 15 %'
-        reader.wrong((*at, "cost_plus"), "cost_plus must be from -1 to 1000", fix)
+        reader.wrong((*at, "cost_plus"), "cost_plus must be from 0 to 1000", fix)
 
 
 def _check_tiers(reader: Reader, at: Path, table: TariffTable) -> None:

@@ -126,16 +126,18 @@ order by v.organisation_id, v.contract_id, v.id
 MARGIN_MOVED = """
 select o.name as organisation, a.kind as account, coalesce(p.name, '') as project,
     coalesce(k.name, '') as contract, m.kind as voucher, sum(m.amount) as amount,
-    coalesce(c.model, '') as model, coalesce(w.name, '') as provider, coalesce(c.endpoint, '') as service
+    coalesce(c.model, m.model, '') as model, coalesce(w.name, '') as provider,
+    coalesce(c.endpoint, '') as service
 from (
     select e.organisation_id, e.account_id, coalesce(o.kind, v.kind) as kind, e.amount,
-        coalesce(o.call_id, v.call_id) as call_id
+        coalesce(o.call_id, v.call_id) as call_id,
+        coalesce(o.details, v.details) ->> 'model' as model
     from voucher v
     left join voucher o on o.organisation_id = v.organisation_id and o.id = v.reverses
     join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
     where ($1::bigint is null or v.organisation_id = $1) and v.at >= $2 and v.at < $3
     union all
-    select e.organisation_id, e.account_id, 'fee', e.amount, null from fee f
+    select e.organisation_id, e.account_id, 'fee', e.amount, null, null from fee f
     join entry e on e.organisation_id = f.organisation_id and e.call_id = f.id
     where ($1::bigint is null or f.organisation_id = $1) and f.booked_at >= $2 and f.booked_at < $3) m
 join account a on a.organisation_id = m.organisation_id and a.id = m.account_id
