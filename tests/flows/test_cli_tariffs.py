@@ -79,7 +79,7 @@ def test_a_discount_is_given_and_listed(served: Served) -> None:
     assert "framework agreement" in listed.out
     assert served.cli("tariff", "list", "--json").json()["discounts"][0]["share"] == "0.125"
     refused = served.cli("tariff", "discount", "200%", "--reason", "generous").one_line()
-    assert "'200%' is not a share; write it like 10% or 0.10" in refused
+    assert "'200%' is not a share from 0 to 100%; write it like 10% or 0.10" in refused
 
 
 def test_a_dry_run_and_cover(served: Served, flat: Path) -> None:

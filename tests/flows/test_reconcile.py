@@ -128,6 +128,7 @@ def test_a_bill_is_booked_once_and_undone_once(funded: Office, bookkeeper: Bookk
     for again in (asked, bill(last, "2.01") | {"settle": True}):
         refusal = office.refused(409, "POST", "/books/reconcile", json=again)
         assert "bill 1 has this file or days of it already; undo it first" in refusal["message"]
+    assert office.ok("POST", "/books/reconcile", json=bill(last, "2.01"))["billed_by"] == 1
     undone = office.ok("POST", "/books/bills/1/undo", json={"reason": "a wrong file"})
     assert undone == {"bill": 1, "reversed": 2}
     assert balances(office) == before

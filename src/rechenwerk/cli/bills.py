@@ -72,7 +72,10 @@ def reconcile(
         print_json(found)
         return
     _show(found)
-    if not settle:
+    if found["billed_by"] is not None:
+        text = f"bill {found['billed_by']} has these days already: undo it before this one is settled"
+        console().print(text, style="yellow", markup=False)
+    elif not settle:
         console().print("nothing is booked yet: --settle books it", style="dim")
 
 

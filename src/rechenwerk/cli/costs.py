@@ -65,6 +65,8 @@ _ENGLISH = MappingProxyType(
         "unresolved": "unresolved, in no line above: {price} of prices, {cost} of cost",
         "loss": "sold at a loss: {name} brought {net} and cost {cost} {currency}; raise its tariff"
         " or find a cheaper contract",
+        "runs": "{period} is not over: fees accrue until its end (books accrue), unmet minimums are booked in"
+        " the last month of their period",
         "costs": "cost",
         "amount": "amount",
     }
@@ -95,6 +97,8 @@ _GERMAN = MappingProxyType(
         "unresolved": "ungeklärt, in keiner Zeile oben: {price} an Preisen, {cost} an Kosten",
         "loss": "mit Verlust verkauft: {name} brachte {net} und kostete {cost} {currency};"
         " den Tarif erhöhen oder einen günstigeren Vertrag suchen",
+        "runs": "{period} läuft noch: Gebühren werden bis zu seinem Ende abgegrenzt (books accrue), nicht"
+        " erfüllte Mindestmengen im letzten Monat ihres Zeitraums gebucht",
         "costs": "Kosten",
         "amount": "Betrag",
     }
@@ -184,6 +188,8 @@ def _show(found: dict[str, Any], words: Mapping[str, str]) -> None:
     if Decimal(total["unresolved_price"]) or Decimal(total["unresolved_cost"]):
         text = words["unresolved"].format(price=total["unresolved_price"], cost=total["unresolved_cost"])
         console().print(text, markup=False)
+    if found["runs"]:
+        console().print(words["runs"].format(period=found["period"]), style="dim", markup=False)
     for one in found["losses"]:
         text = words["loss"].format(
             name=one["name"], net=one["net"], cost=one["cost"], currency=found["currency"]

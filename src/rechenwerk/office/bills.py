@@ -91,6 +91,7 @@ class ReconciliationView(BaseModel):
     made_at: datetime
     undone: str | None = None
     vouchers: int = 0
+    billed_by: int | None = Field(default=None, description="a bill that has these days already")
 
 
 class BillsView(BaseModel):
@@ -213,6 +214,7 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
     except RechenwerkError as error:
         raise refuse(422, str(error), "invalid_bill", "text") from None
     number = None
+    earlier = None if body.settle else await _billed_by(realm, body.provider, bill)
     if body.settle:
         if standing.holds:
             raise refuse(
@@ -256,7 +258,17 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
         total=_sums(dict(totals(bill.rows))),
         made_by=realm.caller.key_name,
         made_at=now,
+        billed_by=earlier,
     )
+
+
+async def _billed_by(realm: Realm, provider: str, bill: NewBill) -> int | None:
+    """The standing bill that has a day of this one, of the same sort: the database would refuse it."""
+    for one in await realm.desk.bills.list(realm.organisation_id):
+        same = one.provider == provider and one.undone is None and bool(one.currency) == bool(bill.currency)
+        if same and one.first_day <= bill.last_day and bill.first_day <= one.last_day:
+            return one.id
+    return None
 
 
 async def list_bills(realm: OperatorRealm, organisation: Whose = None) -> BillsView:

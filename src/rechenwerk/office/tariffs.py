@@ -42,7 +42,7 @@ def _share(text: str, param: str, most: Fraction) -> Fraction:
     if cut.endswith(_PERCENT):
         value /= 100
     if not 0 <= value <= most:
-        line = f"{text[:40]!r} is not a share; write it like 10% or 0.10"
+        line = f"{text[:40]!r} is not a share from 0 to {float(most):.0%}; write it like 10% or 0.10"
         raise refuse(422, line, "invalid_value", param)
     return value
 

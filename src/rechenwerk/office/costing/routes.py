@@ -63,9 +63,11 @@ async def show_margin(
     everyone = everyone or (realm.is_operator and organisation is None and by == "organisation")
     facts = await realm.desk.costs.margin(None if everyone else realm.organisation_id, span)
     found = margin_of(facts, by, everyone=everyone)
-    return _view(
+    shown = _view(
         found, None if everyone else realm.organisation, span.name, by, await realm.desk.tenants.currency()
     )
+    shown.runs = realm.office.now() < span.ends
+    return shown
 
 
 def _view(found: Margin, organisation: str | None, period: str, by: str, currency: str) -> views.MarginView:

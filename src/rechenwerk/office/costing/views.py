@@ -70,3 +70,6 @@ class MarginView(BaseModel):
     bad_debt: str
     result: str
     losses: list[MarginLineView] = Field(description="models that cost more than they brought")
+    runs: bool = Field(
+        default=False, description="the period is not over, and what contracts cost is not whole"
+    )
