@@ -129,8 +129,8 @@ WRONG = """
 {"allocation": "fixed"} | allocation: the key 'fixed' needs shares that sum to 100
 {"shares": {"nobody": "100"}} | there is no project 'nobody'
 {"vat_rate": "19", "reverse_charge": true} | reverse_charge: needs a vat_rate of 0, the recipient owes the tax
-{"vat_rate": "-1"} | vat_rate: string should match pattern
-{"prefix": "r w"} | prefix: string should match pattern
+{"vat_rate": "-1"} | vat_rate: '-1' is not a percentage
+{"prefix": "r w"} | prefix: 'r w' does not fit the pattern
 {"allocation": "size"} | allocation: input should be 'none', 'use', 'equal' or 'fixed'
 """
 

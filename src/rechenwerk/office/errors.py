@@ -92,7 +92,7 @@ def _mismatch(pattern: str, given: object) -> str:
         return f"{given!r} is not an amount from 0 on; write it like 12.50"
     if pattern.startswith(r"^\d{1,2}"):
         return f"{given!r} is not a percentage from 0 to 99; write it like 19 or 7.5"
-    return f"{given!r} is not written as {pattern} has it"
+    return f"{given!r} does not fit the pattern {pattern}"
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
