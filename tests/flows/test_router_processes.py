@@ -243,7 +243,10 @@ def test_a_site_that_is_out_gets_no_call_after_two_seconds_and_comes_back(databa
             assert await sites.take_out(OPERATOR, "south", datetime.now(UTC), "fire")
             await sites.bring_back(OPERATOR, "north")
             began = time.monotonic()
-            while (await here.ask()).status != 200:
+            while True:  # until the gateway has heard of both
+                before = here.asked()
+                if (await here.ask()).status == 200 and here.asked() - before == {"north": 1}:
+                    break
                 assert time.monotonic() - began < 15
             await goes_to("north", 2.0)
 

@@ -53,10 +53,14 @@ class Vouchers(Protocol):
         """Vouchers, newest first, older than `before`, whose `at` is in [starts, ends)."""
         ...
 
+    async def own_moment(self, organisation_id: int, voucher: int) -> datetime | None:
+        """The `at` of a voucher whose month is open; None if that is closed, or there is no such voucher."""
+        ...
+
     async def reverse(
         self, organisation_id: int, voucher: int, at: datetime, reason: str, by: str
     ) -> int | None:
-        """Book a voucher's opposite, once, in its own month while that is open, else at `at`; returns its id.
+        """Book a voucher's opposite, once; returns its id.
 
         None when there is no such voucher.
 

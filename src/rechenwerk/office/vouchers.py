@@ -106,9 +106,12 @@ async def list_vouchers(
 
 async def reverse_voucher(realm: OperatorRealm, voucher_id: int, body: ReverseBody) -> ReversedView:
     """Book the opposite of a voucher, in its own month while that is open, else now; once."""
+    vouchers = realm.desk.vouchers
     try:
-        made = await realm.desk.vouchers.reverse(
-            realm.organisation_id, voucher_id, realm.office.now(), body.reason, realm.caller.key_name
+        # In its own month while that is open: steps look at what stands in a month.
+        at = await vouchers.own_moment(realm.organisation_id, voucher_id) or realm.office.now()
+        made = await vouchers.reverse(
+            realm.organisation_id, voucher_id, at, body.reason, realm.caller.key_name
         )
     except BookError as error:
         raise refuse(409, str(error), "not_reversible", "voucher_id") from None

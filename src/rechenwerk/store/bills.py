@@ -21,7 +21,7 @@ from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine, signed
 from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
 from rechenwerk.store.terms import terms_of
-from rechenwerk.store.vouchers import book_voucher, reverse_voucher
+from rechenwerk.store.vouchers import book_voucher, own_moment, reverse_voucher
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -209,8 +209,9 @@ class StoredBills:
             rows = await connection.fetch(
                 "select organisation_id, voucher_id from bill_voucher where bill_id = $1 order by 1, 2", bill
             )
-            for row in rows:
-                await reverse_voucher(connection, row["organisation_id"], row["voucher_id"], at, reason, by)
+            for owner, voucher in rows:
+                moment = await own_moment(connection, owner, voucher) or at
+                await reverse_voucher(connection, owner, voucher, moment, reason, by)
             return len(rows)
 
 

@@ -107,6 +107,11 @@ class StoredVouchers:
             lines[row["call_id"]].append(BookedLine(row["debit"], row["credit"], int(row["amount"])))
         return [_booked(row, lines[row["id"]]) for row in rows]
 
+    async def own_moment(self, organisation_id: int, voucher: int) -> datetime | None:
+        """See `office.voucher_ports.Vouchers`."""
+        async with self._pool.acquire() as connection:
+            return await own_moment(connection, organisation_id, voucher)
+
     async def reverse(
         self, organisation_id: int, voucher: int, at: datetime, reason: str, by: str
     ) -> int | None:
@@ -122,6 +127,12 @@ class StoredVouchers:
             return await reverse_voucher(connection, organisation_id, voucher, at, reason, by)
 
 
+async def own_moment(connection: Connection, organisation_id: int, voucher: int) -> datetime | None:
+    """See `office.voucher_ports.Vouchers.own_moment`."""
+    found: datetime | None = await connection.fetchval(_OWN_MOMENT, organisation_id, voucher)
+    return found
+
+
 async def reverse_voucher(
     connection: Connection, organisation_id: int, voucher: int, at: datetime, reason: str, by: str
 ) -> int | None:
@@ -133,7 +144,6 @@ async def reverse_voucher(
         return None
     if kind == "reversal":
         raise BookError(f"voucher {voucher} is a reversal; book a new voucher instead")
-    at = await connection.fetchval(_OWN_MOMENT, organisation_id, voucher) or at
     opposite = await connection.fetchval(_OPPOSITE, organisation_id, voucher)
     lines = [tuple(line.values()) for line in opposite or ()]
     try:
