@@ -157,6 +157,7 @@ def programme(loads: list[int], deals: list[Deal]) -> float:
     """The least cost if offers came in any size: what HiGHS says."""
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()
+    solver.setOptionValue("threads", 1)  # as everywhere: HiGHS has one pool of threads for all its models
     cost = 0.0
     levels = [solver.addVariable(lb=0) for _ in deals]
     cost = sum(float(one.hold / NANO) * level for one, level in zip(deals, levels, strict=True))
