@@ -79,7 +79,7 @@ select contract_id, sum(amount) as amount from (
         and a.kind = 'accrued'
     where b.organisation_id = $1 and b.provider_id = $2 and b.period = ($3 at time zone 'UTC')::date
         and not exists (select from bill_undone u where u.bill_id = b.id)) x
-where $4::timestamptz is not null group by 1 order by 1
+group by 1 order by 1
 """
 _CLOSED = "select coalesce(max(closed_until), '-infinity') >= $2 from period_lock where organisation_id = $1"
 _RELEASED = """
@@ -161,9 +161,12 @@ class StoredBills:
             try:
                 number = await _insert(connection, organisation_id, provider_id, bill, by)
                 vouchers = sorted(_vouchers(bill, number, organisation_id, at, by), key=lambda one: one[0])
+                moments: dict[int, datetime] = {}
                 for owner, voucher in vouchers:  # in the order in which everybody locks books
-                    moment = max(at, await _open_since(connection, owner))
-                    made = await book_voucher(connection, owner, msgspec.structs.replace(voucher, at=moment))
+                    if owner not in moments:
+                        moments[owner] = max(at, await _open_since(connection, owner))
+                    dated = msgspec.structs.replace(voucher, at=moments[owner])
+                    made = await book_voucher(connection, owner, dated)
                     await connection.execute(
                         "insert into bill_voucher values ($1, $2, $3)", number, owner, made
                     )

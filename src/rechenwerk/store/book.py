@@ -231,9 +231,7 @@ class PostgresBook:
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise OSError(str(error)) from error
-        # Vouchers make accounts of other kinds for the same project or contract; calls move none of them.
-        kinds = Accounts.__struct_fields__
-        return Accounts(**{row["kind"]: row["id"] for row in rows if row["kind"] in kinds})
+        return Accounts(**{row["kind"]: row["id"] for row in rows})
 
     async def beat(self, silence: float) -> int:
         """See `ledger.ports.Book`."""
