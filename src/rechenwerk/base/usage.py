@@ -36,6 +36,19 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
             self.requests,
         )
 
+    def weighted(self, weights: tuple[int, int, int, int, int, int, int, int]) -> int:
+        """The sum of the buckets, each times its weight; every call is priced by it, so there is no loop."""
+        return (
+            self.input * weights[0]
+            + self.cached_input * weights[1]
+            + self.cache_write * weights[2]
+            + self.output * weights[3]
+            + self.reasoning * weights[4]
+            + self.images * weights[5]
+            + self.seconds * weights[6]
+            + self.requests * weights[7]
+        )
+
     @property
     def tokens(self) -> int:
         """All tokens, in and out, whatever they cost."""

@@ -88,14 +88,8 @@ def wallet_topup(
     as_json: Json = False,
 ) -> None:
     """Book money that was paid in; opens the wallet if there is none. For the operator."""
-    body = {
-        "amount": amount,
-        "project": project,
-        "reference": reference,
-        "reason": reason,
-        "organisation": organisation,
-    }
-    _paid(remote(context).ask("POST", "/wallets/topup", body), as_json)
+    body = {"project": project, "reference": reference, "reason": reason, "organisation": organisation}
+    _pay(context, "topup", body | {"amount": amount}, as_json)
 
 
 def wallet_refund(
@@ -110,17 +104,12 @@ def wallet_refund(
     as_json: Json = False,
 ) -> None:
     """Pay back what calls have neither spent nor hold. For the operator."""
-    body = {
-        "amount": amount,
-        "project": project,
-        "reference": reference,
-        "reason": reason,
-        "organisation": organisation,
-    }
-    _paid(remote(context).ask("POST", "/wallets/refund", body), as_json)
+    body = {"project": project, "reference": reference, "reason": reason, "organisation": organisation}
+    _pay(context, "refund", body | {"amount": amount}, as_json)
 
 
-def _paid(found: dict[str, Any], as_json: bool) -> None:
+def _pay(context: typer.Context, what: str, body: dict[str, Any], as_json: bool) -> None:
+    found = remote(context).ask("POST", f"/wallets/{what}", body)
     if as_json:
         print_json(found)
         return

@@ -47,17 +47,7 @@ class Meter(msgspec.Struct, frozen=True, gc=False):
 
     def read(self, usage: Usage) -> tuple[int, int]:
         """Microwatt-hours and micrograms of CO2 of a call, each rounded half-even once."""
-        n = self.numerators  # every call is read: no loop
-        total = (
-            usage.input * n[0]
-            + usage.cached_input * n[1]
-            + usage.cache_write * n[2]
-            + usage.output * n[3]
-            + usage.reasoning * n[4]
-            + usage.images * n[5]
-            + usage.seconds * n[6]
-            + usage.requests * n[7]
-        )
+        total = usage.weighted(self.numerators)
         return (
             divide_half_even(total, self.denominator),
             divide_half_even(total * self.carbon, self.denominator * self.carbon_denominator),

@@ -29,18 +29,7 @@ class PriceList(msgspec.Struct, frozen=True, gc=False):
 
     def amount(self, usage: Usage) -> int:
         """Nano-units for this usage, rounded half-even once."""
-        n = self.numerators
-        total = (
-            usage.input * n[0]
-            + usage.cached_input * n[1]
-            + usage.cache_write * n[2]
-            + usage.output * n[3]
-            + usage.reasoning * n[4]
-            + usage.images * n[5]
-            + usage.seconds * n[6]
-            + usage.requests * n[7]
-        )
-        return divide_half_even(total, self.denominator)
+        return divide_half_even(usage.weighted(self.numerators), self.denominator)
 
     def highest(self, input_tokens: int, output_tokens: int, requests: int = 1) -> int:
         """The most that this can cost, whatever buckets the tokens fall into; nano-units, rounded up."""

@@ -134,18 +134,7 @@ class CallPrice(msgspec.Struct, frozen=True, gc=False):
         """
         if not self.on_cost:
             return self.prices.amount(usage)
-        n = self.prices.numerators
-        whole = (
-            cost * self.on_cost
-            + usage.input * n[0]
-            + usage.cached_input * n[1]
-            + usage.cache_write * n[2]
-            + usage.output * n[3]
-            + usage.reasoning * n[4]
-            + usage.images * n[5]
-            + usage.seconds * n[6]
-            + usage.requests * n[7]
-        )
+        whole = cost * self.on_cost + usage.weighted(self.prices.numerators)
         return divide_half_even(whole, self.prices.denominator)
 
     def highest(self, input_tokens: int, output_tokens: int, requests: int, cost: int) -> int:
