@@ -9,6 +9,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
@@ -161,28 +162,63 @@ def _period(bill: Bill, said: str | None) -> Period:
     return month_of(datetime.fromisoformat(f"{first}T00:00:00+00:00"))
 
 
-async def _look(
-    realm: Realm, body: BillBody, provider_id: int, upstreams: list[str]
-) -> tuple[NewBill, Standing]:
-    bill = read_bill(body.text)
-    rate, rate_text = _rate(bill, body.rates, await realm.desk.tenants.currency())
-    period = _period(bill, body.period)
-    standing = await realm.desk.bills.standing(realm.organisation_id, provider_id, period)
-    rows = match(bill, Names(upstreams, body.names), standing.days, period, rate, standing.accrued)
-    used = [line.day for line in bill.lines if line.day is not None and line.kind == "usage"]
-    whole = (period.starts.date(), period.last.date())
+class _Read(msgspec.Struct, frozen=True):
+    """A bill as it was read, before it meets the books."""
+
+    bill: Bill
+    period: Period
+    rate: Fraction
+    rate_text: str
+    names: Names
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day of its use; of a bill without use those of its month."""
+        used = [line.day for line in self.bill.lines if line.day is not None and line.kind == "usage"]
+        whole = (self.period.starts.date(), self.period.last.date())
+        return min(used, default=whole[0]), max(used, default=whole[1])
+
+
+async def _look(realm: Realm, body: BillBody, provider_id: int, read: _Read) -> tuple[NewBill, Standing]:
+    """The bill against the books as they stand now."""
+    standing = await realm.desk.bills.standing(realm.organisation_id, provider_id, read.period)
+    bill = read.bill
+    first, last = read.days
     return NewBill(
         name=body.name,
         format=bill.format,
         sha256=hashlib.sha256(body.text.encode()).digest(),
-        period=period,
-        first_day=min(used, default=whole[0]),
-        last_day=max(used, default=whole[1]),
+        period=read.period,
+        first_day=first,
+        last_day=last,
         currency=bill.currency,
-        rate=rate_text,
+        rate=read.rate_text,
         said=_decimal(bill.total),
-        rows=rows,
+        rows=match(bill, read.names, standing.days, read.period, read.rate, standing.accrued),
     ), standing
+
+
+def _refuse_early(bill: NewBill, standing: Standing, now: datetime) -> None:
+    """Calls of its days must have ended, and what accrues for its fees must be whole."""
+    if standing.holds:
+        raise refuse(
+            409,
+            f"{standing.holds} calls of {bill.period.name} are under way; settle when they have ended",
+            "calls_under_way",
+        )
+    if bill.last_day >= now.date():
+        raise refuse(
+            409,
+            f"{bill.last_day} is not over (UTC), calls may still come; settle it from the next day on",
+            "period_not_over",
+        )
+    if now < bill.period.ends and any(row.cause == "fee" for row in bill.rows):
+        raise refuse(
+            409,
+            f"{bill.period.name} is not over, and fees accrue until then; settle its bill after"
+            f" {bill.period.last:%Y-%m-%d}",
+            "period_not_over",
+        )
 
 
 def _decimal(value: Fraction) -> str:
@@ -204,37 +240,22 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
         raise missing("provider", body.provider)
     provider_id, upstreams = found
     now = realm.office.now()
+    currency = await realm.desk.tenants.currency()
     try:
-        bill, standing = await _look(realm, body, provider_id, upstreams)
-        if body.settle and not standing.closed:
+        text = read_bill(body.text)
+        rate, rate_text = _rate(text, body.rates, currency)
+        read = _Read(text, _period(text, body.period), rate, rate_text, Names(upstreams, body.names))
+        bill, standing = await _look(realm, body, provider_id, read)
+    except RechenwerkError as error:
+        raise refuse(422, str(error), "invalid_bill", "text") from None
+    number = earlier = None
+    if body.settle:
+        _refuse_early(bill, standing, now)
+        if not standing.closed:
             # What contracts say beside their calls stands in the books before the bill is compared with it.
             for step in realm.office.steps:
                 await step.book(realm.organisation_id, bill.period, realm.caller.key_name)
-            bill, standing = await _look(realm, body, provider_id, upstreams)
-    except RechenwerkError as error:
-        raise refuse(422, str(error), "invalid_bill", "text") from None
-    number = None
-    earlier = None if body.settle else await _billed_by(realm, body.provider, bill)
-    if body.settle:
-        if standing.holds:
-            raise refuse(
-                409,
-                f"{standing.holds} calls of {bill.period.name} are under way; settle when they have ended",
-                "calls_under_way",
-            )
-        if bill.last_day >= now.date():
-            raise refuse(
-                409,
-                f"{bill.last_day} is not over (UTC), calls may still come; settle it from the next day on",
-                "period_not_over",
-            )
-        if now < bill.period.ends and any(row.cause == "fee" for row in bill.rows):
-            raise refuse(
-                409,
-                f"{bill.period.name} is not over, and fees accrue until then; settle its bill after"
-                f" {bill.period.last:%Y-%m-%d}",
-                "period_not_over",
-            )
+            bill, standing = await _look(realm, body, provider_id, read)
         at = min(now, bill.period.last)
         try:
             number = await realm.desk.bills.settle(
@@ -242,6 +263,8 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
             )
         except BookError as error:
             raise refuse(409, str(error), "billed_before", "text") from None
+    else:
+        earlier = await _billed_by(realm, body.provider, bill)
     return ReconciliationView(
         bill=number,
         provider=body.provider,
@@ -253,7 +276,7 @@ async def reconcile(realm: OperatorRealm, body: BillBody, organisation: Whose = 
         bill_currency=bill.currency,
         rate=bill.rate,
         said=bill.said,
-        currency=await realm.desk.tenants.currency(),
+        currency=currency,
         rows=[_row(row, dict(standing.contracts)) for row in bill.rows],
         total=_sums(dict(totals(bill.rows))),
         made_by=realm.caller.key_name,
