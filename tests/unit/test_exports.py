@@ -18,6 +18,7 @@ from starlette.types import Message
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.ledger.exports import beancount, hledger
+from rechenwerk.ledger.exports.journal import moment
 from rechenwerk.ledger.exports.names import account_names, exact, kind_component
 from rechenwerk.ledger.exports.ports import Account, AccountClass
 from rechenwerk.ledger.exports.tables import CALL_COLUMNS, csv_lines
@@ -98,7 +99,7 @@ def test_text_is_escaped() -> None:
     assert beancount.quoted('say "so" \\ now\nand then') == r'"say \"so\" \\ now and then"'
     assert hledger.described("payee | note ; comment\n x") == "payee / note , comment x"
     assert kind_component("unresolved_cost") == "Unresolved-Cost"
-    assert beancount.moment(datetime(2026, 3, 1, 8, tzinfo=UTC)) == "2026-03-01T08:00:00.000000Z"
+    assert moment(datetime(2026, 3, 1, 8, tzinfo=UTC)) == "2026-03-01T08:00:00.000000Z"
 
 
 async def lines(*rows: bytes, ends: Exception | None = None) -> AsyncIterator[bytes]:

@@ -8,10 +8,11 @@ digits and dashes; strings escape quotes and backslashes; `balance` holds at the
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC
 
-from rechenwerk.ledger.exports.names import account_names, exact
+from rechenwerk.ledger.exports.journal import Journal, day_before, day_of, flag_of, moment
+from rechenwerk.ledger.exports.names import exact
 from rechenwerk.ledger.exports.ports import Account, Span, Transaction
 
 _LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
@@ -33,20 +34,11 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-class Beancount:
-    """Writes one export.
-
-    Args:
-        accounts: all accounts of the books.
-        currency: of all amounts.
-        span: what is exported; its opening balances are dated the day before it.
-    """
+class Beancount(Journal):
+    """Writes one export; see `Journal` for its arguments."""
 
     def __init__(self, accounts: Iterable[Account], currency: str, span: Span) -> None:
-        self._accounts = sorted(accounts, key=lambda one: one.id)
-        self._names: Mapping[int, str] = account_names(self._accounts, spell)
-        self._currency = currency
-        self._span = span
+        super().__init__(accounts, currency, span, spell)
 
     def head(self, title: str) -> Iterator[str]:
         """Options, accounts, and what they held before the period.
@@ -66,28 +58,13 @@ class Beancount:
                 yield f"  project: {quoted(account.project)}\n"
             if account.contract is not None:
                 yield f"  contract: {quoted(account.contract)}\n"
-        if any(account.opening for account in self._accounts):
-            yield f'\n{opened} * "Opening balances"\n'
-            for account in self._accounts:
-                if account.opening:
-                    yield self._posting(account.id, account.opening)
-
-    def transactions(self, some: Iterable[Transaction]) -> str:
-        """Transactions as text."""
-        return "".join(self._transaction(one) for one in some)
+        yield from self._opening(f'\n{opened} * "Opening balances"\n')
 
     def _transaction(self, one: Transaction) -> str:
-        flag = "!" if one.outcome == "unresolved" else "*"
-        day = one.at.astimezone(UTC).date().isoformat()
         links = f"^{one.code} ^{one.of}" if one.of else f"^{one.code}"
-        lines = [f"\n{day} {flag} {quoted(one.who)} {quoted(one.what)} #{one.outcome} {links}\n"]
-        lines.append(f'  time: "{moment(one.at)}"\n')
-        if one.text:
-            lines.append(f"  reason: {quoted(one.text)}\n")
-        for move in one.moves:
-            lines.append(self._posting(move.debit, move.amount))
-            lines.append(self._posting(move.credit, -move.amount))
-        return "".join(lines)
+        head = f"\n{day_of(one)} {flag_of(one)} {quoted(one.who)} {quoted(one.what)} #{one.outcome} {links}\n"
+        reason = f"  reason: {quoted(one.text)}\n" if one.text else ""
+        return f'{head}  time: "{moment(one.at)}"\n{reason}'
 
     def tail(self) -> Iterator[str]:
         """The trial balance: what every account must hold when the period is over."""
@@ -101,14 +78,9 @@ class Beancount:
         return f"  {self._names[account]} {exact(amount)} {self._currency}\n"
 
 
-def moment(at: datetime) -> str:
-    """A time to the microsecond, in UTC: ``2026-03-01T08:00:00.000000Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def _opened(span: Span) -> str:
     """The day before the first; for a journal from the beginning, before there was any."""
-    return "1970-01-01" if span.starts is None else (span.starts - timedelta(days=1)).date().isoformat()
+    return "1970-01-01" if span.starts is None else day_before(span.starts)
 
 
 def _day_after(span: Span) -> str:

@@ -9,11 +9,11 @@ the account holds exactly this and no other commodity. Directives of commodity a
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
 
-from rechenwerk.ledger.exports.beancount import moment
-from rechenwerk.ledger.exports.names import account_names, exact
+from rechenwerk.ledger.exports.journal import Journal, day_before, day_of, flag_of, moment
+from rechenwerk.ledger.exports.names import exact
 from rechenwerk.ledger.exports.ports import Account, Span, Transaction
 
 _TYPES: tuple[tuple[str, str], ...] = (
@@ -47,20 +47,11 @@ def tagged(text: str) -> str:
     return flat(text).replace(",", ";")
 
 
-class Hledger:
-    """Writes one export.
-
-    Args:
-        accounts: all accounts of the books.
-        currency: of all amounts.
-        span: what is exported; its opening balances are dated the day before it.
-    """
+class Hledger(Journal):
+    """Writes one export; see `Journal` for its arguments."""
 
     def __init__(self, accounts: Iterable[Account], currency: str, span: Span) -> None:
-        self._accounts = sorted(accounts, key=lambda one: one.id)
-        self._names: Mapping[int, str] = account_names(self._accounts, spell)
-        self._currency = currency
-        self._span = span
+        super().__init__(accounts, currency, span, spell)
 
     def head(self, title: str) -> Iterator[str]:
         """Directives, accounts, and what they held before the period.
@@ -72,30 +63,16 @@ class Hledger:
         types = dict(_TYPES)
         for account in self._accounts:
             yield f"account {self._names[account.id]}  ; type: {types[account.class_]}\n"
-        if self._span.starts is not None and any(account.opening for account in self._accounts):
-            yield f"\n{(self._span.starts - timedelta(days=1)).date()} * Opening balances\n"
-            for account in self._accounts:
-                if account.opening:
-                    yield self._posting(account.id, account.opening)
-
-    def transactions(self, some: Iterable[Transaction]) -> str:
-        """Transactions as text."""
-        return "".join(self._transaction(one) for one in some)
+        if self._span.starts is not None:
+            yield from self._opening(f"\n{day_before(self._span.starts)} * Opening balances\n")
 
     def _transaction(self, one: Transaction) -> str:
-        flag = "!" if one.outcome == "unresolved" else "*"
-        day = one.at.astimezone(UTC).date().isoformat()
         description = " | ".join(filter(None, (described(one.who), described(one.what))))
         tags = f"outcome:{one.outcome}, time:{moment(one.at)}"
         if one.of:
             tags += f", of:{one.of}"
-        lines = [f"\n{day} {flag} ({one.code}) {description}  ; {tags}\n"]
-        if one.text:
-            lines.append(f"    ; reason:{tagged(one.text)}\n")
-        for move in one.moves:
-            lines.append(self._posting(move.debit, move.amount))
-            lines.append(self._posting(move.credit, -move.amount))
-        return "".join(lines)
+        reason = f"    ; reason:{tagged(one.text)}\n" if one.text else ""
+        return f"\n{day_of(one)} {flag_of(one)} ({one.code}) {description}  ; {tags}\n{reason}"
 
     def tail(self) -> Iterator[str]:
         """The trial balance, as a transaction of nothing that asserts what every account holds."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.ledger.exports.beancount import moment
+from rechenwerk.ledger.exports.journal import moment
 from rechenwerk.ledger.exports.names import exact
 from rechenwerk.ledger.exports.ports import Call
 
