@@ -14,7 +14,9 @@ from tests import postgres
 from tests.fakes.provider import running_fake
 from tests.flows.cloud import EMBEDDED_CONFIG, Site, fake_config, running_cloud, runtime_of
 from tests.flows.cost_desk import APRIL, CONTRACTS, Till
+from tests.flows.exporting import Books, year
 from tests.flows.office_desk import Bookkeeper, Office
+from tests.flows.served import Served
 
 MODELS = Path(
     os.environ.get("RECHENWERK_TEST_MODELS") or Path(__file__).resolve().parents[2] / ".cache" / "models"
@@ -27,6 +29,14 @@ def office(database_url: str) -> Iterator[Office]:
     office = Office(database_url)
     yield office
     office.close()
+
+
+@pytest.fixture
+def served(database_url: str) -> Iterator[Served]:
+    """A fresh installation's office, listening."""
+    served = Served(database_url)
+    yield served
+    served.close()
 
 
 @pytest.fixture
@@ -82,3 +92,15 @@ def site(request: pytest.FixtureRequest, server: postgres.Server) -> Iterator[Si
     child: Embedded = request.getfixturevalue("embedded")
     with running_cloud(url, EMBEDDED_CONFIG, runtime_of(child)) as cloud:
         yield Site(cloud, "smollm2-135m", "potion-multilingual", child=child)
+
+
+@pytest.fixture(scope="module")
+def full(server: postgres.Server) -> Iterator[Books]:
+    """An organisation in which February, March and April of 2026 were booked."""
+    url = server.fresh_sync()
+    office = Office(url)
+    books = Books(office, url)
+    year(books)
+    yield books
+    books.close()
+    office.close()

@@ -3,96 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import secrets
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
-import uvicorn
 
-from rechenwerk.base.clock import SystemClock
-from rechenwerk.cli.app import run
-from rechenwerk.identity.secrets import SecretBox
-from rechenwerk.office.app import create_app
-from rechenwerk.office.first_run import FirstRun, first_run
-from rechenwerk.store.control import open_desk
 from tests.fakes.provider import Knobs, running_fake
 from tests.flows.office_desk import DEFAULT
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        """The one document on standard output."""
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-    def one_line(self) -> str:
-        """The one line on standard error of a command that failed."""
-        assert self.code == 1
-        assert self.err.count("\n") == 1
-        assert "Traceback" not in self.err
-        return self.err
-
-
-class Served:
-    """An office on a port of this machine, in a thread of its own."""
-
-    def __init__(self, database_url: str) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._started: Future[tuple[uvicorn.Server, FirstRun]] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(database_url)))
-        self._thread.start()
-        self._server, self.first = self._started.result(30)
-
-    async def _serve(self, database_url: str) -> None:
-        async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
-            desk = open_desk(pool)
-            first = await first_run(desk, DEFAULT)
-            assert first is not None
-            box = SecretBox(bytes(32))
-            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box)
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-            self._started.set_result((server, first))
-            await server.serve(sockets=[self._socket])
-
-    def close(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-
-    def cli(self, *arguments: str, key: str | None = None, url: str = "http://127.0.0.1:9") -> Ended:
-        """Run one command in this process with the admin's key, or another."""
-        out, err = io.StringIO(), io.StringIO()
-        options = ["--office-url", self.url, "--url", url, "--key", self.first.key if key is None else key]
-        with redirect_stdout(out), redirect_stderr(err):
-            code = run([*options, *arguments])
-        return Ended(code, out.getvalue(), err.getvalue())
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
+from tests.flows.served import Served
 
 
 @pytest.fixture

@@ -11,19 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from standardwebhooks import Webhook
 
 from tests.fakes.receivers import running_hook
-from tests.flows.test_cli import Served
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
+from tests.flows.served import Served
 
 
 def test_budgets_are_a_tree(served: Served) -> None:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 
 MEMBER = "smollm2-135m@embedded=100000"
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
 
 
 def day(number: int) -> str:

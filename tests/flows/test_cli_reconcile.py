@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.flows.office_desk import DEFAULT
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 
 BILLS = Path(__file__).resolve().parents[2] / "docs" / "examples" / "bills"
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
 
 
 @pytest.fixture

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rechenwerk.ledger.periods import month_of
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 
 MODEL = "smollm2-135m"
 MONTH = month_of(datetime.now(UTC)).name
 FLAT = f'currency = "EUR"\n[[tariff]]\nmodel = "{MODEL}"\nfee = "99"\nowed = "always"\n'
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
 
 
 @pytest.fixture

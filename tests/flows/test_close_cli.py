@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pypdf
 import pytest
 
 from rechenwerk.ledger.periods import Period, month_of
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 
 _BOOK = """
 with made as (insert into project (organisation_id, name, created_at)
@@ -26,9 +25,8 @@ select book_voucher(organisation_id, 'adjustment', $1, 'minimum fee', 'the test'
 
 
 @pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
+def served(served: Served, database_url: str) -> Served:
     """An office in which something was booked for the month before this one."""
-    served = Served(database_url)
 
     async def book() -> None:
         connection = await asyncpg.connect(database_url)
@@ -36,8 +34,7 @@ def served(database_url: str) -> Iterator[Served]:
         await connection.close()
 
     asyncio.run(book())
-    yield served
-    served.close()
+    return served
 
 
 def _last_month() -> Period:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 
 PAGE = (Path(__file__).parents[2] / "docs" / "capacity.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 KEPT = re.compile(r"(\w+)=\$\((.*) \| jq -r \.key\)")
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
 
 
 def test_every_command_of_the_page_does_what_it_says(served: Served) -> None:

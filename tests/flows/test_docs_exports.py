@@ -9,25 +9,22 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 
 PAGE = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
+def served(served: Served, database_url: str) -> Served:
+    """One in which a fee has accrued."""
     asyncio.run(accrue(database_url))
-    yield served
-    served.close()
+    return served
 
 
 async def accrue(database_url: str) -> None:

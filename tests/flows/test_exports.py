@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rechenwerk.ledger.exports import beancount, hledger
 from rechenwerk.ledger.exports.names import account_names
 from rechenwerk.ledger.exports.ports import Account
-from tests import postgres, verifiers
-from tests.flows.exporting import CONTRACTS, PROJECTS, Books, march, year
+from tests import verifiers
+from tests.flows.exporting import CONTRACTS, PROJECTS, Books, march
 from tests.flows.office_desk import Office
 
 Check = Callable[[Path], verifiers.Verdict]
@@ -33,18 +33,6 @@ def books(office: Office, database_url: str) -> Iterator[Books]:
     books = Books(office, database_url)
     yield books
     books.close()
-
-
-@pytest.fixture(scope="module")
-def full(server: postgres.Server) -> Iterator[Books]:
-    """One in which February, March and April of 2026 were booked."""
-    url = server.fresh_sync()
-    office = Office(url)
-    books = Books(office, url)
-    year(books)
-    yield books
-    books.close()
-    office.close()
 
 
 def named(books: Books, spell: Callable[[str], str]) -> dict[str, Decimal]:

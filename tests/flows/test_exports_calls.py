@@ -7,7 +7,6 @@ import hashlib
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,15 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.ledger.exports.ports import Span
 from rechenwerk.store.exports import StoredExports
-from tests import postgres, verifiers
-from tests.flows.exporting import PROJECTS, Books, march, year
-from tests.flows.office_desk import Office
-from tests.flows.test_cli import Served
+from tests import verifiers
+from tests.flows.exporting import PROJECTS, Books, march
+from tests.flows.served import Served
 
 MONEY = ("price", "cost", "listed", "charged")
 FORMS = (
@@ -35,26 +32,6 @@ FORMS = (
     "calls-csv",
     "calls-parquet",
 )
-
-
-@pytest.fixture(scope="module")
-def full(server: postgres.Server) -> Iterator[Books]:
-    """An organisation in which February, March and April of 2026 were booked."""
-    url = server.fresh_sync()
-    office = Office(url)
-    books = Books(office, url)
-    year(books)
-    yield books
-    books.close()
-    office.close()
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
 
 
 def table(content: bytes) -> list[dict[str, Any]]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests import postgres, verifiers
-from tests.flows.exporting import Books, year
-from tests.flows.office_desk import Office
+from tests import verifiers
+from tests.flows.exporting import Books
 
 SUPPORTED = (
     "ACCOUNT_NAMING_SUPPORTED",
@@ -34,18 +33,6 @@ of C-004-C is the opposite of its words: it asks for a status without a commitme
 COSTS = ("cost", "failed", "unresolved_cost", "fixed", "idle", "absorbed", "difference")
 Row = dict[str, str]
 Change = Callable[[list[Row]], list[Row]]
-
-
-@pytest.fixture(scope="module")
-def full(server: postgres.Server) -> Iterator[Books]:
-    """An organisation in which February, March and April of 2026 were booked."""
-    url = server.fresh_sync()
-    office = Office(url)
-    books = Books(office, url)
-    year(books)
-    yield books
-    books.close()
-    office.close()
 
 
 def read(file: Path) -> list[Row]:

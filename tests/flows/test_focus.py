@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from rechenwerk.contracts.terms import Contract
-from tests.flows.test_cli import Served
+from tests.flows.served import Served
 from tests.unit.contract_examples import FOLDER, example
-
-
-@pytest.fixture
-def served(database_url: str) -> Iterator[Served]:
-    """A fresh installation's office, listening."""
-    served = Served(database_url)
-    yield served
-    served.close()
 
 
 def test_what_stands_goes_out_and_comes_back(served: Served, tmp_path: Path) -> None:
