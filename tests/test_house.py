@@ -27,8 +27,9 @@ ROOMS = MappingProxyType(
         "routing": frozenset({"base", "contracts"}),
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
+        "documents": frozenset({"base", "wire", "identity"}),
         "store": frozenset(
-            {"base", "ledger", "contracts", "gateway", "office", "routing"}
+            {"base", "ledger", "contracts", "gateway", "office", "routing", "documents"}
         ),  # ports of theirs
         "cli": frozenset({"base", "contracts", "routing", "main"}),
         "main": frozenset(
@@ -42,6 +43,7 @@ ROOMS = MappingProxyType(
                 "routing",
                 "gateway",
                 "office",
+                "documents",
                 "store",
                 "main",
             }
@@ -69,6 +71,8 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.statement_rows": "Entry and Used are named in office.closing.ports",
         "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
+        "rechenwerk.documents.values": "Parsed and Value are named in documents.ports",
+        "rechenwerk.documents.schemas": "Schema is named in documents.ports",
         "rechenwerk.office.standing": "values that office.ports names",
     }
 )

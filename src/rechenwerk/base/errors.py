@@ -5,6 +5,10 @@
     ├── ConfigError            rechenwerk.toml is wrong; carries the line
     ├── BookError              the books refuse: a guard, a fence, an unknown account
     │   └── FencedError        this process was declared dead; its holds are another's now
+    ├── DocumentError          a document, a schema or an example that cannot be used
+    │   ├── UnreadableError    this file cannot be read: locked, broken, empty, too large
+    │   ├── SchemaError        a schema is wrong; says which field
+    │   └── ModelRefusedError  the gateway refused the question, or no provider answers
     └── ProviderError          an attempt at a provider failed; says how far it came
         ├── ConnectError       nothing left this machine: safe to void
         └── BrokenError        the request had left; what the provider did is unknown
@@ -44,6 +48,22 @@ class BookError(RechenwerkError):
 
 class FencedError(BookError):
     """This process lost its place in the books and must not write any more."""
+
+
+class DocumentError(RechenwerkError):
+    """A document, a schema or an example cannot be used."""
+
+
+class UnreadableError(DocumentError):
+    """A file cannot be read; the message is its reason for people."""
+
+
+class SchemaError(DocumentError):
+    """A schema is wrong; the message names the field and what to do."""
+
+
+class ModelRefusedError(DocumentError):
+    """The gateway refused a question or no provider answers; the message says what to do."""
 
 
 class ProviderError(RechenwerkError):
