@@ -254,8 +254,8 @@ class StoredTenants:
 
 async def _insert_key(connection: Connection, organisation_id: int, project_id: int, key: NewKey) -> int:
     key_id: int = await connection.fetchval(
-        "insert into api_key (organisation_id, project_id, name, hash, hint, scopes, expires_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7) returning id",
+        "insert into api_key (organisation_id, project_id, name, hash, hint, scopes, expires_at, data_class)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
         organisation_id,
         project_id,
         key.name,
@@ -263,6 +263,7 @@ async def _insert_key(connection: Connection, organisation_id: int, project_id: 
         key.hint,
         list(key.scopes),
         key.expires_at,
+        key.data_class,
     )
     await _guard(connection, organisation_id, project_id, key_id, key.guards)
     return key_id
