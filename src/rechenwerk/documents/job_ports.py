@@ -222,6 +222,10 @@ class Jobs(Protocol):
         """How far it is, and what it cost, from the books."""
         ...
 
+    async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:
+        """What the job's keys have spent and hold, but for one of them; nano-units."""
+        ...
+
     async def move(self, organisation_id: int, job_id: int, states: Sequence[str], to: str) -> bool:
         """From one of these states into another, if it is in one of them; forgets the reason."""
         ...

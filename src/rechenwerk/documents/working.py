@@ -22,8 +22,6 @@ import msgspec
 from rechenwerk.base.errors import ModelRefusedError, RechenwerkError, UnreadableError
 from rechenwerk.base.loops import repeat
 from rechenwerk.documents.asking import HeldUpError, JobAsker, PausedError
-from rechenwerk.documents.intake.refusals import Refused
-from rechenwerk.documents.intake.unpacking import Member
 from rechenwerk.documents.job_ports import Claimed, DocumentDesk, LeaseLostError, NewDocument
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
@@ -39,10 +37,25 @@ _AGAIN = 2.0
 """Seconds before a document whose step failed is tried again."""
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """A file, or what was inside it.
+
+    Attributes:
+        name: of what was inside its path: 'post.zip/2026/mail.eml/rechnung.pdf'.
+        data: None where it is refused, with a reason.
+    """
+
+    name: str
+    kind: str = ""
+    data: bytes | None = None
+    reason: str = ""
+    german: str = ""
+
+
 class Parts(Protocol):
     """What reads documents and finds values in them."""
 
-    def unpack(self, data: bytes, name: str) -> Sequence[Member | Refused]:
+    def unpack(self, data: bytes, name: str) -> Sequence[Piece]:
         """The file itself, the members of an archive, a mail and what is attached to it."""
         ...
 
@@ -168,7 +181,7 @@ class Worker:
         except LeaseLostError:
             _log.warning("document %s was taken over by another worker", claimed.document.id)
         except UnreadableError as error:
-            await self._end(claimed, "refused", str(error), german=error.german)
+            await self._end(claimed, "refused", str(error), german=getattr(error, "german", ""))
         except PausedError as error:
             await queue.hold_back(claimed, "", 0.0, count=False)
             await self._desk.jobs.pause(job.organisation_id, job.id, str(error))
@@ -195,8 +208,8 @@ class Worker:
         if document.parent_id is None:
             found = await asyncio.to_thread(self._parts.unpack, data, document.name)
             own = next((one for one in found if one.name == document.name), None)
-            if isinstance(own, Refused):
-                await self._end(claimed, "refused", own.english, german=own.german)
+            if own is not None and own.data is None:
+                await self._end(claimed, "refused", own.reason, german=own.german)
                 return
             for one in found:
                 if one is not own:
@@ -210,17 +223,15 @@ class Worker:
             claimed, sealed, len(parsed.text), parsed.kind, parsed.language, parsed.pages, parsed.faults
         )
 
-    async def _add(self, claimed: Claimed, one: Member | Refused) -> None:
+    async def _add(self, claimed: Claimed, one: Piece) -> None:
         """What was inside a file becomes a document of its own."""
-        name, parent = one.name.removeprefix(f"{claimed.document.name}/"), claimed.document.id
-        name = f"{claimed.document.name}/{name}"
-        organisation, parts = claimed.organisation_id, None
-        if isinstance(one, Refused):
-            made = NewDocument(name, None, 0, parent, reason=one.english, german=one.german)
+        organisation, parent, parts = claimed.organisation_id, claimed.document.id, None
+        if one.data is None:
+            made = NewDocument(one.name, None, 0, parent, reason=one.reason, german=one.german)
         else:
             digest = hashlib.sha256(one.data).digest()
             parts = self._vault.sealed(organisation, digest, io.BytesIO(one.data))
-            made = NewDocument(name, digest, len(one.data), parent, one.kind)
+            made = NewDocument(one.name, digest, len(one.data), parent, one.kind)
         await self._desk.files.add(organisation, claimed.job.id, made, parts)
 
     async def _extract(self, claimed: Claimed) -> None:

@@ -172,6 +172,10 @@ class Tenants(Protocol):
         """The project of that name."""
         ...
 
+    async def project_of_key(self, organisation_id: int, key_id: int) -> str | None:
+        """The name of a key's project."""
+        ...
+
     async def create_project(self, organisation_id: int, name: str, data_class: str = "internal") -> int:
         """A new project's id; raises TakenError."""
         ...

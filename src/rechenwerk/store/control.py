@@ -141,6 +141,17 @@ class StoredTenants:
         )
         return found
 
+    async def project_of_key(self, organisation_id: int, key_id: int) -> str | None:
+        """The name of a key's project."""
+        found: str | None = await self._pool.fetchval(
+            "select p.name from api_key k"
+            " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
+            " where k.organisation_id = $1 and k.id = $2",
+            organisation_id,
+            key_id,
+        )
+        return found
+
     async def create_project(self, organisation_id: int, name: str, data_class: str = "internal") -> int:
         """A new project's id; raises TakenError."""
         made: int | None = await self._pool.fetchval(

@@ -19,6 +19,13 @@ from call c where c.organisation_id = $1
     and c.key_id in (select key_id from document_key where organisation_id = $1 and job_id = $2)
 """
 
+_SPENT = """
+select coalesce((select sum(c.charged) from call c where c.organisation_id = $1 and c.key_id = any(k.ids)), 0)
+    + coalesce((select sum(h.amount) from hold h where h.organisation_id = $1 and h.key_id = any(k.ids)), 0)
+from (select array_agg(key_id) as ids from document_key where organisation_id = $1 and job_id = $2
+    and ($3::bigint is null or key_id <> $3)) k
+"""
+
 
 class StoredJobs:
     """Jobs in PostgreSQL.
@@ -107,6 +114,10 @@ class StoredJobs:
             cost=int(cost["cost"]),
             held=int(cost["held"]),
         )
+
+    async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:
+        """See `documents.job_ports.Jobs`."""
+        return int(await self._pool.fetchval(_SPENT, organisation_id, job_id, but))
 
     async def move(self, organisation_id: int, job_id: int, states: Sequence[str], to: str) -> bool:
         """See `documents.job_ports.Jobs`."""
