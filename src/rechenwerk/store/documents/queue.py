@@ -1,6 +1,7 @@
 """The work that waits. Fills `documents.job_ports.Queue`.
 
-A document's row is its place in the queue: whoever sets a lease on it has it, whoever writes does so with that
+A document's row is its place in the queue: whoever sets a lease on it has it, whoever writes does so with
+that
 lease. A worker that dies leaves a lease that ends.
 """
 
@@ -85,7 +86,8 @@ class StoredQueue:
                 seconds,
             )
             await connection.execute(
-                "update document_job set served_at = clock_timestamp() where organisation_id = $1 and id = $2",
+                "update document_job set served_at = clock_timestamp() where organisation_id = $1 and id"
+                " = $2",
                 organisation_id,
                 row["job_id"],
             )
@@ -151,7 +153,15 @@ class StoredQueue:
             await connection.executemany(
                 "insert into document_page values ($1, $2, $3, $4, $5, $6, $7)",
                 [
-                    (organisation_id, document_id, page.number, page.source, page.fault, page.width, page.height)
+                    (
+                        organisation_id,
+                        document_id,
+                        page.number,
+                        page.source,
+                        page.fault,
+                        page.width,
+                        page.height,
+                    )
                     for page in pages
                 ],
             )
@@ -186,7 +196,8 @@ class StoredQueue:
                 german,
             )
             await connection.executemany(
-                "insert into document_value (organisation_id, document_id, place, field, value, state, origin,"
+                "insert into document_value (organisation_id, document_id, place, field, value, state,"
+                " origin,"
                 " evidence, reasons) values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8::jsonb, $9)"
                 " on conflict (organisation_id, document_id, field) do nothing",
                 [

@@ -12,7 +12,8 @@ from rechenwerk.documents.values import Value
 from rechenwerk.store.documents.common import as_json, value_of
 
 _VALUES = """
-select v.document_id, d.name as document, d.job_id, v.version, v.field, v.value, v.state, v.origin, v.evidence,
+select v.document_id, d.name as document, d.job_id, v.version, v.field, v.value, v.state, v.origin,
+v.evidence,
     v.reasons
 from document_value v join document d on d.organisation_id = v.organisation_id and d.id = v.document_id
 """
@@ -49,7 +50,8 @@ class StoredReviews:
             changed = await connection.fetchval(
                 "update document_value set value = $5::jsonb, state = $6, origin = $7, evidence = $8::jsonb,"
                 " reasons = $9, version = version + 1"
-                " where organisation_id = $1 and document_id = $2 and field = $3 and version = $4 returning id",
+                " where organisation_id = $1 and document_id = $2 and field = $3 and version = $4"
+                " returning id",
                 organisation_id,
                 decision.document_id,
                 decision.field,
