@@ -17,10 +17,10 @@ _COUNTS = """
         from document_value v where v.organisation_id = d.organisation_id and v.document_id = d.id
         group by 1) c), '{}')::text as counts
 """
-_PLAIN = f"select {DOCUMENT} from document d where organisation_id = $1"  # noqa: S608 - our own words
-_COUNTED = f"select {DOCUMENT}, {_COUNTS} from document d where organisation_id = $1"  # noqa: S608
+_PLAIN = f"select {DOCUMENT} from job_document d where organisation_id = $1"  # noqa: S608 - our own words
+_COUNTED = f"select {DOCUMENT}, {_COUNTS} from job_document d where organisation_id = $1"  # noqa: S608
 _ADD = f"""
-insert into document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step, reason,
+insert into job_document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step, reason,
     german, ended_at)
 select $1, $2, $3, $4, $5, $6, $7,
     case when $8 <> '' then 'refused' when twin.name is not null then 'duplicate' else 'waiting' end,
@@ -28,7 +28,7 @@ select $1, $2, $3, $4, $5, $6, $7,
     case when $8 <> '' then $8 when twin.name is not null then 'the same as ' || twin.name else '' end,
     case when $8 <> '' then $9 when twin.name is not null then 'dasselbe wie ' || twin.name else '' end,
     case when $8 <> '' or twin.name is not null then now() end
-from (select 1) one left join lateral (select o.name from document o where o.organisation_id = $1
+from (select 1) one left join lateral (select o.name from job_document o where o.organisation_id = $1
     and o.job_id = $2 and o.sha256 = $5 and o.state <> 'duplicate' order by o.id limit 1) twin on true
 on conflict (organisation_id, job_id, parent_id, name, sha256) do nothing
 returning {DOCUMENT}
@@ -134,7 +134,7 @@ class StoredFiles:
     async def retry(self, organisation_id: int, job_id: int) -> int:
         """See `documents.job_ports.Files`."""
         rows = await self._pool.fetch(
-            "update document d set state = 'waiting', reason = '', tries = 0, next_at = now(), ended_at"
+            "update job_document d set state = 'waiting', reason = '', tries = 0, next_at = now(), ended_at"
             " = null,"
             " step = case when exists (select from document_text t where t.organisation_id = $1"
             " and t.document_id = d.id) then 'extract' else 'read' end"

@@ -93,7 +93,7 @@ class StoredJobs:
         documents = await self._pool.fetch(
             "select d.state, count(*) as number, sum(d.pages) as pages, coalesce(sum(t.characters), 0)"
             " as chars"
-            " from document d left join document_text t"
+            " from job_document d left join document_text t"
             " on t.organisation_id = d.organisation_id and t.document_id = d.id"
             " where d.organisation_id = $1 and d.job_id = $2 group by 1",
             organisation_id,
@@ -101,7 +101,7 @@ class StoredJobs:
         )
         values = await self._pool.fetch(
             "select v.state, count(*) as number from document_value v"
-            " join document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
+            " join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
             " where d.organisation_id = $1 and d.job_id = $2 group by 1",
             organisation_id,
             job_id,
@@ -196,7 +196,7 @@ class StoredJobs:
             if name is None:
                 return None
             count: int = await connection.fetchval(
-                "select count(*) from document where organisation_id = $1 and job_id = $2",
+                "select count(*) from job_document where organisation_id = $1 and job_id = $2",
                 organisation_id,
                 job_id,
             )
@@ -205,7 +205,7 @@ class StoredJobs:
             )
             await connection.execute(
                 "delete from document_file f where organisation_id = $1 and not exists (select from"
-                " document d"
+                " job_document d"
                 " where d.organisation_id = f.organisation_id and d.sha256 = f.sha256)",
                 organisation_id,
             )
