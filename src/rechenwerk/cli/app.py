@@ -20,6 +20,7 @@ from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.contracts import add_contracts
+from rechenwerk.cli.docs import add_docs
 from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.reserve import add_reserve
@@ -93,6 +94,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_sites(app)
     add_routing(app)
     add_chat(app)
+    add_docs(app)
     add_adviser(app)
     add_concentration(app)
     return app
