@@ -28,10 +28,11 @@ ROOMS = MappingProxyType(
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
         "documents": frozenset({"base", "wire", "identity"}),
+        "planner": frozenset({"base", "contracts"}),
         "store": frozenset(
             {"base", "ledger", "contracts", "gateway", "office", "routing", "documents"}
         ),  # ports of theirs
-        "cli": frozenset({"base", "contracts", "routing", "main"}),
+        "cli": frozenset({"base", "contracts", "routing", "planner", "main"}),
         "main": frozenset(
             {
                 "base",
