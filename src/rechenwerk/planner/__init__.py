@@ -1,1 +1,4 @@
-"""The plan: arrays and a seed in, arrays out. Whether it pays, when the cash runs out, who falls with whom."""
+"""The plan: arrays and a seed in, arrays out.
+
+Does it pay, when does the cash run out, who falls with whom?
+"""

@@ -1,14 +1,15 @@
 """Who can pay whom: the clearing of debts in a network of firms.
 
 Eisenberg and Noe (Systemic Risk in Financial Systems, 2001) define payments that respect limited liability,
-priority of debt over equity and proportionality; Rogers and Veraart (Failure and Rescue in an Interbank Network,
-2013) add the cost of a default: only a share of what a failed firm owns and is paid reaches its creditors;
-Elsinger (Financial Networks, Cross Holdings, and Limited Liability, 2009) adds classes of seniority and shares that
-firms hold in each other. Here all three hold together, and of all solutions the greatest is found: every firm pays
-the most that it can.
+priority of debt over equity and proportionality. Rogers and Veraart (Failure and Rescue in an Interbank
+Network, 2013) add the cost of a default: only a share of what a failed firm owns and is paid reaches its
+creditors. Elsinger (Financial Networks, Cross Holdings, and Limited Liability, 2009) adds classes of
+seniority and shares that firms hold in each other. Here all three hold together, and of all solutions the
+greatest is found: every firm pays the most that it can.
 
-From above: nobody fails at first; given who breaks in which class of its debts, what everybody receives solves a linear
-system; who cannot pay then, breaks earlier; again, until nobody moves. A firm only ever moves down, so it ends.
+From above: nobody fails at first. Given who breaks in which class of its debts, what all receive solves
+a linear system; who cannot pay then, breaks earlier; again, until nobody moves. A firm only ever moves down,
+so it ends.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, diags_array, eye_array
-from scipy.sparse.linalg import LinearOperator, bicgstab
+from scipy.sparse.linalg import bicgstab
 
 from rechenwerk.base.errors import PlanError
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
+Matrix = csr_array[np.float64, tuple[int, int]]
 
 _DENSE = 256
 """Up to so many firms a dense solve is faster, and many draws are solved at once."""
@@ -57,9 +59,9 @@ class Network(msgspec.Struct, frozen=True):
         shares: (firms, firms): the part of the row's equity that the column holds.
     """
 
-    debts: tuple[csr_array, ...]
+    debts: tuple[Matrix, ...]
     outside: Floats
-    shares: csr_array
+    shares: Matrix
 
     @property
     def firms(self) -> int:
@@ -74,7 +76,7 @@ class Network(msgspec.Struct, frozen=True):
     @property
     def owed(self) -> Floats:
         """(classes, firms): all that each firm owes in each class."""
-        inside = [np.asarray(one.sum(axis=1)).reshape(-1) for one in self.debts]
+        inside: list[Floats] = [np.asarray(one.sum(axis=1)).reshape(-1) for one in self.debts]
         return np.stack(inside) + self.outside
 
 
@@ -101,9 +103,9 @@ class Cleared(msgspec.Struct, frozen=True):
 
 
 def network(
-    debts: Sequence[ArrayLike | csr_array],
+    debts: Sequence[ArrayLike | Matrix],
     *,
-    shares: ArrayLike | csr_array | None = None,
+    shares: ArrayLike | Matrix | None = None,
     outside: ArrayLike | None = None,
 ) -> Network:
     """A network from matrices, checked.
@@ -114,18 +116,22 @@ def network(
         outside: (classes, firms) or (firms,), which then is the last class: owed to others.
 
     Raises:
-        PlanError: shapes differ, something is negative, a firm owes or owns itself, or more than all of a firm is held.
+        PlanError: shapes differ, something is negative, a firm owes or owns itself, more than all of one
+            is held.
     """
     if not debts:
         raise PlanError("a network needs at least one matrix of debts")
-    matrices = tuple(csr_array(one, dtype=np.float64) for one in debts)
+    matrices = tuple(_matrix(one) for one in debts)
     count = matrices[0].shape[0]
-    held = csr_array((count, count)) if shares is None else csr_array(shares, dtype=np.float64)
+    held = csr_array((count, count), dtype=np.float64) if shares is None else _matrix(shares)
     others = np.zeros((len(matrices), count))
     if outside is not None:
         given = np.asarray(outside, dtype=np.float64)
         others[-1 if given.ndim == 1 else slice(None)] = given
-    for name, matrix in (*((f"debts of class {one}", debt) for one, debt in enumerate(matrices)), ("shares", held)):
+    for name, matrix in (
+        *((f"debts of class {one}", debt) for one, debt in enumerate(matrices)),
+        ("shares", held),
+    ):
         if matrix.shape != (count, count):
             raise PlanError(f"{name} are {matrix.shape[0]} x {matrix.shape[1]}; {count} x {count} are needed")
         if matrix.nnz and not (np.isfinite(matrix.data).all() and matrix.data.min() >= 0):
@@ -134,10 +140,19 @@ def network(
             raise PlanError(f"{name}: firm {int(matrix.diagonal().nonzero()[0][0])} stands on both sides")
     if not (np.isfinite(others).all() and others.min(initial=0) >= 0):
         raise PlanError("what is owed outside must not be negative")
-    given_away = np.asarray(held.sum(axis=1)).reshape(-1)
+    given_away: Floats = np.asarray(held.sum(axis=1)).reshape(-1)
     if given_away.max(initial=0) > 1 + _EXACT:
         raise PlanError(f"more than all of firm {int(given_away.argmax())} is held: {given_away.max():.4g}")
     return Network(matrices, others, held)
+
+
+def _matrix(given: ArrayLike | Matrix) -> Matrix:
+    if isinstance(given, csr_array):
+        return given.astype(np.float64)
+    dense = np.asarray(given, dtype=np.float64)
+    if dense.ndim != 2:
+        raise PlanError(f"a matrix has two axes, not {dense.ndim}")
+    return csr_array(dense)
 
 
 def clear(net: Network, assets: ArrayLike, default: Default | None = None) -> Cleared:
@@ -145,7 +160,7 @@ def clear(net: Network, assets: ArrayLike, default: Default | None = None) -> Cl
 
     Args:
         net: who owes whom.
-        assets: (firms,) or (draws, firms): what each has from outside the network; negative where it owes more.
+        assets: (firms,) or (draws, firms): what each has from outside; negative where it owes more there.
         default: what is left in a default; everything unless said otherwise.
 
     Raises:
@@ -154,7 +169,9 @@ def clear(net: Network, assets: ArrayLike, default: Default | None = None) -> Cl
     default = default or Default()
     own = np.atleast_2d(np.asarray(assets, dtype=np.float64))
     if own.ndim != 2 or own.shape[1] != net.firms:
-        raise PlanError(f"assets have the shape {np.shape(assets)}; the last axis must count {net.firms} firms")
+        raise PlanError(
+            f"assets have the shape {np.shape(assets)}; the last axis must count {net.firms} firms"
+        )
     if not np.isfinite(own).all():
         raise PlanError("assets must be numbers")
     if not (0 <= default.assets <= 1 and 0 <= default.claims <= 1):
@@ -166,7 +183,9 @@ def clear(net: Network, assets: ArrayLike, default: Default | None = None) -> Cl
     else:
         sparse = _Sparse(net, default)
         parts = [sparse.clear(one) for one in own]
-    found = Cleared(*(np.concatenate([getattr(one, name) for one in parts]) for name in Cleared.__struct_fields__))
+    found = Cleared(
+        *(np.concatenate([getattr(one, name) for one in parts]) for name in Cleared.__struct_fields__)
+    )
     if np.ndim(assets) == 1:
         return Cleared(*(getattr(found, name)[0] for name in Cleared.__struct_fields__))
     return found
@@ -185,7 +204,9 @@ class _Steps:
 
     def left(self, own: Floats, received: Floats, failed: NDArray[np.bool_]) -> Floats:
         """What a firm can pay with."""
-        broken = self.default.assets * np.maximum(own, 0) + np.minimum(own, 0) + self.default.claims * received
+        broken = (
+            self.default.assets * np.maximum(own, 0) + np.minimum(own, 0) + self.default.claims * received
+        )
         return np.where(failed, broken, own + received)
 
     def stand(self, own: Floats, received: Floats, now: Whole) -> Whole:
@@ -217,7 +238,7 @@ class _Steps:
         return fixed, np.where(failed, 0.0, rest - self.due)
 
 
-def _parts(debts: csr_array, owed: Floats) -> csr_array:
+def _parts(debts: Matrix, owed: Floats) -> Matrix:
     """The part of each firm's debts of a class that goes to each other firm."""
     inverse = np.divide(1.0, owed, out=np.zeros_like(owed), where=owed > 0)
     return csr_array(diags_array(inverse) @ debts)
@@ -230,7 +251,7 @@ class _Dense(_Steps):
         super().__init__(net, default)
         self.parts = np.stack([_parts(one, self.owed[at]).toarray() for at, one in enumerate(net.debts)])
         self.shares = net.shares.toarray()
-        # What a firm passes on of each further unit, by the class in which it breaks; the last row: it does not.
+        # What a firm passes on of each further unit, by the class in which it breaks; last: in none.
         self.passes = np.concatenate([default.claims * self.parts, self.shares[None]])
 
     def clear(self, own: Floats) -> Cleared:
@@ -252,7 +273,7 @@ class _Dense(_Steps):
         return self.settle(own, received, now)
 
     def _passed(self, paid: Floats, equity: Floats) -> Floats:
-        """(draws, firms) that arrives, of (classes, draws, firms) that is paid and (draws, firms) of equity."""
+        """(draws, firms) that arrives of what is paid, (classes, draws, firms), and of equity."""
         arrives: Floats = equity @ self.shares
         for one, parts in zip(paid, self.parts, strict=True):
             arrives += one @ parts
@@ -269,7 +290,9 @@ class _Dense(_Steps):
         try:
             solved: Floats = np.linalg.solve(system, constant[..., None])[..., 0]
         except np.linalg.LinAlgError:  # firms that owe only each other: the least squares of the same system
-            solved = np.stack([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(system, constant, strict=True)])
+            solved = np.stack(
+                [np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(system, constant, strict=True)]
+            )
         return solved
 
 
@@ -283,7 +306,7 @@ class _Sparse(_Steps):
         self.held = csr_array(net.shares.T)
 
     def clear(self, own: Floats) -> Cleared:
-        """(firms,)"""
+        """One draw, (firms,)."""
         now = np.full((1, self.net.firms), self.net.classes, dtype=np.intp)
         received = np.zeros((1, self.net.firms))
         while True:
@@ -306,12 +329,16 @@ class _Sparse(_Steps):
         return self._solve(csr_array(passes), np.asarray(constant), guess[0])[None]
 
     @staticmethod
-    def _solve(passes: csr_array, constant: Floats, guess: Floats) -> Floats:
-        """x = passes x + constant, from above where the quick way does not arrive."""
+    def _solve(passes: Matrix, constant: Floats, guess: Floats) -> Floats:
+        """X = passes x + constant, from above where the quick way does not arrive."""
         system = eye_array(len(constant), format="csr") - passes
         solved, status = bicgstab(system, constant, x0=guess, rtol=1e-14, atol=0.0, maxiter=1000)
         scale = max(float(np.abs(constant).max(initial=0)), 1e-300)
-        if status < 0 or not np.isfinite(solved).all() or np.abs(system @ solved - constant).max() > _EXACT * scale:
+        if (
+            status < 0
+            or not np.isfinite(solved).all()
+            or np.abs(system @ solved - constant).max() > _EXACT * scale
+        ):
             solved = guess
             for _ in range(100_000):
                 then = passes @ solved + constant
