@@ -1,14 +1,14 @@
-"""Who falls with whom, period by period: purchases become debts when they are due, promises of failed firms end.
+"""Who falls with whom, period by period.
 
-Each period: income from outside and funding arrive; what is due is cleared (`clearing`); who cannot pay fails. A
-failed firm's later debts are due at once and cleared with the rest; its purchases, its promises of funding and its
-income end; what a guaranteed creditor loses is owed by the guarantor in the next period. A supplier spends the
-cost of what it delivers, paid or not. Funding is paid as far as the investor has cash; less is no failure of
-its own.
+Each period: income from outside and funding arrive; what is due is cleared (`clearing`); who cannot pay fails.
+A failed firm's later debts are due at once and cleared with the rest; its purchases, its promises of funding
+and its income end; what a guaranteed creditor loses is owed by the guarantor in the next period. A supplier
+spends the cost of what it delivers, paid or not. Funding is paid as far as the investor has cash; less is no
+failure of its own.
 
-Origins: every unit of cash says whose money it first was. Funding is the investor's own; payments carry the mix of
-the payer's cash. So what part of a supplier's revenue was its own money before is a matter of counting, not of
-opinion, given that cash mixes.
+Origins: every unit of cash says whose money it first was. Funding is the investor's own; payments carry the mix
+of the payer's cash before the period's payments. So what part of a supplier's revenue was its own money before
+is counted, given that cash mixes.
 """
 
 from __future__ import annotations
@@ -171,8 +171,13 @@ class _Course:
         self.mix[:, -1] = np.maximum(self.cash, 0)
         self.alive = np.ones(count, dtype=bool)
         self.parts = [instalments(one, deals.periods) for one in deals.purchases]
-        self.ranks = sorted({one.seniority for one in (*deals.debts, *deals.purchases, *deals.funding)} | {1})
-        # Open debts: debtor, creditor, amount, number of the period, seniority, is it a purchase.
+        self.ranks = sorted(
+            {1}
+            | {one.seniority for one in deals.debts}
+            | {one.seniority for one in deals.purchases}
+            | {one.seniority for one in deals.funding}
+        )
+        # Open debts: debtor, creditor, amount, number of the period, seniority.
         self.debts: list[tuple[int, int, float, int, int]] = [
             (
                 self.index[one.debtor],
@@ -221,7 +226,7 @@ class _Course:
             where=self.mix.sum(axis=1) > 0,
         )[:, None]
         self.alive &= ~fallen
-        self.history.append((self.cash.copy(), sum(owed).sum(axis=1), cleared.total))
+        self.history.append((self.cash.copy(), owed.sum(axis=(0, 2)), cleared.total))
         self.debts = [one for one in self.debts if one[3] > now and self.alive[one[0]]]
 
     def _earn(self, period: int) -> None:

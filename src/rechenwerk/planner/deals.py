@@ -30,7 +30,7 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Firm(_Told, frozen=True, kw_only=True):
-    """A firm: its cash at the start, and what it earns each period outside of these deals, after its costs."""
+    """A firm: its cash at the start, and what it earns outside of these deals each period, after cost."""
 
     name: str
     cash: Number = 0
