@@ -7,9 +7,10 @@ creditors. Elsinger (Financial Networks, Cross Holdings, and Limited Liability, 
 seniority and shares that firms hold in each other. Here all three hold together, and of all solutions the
 greatest is found: every firm pays the most that it can.
 
-From above: nobody fails at first. Given who breaks in which class of its debts, what all receive solves
-a linear system; who cannot pay then, breaks earlier; again, until nobody moves. A firm only ever moves down,
-so it ends.
+From above: nobody has failed. Given who has, what everybody receives is a fixed point of payments that are
+linear but for where a class of debts is full or equity is gone; given in which class each firm breaks, a
+linear system says it. Then who cannot pay has failed as well; again, until nobody does. More firms fail from
+round to round, never fewer, so it ends.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scipy.sparse.linalg import bicgstab
 from rechenwerk.base.errors import PlanError
 
 Floats = NDArray[np.float64]
+Failed = NDArray[np.bool_]
 Whole = NDArray[np.intp]
 Matrix = csr_array[np.float64, tuple[int, int]]
 
@@ -34,6 +36,7 @@ _CHUNK = 2_000_000
 """Numbers in the matrices that are solved at once: 16 MB."""
 _WARM = 16
 """Cheap steps from above before the exact ones: they find most of those who fail."""
+_ROUNDS, _STEPS = 50, 100_000
 _EXACT = 1e-12
 """Relative: a firm that lacks less than this of its debts has paid them."""
 
@@ -92,7 +95,7 @@ class Cleared(msgspec.Struct, frozen=True):
 
     paid: Floats
     equity: Floats
-    failed: NDArray[np.bool_]
+    failed: Failed
     received: Floats
 
     @property
@@ -182,7 +185,7 @@ def clear(net: Network, assets: ArrayLike, default: Default | None = None) -> Cl
         parts = [dense.clear(own[at : at + rows]) for at in range(0, len(own), rows)]
     else:
         sparse = _Sparse(net, default)
-        parts = [sparse.clear(one) for one in own]
+        parts = [sparse.clear(one[None]) for one in own]
     found = Cleared(
         *(np.concatenate([getattr(one, name) for one in parts]) for name in Cleared.__struct_fields__)
     )
@@ -192,50 +195,110 @@ def clear(net: Network, assets: ArrayLike, default: Default | None = None) -> Cl
 
 
 class _Steps:
-    """What both solvers share: where a firm stands, given what it received. Arrays are (draws, firms)."""
+    """What both solvers share. Arrays are (draws, firms), money in classes (classes, draws, firms).
+
+    Where a firm stands is a number: the class in which it breaks; `classes` where it has not failed and has
+    equity; one more where it has not failed but has none.
+    """
 
     def __init__(self, net: Network, default: Default) -> None:
         self.net = net
         self.default = default
-        owed = net.owed
-        self.owed = owed
-        self.due = owed.sum(axis=0)
-        self.before = np.vstack([np.zeros(net.firms), owed.cumsum(axis=0)])  # (classes + 1, firms)
+        self.owed = net.owed
+        self.due = self.owed.sum(axis=0)
+        self.before = np.vstack([np.zeros(net.firms), self.owed.cumsum(axis=0)])  # (classes + 1, firms)
 
-    def left(self, own: Floats, received: Floats, failed: NDArray[np.bool_]) -> Floats:
+    def clear(self, own: Floats) -> Cleared:
+        """All draws; one is calculated again only while somebody in it fails."""
+        received = self.ceiling(own)
+        failed = np.zeros(own.shape, dtype=bool)
+        for _ in range(_WARM):
+            failed |= self.short(own, received)
+            received = self.step(own, received, failed)
+        moving = np.arange(len(own))
+        while len(moving):
+            received[moving] = self.fixed(own[moving], received[moving], failed[moving])
+            newly = self.short(own[moving], received[moving]) & ~failed[moving]
+            failed[moving] |= newly
+            moving = moving[newly.any(axis=1)]
+        return self.settle(own, received, failed)
+
+    def fixed(self, own: Floats, received: Floats, failed: Failed) -> Floats:
+        """What is received once it agrees with itself, given who has failed."""
+        stand = self.stand(own, received, failed)
+        for _ in range(_ROUNDS):
+            received = self.solve(own, stand, received)
+            then = self.stand(own, received, failed)
+            if (then == stand).all():
+                return received
+            stand = then
+        for _ in range(_STEPS):  # it turns in a circle: slower, but it arrives
+            then_received = self.step(own, received, failed)
+            if np.abs(then_received - received).max() <= _EXACT * max(1.0, float(self.due.max())):
+                break
+            received = then_received
+        return received
+
+    def short(self, own: Floats, received: Floats) -> Failed:
+        """Who cannot pay all that it owes."""
+        lacks: Failed = own + received < self.due * (1 - _EXACT)
+        return lacks
+
+    def left(self, own: Floats, received: Floats, failed: Failed) -> Floats:
         """What a firm can pay with."""
-        broken = (
-            self.default.assets * np.maximum(own, 0) + np.minimum(own, 0) + self.default.claims * received
-        )
-        return np.where(failed, broken, own + received)
+        broken = self.default.assets * np.maximum(own, 0) + np.minimum(own, 0)
+        return np.where(failed, broken + self.default.claims * received, own + received)
 
-    def stand(self, own: Floats, received: Floats, now: Whole) -> Whole:
-        """The class in which each firm breaks, `classes` where it does not; never above `now`."""
+    def stand(self, own: Floats, received: Floats, failed: Failed) -> Whole:
+        """Where each firm stands."""
         classes = self.net.classes
-        failed = (now < classes) | (own + received < self.due * (1 - _EXACT))
         can = self.left(own, received, failed)
         breaks = (can[None] >= self.before[1:, None] * (1 - _EXACT)).sum(axis=0)
-        return np.minimum(now, np.where(failed, np.minimum(breaks, classes - 1), classes))
+        alive = np.where(own + received >= self.due, classes, classes + 1)
+        return np.where(failed, np.minimum(breaks, classes - 1), alive)
 
-    def settle(self, own: Floats, received: Floats, now: Whole) -> Cleared:
+    def settle(self, own: Floats, received: Floats, failed: Failed) -> Cleared:
         """Payments, given what was received."""
-        failed = now < self.net.classes
         can = self.left(own, received, failed)
         paid = np.clip(can[:, None] - self.before[None, :-1], 0, self.owed[None])
         paid = np.where(failed[:, None], paid, self.owed[None])
         return Cleared(paid, own + received - self.due, failed, received)
 
-    def constant(self, own: Floats, now: Whole) -> tuple[Floats, Floats]:
-        """(classes, draws, firms) paid whatever is received, and (draws, firms) of equity likewise."""
+    def step(self, own: Floats, received: Floats, failed: Failed) -> Floats:
+        """What arrives when everybody pays of what it received before."""
+        found = self.settle(own, received, failed)
+        return self.passed(found.paid.swapaxes(0, 1), np.where(failed, 0.0, np.maximum(found.equity, 0)))
+
+    def constant(self, own: Floats, stand: Whole) -> tuple[Floats, Floats]:
+        """What is paid in classes whatever is received, and the equity likewise."""
         classes = self.net.classes
-        fixed = np.where(np.arange(classes)[:, None, None] < now[None], self.owed[:, None], 0.0)
-        failed = now < classes
+        failed = stand < classes
+        paid = np.where(np.arange(classes)[:, None, None] < stand[None], self.owed[:, None], 0.0)
         rest = self.left(own, np.zeros_like(own), failed)
-        at = np.minimum(now, classes - 1)
-        breaking = rest - np.take_along_axis(self.before, at, axis=0)
+        breaking = rest - np.take_along_axis(self.before, np.minimum(stand, classes - 1), axis=0)
         for one in range(classes):
-            fixed[one] += np.where(failed & (now == one), breaking, 0.0)
-        return fixed, np.where(failed, 0.0, rest - self.due)
+            paid[one] += np.where(stand == one, breaking, 0.0)
+        return paid, np.where(stand == classes, rest - self.due, 0.0)
+
+    def ceiling(self, own: Floats) -> Floats:
+        """More than anybody can receive: all debts paid, and no equity reduced by what is owed."""
+        paid = np.broadcast_to(self.owed[:, None], (self.net.classes, *own.shape))
+        arrives = self.passed(paid, np.zeros_like(own))
+        if not self.net.shares.nnz:
+            return arrives
+        return self.passed(paid, self.raised(np.maximum(own + arrives - self.due, 0)))
+
+    def passed(self, paid: Floats, equity: Floats) -> Floats:
+        """What arrives of what is paid and of equity."""
+        raise NotImplementedError
+
+    def solve(self, own: Floats, stand: Whole, guess: Floats) -> Floats:
+        """What is received, given where everybody stands."""
+        raise NotImplementedError
+
+    def raised(self, equity: Floats) -> Floats:
+        """Equity with that of the firms that each holds."""
+        raise NotImplementedError
 
 
 def _parts(debts: Matrix, owed: Floats) -> Matrix:
@@ -251,98 +314,75 @@ class _Dense(_Steps):
         super().__init__(net, default)
         self.parts = np.stack([_parts(one, self.owed[at]).toarray() for at, one in enumerate(net.debts)])
         self.shares = net.shares.toarray()
-        # What a firm passes on of each further unit, by the class in which it breaks; last: in none.
-        self.passes = np.concatenate([default.claims * self.parts, self.shares[None]])
+        # What a firm passes on of each further unit, by where it stands.
+        nothing = np.zeros_like(self.shares)
+        self.passes = np.concatenate([default.claims * self.parts, self.shares[None], nothing[None]])
 
-    def clear(self, own: Floats) -> Cleared:
-        """(draws, firms) at once; a draw is solved again only while somebody in it moves."""
-        now = np.full(own.shape, self.net.classes, dtype=np.intp)
-        received = self._received(own, now)
-        for _ in range(_WARM):
-            now = self.stand(own, received, now)
-            found = self.settle(own, received, now)
-            equity = np.where(found.failed, 0.0, found.equity)
-            received = self._passed(found.paid.transpose(1, 0, 2), equity)
-        moving = np.arange(len(own))
-        while len(moving):
-            received[moving] = self._received(own[moving], now[moving])
-            then = self.stand(own[moving], received[moving], now[moving])
-            moved = (then != now[moving]).any(axis=1)
-            now[moving] = then
-            moving = moving[moved]
-        return self.settle(own, received, now)
-
-    def _passed(self, paid: Floats, equity: Floats) -> Floats:
-        """(draws, firms) that arrives of what is paid, (classes, draws, firms), and of equity."""
+    def passed(self, paid: Floats, equity: Floats) -> Floats:
         arrives: Floats = equity @ self.shares
         for one, parts in zip(paid, self.parts, strict=True):
             arrives += one @ parts
         return arrives
 
-    def _received(self, own: Floats, now: Whole) -> Floats:
-        count = self.net.firms
-        fixed, equity = self.constant(own, now)
-        constant = self._passed(fixed, equity)
-        if not self.shares.any() and (now == self.net.classes).all():
+    def raised(self, equity: Floats) -> Floats:
+        return _solved(np.eye(self.net.firms) - self.shares.T, equity[..., None])[..., 0]
+
+    def solve(self, own: Floats, stand: Whole, guess: Floats) -> Floats:
+        del guess
+        constant = self.passed(*self.constant(own, stand))
+        if not self.shares.any() and (stand >= self.net.classes).all():
             return constant
-        matrix = self.passes[now, np.arange(count)[None]]  # (draws, firms, firms)
-        system = np.eye(count)[None] - matrix.transpose(0, 2, 1)
-        try:
-            solved: Floats = np.linalg.solve(system, constant[..., None])[..., 0]
-        except np.linalg.LinAlgError:  # firms that owe only each other: the least squares of the same system
-            solved = np.stack(
-                [np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(system, constant, strict=True)]
-            )
-        return solved
+        matrix = self.passes[stand, np.arange(self.net.firms)[None]]  # (draws, firms, firms)
+        system = np.eye(self.net.firms)[None] - matrix.transpose(0, 2, 1)
+        return _solved(system, constant[..., None])[..., 0]
+
+
+def _solved(system: Floats, right: Floats) -> Floats:
+    try:
+        found: Floats = np.asarray(np.linalg.solve(system, right), dtype=np.float64)
+    except np.linalg.LinAlgError:  # firms that owe only each other: the least squares of the same system
+        found = np.asarray(np.linalg.pinv(system) @ right, dtype=np.float64)
+    return found
 
 
 class _Sparse(_Steps):
-    """One draw of a large network."""
+    """Draws of a large network, one after the other."""
 
     def __init__(self, net: Network, default: Default) -> None:
         super().__init__(net, default)
-        self.parts = [_parts(one, self.owed[at]) for at, one in enumerate(net.debts)]
-        self.back = [csr_array(one.T) for one in self.parts]
+        self.back = [csr_array(_parts(one, self.owed[at]).T) for at, one in enumerate(net.debts)]
         self.held = csr_array(net.shares.T)
 
-    def clear(self, own: Floats) -> Cleared:
-        """One draw, (firms,)."""
-        now = np.full((1, self.net.firms), self.net.classes, dtype=np.intp)
-        received = np.zeros((1, self.net.firms))
-        while True:
-            received = self._received(own[None], now, received)
-            then = self.stand(own[None], received, now)
-            if (then == now).all():
-                return self.settle(own[None], received, now)
-            now = then
+    def passed(self, paid: Floats, equity: Floats) -> Floats:
+        arrives = self.held @ equity[0]
+        for one, back in zip(paid, self.back, strict=True):
+            arrives = arrives + back @ one[0]
+        return np.asarray(arrives, dtype=np.float64)[None]
 
-    def _received(self, own: Floats, now: Whole, guess: Floats) -> Floats:
-        fixed, equity = self.constant(own, now)
-        constant = self.held @ equity[0]
+    def raised(self, equity: Floats) -> Floats:
+        return self._solve(self.held, equity[0], equity[0])[None]
+
+    def solve(self, own: Floats, stand: Whole, guess: Floats) -> Floats:
+        constant = self.passed(*self.constant(own, stand))
+        passes = self.held @ diags_array((stand[0] == self.net.classes).astype(np.float64))
         for one, back in enumerate(self.back):
-            constant = constant + back @ fixed[one, 0]
-        passes = self.held @ diags_array((now[0] == self.net.classes).astype(np.float64))
-        for one, back in enumerate(self.back):
-            passes = passes + back @ diags_array(np.where(now[0] == one, self.default.claims, 0.0))
+            passes = passes + back @ diags_array(np.where(stand[0] == one, self.default.claims, 0.0))
         if not passes.nnz:
-            return np.asarray(constant)[None]
-        return self._solve(csr_array(passes), np.asarray(constant), guess[0])[None]
+            return constant
+        return self._solve(csr_array(passes), constant[0], guess[0])[None]
 
     @staticmethod
     def _solve(passes: Matrix, constant: Floats, guess: Floats) -> Floats:
-        """X = passes x + constant, from above where the quick way does not arrive."""
+        """X = passes x + constant; by repeated steps where the quick way does not arrive."""
         system = eye_array(len(constant), format="csr") - passes
         solved, status = bicgstab(system, constant, x0=guess, rtol=1e-14, atol=0.0, maxiter=1000)
         scale = max(float(np.abs(constant).max(initial=0)), 1e-300)
-        if (
-            status < 0
-            or not np.isfinite(solved).all()
-            or np.abs(system @ solved - constant).max() > _EXACT * scale
-        ):
+        good = status >= 0 and np.isfinite(solved).all()
+        if not good or np.abs(system @ solved - constant).max() > _EXACT * scale:
             solved = guess
-            for _ in range(100_000):
+            for _ in range(_STEPS):
                 then = passes @ solved + constant
-                if np.abs(then - solved).max() <= 1e-14 * scale:
+                if np.abs(then - solved).max() <= _EXACT * scale:
                     break
                 solved = then
         return np.asarray(solved, dtype=np.float64)

@@ -1,14 +1,14 @@
 """Who falls with whom, period by period.
 
-Each period: income from outside and funding arrive; what is due is cleared (`clearing`); who cannot pay fails.
-A failed firm's later debts are due at once and cleared with the rest; its purchases, its promises of funding
+Each period: income from outside and funding arrive; what is due is cleared (`clearing`); who cannot pay has
+failed. Then its later debts are due at once and cleared with the rest; its purchases, its promises of funding
 and its income end; what a guaranteed creditor loses is owed by the guarantor in the next period. A supplier
 spends the cost of what it delivers, paid or not. Funding is paid as far as the investor has cash; less is no
 failure of its own.
 
-Origins: every unit of cash says whose money it first was. Funding is the investor's own; payments carry the mix
-of the payer's cash before the period's payments. So what part of a supplier's revenue was its own money before
-is counted, given that cash mixes.
+Origins: every unit of cash says whose money it first was. Funding is the investor's own; payments carry the
+mix of the payer's cash before the period's payments. So what part of a supplier's revenue was its own money
+before is counted, given that cash mixes.
 """
 
 from __future__ import annotations
