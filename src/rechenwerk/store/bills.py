@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -32,7 +33,13 @@ from call c join deployment d on d.id = c.deployment_id
 left join settled_call s on s.organisation_id = c.organisation_id and s.call_id = c.id
 where d.organisation_id = $1 and d.provider_id = $2 and c.started_at >= $3 and c.started_at < $4
 """
-_USED = ", ".join(f"coalesce(sum(c.{bucket}), 0)::bigint as {bucket}" for bucket in BUCKETS)
+# Of settled calls what they are found to have used; what nobody knows yet is not booked.
+_USED = ", ".join(
+    f"coalesce(sum(case when c.outcome <> 'unresolved' then c.{bucket} when s.call_id is not null then"
+    f" settled_units(s.usage, '{bucket}', c.{bucket}, s.cost, c.cost) end), 0)::bigint as {bucket}"
+    for bucket in BUCKETS
+)
+_COUNTED = ", ".join(f"c.{bucket}" for bucket in BUCKETS)
 _DAYS = f"""
 select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id,
     max(c.deployment_id) as deployment,
@@ -42,7 +49,7 @@ select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id
 """
 _OPEN = f"""
 select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id, c.id, c.organisation_id,
-    c.project_id, c.cost, c.charged as price
+    c.project_id, c.cost, c.charged as price, c.usage_source, {_COUNTED}
 {_CALLS} and c.outcome = 'unresolved' and s.call_id is null order by c.id
 """
 _PRICES = """
@@ -264,7 +271,10 @@ def _vouchers(bill: NewBill, number: int, owner: int, at: datetime, by: str) -> 
     for one in (settled for row in bill.rows for settled in row.settlements):
         lines = settlement(one)
         if lines:
-            details = {"bill": number, "cost": str(one.cost), "price": str(one.price)}
+            details: dict[str, Any] = {"bill": number, "cost": str(one.cost), "price": str(one.price)}
+            if one.usage is not None:
+                details["usage"] = msgspec.to_builtins(one.usage)
+                details["usage_from"] = one.usage_from
             yield (
                 one.call.organisation,
                 Voucher("settlement", at, f"{what}: what it cost", by, lines, one.call.call, details),
@@ -323,6 +333,7 @@ def _days(
                 row["contract_id"],
                 int(row["cost"]),
                 int(row["price"]),
+                None if row["usage_source"] == "none" else Usage(*[row[bucket] for bucket in BUCKETS]),
             )
         )
     for row in days:
