@@ -1,4 +1,4 @@
-"""Calls that are settled late count in tariffs as if they had been posted: what is finally booked is the month."""
+"""Calls that are settled late count in tariffs like posted ones: what is finally booked is the month."""
 
 from __future__ import annotations
 
