@@ -56,7 +56,18 @@ class DocumentError(RechenwerkError):
 
 
 class UnreadableError(DocumentError):
-    """A file cannot be read; the message is its reason for people."""
+    """A file cannot be read.
+
+    Args:
+        message: its reason for people, one line in English.
+        code: its reason for programs, such as ``locked`` (``documents/intake/refusals.py`` lists them).
+        german: the line in German.
+    """
+
+    def __init__(self, message: str, code: str = "corrupt", german: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.german = german or message
 
 
 class SchemaError(DocumentError):
