@@ -199,7 +199,7 @@ def _piece(client: httpx2.Client, model: Pullable, url: str, unfinished: Path, p
         with unfinished.open("r+b" if unfinished.exists() else "wb") as file:
             file.truncate(have)
             file.seek(have)
-            for chunk in answer.iter_bytes(CHUNK):
+            for chunk in answer.iter_raw():  # as it comes: a buffer would be lost with the connection
                 file.write(chunk)
                 have += len(chunk)
                 progress(have, total, f"from {urlsplit(url).hostname}")
