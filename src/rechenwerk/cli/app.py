@@ -21,8 +21,8 @@ from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.contracts import add_contracts
 from rechenwerk.cli.grant import add_grant
-from rechenwerk.cli.plan import add_plan
 from rechenwerk.cli.models import add_models
+from rechenwerk.cli.plan import add_plan
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.reserve import add_reserve
 from rechenwerk.cli.routing import add_routing
