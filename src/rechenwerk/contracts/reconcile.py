@@ -65,7 +65,7 @@ class BookedDay(msgspec.Struct, frozen=True):
         usage: of posted calls, failed attempts and calls that were settled before.
         unresolved: calls to be settled.
         prices: what its calls are booked at, of the deployment that served the most.
-        discount: the share that a commitment takes off: in the month's statement, not in what calls are booked.
+        discount: the share that a commitment takes off; it is in the month's statement, not in its calls.
     """
 
     day: date
