@@ -16,6 +16,7 @@ from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.cost_proofs import COST_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
+from rechenwerk.store.payment_proofs import PAYMENT_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.sums import SUM_PROOFS
 from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
@@ -126,6 +127,7 @@ class StoredBooks:
                 *TARIFF_PROOFS,
                 *CLOSE_PROOFS,
                 *WALLET_PROOFS,
+                *PAYMENT_PROOFS,
             )
             return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
