@@ -10,6 +10,14 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.measure import Measurement
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +35,20 @@ _ANY = 10_000
 def console() -> Console:
     """For standard output; in a pipe wide enough that nothing is cut."""
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """How far something is, where a person looks; it leaves nothing behind."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
 
 
 def print_json(value: Any) -> None:

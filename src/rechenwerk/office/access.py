@@ -20,6 +20,7 @@ from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
 from rechenwerk.office.seal_ports import Signing
+from rechenwerk.office.verify_ports import ProofRun
 
 _BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
 
@@ -33,6 +34,8 @@ class Office(msgspec.Struct, frozen=True):
     box: SecretBox | None = None
     steps: tuple[PeriodStep, ...] = ()
     signing: Signing | None = None
+    proofs: dict[str, ProofRun] = msgspec.field(default_factory=dict)
+    """Proofs of the books that run or ran, by their id."""
 
     def now(self) -> datetime:
         """Wall time in UTC."""

@@ -40,6 +40,7 @@ from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
+from rechenwerk.office.verifying import add_verify_routes
 from rechenwerk.office.vouchers import add_voucher_routes
 
 LARGEST_BODY = 4_000_000
@@ -137,6 +138,7 @@ def create_app(
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
+    add_verify_routes(router)
     add_voucher_routes(router)
     add_cost_routes(router)
     add_tariff_routes(router)

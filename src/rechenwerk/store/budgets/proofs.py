@@ -7,7 +7,8 @@ from rechenwerk.store.proofs import Proof
 _WALLETS = "select count(*) from guard where organisation_id = $1 and wallet"
 
 _PAID_IN = """
-select g.id as subject, g.amount::text as is, (coalesce(b.amount, 0) + coalesce(r.amount, 0))::text as should
+select g.id as subject, money_text(g.amount) as is,
+    money_text(coalesce(b.amount, 0) + coalesce(r.amount, 0)) as should
 from guard g
 left join (select (v.details ->> 'wallet')::bigint as guard_id,
         sum(case when k.kind = 'wallet' then t.amount else -t.amount end) as amount
@@ -26,13 +27,15 @@ where v.organisation_id = $1 and v.kind = 'payment' and v.details ? 'wallet'
     and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id) group by 1
 """
 _PAID = f"""
-select p.guard_id as subject, p.amount::text as is, 'at most ' || coalesce(s.posted, 0) as should
+select p.guard_id as subject, money_text(p.amount) as is,
+    'at most ' || money_text(coalesce(s.posted, 0)) as should
 from ({_PAYMENTS}) p
 left join (select guard_id, sum(posted) as posted from slice group by 1) s using (guard_id)
 where p.amount > coalesce(s.posted, 0)
 """  # noqa: S608 - our own words
 _OWED = f"""
-select project_id as subject, coalesce(a.amount, 0)::text as is, coalesce(w.amount, 0)::text as should
+select project_id as subject, money_text(coalesce(a.amount, 0)) as is,
+    money_text(coalesce(w.amount, 0)) as should
 from (select a.project_id, sum(e.amount) * -1 as amount from entry e
     join account a on a.organisation_id = e.organisation_id and a.id = e.account_id and a.kind = 'wallet'
     where e.organisation_id = $1 group by 1) a
