@@ -21,12 +21,18 @@ _SPACE = 2_000_000_000
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at; `fix` says what to do when it is not well."""
+    """One thing that was looked at; `fix` says what to do when it is not well, or not there yet.
+
+    Attributes:
+        ok: nothing is wrong with it.
+        later: it is not there, and need not be yet.
+    """
 
     name: str
     ok: bool
     detail: str
     fix: str = ""
+    later: bool = False
 
 
 def doctor(data_dir: Path, office_url: str) -> list[Finding]:
@@ -44,7 +50,7 @@ def doctor(data_dir: Path, office_url: str) -> list[Finding]:
             Finding("processes", False, "starting, or stuck while starting", "wait, then look again")
         )
     else:
-        findings.append(Finding("processes", True, "not running", "start with: rechenwerk serve"))
+        findings.append(Finding("processes", True, "not running", "start with: rechenwerk serve", later=True))
     return findings
 
 
@@ -60,7 +66,11 @@ def _is_running(data_dir: Path) -> bool:
 
 def _folder(data_dir: Path) -> list[Finding]:
     if not data_dir.exists():
-        return [Finding("data folder", True, f"{data_dir} does not exist yet", "rechenwerk serve makes it")]
+        return [
+            Finding(
+                "data folder", True, f"{data_dir} does not exist yet", "rechenwerk serve makes it", later=True
+            )
+        ]
     writable = os.access(data_dir, os.W_OK)
     free = shutil.disk_usage(data_dir).free
     return [
@@ -107,7 +117,13 @@ def _models(data_dir: Path) -> list[Finding]:
             paths = locate(asset, data_dir / "models")
         except RechenwerkError as error:
             findings.append(
-                Finding(f"model {asset.name}", True, str(error), "the next 'rechenwerk serve' fetches it")
+                Finding(
+                    f"model {asset.name}",
+                    True,
+                    str(error),
+                    "the next 'rechenwerk serve' fetches it",
+                    later=True,
+                )
             )
         else:
             findings.append(Finding(f"model {asset.name}", True, paths[0].name))

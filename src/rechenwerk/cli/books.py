@@ -39,7 +39,7 @@ def balance(
     ]
     of_period = f" for {period}" if period else ""
     title = f"Balance of {found['organisation']}{of_period} in {found['currency']}"
-    table(title, columns, rows, right=("debit", "credit", "balance"))
+    table(title, columns, rows, money=("debit", "credit", "balance"))
 
 
 def journal(
@@ -72,7 +72,7 @@ def journal(
             rows.append((*head, transfer["debit"], transfer["credit"], transfer["amount"]))
             head = ("", "", "", "")
     columns = ("call", "time (UTC)", "model", "outcome", "debit", "credit", "amount")
-    table(f"Journal of {found['organisation']} in {found['currency']}", columns, rows, right=("amount",))
+    table(f"Journal of {found['organisation']} in {found['currency']}", columns, rows, money=("amount",))
     if found["next"]:
         console().print(f"older calls: rechenwerk books journal --before {found['next']}", markup=False)
 
@@ -93,7 +93,7 @@ def show_call(
     rows += [(f"usage: {bucket}", count) for bucket, count in found["usage"].items() if count]
     table(f"Call {found['id']}", ("field", "value"), rows)
     moved = [(one["debit"], one["credit"], one["amount"]) for one in found["transfers"]]
-    table(f"Transfers in {found['currency']}", ("debit", "credit", "amount"), moved, right=("amount",))
+    table(f"Transfers in {found['currency']}", ("debit", "credit", "amount"), moved, money=("amount",))
 
 
 def fees(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -107,7 +107,8 @@ def fees(context: typer.Context, organisation: Organisation = None, as_json: Jso
         for one in found["fees"]
     ]
     columns = ("fee", "time (UTC)", "project", "kind", "why", "amount")
-    table(f"Fees of {found['organisation']} in {found['currency']}", columns, rows, right=("fee", "amount"))
+    title = f"Fees of {found['organisation']} in {found['currency']}"
+    table(title, columns, rows, right=("fee",), money=("amount",))
 
 
 def add_books(app: typer.Typer) -> None:

@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from rechenwerk.cli.amounts import align
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Organisation = Annotated[
     str | None,
@@ -70,16 +72,25 @@ def table(
     rows: Iterable[Sequence[object]],
     right: Sequence[str] = (),
     out: Console | None = None,
+    money: Sequence[str] = (),
+    language: str = "en",
 ) -> None:
-    """A table; the columns named in `right` are right-aligned, as money and counts are.
+    """A table; the columns named in `right` are right-aligned, as counts are.
 
-    Where the terminal is too narrow for it, a paragraph for each row: words broken in columns cannot be read.
+    Amounts in the columns named in `money` have the same number of decimals, column by column, and are
+    written as the language does. Where the terminal is too narrow for it, a paragraph for each row: words
+    broken in columns cannot be read.
     """
     # Text, not str: names come from people and may look like markup.
     cells = [[cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row] for row in rows]
+    for place, column in enumerate(columns):
+        if column in money:
+            for row, cell in zip(cells, align([row[place] for row in cells], language), strict=True):
+                row[place] = cell
     shown = Table(title=Text(title), title_justify="left")
     for column in columns:
-        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        is_right = column in right or column in money
+        shown.add_column(column, justify="right" if is_right else "left", overflow="fold")
     for row in cells:
         shown.add_row(*row)
     out = out or console()

@@ -20,6 +20,7 @@ from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.budgets.alert_routes import add_alert_routes
 from rechenwerk.office.budgets.routes import add_budget_routes
 from rechenwerk.office.budgets.wallets import add_wallet_routes
+from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
@@ -117,6 +118,7 @@ def create_app(
     box: SecretBox | None = None,
     steps: tuple[PeriodStep, ...] = (),
     signing: Signing | None = None,
+    webhook_networks: tuple[Network, ...] = (),
 ) -> FastAPI:
     """The office over its storage.
 
@@ -128,13 +130,14 @@ def create_app(
         box: seals providers' keys; without one none can be stored.
         steps: what has to be booked before a period is closed, in this order.
         signing: the key that days are sealed with; without one none can be.
+        webhook_networks: that webhooks may reach although they are not public.
     """
     app = FastAPI(
         title="Rechenwerk office",
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box, steps, signing)
+    app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks)
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
