@@ -47,11 +47,12 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 async def model_offered(pool: asyncpg.Pool, *, embedded: bool) -> str | None:
-    """A model for an example: the embedded one while it runs, else the first that a provider serves for chat."""
+    """A model for an example: the embedded one while it runs, else one that a provider serves for chat."""
     found: str | None = await pool.fetchval(
         "select d.model from deployment d join provider p on p.organisation_id = d.organisation_id"
         " and p.id = d.provider_id where d.active and p.active and 'chat' = any(d.endpoints)"
-        " and d.organisation_id = 0 and ($2 or p.kind not like 'embedded%') order by d.model <> $1, d.model limit 1",
+        " and d.organisation_id = 0 and ($2 or p.kind not like 'embedded%')"
+        " order by d.model <> $1, d.model limit 1",
         _MODEL,
         embedded,
     )
