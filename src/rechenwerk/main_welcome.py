@@ -185,7 +185,8 @@ def _show_configuring(console: Console, welcome: Welcome) -> None:
     """How a model comes here where none answers yet."""
     key = welcome.founded.key if welcome.founded is not None else "..."
     shell = (
-        f"export RECHENWERK_KEY={key} RECHENWERK_URL={welcome.url} RECHENWERK_OFFICE_URL={welcome.office_url}\n"
+        f"export RECHENWERK_KEY={key}\n"
+        f"export RECHENWERK_URL={welcome.url} RECHENWERK_OFFICE_URL={welcome.office_url}\n"
         "rechenwerk apply rechenwerk.toml     # providers, deployments, tariffs\n"
         "rechenwerk chat --model MODEL         # one of its models"
     )

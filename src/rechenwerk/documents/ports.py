@@ -12,8 +12,8 @@ class Question(msgspec.Struct, frozen=True):
     """A question to a model.
 
     Args:
-        purpose: what it is for, unique within its job ('doc 17 extract 2'): asked again after a crash, it gets
-            the stored answer and is not booked twice.
+        purpose: what it is for, unique within its job ('doc 17 extract 2'): asked again after a crash, it
+            gets the stored answer and is not booked twice.
         system, user: the messages.
         schema: JSON Schema that the answer is constrained to; None for free text.
         max_tokens: of the answer.
