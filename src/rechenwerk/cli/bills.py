@@ -103,7 +103,7 @@ def _show(found: dict[str, Any]) -> None:
         f"{number} of {found['provider']} ({found['format']}, {found['first_day']} to {found['last_day']})"
         f" in {found['currency']}"
     )
-    table(title, _COLUMNS, rows, right=_RIGHT)
+    table(title, _COLUMNS, rows, money=_RIGHT)
     said = (
         f"on the bill: {found['said']} {found['bill_currency']}" if found["bill_currency"] else "usage alone"
     )
@@ -165,7 +165,7 @@ def bills(
         for one in kept
     ]
     columns = ("bill", "provider", "days", "billed", "booked", "settled", "difference", "file")
-    table(f"Bills in {found['currency']}", columns, rows, right=("bill", *_RIGHT))
+    table(f"Bills in {found['currency']}", columns, rows, right=("bill",), money=_RIGHT)
 
 
 def undo_bill(

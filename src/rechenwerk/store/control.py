@@ -37,6 +37,7 @@ from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
 from rechenwerk.store.tariffs import StoredTariffs
+from rechenwerk.store.verifying import StoredVerifier
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -337,4 +338,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredSums(pool),
         StoredSeals(pool),
         open_budgets(pool),
+        StoredVerifier(pool),
     )
