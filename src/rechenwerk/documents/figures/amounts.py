@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from rechenwerk.documents.figures.units import BEHIND, Unclear, currency_before,
 from rechenwerk.documents.values import Amount, Figure
 
 _ONE = Decimal(1)
+_EXACT = Context(prec=80)
+"""More digits than any figure has, so that nothing is rounded."""
+
 _BEFORE = MappingProxyType(
     {
         "nicht mehr als|nicht über|no more than|not more than|no greater than|not exceeding": "at most",
@@ -66,6 +69,7 @@ _TRAILING = re.compile(r"-(?=[ \u00a0]*(?:\n|$|[,;.](?!\d)|[)€$£]|EUR|USD|CHF
 _ROUND = re.compile(r"[,.](?:--?(?![\w-]))")
 _GLUED = re.compile(r"[\w@_#]")
 _LOOK = 42
+_LINE = 400
 _HEADING = re.compile(r"[ \u00a0]+[A-ZÄÖÜ]")
 _FOLLOWED = re.compile(r"[:/](?=\d)|-(?=\d)|[^\W\d_]|[@_#]|[.,'](?=\d)")
 _FRACTION_OF = re.compile(r"[ \u00a0]?(?:/|je\b|pro\b|per\b|a\b|an\b|each\b|the\b)", re.IGNORECASE)
@@ -115,18 +119,18 @@ def _sign(page: Page, start: int) -> tuple[int, bool]:
         return start, False
     sign = at - 1
     front = text[sign - 1] if sign else "\n"
-    if front not in " \u00a0\n(€$£¥":
+    if front not in " \u00a0\n(€$£¥" and not (front.isupper() and currency_before(text, sign, page.floor)):
         return start, False
     if at != start and not page.whole:
-        line = text.rfind("\n", 0, sign) + 1
-        if not text[line:sign].strip() or not text[page.floor : sign].strip():
+        line = text.rfind("\n", max(0, sign - _LINE), sign) + 1
+        if not text[max(line, sign - _LINE) : sign].strip() or not text[page.floor : sign].strip():
             return start, False
     return sign, text[sign] == "-"
 
 
 def _read_number(page: Page, start: int) -> Number | None:
     """In digits or in words."""
-    if page.text[start].isdigit():
+    if page.text[start].isdecimal():
         return number(page.text, start, page.style, whole=page.whole)
     return spoken_number(page.text, start)
 
@@ -142,14 +146,14 @@ _TWICE = re.compile(r"[ \u00a0]\((\d{1,9})\)")
 
 def _said_twice(text: str, start: int, found: Number) -> Number:
     """'dreißig (30) Tage': the digits of the parentheses belong to the words."""
-    twice = _TWICE.match(text, found.end) if not text[start].isdigit() else None
+    twice = _TWICE.match(text, found.end) if not text[start].isdecimal() else None
     return found._replace(end=twice.end()) if twice and int(twice[1]) == found.value else found
 
 
 def _trailing(text: str, end: int, found: Number) -> int:
     """Offset behind an accountant's minus, or 0."""
     minus = _TRAILING.match(text, end) if found.decimals else None
-    if not minus or text[minus.end() : minus.end() + 2].strip()[:1].isdigit():
+    if not minus or text[minus.end() : minus.end() + 2].strip()[:1].isdecimal():
         return 0
     return minus.end()
 
@@ -206,7 +210,7 @@ def _repeated(text: str, end: int, name: str, page: Page) -> int:
     """'$12,500.00 USD': the code again."""
     again = unit_behind(text, end, page.style, scaled=False)
     if again and again.kind == "money" and again.name == name and again.factor == 1:
-        return end if text[again.end : again.end + 2].strip()[:1].isdigit() else again.end
+        return end if text[again.end : again.end + 2].strip()[:1].isdecimal() else again.end
     return end
 
 
@@ -217,7 +221,7 @@ def _belongs_to_next(text: str, end: int, found: Number, start: int) -> bool:
     """'2 EUR 50,00': the currency belongs to the number behind it."""
     if found.decimals or text[start : start + 1] not in {" ", "\u00a0"}:
         return False
-    if not found.bare and text[end : end + 1].isdigit():
+    if not found.bare and text[end : end + 1].isdecimal():
         return True
     following = _NEXT.match(text, end)
     return (
@@ -266,7 +270,7 @@ def _second(page: Page, first: Piece) -> tuple[Piece, str] | None:
     if at >= len(text):
         return None
     word = word_at(text, at)
-    if not (text[at].isdigit() or word) or (join["dash"] and word_at(text, first.start) in ARTICLES):
+    if not (text[at].isdecimal() or word) or (join["dash"] and word_at(text, first.start) in ARTICLES):
         return None
     inner = page._replace(floor=join.end())
     found = piece(inner, at)
@@ -344,7 +348,7 @@ def _refused(page: Page, found: Piece, *, glued_dash: bool = False) -> bool:
             front in ":/.,-'\\"
             and start > 1
             and text[start - 2].isalnum()
-            and (front != ":" or text[start - 2].isdigit())
+            and (front != ":" or text[start - 2].isdecimal())
         ):
             return True
     follows = _FOLLOWED.match(text, end)
@@ -361,8 +365,8 @@ def _bare_refused(page: Page, first: Piece) -> bool:
     text, start, end = page.text, first.start, first.end
     if first.kind or first.factor != 1 or page.whole:
         return False
-    line = text.rfind("\n", 0, start) + 1
-    leads = not text[line:start].strip(" \u00a0([")
+    line = text.rfind("\n", max(0, start - _LINE), start) + 1
+    leads = not text[max(line, start - _LINE) : start].strip(" \u00a0([")
     if (
         leads
         and first.number.decimals in {1, 2}
@@ -418,7 +422,7 @@ def _account(page: Page, start: int) -> tuple[int, int, Figure] | None:
         end, name, factor, kind = outer.end, outer.name, outer.factor, outer.kind
     if kind not in {"money", "number"}:
         return None
-    low = -value.low * factor
+    low = _EXACT.multiply(-value.low, factor)
     return begin, end, Figure(begin, end, kind, amount=Amount(low, low, name))
 
 
@@ -429,7 +433,7 @@ def amount_at(page: Page, start: int) -> tuple[int, int, Figure] | None:
         Unclear: it could be several powers of ten.
     """
     text = page.text
-    spelled = not text[start].isdigit()
+    spelled = not text[start].isdecimal()
     if not spelled:
         account = _account(page, start)
         if account:
@@ -454,9 +458,7 @@ def amount_at(page: Page, start: int) -> tuple[int, int, Figure] | None:
     begin = pair[2] if pair else first.start
     qualified, meaning = _qualified(page, first._replace(start=begin, kind=low.kind))
     end, meaning = _suffix(text, last.end, meaning)
-    value = Amount(
-        _tidy(low.value * low.factor), _tidy(high.value * high.factor), low.name, "range" if pair else meaning
-    )
+    value = Amount(_product(low), _product(high), low.name, "range" if pair else meaning)
     return qualified, end, Figure(qualified, end, low.kind or "number", amount=value)
 
 
@@ -468,7 +470,12 @@ def _suffix(text: str, end: int, meaning: str) -> tuple[int, str]:
     return found.end(), "at most" if found["most"] else "at least"
 
 
+def _product(part: Piece) -> Decimal:
+    """The number times its scale, exactly."""
+    return _tidy(_EXACT.multiply(part.value, part.factor))
+
+
 def _tidy(value: Decimal) -> Decimal:
     """Without trailing zeros or an exponent: 1E+3 is 1000."""
-    whole = value.to_integral_value()
-    return whole.quantize(_ONE) if value == whole else value.normalize()
+    whole = value.to_integral_value(context=_EXACT)
+    return whole.quantize(_ONE, context=_EXACT) if value == whole else value.normalize(_EXACT)

@@ -165,7 +165,7 @@ def _month_number(found: re.Match[str], _: Calendar) -> Moment:
 
 
 def _ordinal(raw: str) -> int:
-    return int(raw) if raw.isdigit() else ORDINALS[raw.lower()]
+    return int(raw) if raw.isdecimal() else ORDINALS[raw.lower()]
 
 
 def _quarter(found: re.Match[str], _: Calendar) -> Moment:
@@ -180,7 +180,7 @@ def _half(found: re.Match[str], _: Calendar) -> Moment:
 
 def _first_months(found: re.Match[str], _: Calendar) -> Moment:
     raw = found["c"].lower()
-    count = int(raw) if raw.isdigit() else COUNTS[raw]
+    count = int(raw) if raw.isdecimal() else COUNTS[raw]
     return _yearly(found, lambda year: whole_months(year, 1, count) if 1 <= count <= 12 else None)
 
 
@@ -391,7 +391,7 @@ def _point(calendar: Calendar, start: int) -> Moment | None:
     text = calendar.text
     first = text[start]
     rules: tuple[tuple[re.Pattern[str], type_of_rule], ...] = _DIGIT_RULES
-    if not first.isdigit():
+    if not first.isdecimal():
         end = start
         while end < len(text) and text[end].isalpha():
             end += 1

@@ -67,7 +67,7 @@ class _Scan:
             if start < self._floor:
                 continue
             first = token.group()
-            figure = self._digits(start) if first[0].isdigit() else self._word(start, first.lower())
+            figure = self._digits(start) if first[0].isdecimal() else self._word(start, first.lower())
             if figure:
                 self._floor = figure.end
                 yield figure

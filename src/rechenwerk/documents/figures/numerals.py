@@ -22,6 +22,13 @@ _FRACTIONS = MappingProxyType(
 _FRACTION = re.compile(r"(?:[ \u00a0]?([½¼¾])|[ \u00a0]([13]/[24])(?![\d/]))")
 
 
+_LONGEST = 30
+"""Characters; longer runs of digits are numbers of something, not amounts."""
+
+_LINE = 400
+"""Lines that are longer are cut here: a text without line feeds must not cost its length at every number."""
+
+
 class Number(NamedTuple):
     """A number as it stands.
 
@@ -72,7 +79,9 @@ def _mixed(run: str, end: int) -> Number | None:
 
 def judge(run: str, end: int, style: Style) -> Number | None:
     """What a run of digits, points, commas and apostrophes means; None where that cannot be told."""
-    if run.isdigit():
+    if len(run) > _LONGEST:
+        return None
+    if run.isdecimal():
         return None if len(run) > 1 and run[0] == "0" else Number(Decimal(run), end, bare=True)
     if "'" in run:
         swiss = _APOSTROPHES.fullmatch(run)
@@ -102,17 +111,16 @@ def _spaced(text: str, start: int, style: Style, *, whole: bool) -> Number | Non
         return None
     run, end = found.group(), found.end()
     if not whole and found[1] == " " and not _SURE.search(run):
-        line = text.rfind("\n", 0, start) + 1
-        stop = text.find("\n", end)
-        after = text[end : stop if stop >= 0 else len(text)]
-        if any(sign.isdigit() for sign in text[line:start] + after):
+        line = max(text.rfind("\n", max(0, start - _LINE), start) + 1, start - _LINE)
+        after = text[end : end + _LINE].partition("\n")[0]
+        if any(sign.isdecimal() for sign in text[line:start] + after):
             return None
         if not (run.count(" ") > 1 or re.search(r"[.,]", run) or _CURRENCY_NEAR.match(text, end)):
             return None
     packed = run.replace(" ", "").replace("\u00a0", "")
     if packed[0] == "0":
         return None
-    if len(packed) - 1 - max(packed.find("."), packed.find(",")) == 3 and not packed.isdigit():
+    if len(packed) - 1 - max(packed.find("."), packed.find(",")) == 3 and not packed.isdecimal():
         return None
     found_number = judge(packed, end, style)
     return found_number._replace(bare=False) if found_number else None

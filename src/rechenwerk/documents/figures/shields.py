@@ -135,7 +135,8 @@ def ordinal_end(text: str, start: int, language: str) -> int:
 
 def _leads(text: str, start: int) -> bool:
     """Whether a line begins here."""
-    return not text[text.rfind("\n", 0, start) + 1 : start].strip(" \u00a0")
+    begin = max(0, start - 100)
+    return not text[max(begin, text.rfind("\n", begin, start) + 1) : start].strip(" \u00a0")
 
 
 def chunk_end(text: str, start: int, *, spaced: bool = False) -> int:

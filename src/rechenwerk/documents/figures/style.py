@@ -143,14 +143,19 @@ def _day_first(language: str, region: str, text: str) -> bool | None:
 
 
 def style_of(text: str, language: str = "") -> Style:
-    """How a document writes, from its text and, where known, its language ('de', 'en', 'en-GB', 'de_CH')."""
+    """How a document writes, from its text and, where known, its language ('de', 'en', 'en-GB', 'de_CH').
+
+    Switzerland writes 1'234.50, so there a point is the decimal sign in German as well.
+    """
     tag, _, region = language.replace("_", "-").partition("-")
     tag = tag.lower()
     if tag not in {"de", "en"}:
         tag, region = sense(text), ""
     german, english = _votes(text)
+    region = region.upper()
+    manner = "en" if tag == "de" and region in {"CH", "LI"} else tag
     return Style(
         language=tag,
-        decimal=_decimal(tag, german, english),
-        day_first=_day_first(tag, region.upper(), text),
+        decimal=_decimal(manner, german, english),
+        day_first=_day_first(tag, region, text),
     )

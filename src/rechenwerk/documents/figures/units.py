@@ -350,7 +350,8 @@ def _currency(text: str, end: int) -> Unit | None:
     """A currency's sign, code or name behind a number."""
     found = _MONEY_SIGN.match(text, end)
     if found and not (
-        "\n" in text[end : found.start("sign")] and text[found.end() : found.end() + 2].strip()[:1].isdigit()
+        "\n" in text[end : found.start("sign")]
+        and text[found.end() : found.end() + 2].strip()[:1].isdecimal()
     ):
         name = found["sign"] and SIGNS[found["sign"]]
         name = name or found["code"] or _AFTER_ONLY[found["after"]]
