@@ -54,7 +54,8 @@ class ImageReader:
         if max(image.size) > LONGEST:
             factor = LONGEST / max(image.size)
             reading = image.resize((int(image.width * factor), int(image.height * factor)))
-        write_page(writer, self._recognizer.marks(reading, scale * factor))
+        seen = self._recognizer.read(reading, scale * factor)
+        write_page(writer, seen.marks, seen.rules)
         return writer.part(width=width, height=height, source="ocr")
 
     def picture(self, number: int, dpi: int) -> bytes:
