@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-import statistics
 from collections.abc import Sequence
 
 from rechenwerk.documents.parsing.marks import Mark, Row
@@ -17,8 +15,8 @@ NEXT = 2.6
 """Rows further apart than this many heights do not belong to one table."""
 CONTINUED = 1.5
 NUMBER = re.compile(r"^[+(-]?[\d.,'’]+\)?[-%€$£]?$")  # noqa: RUF001
-GUTTER, FEW_GUTTER, SPACES = 0.45, 0.8, 1.8
-"""The gap between columns: in heights, in heights where there are only two rows, in spaces between words."""
+GUTTER, FEW_GUTTER, SPACES = 0.45, 0.7, 1.6
+"""The gap between columns: in heights, in heights where there are only two rows, in letters of a typewriter."""
 NUMERIC, MEASURED = 0.6, 3
 """A table has a column of numbers: this share of its cells begins with one and has at most so many words."""
 JOINS = 2.0
@@ -109,13 +107,7 @@ def _shared(rows: Sequence[Row]) -> list[tuple[float, float]]:
 def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:
     """Where columns are: between them is a gap in all rows that is wider than the space between words."""
     merged: list[tuple[float, float]] = []
-    gaps = [
-        after.left - mark.right
-        for row in rows
-        for one in row.segments
-        for mark, after in itertools.pairwise(one.marks)
-    ]
-    space = SPACES * statistics.median(gaps) if gaps else 0.0
+    space = SPACES * _letter(rows)
     share = GUTTER if len(rows) > FULL_ROWS else FEW_GUTTER
     marks = sorted(
         (mark.left, mark.right, mark.height) for row in rows for one in row.segments for mark in one.marks
@@ -126,6 +118,15 @@ def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:
         else:
             merged.append((left, right))
     return merged
+
+
+def _letter(rows: Sequence[Row]) -> float:
+    """The width of a letter where all are equally wide, and so is a space; else 0."""
+    words = [mark for row in rows for one in row.segments for mark in one.marks if len(mark.token.text) > 3]
+    widths = sorted((mark.right - mark.left) / len(mark.token.text) for mark in words)
+    if len(widths) < 4 or widths[-1] > 1.05 * widths[0]:
+        return 0.0
+    return widths[len(widths) // 2]
 
 
 def _placed(row: Row, columns: Sequence[tuple[float, float]]) -> list[list[Token]] | None:
