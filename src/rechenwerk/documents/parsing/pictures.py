@@ -16,7 +16,7 @@ STEEPEST = 5.0
 STRAIGHT = 0.25
 """Degrees that need no straightening."""
 BETTER = 1.03
-SMALL = 900
+SMALL = 700
 """Pixels of the longer side of the picture on which skew is measured."""
 INK = 160
 """Brightness below which a pixel is ink."""
