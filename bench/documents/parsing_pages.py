@@ -20,27 +20,89 @@ DPI = 200
 A4 = (210.0, 297.0)
 CORE = ("Helvetica", "Times", "Courier")
 EMBEDDED = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
-SUBJECTS = (
-    "Die Stadtverwaltung|Der Auftragnehmer|Das Rechenzentrum|Die Gesellschaft|Der Vermieter|Die Käuferin|"
-    "Das Ministerium|Der Vorstand|Die Prüfstelle|Der Großhändler|Das Ingenieurbüro|Die Versicherung"
-).split("|")
-VERBS = (
-    "übernimmt|bestätigt|kündigt|vereinbart|prüft|liefert|verlängert|genehmigt|veröffentlicht|beauftragt|"
-    "berechnet|erstattet|überweist|verpflichtet|ermäßigt"
-).split("|")
-OBJECTS = (
-    "die Wartung der Heizungsanlage|den Vertrag über Rechenleistung|die ausstehenden Gebühren|"
-    "die Lieferung der Bürostühle|das Angebot für die Straßenreinigung|die Mängel am Gebäude|"
-    "den Zuschuss zur Wärmepumpe|die Übergabe der Schlüssel|das Gutachten über die Brücke|"
-    "die Änderung des Bebauungsplans|den Jahresabschluss der Genossenschaft|die Prämie für das Quartal"
-).split("|")
-TAILS = (
-    "ohne Abzug|nach Rücksprache mit dem Fachbereich|bis auf Weiteres|gemäß § 14 der Satzung|"
-    "zuzüglich der gesetzlichen Umsatzsteuer|unter dem Vorbehalt der Zustimmung|für die Dauer von drei Jahren|"
-    "spätestens zum Monatsende|auf Grundlage der Ausschreibung|einschließlich der Nebenkosten"
-).split("|")
-NAMES = "Müller|Schröder|Weiß|Jäger|Böhm|Krüger|Groß|Köhler|Schäfer|Günther|Strauß|Lüders".split("|")
-TOWNS = "Nürnberg|Köln|Düsseldorf|Osnabrück|Gießen|Würzburg|Görlitz|Mönchengladbach|Lüneburg|Füssen".split("|")
+SUBJECTS = [
+    "Die Stadtverwaltung",
+    "Der Auftragnehmer",
+    "Das Rechenzentrum",
+    "Die Gesellschaft",
+    "Der Vermieter",
+    "Die Käuferin",
+    "Das Ministerium",
+    "Der Vorstand",
+    "Die Prüfstelle",
+    "Der Großhändler",
+    "Das Ingenieurbüro",
+    "Die Versicherung",
+]
+VERBS = [
+    "übernimmt",
+    "bestätigt",
+    "kündigt",
+    "vereinbart",
+    "prüft",
+    "liefert",
+    "verlängert",
+    "genehmigt",
+    "veröffentlicht",
+    "beauftragt",
+    "berechnet",
+    "erstattet",
+    "überweist",
+    "verpflichtet",
+    "ermäßigt",
+]
+OBJECTS = [
+    "die Wartung der Heizungsanlage",
+    "den Vertrag über Rechenleistung",
+    "die ausstehenden Gebühren",
+    "die Lieferung der Bürostühle",
+    "das Angebot für die Straßenreinigung",
+    "die Mängel am Gebäude",
+    "den Zuschuss zur Wärmepumpe",
+    "die Übergabe der Schlüssel",
+    "das Gutachten über die Brücke",
+    "die Änderung des Bebauungsplans",
+    "den Jahresabschluss der Genossenschaft",
+    "die Prämie für das Quartal",
+]
+TAILS = [
+    "ohne Abzug",
+    "nach Rücksprache mit dem Fachbereich",
+    "bis auf Weiteres",
+    "gemäß § 14 der Satzung",
+    "zuzüglich der gesetzlichen Umsatzsteuer",
+    "unter dem Vorbehalt der Zustimmung",
+    "für die Dauer von drei Jahren",
+    "spätestens zum Monatsende",
+    "auf Grundlage der Ausschreibung",
+    "einschließlich der Nebenkosten",
+]
+NAMES = [
+    "Müller",
+    "Schröder",
+    "Weiß",
+    "Jäger",
+    "Böhm",
+    "Krüger",
+    "Groß",
+    "Köhler",
+    "Schäfer",
+    "Günther",
+    "Strauß",
+    "Lüders",
+]
+TOWNS = [
+    "Nürnberg",
+    "Köln",
+    "Düsseldorf",
+    "Osnabrück",
+    "Gießen",
+    "Würzburg",
+    "Görlitz",
+    "Mönchengladbach",
+    "Lüneburg",
+    "Füssen",
+]
 
 
 @dataclass(frozen=True)

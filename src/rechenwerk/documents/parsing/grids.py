@@ -16,7 +16,7 @@ NEXT = 2.6
 CONTINUED = 1.5
 NUMBER = re.compile(r"^[+(-]?[\d.,'’]+\)?[-%€$£]?$")  # noqa: RUF001
 GUTTER, FEW_GUTTER, SPACES = 0.45, 0.7, 1.6
-"""The gap between columns: in heights, in heights where there are only two rows, in letters of a typewriter."""
+"""The gap between columns: in heights, in heights where rows are two, in letters of a typewriter."""
 NUMERIC, MEASURED = 0.6, 3
 """A table has a column of numbers: this share of its cells begins with one and has at most so many words."""
 JOINS = 2.0

@@ -207,8 +207,9 @@ def _found(page: Any, layer: Any, text: str, *, exact: bool) -> Iterator[Mark]:
         bottom, top = min(first.bottom, last.bottom), max(first.top, last.top)
         box = upright.box(left, bottom, right, top)
         mark = Mark(Token(word, box), box.left, box.top, box.right, box.bottom)
-        if len(word) > 2 and (last.left < first.left or top - bottom > right - left):
-            mark.turn = (round(math.degrees(pdfium.FPDFText_GetCharAngle(layer, start)) / 90) * 90) % 360
+        if len(word) > 2 and (upright.rotation or last.left < first.left or top - bottom > right - left):
+            clockwise = math.degrees(pdfium.FPDFText_GetCharAngle(layer, start))
+            mark.turn = (-round(clockwise / 90) * 90) % 360
         yield mark
 
 

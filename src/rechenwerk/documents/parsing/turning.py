@@ -14,17 +14,16 @@ class Upright:
     """Boxes of PDF's coordinates (from the lower left, before the page's rotation) as they are seen."""
 
     def __init__(self, page: Any) -> None:
-        box = page.get_cropbox(fallback_ok=True) or (0.0, 0.0, *page.get_size())
-        self._left, self._bottom, self._right, self._top = box
-        self._turned = page.get_rotation()
+        self._left, self._bottom, self._right, self._top = page.get_bbox()
+        self.rotation = page.get_rotation()
 
     def box(self, left: float, bottom: float, right: float, top: float) -> Box:
         """From the upper left corner of the page as it is shown, to a hundredth of a point."""
-        if self._turned == 0:
+        if self.rotation == 0:
             sides = (left - self._left, self._top - top, right - self._left, self._top - bottom)
-        elif self._turned == 90:
+        elif self.rotation == 90:
             sides = (bottom - self._bottom, left - self._left, top - self._bottom, right - self._left)
-        elif self._turned == 180:
+        elif self.rotation == 180:
             sides = (self._right - right, bottom - self._bottom, self._right - left, top - self._bottom)
         else:
             sides = (self._top - top, self._right - right, self._top - bottom, self._right - left)
