@@ -1,4 +1,4 @@
-"""The check of one value: its quote, its digits, its role, its place. docs/extraction.md names every reason."""
+"""The check of one value: its quote, digits, role and place. docs/extraction.md names every reason."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         reasons.append(
             f"role: '{_short(found.phrase)}' is no label of this field" if found.phrase else "role: no label"
         )
-    elif found.strength < WEAK:
+    elif found.strength < WEAK and field.type != "date":
         reasons.append(f"role: '{_short(found.phrase)}' may mean something else")
     reasons += _unsure(reading, start, end)
     evidence = _evidence(reading, start, end, found)

@@ -145,7 +145,7 @@ _UNITS = frozenset(
 
 
 def _longest_iban(text: str) -> int:
-    """Length of the valid IBAN that the text begins with; 0 if there is none. It may run into the next word."""
+    """Length of the valid IBAN that a text begins with, which may run into the next word; 0 if it begins with none."""
     for end in range(len(text), 14, -1):
         if (end == len(text) or not text[end].isalnum() or text[end - 1].isspace()) and iban_valid(
             text[:end]
