@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-SHAPES = ("", "identifier", "sender", "recipient", "name", "title", "sentence")
+SHAPES = ("", "identifier", "percent", "sender", "recipient", "name", "title", "sentence")
 TYPES = ("text", "number", "money", "date", "period", "iban", "vat_id", "yes_no", "one_of", "rows")
 
 
@@ -23,7 +23,8 @@ class Field(msgspec.Struct, frozen=True):
         about: one sentence for the model and for people.
         weak: labels that give the role only where no better one stands ('Datum', 'Summe'): such a value needs
             a passed cross-check or an agreeing second reader.
-        shape: what a text looks like: '' (free), 'identifier' (a number or code), 'sender' (who wrote the
+        shape: what a text looks like: '' (free), 'identifier' (a number or code), 'percent',
+            'sender' (who wrote the
             document), 'recipient' (whom it is addressed to), 'name', 'title', 'sentence' (the one with the
             label).
         meanings: for one_of and yes_no: words of a document that stand for an option.

@@ -163,6 +163,10 @@ def _name(reading: Reading, start: int, end: int) -> tuple[int, int] | None:
     part = _PARTS.split(text.strip())[0].strip(" ,;:") if text.strip() else ""
     if len(part) < 3 or _NOT_A_NAME.search(part) or not part[0].isalnum() or _SALUTATION.match(part):
         return None
+    legal = list(_LEGAL.finditer(part))
+    if legal and part[: legal[-1].start()].strip():
+        end_of_name = legal[-1].end() + (part[legal[-1].end() : legal[-1].end() + 1] == ".")
+        part = part[:end_of_name]
     first = start + text.index(part)
     return first, first + len(part)
 
@@ -220,8 +224,8 @@ def _recipients(reading: Reading, words: FieldWords | None) -> Iterator[Named]:
         if lines[0].box.top > _ADDRESS * bottom:
             continue
         span, over = _first_line(reading, words, lines[0], over)
-        if span is not None and (named := _of_address(reading, words, span, over)) is not None:
-            yield named
+        if span is not None and (found := _of_address(reading, words, span, over)) is not None:
+            yield found
 
 
 def _first_line(

@@ -32,8 +32,9 @@ def claims(reading: Reading, field: Field, words: FieldWords, known: frozenset[s
         known: keys of all labels that the schema knows: a label is no value.
     """
     if field.type in KINDS:
+        kinds = ("percent",) if field.shape == "percent" else KINDS[field.type]
         for mark in reading.marks:
-            if mark.kind in KINDS[field.type] and _fits(reading, field, mark):
+            if mark.kind in kinds and _fits(reading, field, mark) and not reading.is_quoted(mark.start):
                 yield Claim(field.name, "", "rule", None, mark.start, mark.end)
     elif field.type in {"yes_no", "one_of"} or (
         field.type == "text" and field.shape in {"", "identifier", "name"}
@@ -44,7 +45,7 @@ def claims(reading: Reading, field: Field, words: FieldWords, known: frozenset[s
                 if field.shape == "identifier"
                 else _free(reading, start, end)
             )
-            if span is not None:
+            if span is not None and not reading.is_quoted(span[0]):
                 yield Claim(field.name, "", "rule", None, *span)
 
 
@@ -60,10 +61,12 @@ def beside_labels(reading: Reading, words: FieldWords, known: frozenset[str]) ->
     for piece in reading.layout.pieces:
         text = reading.text[piece.start : piece.end]
         tokens = list(re.finditer(r"\S+", text))
+        done = 0
         for first in range(len(tokens)):
-            last = _label_end(words, text, tokens, first)
+            last = _label_end(words, text, tokens, first) if first >= done else 0
             if not last:
                 continue
+            done = last
             begin = piece.start + tokens[last - 1].end()
             while begin < piece.end and reading.text[begin] in _LABEL_END:
                 begin += 1
@@ -71,7 +74,6 @@ def beside_labels(reading: Reading, words: FieldWords, known: frozenset[str]) ->
                 yield begin, _until_label(reading, begin, piece.end, known)
             elif first == 0:
                 yield from _right_or_below(reading, piece, known)
-            break
 
 
 def _label_end(words: FieldWords, text: str, tokens: list[re.Match[str]], first: int) -> int:
@@ -80,7 +82,7 @@ def _label_end(words: FieldWords, text: str, tokens: list[re.Match[str]], first:
         return 0
     for last in range(min(len(tokens), first + _MOST), first, -1):
         phrase = text[tokens[first].start() : tokens[last - 1].end()]
-        if ":" in phrase[:-1] and "/" not in phrase:
+        if (":" in phrase[:-1] and "/" not in phrase) or any(letter.isdigit() for letter in phrase):
             continue
         if words.match(phrase).strength >= WEAK:
             return last
