@@ -11,7 +11,9 @@ import msgspec
 
 from rechenwerk.documents.checking.evidence import Proof, unproven
 from rechenwerk.documents.checking.labels import NONE, PROSE, WEAK
+from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.sums import CENT, Sum, amount_of, three
+from rechenwerk.documents.checking.terms import by_terms
 from rechenwerk.documents.checking.typed import same
 from rechenwerk.documents.schemas import Field, Rule, Schema
 from rechenwerk.documents.values import Value
@@ -33,6 +35,7 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 def settle(
+    reading: Reading,
     schema: Schema,
     candidates: Mapping[str, Sequence[Proof]],
     mentioned: Mapping[str, str],
@@ -41,6 +44,7 @@ def settle(
     """Choose a value for every single field.
 
     Args:
+        reading: the document.
         schema: what was asked for.
         candidates: checked claims by field.
         mentioned: fields whose label stands in the document although no candidate does, with the label.
@@ -62,6 +66,8 @@ def settle(
         if field.type != "rows" and field.name not in chosen:
             proofs = candidates.get(field.name, ())
             chosen[field.name] = _best(field, proofs, mentioned.get(field.name, ""))
+    for rule in schema.rules:
+        _by_term(reading, schema, rule, chosen)
     for rule in schema.rules:
         _cross(rule, chosen, confirmed)
     return Settled(chosen, frozenset(confirmed))
@@ -104,6 +110,18 @@ def _by_items(
         said = f"sum: {column} = {path} ({item_sums[column]})"
         chosen[path] = msgspec.structs.replace(best.value, state="proven", reasons=(said,))
         confirmed.add(path)
+
+
+def _by_term(reading: Reading, schema: Schema, rule: Rule, chosen: dict[str, Value]) -> None:
+    """A date that is said only by the days that the document grants from another."""
+    if rule.kind != "term" or not set(rule.fields) <= chosen.keys():
+        return
+    base, path = rule.fields
+    if chosen[path].value is None and chosen[base].state == "proven":
+        field = next(one for one in schema.fields if one.name == path)
+        proofs = list(by_terms(reading, field, chosen[base]))
+        if proofs:
+            chosen[path] = _best(field, proofs, "")
 
 
 def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:

@@ -12,6 +12,7 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.settling import settle
 from rechenwerk.documents.checking.sums import amount_of
 from rechenwerk.documents.extracting.parties import recipients, senders
+from rechenwerk.documents.extracting.passages import sentences, titles, unique
 from rechenwerk.documents.extracting.rows import checked, column_sum, rows
 from rechenwerk.documents.extracting.rules import claims, mention
 from rechenwerk.documents.schemas import Field, Schema
@@ -57,7 +58,13 @@ class Desk:
             case "sender":
                 return senders(self.reading, field, words, self.known)
             case "recipient":
-                return recipients(self.reading, field, words)
+                return recipients(self.reading, field, words, self.known)
+            case "unique":
+                return unique(self.reading, field)
+            case "sentence":
+                return sentences(self.reading, field, words)
+            case "title":
+                return titles(self.reading, field)
         return claims(self.reading, field, words, self.known)
 
 
@@ -88,7 +95,7 @@ def by_rules(parsed: Parsed, schema: Schema, today: date | None = None) -> tuple
         for field in schema.fields
         if field.type != "rows" and not any(proof.role.strength > 0 for proof in candidates[field.name])
     }
-    settled = settle(schema, candidates, mentioned, item_sums)
+    settled = settle(desk.reading, schema, candidates, mentioned, item_sums)
     amounts = {
         amount
         for value in settled.values.values()

@@ -144,17 +144,34 @@ def _alike(one: str, other: str) -> bool:
 
 def _labelled(reading: Reading, words: FieldWords, known: frozenset[str]) -> Iterator[Named]:
     for start, end in beside_labels(reading, words, known):
-        span = _name(reading, start, end)
         piece = reading.layout.at(start)
+        if piece is not None and _SALUTATION.match(reading.text[start:end].strip()):
+            below = _below(reading, piece, start, end)
+            start, end = (below.start, below.end) if below is not None else (start, end)
+        span = _name(reading, start, end)
         if span is None or piece is None:
             continue
-        before = reading.text[piece.start : start]
+        before = reading.text[piece.start : start] if start < piece.end else ""
         label = (piece.start, start) if before.strip() else (0, 0)
         for other in [*reading.layout.left_of(piece)[:1], *reading.layout.above(piece.box, piece.page)[:1]]:
             if label == (0, 0) and words.match(reading.text[other.start : other.end]).strength >= WEAK:
                 label = other.start, other.end
         if label != (0, 0):
             yield Named(*span, "label", *label)
+
+
+def _below(reading: Reading, piece: Piece, start: int, end: int) -> Piece | None:
+    """The line under a salutation: the name."""
+    box = reading.layout.box(start, end)
+    if box is None:
+        return None
+    under = [
+        other
+        for other in reading.layout.page(piece.page)
+        if 0 <= other.box.top - box.top - 0.5 * piece.height <= 1.5 * piece.height
+        and abs(other.box.left - box.left) < 4
+    ]
+    return min(under, key=lambda other: other.box.top, default=None)
 
 
 def _name(reading: Reading, start: int, end: int) -> tuple[int, int] | None:
@@ -197,9 +214,10 @@ def _places(reading: Reading) -> Iterator[Named]:
                     yield Named(*span, zone)
 
 
-def recipients(reading: Reading, field: Field, words: FieldWords) -> Iterator[Claim]:
+def recipients(reading: Reading, field: Field, words: FieldWords, known: frozenset[str]) -> Iterator[Claim]:
     """The first line of an address, with what gives it the role."""
-    for name in _recipients(reading, words):
+    labelled = list(_labelled(reading, words, known))
+    for name in labelled or _recipients(reading, words):
         strength = {"label": STRONG, "address": PROSE}.get(name.zone, WEAK - 1)
         phrase = (
             " ".join(reading.text[name.label_start : name.label_end].split()) or "an address without a label"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -23,23 +23,38 @@ _LEAST = 2
 """Columns that a heading names at least."""
 _MOST = 2000
 _CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
+_WORD = re.compile(r"\S+")
+_CENTS = re.compile(r"[.,]\d{2}-?$")
+_ASIDE = 15.0
+"""Points that an amount may stand beside its heading."""
 _NUMERIC = frozenset({"number", "money", "date", "period"})
 
 
-class Heading(msgspec.Struct, frozen=True):
-    """A table's heading: for each column the piece that names it."""
+class Column(msgspec.Struct, frozen=True):
+    """A column's heading: `text[start:end]` and where it stands; the name is '' where nobody asked for it."""
 
-    top: float
+    name: str
+    start: int
+    end: int
+    box: Box
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """A table's heading: its columns from left to right."""
+
     bottom: float
     page: int
-    columns: dict[str, Piece]
+    columns: tuple[Column, ...]
+
+    def named(self) -> dict[str, Column]:
+        """The columns that were asked for."""
+        return {column.name: column for column in self.columns if column.name}
 
 
 class Row(msgspec.Struct, frozen=True):
     """One row: for each column where its value stands."""
 
-    cells: dict[str, tuple[int, int, Piece]]
-    percent: Decimal = Decimal(0)
+    cells: dict[str, tuple[int, int, Column]]
 
 
 def rows(
@@ -93,28 +108,32 @@ def checked(
     adds_up = {
         name: (total := column_sum(field, table, name)) is not None and total in totals for name in money
     }
+    sure_of_all = bool(money) and all(adds_up.values())
     result: list[Value] = []
     for row in table:
         cells = {column.name: value for column, value in zip(field.fields, row, strict=True)}
-        sure = False
-        for names in products:
-            amounts = [amount_of(cells[name]) if cells[name].value else None for name in names]
-            if any(amount is None for amount in amounts):
-                continue
-            *factors, wanted = (amount for amount in amounts if amount is not None)
-            product = Decimal(1)
-            for factor in factors:
-                product *= factor
-            sure = abs(product - wanted) <= CENT
-            if not sure and not all(adds_up.values()):
-                fault = f"product: {' x '.join(map(str, factors))} is not {wanted}"
-                cells |= {name: unproven(cells[name], fault) for name in names}
-        if not sure and money and not all(adds_up.values()):
-            for name in money:
-                if cells[name].state == "proven":
-                    cells[name] = unproven(cells[name], "sum: no cross-check confirms this row")
-        result += cells.values()
+        fault = "" if sure_of_all else _fault(cells, products, bool(money))
+        for value in cells.values():
+            result.append(unproven(value, fault) if fault and value.state == "proven" else value)
     return result
+
+
+def _fault(cells: Mapping[str, Value], products: Sequence[Sequence[str]], money: bool) -> str:
+    """What is wrong with a row: its product, or that nothing confirms it; '' where its product is right."""
+    fault = "sum: no cross-check confirms this row" if money else ""
+    for names in products:
+        amounts = [amount_of(cells[name]) if cells[name].value else None for name in names]
+        known = [amount for amount in amounts if amount is not None]
+        if len(known) < len(names):
+            continue
+        *factors, wanted = known
+        product = Decimal(1)
+        for factor in factors:
+            product *= factor
+        if abs(product - wanted) <= CENT:
+            return ""
+        fault = f"product: {' x '.join(map(str, factors))} is not {wanted}"
+    return fault
 
 
 def column_sum(field: Field, table: list[list[Value]], column: str) -> Decimal | None:
@@ -126,7 +145,7 @@ def column_sum(field: Field, table: list[list[Value]], column: str) -> Decimal |
 
 
 def _heading(reading: Reading, field: Field, words: Mapping[str, FieldWords]) -> Heading | None:
-    """The line that names most columns, the required ones among them."""
+    """The line that names most columns, the required ones among them; of equals the first."""
     best: Heading | None = None
     required = {column.name for column in field.fields if column.required}
     for piece in reading.layout.pieces:
@@ -134,33 +153,52 @@ def _heading(reading: Reading, field: Field, words: Mapping[str, FieldWords]) ->
         if row[0] is not piece:
             continue
         columns = _columns(reading, field, words, row)
-        if len(columns) < _LEAST or not required <= columns.keys():
+        named = {column.name for column in columns if column.name}
+        if len(named) < _LEAST or not required <= named:
             continue
-        if best is None or len(columns) > len(best.columns):
-            boxes = [one.box for one in columns.values()]
-            best = Heading(
-                min(box.top for box in boxes), max(box.bottom for box in boxes), piece.page, columns
-            )
+        if best is None or len(named) > len(best.named()):
+            best = Heading(max(column.box.bottom for column in columns), piece.page, tuple(columns))
     return best
 
 
 def _columns(
     reading: Reading, field: Field, words: Mapping[str, FieldWords], row: Sequence[Piece]
-) -> dict[str, Piece]:
-    """Which piece of a line names which column; the last that fits is the amount's."""
-    columns: dict[str, Piece] = {}
+) -> list[Column]:
+    """Which words of a line name which column."""
+    columns: list[Column] = []
     for piece in row:
-        text = reading.text[piece.start : piece.end]
         if reading.marks_in(piece.start, piece.end):
             continue
-        fitting = [
-            column.name
-            for column in field.fields
-            if words[column.name].match(text).strength >= WEAK and column.name not in columns
-        ]
-        if fitting:
-            columns[_wanted(field, fitting, is_last=piece is row[-1])] = piece
+        for start, end in _labels(reading, words, piece):
+            box = reading.layout.box(start, end)
+            if box is None:
+                continue
+            text = reading.text[start:end]
+            taken = {column.name for column in columns}
+            fitting = [
+                column.name
+                for column in field.fields
+                if words[column.name].match(text).strength >= WEAK and column.name not in taken
+            ]
+            is_last = piece is row[-1] and end == piece.end
+            name = _wanted(field, fitting, is_last=is_last) if fitting else ""
+            columns.append(Column(name, start, end, box))
     return columns
+
+
+def _labels(reading: Reading, words: Mapping[str, FieldWords], piece: Piece) -> Iterator[tuple[int, int]]:
+    """The headings in a piece, which may be several where columns stand close together."""
+    tokens = [(found.start(), found.end()) for found in _WORD.finditer(reading.text, piece.start, piece.end)]
+    at = 0
+    while at < len(tokens):
+        for last in range(min(len(tokens), at + 4), at, -1):
+            text = reading.text[tokens[at][0] : tokens[last - 1][1]]
+            if any(one.match(text).strength >= WEAK for one in words.values()):
+                break
+        else:
+            last = at + 1
+        yield tokens[at][0], tokens[last - 1][1]
+        at = last
 
 
 def _wanted(field: Field, fitting: list[str], *, is_last: bool) -> str:
@@ -186,7 +224,8 @@ def _rows(
         if len(found) >= _MOST:
             break
         text = " ".join(reading.text[piece.start : piece.end] for piece in line)
-        if len(_columns(reading, field, words, line)) >= max(_LEAST, len(heading.columns) - 1):
+        named = [column for column in _columns(reading, field, words, line) if column.name]
+        if len(named) >= max(_LEAST, len(heading.named()) - 1):
             ended = False  # the heading again, on the next page
             continue
         if _CARRIED.search(text):
@@ -233,44 +272,60 @@ def _is_total(reading: Reading, line: Sequence[Piece], totals: Sequence[FieldWor
 
 def _cells(
     reading: Reading, field: Field, heading: Heading, line: Sequence[Piece]
-) -> dict[str, tuple[int, int, Piece]]:
+) -> dict[str, tuple[int, int, Column]]:
     """What of a line stands under which heading."""
-    cells: dict[str, tuple[int, int, Piece]] = {}
-    numeric = {column.name: column for column in field.fields if column.type in _NUMERIC}
+    cells: dict[str, tuple[int, int, Column]] = {}
+    fields = {column.name: column for column in field.fields}
     taken: list[Mark] = []
     for piece in line:
         for mark in reading.marks_in(piece.start, piece.end):
             box = reading.layout.box(mark.start, mark.end)
             if box is None:
                 continue
-            name = _nearest(heading, box)
-            if name in numeric and name not in cells and mark.kind in KINDS[numeric[name].type]:
-                cells[name] = mark.start, mark.end, heading.columns[name]
+            over = _nearest(heading, box)
+            column = fields.get(over.name)
+            if column is None or column.type not in _NUMERIC or over.name in cells:
+                continue
+            if mark.kind in KINDS[column.type] and _fits(reading, column, mark, over, box):
+                cells[over.name] = mark.start, mark.end, over
                 taken.append(mark)
-    for piece in line:
-        name = _nearest(heading, piece.box)
-        column = next((one for one in field.fields if one.name == name), None)
-        if column is None or name in numeric or name in cells:
+    spans: dict[str, tuple[int, int]] = {}
+    for word in (word for piece in line for word in reading.layout.words_of(piece.start, piece.end)):
+        box = reading.layout.box(word.start, word.end)
+        if box is None or any(mark.start <= word.start < mark.end for mark in taken):
             continue
-        end = min((mark.start for mark in taken if piece.start < mark.start < piece.end), default=piece.end)
-        start = max(
-            (mark.end for mark in taken if piece.start <= mark.start and mark.end < end), default=piece.start
-        )
-        text = reading.text[start:end].strip()
-        if text and not (column.shape != "identifier" and not any(letter.isalpha() for letter in text)):
-            begin = start + reading.text[start:end].index(text)
-            cells[name] = begin, begin + len(text), heading.columns[name]
-    return cells
+        over = _under(heading, box)
+        if over.name in fields and fields[over.name].type not in _NUMERIC:
+            start, end = spans.get(over.name, (word.start, word.end))
+            if reading.text[end : word.start].strip() == "":
+                spans[over.name] = start, word.end
+    named = heading.named()
+    return cells | {name: (*span, named[name]) for name, span in spans.items()}
 
 
-def _nearest(heading: Heading, box: Box) -> str:
+def _fits(reading: Reading, column: Field, mark: Mark, over: Column, box: Box) -> bool:
+    """Whether a number may be a cell: money has cents or a currency, and stands under its heading."""
+    if column.type != "money":
+        return True
+    text = reading.text[mark.start : mark.end]
+    shared = min(over.box.right, box.right) - max(over.box.left, box.left)
+    return shared > -_ASIDE and (mark.kind == "money" or _CENTS.search(text) is not None)
+
+
+def _nearest(heading: Heading, box: Box) -> Column:
     """The column whose heading a box stands under: it shares most width, or their edges are nearest."""
 
-    def distance(name: str) -> float:
-        over = heading.columns[name].box
+    def distance(column: Column) -> float:
+        over = column.box
         shared = min(over.right, box.right) - max(over.left, box.left)
         if shared > 0:
             return -shared / max(1.0, min(over.right - over.left, box.right - box.left))
         return min(abs(over.right - box.right), abs(over.left - box.left))
 
     return min(heading.columns, key=distance)
+
+
+def _under(heading: Heading, box: Box) -> Column:
+    """The column of a word of text: the last that begins left of it."""
+    begun = [column for column in heading.columns if column.box.left <= box.left + 3]
+    return begun[-1] if begun else heading.columns[0]
