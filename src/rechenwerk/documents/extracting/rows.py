@@ -244,6 +244,17 @@ def _columns(
     return columns
 
 
+def _again(field: Field, words: Mapping[str, FieldWords], columns: list[Column], text: str) -> str:
+    """A second heading for a text, such as 'Item' and 'Description': the later is the text's."""
+    for column in field.fields:
+        if column.type == "text" and not column.shape and words[column.name].match(text).strength >= WEAK:
+            for at, other in enumerate(columns):
+                if other.name == column.name:
+                    columns[at] = msgspec.structs.replace(other, name="")
+            return column.name
+    return ""
+
+
 def _labels(reading: Reading, words: Mapping[str, FieldWords], piece: Piece) -> Iterator[tuple[int, int]]:
     """The headings in a piece, which may be several where columns stand close together."""
     tokens = [(found.start(), found.end()) for found in _WORD.finditer(reading.text, piece.start, piece.end)]
