@@ -25,6 +25,7 @@ _MOST = 2000
 _CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _CENTS = re.compile(r"[.,]\d{2}-?$")
+_CODE = re.compile(r"(?:\d{3,}|[A-Z]{1,3}-\d+)\s+(?=[^\W\d]{2})")
 _ASIDE = 15.0
 """Points that an amount may stand beside its heading."""
 _NUMERIC = frozenset({"number", "money", "date", "period"})
@@ -360,18 +361,45 @@ def _cells(
                 best[over.name] = shared
                 cells[over.name] = mark.start, mark.end, over
                 taken.append(mark)
-    spans: dict[str, tuple[int, int]] = {}
-    for word in (word for piece in line for word in reading.layout.words_of(piece.start, piece.end)):
-        box = reading.layout.box(word.start, word.end)
-        if box is None or any(mark.start <= word.start < mark.end for mark in taken):
-            continue
-        over = _under(heading, box)
-        if over.name in fields and fields[over.name].type not in _NUMERIC:
-            start, end = spans.get(over.name, (word.start, word.end))
-            if reading.text[end : word.start].strip() == "":
-                spans[over.name] = start, word.end
     named = heading.named()
+    spans = _texts(reading, fields, heading, line, taken)
     return cells | {name: (*span, named[name]) for name, span in spans.items()}
+
+
+def _texts(
+    reading: Reading,
+    fields: Mapping[str, Field],
+    heading: Heading,
+    line: Sequence[Piece],
+    taken: Sequence[Mark],
+) -> dict[str, tuple[int, int]]:
+    """Cells of text: a piece belongs to the column that it begins under, up to a number of another column."""
+    spans: dict[str, tuple[int, int]] = {}
+    for piece in line:
+        free = ""
+        for word in reading.layout.words_of(piece.start, piece.end):
+            box = reading.layout.box(word.start, word.end)
+            if box is None or any(mark.start <= word.start < mark.end for mark in taken):
+                free = "" if free in spans else free
+                continue
+            name = free or _under(heading, box).name
+            field = fields.get(name)
+            if field is None or field.type in _NUMERIC:
+                continue
+            free = name if not field.shape else ""
+            start, end = spans.get(name, (word.start, word.end))
+            if reading.text[end : word.start].strip() == "" and word.start >= start:
+                spans[name] = start, word.end
+    return {
+        name: (_behind_code(reading, *span) if not fields[name].shape else span)
+        for name, span in spans.items()
+    }
+
+
+def _behind_code(reading: Reading, start: int, end: int) -> tuple[int, int]:
+    """A text without the article's number before it: '30046 Reinigung'."""
+    code = _CODE.match(reading.text, start, end)
+    return (code.end(), end) if code is not None else (start, end)
 
 
 def _fits(reading: Reading, column: Field, mark: Mark) -> bool:
