@@ -1,8 +1,8 @@
 """What contracts for compute add to a plan: what they serve, what they cost, what is owed under them.
 
 Every need is a line in units (GPU hours, tokens, or money at list prices). Its contracts serve it in the
-order of the file; each leaves what `remaining` says for the next. What a contract costs is its `cost` (as it is used up),
-what is paid is its `cash`.
+order of the file; each leaves what `remaining` says for the next. What a contract costs is its `cost` (as it
+is used up), what is paid is its `cash`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def add_contract(sheet: Sheet, one: ContractTable, before: str) -> str:
         case _:
             _needs(one, "price")
             sheet.number(f"{one.name}.price", one.price, price)
-            sheet.line(f"{one.name}.drawn", f"{before} * {sheet.within(one.first, one.last)}", unit)
+            sheet.line(
+                f"{one.name}.drawn", f"{before} * {sheet.within(one.first, one.stops or one.last)}", unit
+            )
             sheet.line(f"{one.name}.cost", f"{one.name}.drawn * {one.name}.price")
             sheet.line(f"{one.name}.cash", f"{one.name}.cost")
     return sheet.line(
@@ -106,6 +108,8 @@ def _take_or_pay(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> 
         raise PlanError(f"the total of {one.name} is in {one.unit!r}; it must be in {sheet.money}")
     name, due = one.name, number(one.total) * money.scale
     minimum, behind = spread(sheet.axis, one.first, one.last, due, tuple(number(part) for part in one.ramp))
+    if one.stops:
+        minimum, behind = minimum * (1 - sheet.axis.since(_behind(sheet.axis, one.stops))), 0.0
     sheet.put(f"{name}.minimum", minimum, sheet.money, title=f"{name}: minimum due", source=one.source)
     future = behind + minimum.sum() - np.cumsum(minimum)
     sheet.put(f"{name}.obligation", future, sheet.money, title=f"{name}: still to be paid at the least")
@@ -115,15 +119,22 @@ def _take_or_pay(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> 
     if one.most:
         sheet.number(f"{name}.most", one.most, unit)
         most = f"{name}.most"
-    sheet.line(f"{name}.drawn", f"min({before}, {most}) * {sheet.within(one.first, one.last)}", unit)
+    sheet.line(
+        f"{name}.drawn", f"min({before}, {most}) * {sheet.within(one.first, one.stops or one.last)}", unit
+    )
     sheet.line(f"{name}.value", f"{name}.drawn * {name}.price")
     short = f"max({name}.minimum - {name}.value, 0)"
     if one.settled == "year":
-        ends = sheet.put(f"{name}.year_ends", _year_ends(sheet.axis, one.last), Unit())
+        ends = sheet.put(f"{name}.year_ends", _year_ends(sheet.axis, one.stops or one.last), Unit())
         short = f"{ends} * max(year({name}.minimum) - year({name}.value), 0)"
     sheet.line(f"{name}.shortfall", short, title=f"{name}: paid and not used")
     sheet.line(f"{name}.cost", f"{name}.value + {name}.shortfall")
     sheet.line(f"{name}.cash", f"{name}.cost")
+
+
+def _behind(axis: Axis, period: str) -> str:
+    """The period after another."""
+    return axis.name(axis.index(period) + 1)
 
 
 def _year_ends(axis: Axis, last: str) -> Floats:
@@ -142,11 +153,11 @@ def _prepaid(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None
     at = spread(sheet.axis, one.first, one.first, paid)[0]
     sheet.put(f"{name}.paid", at, sheet.money, title=f"{name}: paid in advance", source=one.source)
     sheet.number(f"{name}.price", one.price, price)
-    within = sheet.within(one.first, one.last)
+    within = sheet.within(one.first, one.stops or one.last)
     sheet.line(f"{name}.open", f"(prev({name}.balance) + {name}.paid) * {within}")
     sheet.line(f"{name}.value", f"min({before} * {name}.price, {name}.open)")
     sheet.line(f"{name}.drawn", f"{name}.value / {name}.price", unit)
-    ends = sheet.at(one.last)
+    ends = sheet.at(one.stops or one.last)
     sheet.line(f"{name}.shortfall", f"({name}.open - {name}.value) * {ends}", title=f"{name}: expires unused")
     sheet.line(
         f"{name}.balance",
@@ -159,7 +170,7 @@ def _prepaid(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None
 
 def _provisioned(sheet: Sheet, one: ContractTable, before: str, unit: Unit) -> None:
     _needs(one, "units", "fee", "capacity", "first", "last")
-    name, within = one.name, sheet.within(one.first, one.last)
+    name, within = one.name, sheet.within(one.first, one.stops or one.last)
     sheet.number(f"{name}.units", one.units, Unit())
     fee = Unit(1.0, sheet.money.times(Unit(1.0, (("year", 1),)), -1).powers)
     sheet.number(f"{name}.fee", one.fee, fee)
@@ -182,6 +193,8 @@ def _owned(sheet: Sheet, one: ContractTable, before: str, unit: Unit) -> None:
     ramp = tuple(number(part) for part in one.ramp)
     bought = spread(axis, one.first, one.last, number(one.total) * read_unit(one.unit).scale, ramp)[0]
     sheet.put(f"{name}.invested", bought, sheet.money, title=f"{name}: invested", source=one.source)
+    if one.stops:
+        bought = bought * (1 - axis.since(_behind(axis, one.stops)))
     life = max(1, round(number(one.life) / axis.length))
     worn = np.convolve(bought, np.full(life, 1 / life))[: axis.count]
     sheet.put(f"{name}.depreciation", worn, sheet.money, title=f"{name}: depreciation")

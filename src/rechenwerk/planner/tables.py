@@ -65,7 +65,7 @@ class LineTable(Told, frozen=True, kw_only=True):
 class ContractTable(Told, frozen=True, kw_only=True):
     """A ``[[contract]]`` that serves the line `need`; contracts of one need serve it in the file's order.
 
-    Which fields count depends on the kind; docs/plan.md has the table.
+    Which fields count depends on the kind; docs/plan.md has the table. After `stops` nothing is due any more.
     """
 
     name: str
@@ -76,6 +76,7 @@ class ContractTable(Told, frozen=True, kw_only=True):
     price: str = ""
     first: str = ""
     last: str = ""
+    stops: str = ""
     total: Number | None = None
     ramp: tuple[Number, ...] = ()
     settled: Literal["period", "year"] = "year"
