@@ -14,6 +14,7 @@ from rechenwerk.base.toml_reader import MistakesError, Reader
 from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.contract_lines import add_contract
+from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
@@ -123,11 +124,23 @@ class _Builder:
         )
         add_statements(sheet, written.policy, written.lines, written.contracts, funded)
         program = self._try((), lambda: order(self.axis, sheet.inputs, list(sheet.lines.values())))
+        self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
         factor = self._try(("correlation",), lambda: correlated(list(sheet.inputs.values()), pairs))
         return Plan(
             written, self.axis, sheet.money, sheet.inputs, program, factor, sheet.titles, sheet.sources
         )
+
+    def _check_units(self) -> None:
+        """What the file's own lines say about units; contracts and funding are added to the same sheet."""
+        units = {name: one.unit for name, one in self.sheet.inputs.items()}
+        units |= {name: one.unit for name, one in self.sheet.lines.items()}
+        places: dict[str, Path] = {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
+        places |= {one.name: ("contract", at) for at, one in enumerate(self.written.contracts)}
+        places |= {one.name: ("funding", at) for at, one in enumerate(self.written.funding)}
+        for name, line in self.sheet.lines.items():
+            path = places.get(name) or places.get(name.split(".")[0]) or ()
+            self._try(path, partial(check_unit, line.formula, units, line.unit, name))
 
     def _driver(self, one: DriverTable) -> None:
         unit = read_unit(one.unit)

@@ -150,7 +150,7 @@ def factors(written: Written, shocks: Iterable[ShockTable], severity: float = 1.
     Args:
         written: tables.
         shocks: that happen.
-        severity: 0 leaves everything, 1 is as written; between them the factor goes from 1 to what is written.
+        severity: 0 leaves everything, 1 is as written; between them the factor lies between.
 
     Raises:
         PlanError: a shock names no driver of this plan.
