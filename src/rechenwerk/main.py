@@ -47,8 +47,9 @@ from rechenwerk.main_documents_keeper import Crew, JobBell, delete_expired, work
 from rechenwerk.main_documents_office import mount_documents, setup_of
 from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.main_keeper import keep_books
+from rechenwerk.main_models import models_folder, offer
 from rechenwerk.main_steps import period_steps
-from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.main_welcome import Welcome, first_call, model_offered, show
 from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
 from rechenwerk.office.budgets.courier import Courier
@@ -151,6 +152,7 @@ class Installation:
         founded = await first_run(desk, _default_configuration())
         if options.model:
             await self._start_models()
+            await offer(desk, models_folder(self._settings, options.data_dir), options.data_dir)
         with self._step("gateway"):
             await self._start_gateways()
         with self._step("office"):
@@ -190,7 +192,7 @@ class Installation:
                 _log.error("PostgreSQL ended and does not start: %s", error)
 
     async def _start_models(self) -> None:
-        folder = self._options.data_dir / "models"
+        folder = models_folder(self._settings, self._options.data_dir)
         for asset in (SMOLLM2, POTION):
             with self._step(f"model {asset.name}"):
                 await asyncio.to_thread(fetch, asset, folder, _log.info)
@@ -278,6 +280,7 @@ class Installation:
             steps,
             signing=signing,
             larger=partial(largest_body, setting=self._settings.documents_largest),
+            webhook_networks=read_networks(self._settings.webhook_networks),
         )
         self._mount_documents(app)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
@@ -346,7 +349,8 @@ class Installation:
             print(json.dumps({**state, **own, **key}), flush=True)  # noqa: T201
             return
         call = await first_call(self._pool, desk, url) if options.model else None
-        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call))
+        model = await model_offered(self._pool, embedded=options.model)
+        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call, model))
 
     # -- stopping ---------------------------------------------------------------------------------
 

@@ -15,18 +15,25 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.settings import read_settings
 from rechenwerk.main_children import lock_folder
+from rechenwerk.main_models import folder_here
 from rechenwerk.providers.assets import POTION, SMOLLM2, locate
 
 _SPACE = 2_000_000_000
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at; `fix` says what to do when it is not well."""
+    """One thing that was looked at; `fix` says what to do when it is not well, or not there yet.
+
+    Attributes:
+        ok: nothing is wrong with it.
+        later: it is not there, and need not be yet.
+    """
 
     name: str
     ok: bool
     detail: str
     fix: str = ""
+    later: bool = False
 
 
 def doctor(data_dir: Path, office_url: str) -> list[Finding]:
@@ -44,7 +51,7 @@ def doctor(data_dir: Path, office_url: str) -> list[Finding]:
             Finding("processes", False, "starting, or stuck while starting", "wait, then look again")
         )
     else:
-        findings.append(Finding("processes", True, "not running", "start with: rechenwerk serve"))
+        findings.append(Finding("processes", True, "not running", "start with: rechenwerk serve", later=True))
     return findings
 
 
@@ -60,7 +67,11 @@ def _is_running(data_dir: Path) -> bool:
 
 def _folder(data_dir: Path) -> list[Finding]:
     if not data_dir.exists():
-        return [Finding("data folder", True, f"{data_dir} does not exist yet", "rechenwerk serve makes it")]
+        return [
+            Finding(
+                "data folder", True, f"{data_dir} does not exist yet", "rechenwerk serve makes it", later=True
+            )
+        ]
     writable = os.access(data_dir, os.W_OK)
     free = shutil.disk_usage(data_dir).free
     return [
@@ -104,10 +115,16 @@ def _models(data_dir: Path) -> list[Finding]:
     findings = []
     for asset in (SMOLLM2, POTION):
         try:
-            paths = locate(asset, data_dir / "models")
+            paths = locate(asset, folder_here(data_dir))
         except RechenwerkError as error:
             findings.append(
-                Finding(f"model {asset.name}", True, str(error), "the next 'rechenwerk serve' fetches it")
+                Finding(
+                    f"model {asset.name}",
+                    True,
+                    str(error),
+                    "the next 'rechenwerk serve' fetches it",
+                    later=True,
+                )
             )
         else:
             findings.append(Finding(f"model {asset.name}", True, paths[0].name))

@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_networks: str = ""
     smtp_url: str = ""
     smtp_from: str = ""
+    models_dir: str = ""
+    model_hub: str = "https://huggingface.co"
     documents_largest: int = 100_000_000
     documents_keep_days: int = 3650
     documents_at_once: int = 4
@@ -118,6 +120,12 @@ TABLE = (
         " smtp+plain://… (neither)",
     ),
     Setting("RECHENWERK_SMTP_FROM", "smtp_from", "sender of these mails, such as alerts@example.org"),
+    Setting(
+        "RECHENWERK_MODELS_DIR",
+        "models_dir",
+        "folder of model files, which several installations may share; empty: `models` in the data folder",
+    ),
+    Setting("RECHENWERK_MODEL_HUB", "model_hub", "where `model pull` gets models from; a mirror, perhaps"),
     Setting("RECHENWERK_DOCUMENTS_LARGEST", "documents_largest", "largest document that may be uploaded"),
     Setting(
         "RECHENWERK_DOCUMENTS_KEEP_DAYS",

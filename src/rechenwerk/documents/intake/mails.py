@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from email.utils import parsedate_to_datetime
@@ -20,7 +19,8 @@ class Mail(msgspec.Struct, frozen=True):
     """A mail without its attachments.
 
     Args:
-        fields: lower-case name -> one line; 'date' in ISO 8601, UTC.
+        fields: lower-case name -> one line; 'date' in ISO 8601 with the
+            sender's offset, 'sent' as it was written.
         plain, html: the body in one of them or both; '' where there is none.
         attached: names of what is attached.
     """
@@ -40,6 +40,7 @@ def read_mail(data: bytes) -> Mail:
             fields[name] = value
     if day := _date(message):
         fields["date"] = day
+        fields["sent"] = _field(message, "date")
     bodies = {"plain": "", "html": ""}
     for part in _leaves(message):
         subtype = part.get_content_subtype()
@@ -118,7 +119,7 @@ def _date(message: Message) -> str:
     text = _field(message, "date")
     try:
         moment = parsedate_to_datetime(text)
-        return moment.astimezone(UTC).isoformat() if moment.tzinfo else moment.isoformat()
+        return moment.isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):
         return ""
 

@@ -12,7 +12,7 @@ import zlib
 
 import msgspec
 
-from rechenwerk.documents.intake.kinds import FOREIGN, READ, kind_of
+from rechenwerk.documents.intake.kinds import FOREIGN, LARGEST_DIRECTORY, READ, directory_bytes, kind_of
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.mails import attachments
 from rechenwerk.documents.intake.refusals import Refused, RefusedError, refused
@@ -92,6 +92,8 @@ class _Unpacking:
     def _zip(self, data: bytes, name: str, depth: int) -> list[Member | Refused]:
         if depth >= self._limits.depth:
             raise RefusedError("bomb_depth", limit=self._limits.depth)
+        if directory_bytes(data) > LARGEST_DIRECTORY:
+            raise RefusedError("bomb_count", limit=self._limits.members)
         found: list[Member | Refused] = []
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = [entry for entry in archive.infolist() if not _left_by_tools(entry)]

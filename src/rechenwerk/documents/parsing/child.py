@@ -15,6 +15,7 @@ from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import Refused, RefusedError, refused
 from rechenwerk.documents.intake.unpacking import unpack
 from rechenwerk.documents.parsing.docx import docx_reader
+from rechenwerk.documents.parsing.einvoice import xml_reader
 from rechenwerk.documents.parsing.flow import FlowReader
 from rechenwerk.documents.parsing.frames import (
     HEAD,
@@ -33,11 +34,16 @@ from rechenwerk.documents.parsing.frames import (
     framed,
     request,
 )
+from rechenwerk.documents.parsing.html import html_reader
 from rechenwerk.documents.parsing.images import ImageReader
+from rechenwerk.documents.parsing.mail import mail_reader
 from rechenwerk.documents.parsing.ocr import Recognizer
+from rechenwerk.documents.parsing.odt import odt_reader
 from rechenwerk.documents.parsing.pdf import PdfReader
+from rechenwerk.documents.parsing.pptx import pptx_reader
 from rechenwerk.documents.parsing.sandbox import confine, resident_mb
 from rechenwerk.documents.parsing.texts import csv_reader, text_reader
+from rechenwerk.documents.parsing.xlsx import xlsx_reader
 
 
 class Reader(Protocol):
@@ -57,7 +63,17 @@ class Reader(Protocol):
 
 
 FLOWING: MappingProxyType[str, Callable[[bytes, Limits], FlowReader]] = MappingProxyType(
-    {"txt": text_reader, "csv": csv_reader, "docx": docx_reader}
+    {
+        "txt": text_reader,
+        "csv": csv_reader,
+        "html": html_reader,
+        "eml": mail_reader,
+        "xml": xml_reader,
+        "docx": docx_reader,
+        "xlsx": xlsx_reader,
+        "pptx": pptx_reader,
+        "odt": odt_reader,
+    }
 )
 """Kinds without fixed pages, and who reads them."""
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from lxml import etree
 
+from rechenwerk.documents.intake.kinds import LARGEST_DIRECTORY, directory_bytes
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
 
@@ -56,6 +57,8 @@ class Parts:
     def __init__(self, data: bytes, limits: Limits) -> None:
         self._limits = limits
         self._read = 0
+        if directory_bytes(data) > LARGEST_DIRECTORY:
+            raise RefusedError("bomb_count", limit=MOST_ENTRIES)
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
