@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 
 from tests.fakes.provider import FakeProvider, Knobs, running_fake
@@ -137,6 +141,45 @@ class DocumentTown:
             if all(found["documents"][state] >= number for state, number in documents.items()):
                 return found
             assert time.monotonic() < ends, found
+
+    def until_reason(self, job: int, seconds: float = 60) -> Any:
+        """The job, once it says what it waits for."""
+        ends = time.monotonic() + seconds
+        while not (found := self.ok("GET", f"/jobs/{job}"))["reason"]:
+            assert time.monotonic() < ends, found
+        return found
+
+    def lease_over(self, job: int, seconds: float = 30) -> None:
+        """Wait until the lease of whoever had the job's documents is over."""
+        query = "select count(*) from job_document where job_id = $1 and lease_until > now()"
+
+        async def look() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                async with asyncio.timeout(seconds):
+                    while await connection.fetchval(query, job):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+            finally:
+                await connection.close()
+
+        asyncio.run(look())
+
+    def office(self, method: str, path: str, **more: Any) -> Any:
+        """The office's answer beside documents."""
+        headers = {"authorization": f"Bearer {self.served.first.key}"}
+        address = f"{self.served.url}/api/v1{path}"
+        json = more.pop("json", None)
+        answer = httpx2.request(method, address, headers=headers, json=json, params=more)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def archive(self, files: dict[str, str]) -> bytes:
+        """A ZIP of these."""
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        return out.getvalue()
 
     def cli(self, *arguments: str, **more: Any) -> Ended:
         """Run one command."""
