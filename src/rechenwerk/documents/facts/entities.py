@@ -45,9 +45,26 @@ _VERBS = listed(
     " boosted lifted narrowed widened swung reached reaches served counts forecast forecasts took takes did does should"
     " might warned confirmed disclosed revealed put puts estimates estimated values valued finished turned achieved beat"
 )
+VERB = re.compile(rf"\b(?:{'|'.join(_VERBS)})\b")
+"""A finite verb of business news."""
+
 _SUBJECT = re.compile(
-    rf"(?:(?<=[.!?\n\"“„:»–-]\s)|(?<=\n)|^)(?:(?:Der|Die|Das|The)[ ])?((?:{_TOKEN}[ ]){{1,5}})"
+    rf"(?:(?<=[.!?\n\"“„:»–-]\s)|(?<=\n)|^|,\s|\b(?:[Ww]ie|[Aa]s|[Dd]ass|[Tt]hat|[Ww]eil)\s)(?:(?:Der|Die|Das|The)[ ])?((?:{_TOKEN}[ ]){{1,5}})"
     rf"(?:(?:{'|'.join(_VERBS)})\b)"
+)
+_PAIR = re.compile(rf"\b({_TOKEN})[ ](?!(?:{_FORMS}|{_LOOSE})\b)(?=([A-ZÄÖÜ][a-zäöüß]\w+))")
+_CAPITAL = re.compile(r"(?<![\w-])([A-ZÄÖÜ][a-zäöüß]+(?:[A-Z]\w*)?)(?:s\b)?(?![\w-])")
+_BEFORE = re.compile(r"[^\s.!?:]+[ \n]$")
+_MARK = re.compile(
+    r"^(?:[Dd](?:er|ie|as|en|em|es)|[Ee]in\w*|[Kk]ein\w*|[Tt]he|an?|[Ii]hr\w*|[Ss]ein\w*|[Uu]nser\w*|[Dd]ies\w*|[Ii]m|[Zz]um|[Zz]ur|[Bb]eim"
+    r"|[Vv]om|[Aa]m|[Ii]n|aus|[\d.,]+|[a-zäöü]+(?:e|en|er|es|em)|mehr|Herr|Frau|Mr|Mrs|Dr)[ \n]$"
+)
+_GOVERNS = re.compile(
+    rf"^(?:von|bei|mit|gegen|für|an|durch|of|at|by|with|from|to|for|against|{'|'.join(_VERBS)})[ \n]$", re.IGNORECASE
+)
+_NOUN_ENDINGS = ("ung", "heit", "keit", "schaft", "tion", "ungen", "ionen", "ing", "ness", "ment")
+_WEAK = re.compile(
+    rf"\b(?:bei|von|gegen|at|of|by|for|für|mit|with|{'|'.join(_VERBS)})[ ]((?:[A-ZÄÖÜ][\w&\-]+[ ]?){{1,3}})(?=[a-zäöü\d]|[.,]|$)"
 )
 _POSSESSED = re.compile(r"\b([A-Z][\w&\-]+(?:[ ][A-Z][\w&\-]+){0,3})['’]s\b")
 _ALIAS = re.compile(
@@ -76,6 +93,25 @@ _GENERIC_ENDINGS = (
     "entwickler",
     "lieferant",
     "zulieferer",
+    "genossenschaft",
+    "stiftung",
+    "verein",
+    "molkerei",
+    "brauerei",
+    "reederei",
+    "bäckerei",
+    "werft",
+    "klinik",
+    "versicherer",
+    "versicherung",
+    "sparkasse",
+    "stadt",
+    "gemeinde",
+    "ministerium",
+    "behörde",
+    "airline",
+    "verband",
+    "kette",
     "tochter",
     "mutter",
     "konkurrent",
@@ -116,8 +152,14 @@ _COMMON = frozenset(
         " man wer jeder alle beide mehr weniger rund etwa knapp fast nur noch schon gut demnach danach davor darunter"
         " according however meanwhile still yet overall despite although because zahl zahlen ziel plan vertrag deal"
         " ende anfang mitte end mid early late fiscal year years quarter half month week day million billion trillion"
-        " percent not no yes ja nein trotzdem künftige frühere beim kunden nutzer aktie aktien shares finanzierung"
+        " percent not no yes ja nein how what why warum weshalb wieso trotzdem künftige frühere beim kunden nutzer aktie aktien shares finanzierung"
         " ergebnis einnahmen ausgaben kosten schulden preis preise bewertung auftrag übernahme investition investitionen"
+    )
+)
+_PREPOSITIONS = frozenset(
+    listed(
+        "in im am an auf bei beim mit nach von vom zu zum zur für aus at by for from of on to with über unter seit vor bis"
+        " durch gegen ohne um laut trotz wegen während zwischen since until during under after before near outside"
     )
 )
 _UMLAUTS = MappingProxyType({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
@@ -142,7 +184,9 @@ def key(name: str) -> str:
 def _clean(name: str) -> str:
     """A candidate without the common words and trades before it: 'Der Autobauer Nordwind' is Nordwind."""
     words = name.split()
-    while words and (words[0].lower() in _COMMON or words[0].lower().endswith(_GENERIC_ENDINGS)):
+    if words and words[0].lower() in _PREPOSITIONS:
+        return ""
+    while words and (words[0].lower() in _COMMON or _topical(words[0]) or words[0].lower().endswith(_GENERIC_ENDINGS)):
         words.pop(0)
     while words and words[-1].lower() in _COMMON and not re.fullmatch(_FORMS, words[-1]):
         words.pop()
@@ -161,10 +205,31 @@ def candidates(text: str) -> list[str]:
     names += [found[1] for found in _SUBJECT.finditer(text)]
     names += [found[1] for found in _POSSESSED.finditer(text)]
     names += [found.group() for found in _MIXED.finditer(text)]
+    names += _repeated(text)
+    if not names:
+        names = [found[1] for found in _WEAK.finditer(text)]
     cleaned = (_clean(name) for name in names)
     return [
         name for name in cleaned if len(key(name)) > 1 and key(name) not in _COMMON and not _topical(name)
     ]
+
+
+def _repeated(text: str) -> list[str]:
+    """Capitalised words that come back and never have an article, an adjective or a number before them, as names have
+    none; one of them stands behind a verb or a preposition."""
+    seen: Counter[str] = Counter()
+    marked: set[str] = set()
+    placed: set[str] = set()
+    for found in _CAPITAL.finditer(text):
+        word = found[1]
+        before = _BEFORE.search(text, max(0, found.start() - 24), found.start())
+        front = before.group() if before else ""
+        seen[word] += 1
+        if _MARK.search(front) or word.lower() in _COMMON or word.lower().endswith(_NOUN_ENDINGS):
+            marked.add(word)
+        if _GOVERNS.search(front):
+            placed.add(word)
+    return [word for word, times in seen.items() if times > 1 and word in placed and word not in marked]
 
 
 class Named(NamedTuple):
@@ -198,6 +263,9 @@ class Register:
                 counts[key(name)] += 1
                 shown.setdefault(key(name), stripped(name))
             aliases |= _defined(text)
+        for name in _longer((f"{article.title}\n{article.text}" for article in articles), counts):
+            counts[key(name)] += 1
+            shown.setdefault(key(name), stripped(name))
         self._shown = shown
         self._aliases = _joined(counts, aliases)
         names = set(counts) | set(aliases)
@@ -222,6 +290,17 @@ class Register:
             return []
         found = self._pattern.finditer(text, start, len(text) if end is None else end)
         return [Named(one.start(), one.end(), one[1], self.entity(one[1])) for one in found]
+
+
+def _longer(texts: Iterable[str], counts: Counter[str]) -> list[str]:
+    """Known names with one more name behind them: 'Nordwind Energie' where 'Nordwind' is known."""
+    found = []
+    first = {name.partition(" ")[0] for name in counts}
+    for text in texts:
+        for pair in _PAIR.finditer(text):
+            if key(pair[1]) in first and pair[2].lower() not in _COMMON and not _topical(pair[2]):
+                found.append(f"{pair[1]} {pair[2]}")
+    return found
 
 
 def _defined(text: str) -> dict[str, str]:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rechenwerk.documents.facts.entities import Named, Register
+from rechenwerk.documents.facts.entities import VERB, Named, Register
 from rechenwerk.documents.facts.sentences import Sentence, sentences
+from rechenwerk.documents.facts.regions import REGIONS
 from rechenwerk.documents.facts.topics import TOPICS, Mention, direction, mentions, negated, status
 from rechenwerk.documents.facts.values import Article, Fact
 from rechenwerk.documents.figures import find
@@ -51,6 +52,7 @@ _SAYING = re.compile(
     r"\b(?:laut|nach angaben (?:von|des|der)|according to|berichtet\w*|reported by|sagte|told)\s+(?:\w+\s+){0,2}$",
     re.IGNORECASE,
 )
+_REGION = re.compile(rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE)
 _DAY_OF_STOCK = re.compile(r"\b(?:zum|per|stand|as of|at|on)\s+$", re.IGNORECASE)
 
 
@@ -62,12 +64,24 @@ class _Reading:
         self.register = register
         self.text = article.text
         self.figures = find(article.text, language=article.language, today=article.date)
+        self.local = self._local()
         self.main = self._main()
+
+    def _local(self) -> dict[str, str]:
+        """Short names in this text that can only mean its one longer name: 'Nordwind' is 'Nordwind Energie' here."""
+        here = {one.entity for one in self.register.named(f"{self.article.title}\n{self.text}")}
+        longer = {short: [one for one in here if one.startswith(f"{short} ")] for short in here}
+        return {short: ones[0] for short, ones in longer.items() if len(ones) == 1}
+
+    def _named(self, text: str, start: int = 0, end: int | None = None) -> list[Named]:
+        """Known names between two offsets."""
+        found = self.register.named(text, start, end)
+        return [one._replace(entity=self.local.get(one.entity, one.entity)) for one in found]
 
     def _main(self) -> Named | None:
         """Whom the article is about: who is named most, the headline counting more."""
-        title = self.register.named(self.article.title)
-        body = self.register.named(self.text)
+        title = self._named(self.article.title)
+        body = self._named(self.text)
         counts = Counter(one.entity for one in body)
         for one in title:
             counts[one.entity] += 3
@@ -90,7 +104,7 @@ class _Reading:
     def _sentence(self, sentence: Sentence, figures: Sequence[Figure]) -> list[Fact]:
         topics = mentions(self.text, sentence.start, sentence.end)
         topics = [one for one in topics if not any(f.start < one.end and one.start < f.end for f in figures)]
-        names = self.register.named(self.text, sentence.start, sentence.end)
+        names = self._named(self.text, sentence.start, sentence.end)
         found = []
         for figure in figures:
             if figure.kind in _AMOUNTS and figure.amount:
@@ -227,6 +241,12 @@ class _Reading:
 
     def _part(self, sentence: Sentence, figure: Figure, clause: tuple[int, int]) -> str:
         """What restricts a figure to a part: the words around the cue, normalised; '' for the whole."""
+        first = sentence.clauses[0]
+        region = _REGION.search(self.text, clause[0], clause[1])
+        if not region and not any(first[0] <= one.start < first[1] for one in self.figures):
+            region = _REGION.match(self.text, first[0], first[1])
+        if region:
+            return REGIONS[region[1].lower()]
         found = _PART.search(self.text, clause[0], clause[1])
         if not found:
             return ""
@@ -272,7 +292,7 @@ def _dated(facts: Sequence[Fact]) -> list[Fact]:
         topic = TOPICS.get(fact.what.removesuffix(" change").removesuffix(" difference"))
         if fact.period:
             last[where] = fact.period
-        elif topic and not topic.pair and not topic.stock:
+        elif topic and not topic.firm and not topic.stock:
             lone = next(iter(every[where])) if len(every[where]) == 1 else last.get(where)
             fact = msgspec.structs.replace(fact, period=lone)
         found.append(fact)
@@ -298,12 +318,9 @@ def _clause_of(sentence: Sentence, figure: Figure) -> tuple[int, int]:
 
 
 def _scope(text: str, sentence: Sentence, clause: tuple[int, int], topic: Mention) -> str:
-    """The words that say how firm a figure is: its clause, and the sentence's main clause where the clause has no verb."""
-    return (
-        text[sentence.start : sentence.end]
-        if len(sentence.clauses) <= 2
-        else text[min(clause[0], topic.start) : max(clause[1], topic.end)]
-    )
+    """The words that say how firm a figure is: its clause's, with those before it where the clause has no verb."""
+    own = text[min(clause[0], topic.start) : max(clause[1], topic.end)]
+    return own if VERB.search(own) else text[sentence.start : clause[1]]
 
 
 def _fits(topic: Mention, figure: Figure) -> bool:

@@ -18,11 +18,11 @@ type_of_key = tuple[str, str, str, str, str, str]
 
 def _class(fact: Fact) -> str:
     """How firm, roughly: what is contracted is as firm as what is reported, a target is a plan."""
+    topic = TOPICS.get(fact.what)
+    if topic and topic.firm and fact.status == "planned":
+        return "firm"
     if fact.status in {"planned", "target"}:
         return "ahead"
-    topic = TOPICS.get(fact.what)
-    if topic and topic.pair and fact.status == "contracted":
-        return "firm"
     return "firm" if fact.status in {"reported", "contracted"} else fact.status
 
 

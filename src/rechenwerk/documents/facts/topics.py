@@ -16,19 +16,27 @@ _MONEY, _COUNT, _BOTH = "money", "number", "any"
 
 
 class Topic(NamedTuple):
-    """A topic: its name, what it is measured in, whether it stands (a stock, at a day) or flows (in a period),
-    and whether it lies between two parties."""
+    """A topic.
+
+    Args:
+        name: one word or two.
+        kind: what it is measured in: 'money', 'number' or 'percent'.
+        stock: it stands at a day, and does not flow in a period.
+        pair: it lies between two parties.
+        firm: a deal or a verdict: it is the same fact whether it is told as done, as signed or as to come.
+    """
 
     name: str
     kind: str
     stock: bool = False
     pair: bool = False
+    firm: bool = False
 
 
 _TABLE: tuple[tuple[Topic, str], ...] = (
     (
         Topic("revenue", _MONEY),
-        "umsatz umsätz ~umsatz ~umsätze erlös umsatzerlös einnahmen ~einnahmen revenue sales turnover top-line umgesetzt",
+        "umsatz umsätz ~umsatz ~umsätze erlös umsatzerlös einnahmen ~einnahmen revenue sales turnover top-line umgesetzt turned_over turns_over =erlöse",
     ),
     (
         Topic("operating profit", _MONEY),
@@ -50,7 +58,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("operating loss", _MONEY), "betriebsverlust operativer_verlust operativen_verlust operating_loss"),
     (
         Topic("order intake", _MONEY),
-        "auftragseingang auftragseingänge neuaufträge order_intake new_orders incoming_orders orders_received",
+        "auftragseingang auftragseingänge aufträge aufträgen bestellungen =orders =bookings neuaufträge order_intake new_orders incoming_orders orders_received",
     ),
     (
         Topic("order backlog", _MONEY, stock=True),
@@ -65,39 +73,39 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         "börsenwert marktkapitalisierung marktwert market_value market_cap market_capitalisation market_capitalization",
     ),
     (
-        Topic("acquisition price", _MONEY, pair=True),
+        Topic("acquisition price", _MONEY, pair=True, firm=True),
         "übernahme übernimmt übernahm übernehmen übernommen kaufpreis kauft =kaufte gekauft erwirbt erwarb erworben erwerben acquisition acquire acquires acquired takeover purchase_price =buy =buys =bought takes_over taking_over",
     ),
-    (Topic("sale price", _MONEY, pair=True), "verkaufspreis verkauft verkaufte sale_price sells sold"),
+    (Topic("sale price", _MONEY, pair=True, firm=True), "verkaufspreis verkauft verkaufte sale_price sells sold"),
     (
         Topic("investment", _MONEY),
         "investition ~investition investitions investiert investierte investieren investment invests invested =invest investing capex capital_expenditure =steckt =stecken =steckte",
     ),
     (
-        Topic("funding", _MONEY),
+        Topic("funding", _MONEY, firm=True),
         "finanzierungsrunde eingesammelt sammelt sammelte einsammeln kapitalerhöhung frisches_kapital funding_round funding raised raises =raise fresh_capital",
     ),
     (
-        Topic("commitment", _MONEY, pair=True),
+        Topic("commitment", _MONEY, pair=True, firm=True),
         "zusage zusagen abnahmeverpflichtung verpflichtung verpflichtet verpflichtete abnahme vertrag vertrags rahmenvertrag ~vertrag auftrag großauftrag commitment committed commits contract =deal =agreement",
     ),
     (
         Topic("debt", _MONEY, stock=True),
         "schulden verschuldung nettoverschuldung verbindlichkeit schuldenstand debt net_debt liabilities borrowings",
     ),
-    (Topic("loan", _MONEY), "kredit darlehen loan credit_line kreditlinie"),
-    (Topic("bond", _MONEY), "anleihe =bond =bonds"),
+    (Topic("loan", _MONEY, firm=True), "kredit darlehen loan credit_line kreditlinie"),
+    (Topic("bond", _MONEY, firm=True), "anleihe =bond =bonds"),
     (Topic("equity", _MONEY, stock=True), "eigenkapital shareholders'_equity equity_capital"),
     (Topic("cash", _MONEY, stock=True), "barmittel liquidität liquide_mittel kassenbestand cash liquidity"),
     (Topic("cost", _MONEY), "kosten ~kosten aufwand aufwendungen cost costs expenses"),
     (Topic("spending", _MONEY), "ausgaben ausgegeben spending spends spent expenditure"),
     (Topic("budget", _MONEY), "budget etat haushalt"),
     (
-        Topic("subsidy", _MONEY, pair=True),
+        Topic("subsidy", _MONEY, pair=True, firm=True),
         "förderung fördermittel fördert subvention zuschuss zuschüsse subsid subvention grant =grants",
     ),
-    (Topic("fine", _MONEY), "bußgeld strafe geldbuße =fine =fined penalty"),
-    (Topic("damage", _MONEY), "schaden schäden schadenersatz schadensersatz damages damage"),
+    (Topic("fine", _MONEY, firm=True), "bußgeld strafe geldbuße =fine =fined penalty"),
+    (Topic("damage", _MONEY, firm=True), "schaden schäden schadenersatz schadensersatz damages damage"),
     (Topic("dividend", _MONEY), "dividende dividend"),
     (Topic("buyback", _MONEY), "aktienrückkauf buyback share_repurchase"),
     (Topic("donation", _MONEY), "spende spenden gespendet donat"),
@@ -139,7 +147,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("patients", _COUNT), "patienten patientinnen patients"),
     (Topic("shares", _COUNT), "aktien =shares"),
     (
-        Topic("stake", "percent", stock=True, pair=True),
+        Topic("stake", "percent", stock=True, pair=True, firm=True),
         "anteil ~anteil anteile anteilen beteiligung stake stakes =share shareholding",
     ),
     (Topic("margin", "percent"), "marge ~marge rendite =margin margins"),
@@ -178,6 +186,10 @@ _WORDS = _pattern()
 _TOPIC_OF = _places()
 
 
+_TURNED_OVER = re.compile(r"\bsetz(?:t|te|ten|en)\b(?=[^.;]{3,120}\bum\b(?!\s+\d))")
+"""'setzte 549 Millionen Euro um'."""
+
+
 class Mention(NamedTuple):
     """A topic's word in a text."""
 
@@ -192,7 +204,8 @@ def mentions(text: str, start: int, end: int) -> list[Mention]:
     for match in _WORDS.finditer(text, start, end):
         assert match.lastindex is not None
         found.append(Mention(match.start(), match.end(), _TOPIC_OF[match.lastindex - 1]))
-    return found
+    found += [Mention(one.start(), one.end(), TOPICS["revenue"]) for one in _TURNED_OVER.finditer(text, start, end)]
+    return sorted(found)
 
 
 _STATUS = (
@@ -213,11 +226,11 @@ _STATUS = (
     (
         "planned",
         r"plant\b|planen|geplant\w*|plante\w*|\bwill\b|wollen|\bwolle\b|\bsoll\b|sollen|beabsichtigt|vorgesehen\w*|\bplans?\b"
-        r"|planned|planning|intends?|\bwants?\b|proposed|vorhaben|\bwird\b|\bwerden\b|\bwerde\b|is to\b|are to\b|going to",
+        r"|planned|planning|intends?|\bwants?\b|proposed|vorhaben|\bw(?:ird|erden|erde)\b[^,.;]*\b(?!ge)\w+en\b(?=\s*(?:[,.;]|$))|is to\b|are to\b|going to",
     ),
     (
         "contracted",
-        r"vertrag\w*|\w*vertrag\b|vereinbar\w*|unterzeichn\w*|unterschrieben|verpflichtet\w*|zugesagt|auftrag\w*"
+        r"vertrag\w*|\w*vertrag\b|vereinbar\w*|unterzeichn\w*|unterschrieben|verpflichtet\w*|zugesagt|\b(?:groß)?auftrag\b"
         r"|contract\w*|signed|signs|agreed|agrees|agreement|committed|commitment\w*|\bdeal\b|ordered|bestellt\w*",
     ),
 )
