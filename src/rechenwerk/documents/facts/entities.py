@@ -64,8 +64,13 @@ _GOVERNS = re.compile(
 )
 _NOUN_ENDINGS = ("ung", "heit", "keit", "schaft", "tion", "ungen", "ionen", "ing", "ness", "ment")
 _WEAK = re.compile(
-    rf"\b(?:bei|von|gegen|at|of|by|for|für|mit|with|{'|'.join(_VERBS)})[ ]((?:[A-ZÄÖÜ][\w&\-]+[ ]?){{1,3}})(?=[a-zäöü\d]|[.,]|$)"
+    rf"\b(?:[Bb]ei|von|gegen|at|of|by|for|für|mit|with|in|[Ii]n|so|der Stadt|der Gemeinde|{'|'.join(_VERBS)})[ ]"
+    r"((?:[A-ZÄÖÜ][\w&\-]+[ ]?){1,3})(?=[a-zäöü\d]|[.,]|$)"
+    r"|(?:(?<=[.!?\n]\s)|(?<=\n)|^)(?:(?:Der|Die|Das|The)[ ])?((?:[A-ZÄÖÜ][\w&\-]+[ ]){1,3})(?:now |also |still )?[a-zäöü]{2,}(?:te|t|ed|s|d)\b"
 )
+"""Where a name may stand; only in texts that give none with certainty."""
+
+_QUOTED = re.compile(r"[„“\"»](?!\w+[ ](?:ist|sind|war|is|was|are)\b)((?:[A-ZÄÖÜ][\w-]+)(?:[ ][A-ZÄÖÜ][\w-]+){0,2})[“”\"«]")
 _POSSESSED = re.compile(r"\b([A-Z][\w&\-]+(?:[ ][A-Z][\w&\-]+){0,3})['’]s\b")
 _ALIAS = re.compile(
     r"\(\s*(?:(?:im Folgenden|nachfolgend|nachstehend|kurz|auch|hereinafter(?: referred to as)?|the|or|formerly|früher)"
@@ -205,9 +210,13 @@ def candidates(text: str) -> list[str]:
     names += [found[1] for found in _SUBJECT.finditer(text)]
     names += [found[1] for found in _POSSESSED.finditer(text)]
     names += [found.group() for found in _MIXED.finditer(text)]
+    names += [found[1] for found in _QUOTED.finditer(text)]
     names += _repeated(text)
-    if not names:
-        names = [found[1] for found in _WEAK.finditer(text)]
+    return _kept(names) or _kept(found[1] or found[2] for found in _WEAK.finditer(text))
+
+
+def _kept(names: Iterable[str]) -> list[str]:
+    """Candidates that are names after all."""
     cleaned = (_clean(name) for name in names)
     return [
         name for name in cleaned if len(key(name)) > 1 and key(name) not in _COMMON and not _topical(name)

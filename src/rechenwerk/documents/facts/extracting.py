@@ -15,7 +15,7 @@ import msgspec
 from rechenwerk.documents.facts.entities import VERB, Named, Register
 from rechenwerk.documents.facts.sentences import Sentence, sentences
 from rechenwerk.documents.facts.regions import REGIONS
-from rechenwerk.documents.facts.topics import TOPICS, Mention, direction, mentions, negated, status
+from rechenwerk.documents.facts.topics import COUNTED, DONE, TOPICS, Mention, direction, mentions, negated, status
 from rechenwerk.documents.facts.values import Article, Fact
 from rechenwerk.documents.figures import find
 from rechenwerk.documents.values import Amount, Days, Evidence, Figure
@@ -329,17 +329,25 @@ def _fits(topic: Mention, figure: Figure) -> bool:
     return figure.kind == "percent" or kind in {figure.kind, "any"}
 
 
+def _counted(one: Mention) -> Mention:
+    """A topic of money as a topic of pieces."""
+    name = COUNTED.get(one.topic.name)
+    return one._replace(topic=TOPICS[name]) if name else one
+
+
 def _topic(text: str, figure: Figure, topics: Sequence[Mention], clause: tuple[int, int]) -> Mention | None:
     """The topic's word that belongs to a figure: of its clause, the nearest; words before it rather than behind."""
-    fitting = [one for one in topics if _fits(one, figure)]
+    counted = [_counted(one) for one in topics] if figure.kind == "number" else topics
+    fitting = [one for one in counted if _fits(one, figure)]
     own = [one for one in fitting if clause[0] <= one.start < clause[1]]
 
     def distance(one: Mention) -> tuple[int, int]:
+        bonus = 60 if one.topic.name in DONE else 0
         if one.start >= figure.end:
             gap = one.start - figure.end
             joined = bool(re.fullmatch(r"[\s-]*(?:\w+\s){0,1}", text[figure.end : one.start]))
-            return (gap // 2 if joined else gap + 25), one.start
-        return figure.start - one.end, one.start
+            return (gap // 2 if joined else gap + 25) - bonus, one.start
+        return figure.start - one.end - bonus, one.start
 
     return min(own or fitting, key=distance, default=None)
 

@@ -53,7 +53,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     ),
     (
         Topic("loss", _MONEY),
-        "verlust nettoverlust ~verlust fehlbetrag jahresfehlbetrag loss losses net_loss verlor verloren =lost defizit deficit",
+        "verlust nettoverlust ~verlust fehlbetrag jahresfehlbetrag loss losses net_loss verlor verloren =lost ein_minus_von einem_minus_von einen_fehlbetrag defizit deficit",
     ),
     (Topic("operating loss", _MONEY), "betriebsverlust operativer_verlust operativen_verlust operating_loss"),
     (
@@ -87,7 +87,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     ),
     (
         Topic("commitment", _MONEY, pair=True, firm=True),
-        "zusage zusagen abnahmeverpflichtung verpflichtung verpflichtet verpflichtete abnahme vertrag vertrags rahmenvertrag ~vertrag auftrag großauftrag commitment committed commits contract =deal =agreement",
+        "zusage zusagen abnahmeverpflichtung verpflichtung verpflichtet verpflichtete abnahme vertrag vertrags rahmenvertrag ~vertrag auftrag großauftrag commitment committed commits contract =order =deal =agreement",
     ),
     (
         Topic("debt", _MONEY, stock=True),
@@ -97,7 +97,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("bond", _MONEY, firm=True), "anleihe =bond =bonds"),
     (Topic("equity", _MONEY, stock=True), "eigenkapital shareholders'_equity equity_capital"),
     (Topic("cash", _MONEY, stock=True), "barmittel liquidität liquide_mittel kassenbestand cash liquidity"),
-    (Topic("cost", _MONEY), "kosten ~kosten aufwand aufwendungen cost costs expenses"),
+    (Topic("cost", _MONEY), "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses"),
     (Topic("spending", _MONEY), "ausgaben ausgegeben spending spends spent expenditure"),
     (Topic("budget", _MONEY), "budget etat haushalt"),
     (
@@ -112,6 +112,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("tax", _MONEY), "steuerzahlung gewerbesteuer =taxes tax_bill"),
     (Topic("rent", _MONEY), "=miete mieteinnahmen jahresmiete =rent"),
     (Topic("fee", _MONEY), "gebühr =fee =fees"),
+    (Topic("payment", _MONEY, pair=True, firm=True), "zahlt zahlte bezahlt bezahlte zahlung zahlungen pays =paid =pay payment payments"),
     (Topic("price", _MONEY), "=preis verkaufspreis stückpreis =price"),
     (Topic("savings", _MONEY), "einsparung einsparungen sparen einsparen savings =save"),
     (Topic("research", _MONEY), "forschungsausgaben forschungsetat research_and_development r&d"),
@@ -122,7 +123,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("new jobs", _COUNT), "neue_arbeitsplätze neue_stellen new_jobs neue_jobs"),
     (
         Topic("employees", _COUNT, stock=True),
-        "mitarbeit beschäftigte beschäftigten beschäftigt angestellte arbeitnehmer belegschaft arbeitskräfte employee employees employs employed staff workforce headcount workers people_work",
+        "mitarbeit beschäftigte beschäftigten beschäftigt angestellte arbeitnehmer belegschaft arbeitskräfte employee employees employs employed staff workforce headcount workers =arbeiten =arbeitet =arbeiteten =work",
     ),
     (Topic("jobs", _COUNT, stock=True), "arbeitsplätze arbeitsplätzen stellen =jobs"),
     (Topic("customers", _COUNT, stock=True), "kunden ~kunden kundinnen customer clients"),
@@ -134,7 +135,9 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("inhabitants", _COUNT, stock=True), "einwohner inhabitants residents"),
     (Topic("stores", _COUNT, stock=True), "filialen filiale läden geschäfte märkte stores shops branches"),
     (Topic("vehicles", _COUNT), "fahrzeuge fahrzeugen autos wagen vehicles =cars trucks lkw busse"),
-    (Topic("deliveries", _COUNT), "auslieferungen ausgeliefert auslieferte deliveries delivered"),
+    (Topic("unit sales", _COUNT), "absatz abgesetzt unit_sales units_sold"),
+    (Topic("units ordered", _COUNT), "units_ordered"),
+    (Topic("deliveries", _COUNT), "auslieferungen ausgeliefert auslieferte lieferte lieferten deliveries =delivered =delivers"),
     (Topic("production", _COUNT), "produktion produziert produzierte hergestellt output production produced"),
     (
         Topic("capacity", _COUNT, stock=True),
@@ -186,8 +189,18 @@ _WORDS = _pattern()
 _TOPIC_OF = _places()
 
 
-_TURNED_OVER = re.compile(r"\bsetz(?:t|te|ten|en)\b(?=[^.;]{3,120}\bum\b(?!\s+\d))")
-"""'setzte 549 Millionen Euro um'."""
+_PARTED = (
+    ("revenue", re.compile(r"\bsetz(?:t|te|ten|en)\b(?=[^.;]{3,120}\bum\b(?!\s+\d))")),
+    ("revenue", re.compile(r"\bn(?:immt|ahm|ahmen)\b(?=[^.;]{3,120}\bein\b(?!\s+\w))")),
+    ("spending", re.compile(r"\bg(?:ibt|ab|eben|aben)\b(?=[^.;]{3,120}\baus\b(?!\s+\w))")),
+)
+"""German verbs whose second part stands at the end: 'setzte 549 Millionen Euro um'."""
+
+COUNTED = MappingProxyType({"sale price": "unit sales", "commitment": "units ordered", "order intake": "units ordered"})
+"""What a topic of money is where pieces are counted: 'verkaufte 40.000 Fahrzeuge'."""
+
+DONE = frozenset({"production", "deliveries", "unit sales", "units ordered", "job cuts", "new jobs"})
+"""What is done with things, rather than the things: 'produced 40,000 vehicles' is production."""
 
 
 class Mention(NamedTuple):
@@ -204,7 +217,8 @@ def mentions(text: str, start: int, end: int) -> list[Mention]:
     for match in _WORDS.finditer(text, start, end):
         assert match.lastindex is not None
         found.append(Mention(match.start(), match.end(), _TOPIC_OF[match.lastindex - 1]))
-    found += [Mention(one.start(), one.end(), TOPICS["revenue"]) for one in _TURNED_OVER.finditer(text, start, end)]
+    for name, pattern in _PARTED:
+        found += [Mention(one.start(), one.end(), TOPICS[name]) for one in pattern.finditer(text, start, end)]
     return sorted(found)
 
 
