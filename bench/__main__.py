@@ -27,6 +27,7 @@ from bench import (
     stream,
     unary,
 )
+from bench.documents import parsing
 from bench.lab import Lab
 from bench.machine import BenchError
 from bench.peers import Crew
@@ -52,6 +53,7 @@ BENCHES = (
     chaos,
     ledger,
     exports,
+    parsing,
     routing,
 )
 NAMES = tuple(module.NAME for module in BENCHES)
