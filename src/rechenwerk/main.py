@@ -43,7 +43,7 @@ from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_keeper import keep_books
 from rechenwerk.main_models import models_folder, offer
 from rechenwerk.main_steps import period_steps
-from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.main_welcome import Welcome, first_call, model_offered, show
 from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
 from rechenwerk.office.budgets.courier import Courier
@@ -254,7 +254,14 @@ class Installation:
         clock = SystemClock()
         steps = period_steps(desk, clock, self._pool)
         app = create_app(
-            desk, clock, secrets.token_bytes, rechenwerk.__version__, box, steps, signing=signing
+            desk,
+            clock,
+            secrets.token_bytes,
+            rechenwerk.__version__,
+            box,
+            steps,
+            signing=signing,
+            webhook_networks=read_networks(self._settings.webhook_networks),
         )
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
@@ -305,7 +312,8 @@ class Installation:
             print(json.dumps({**state, **own, **key}), flush=True)  # noqa: T201
             return
         call = await first_call(self._pool, desk, url) if options.model else None
-        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call))
+        model = await model_offered(self._pool, embedded=options.model)
+        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call, model))
 
     # -- stopping ---------------------------------------------------------------------------------
 

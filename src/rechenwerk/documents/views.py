@@ -12,8 +12,8 @@ from rechenwerk.documents import bodies
 from rechenwerk.documents.job_ports import Document, Job, Progress, StoredSchema, StoredValue
 from rechenwerk.documents.office_ports import Offered
 from rechenwerk.documents.schemas import Field, Schema
-from rechenwerk.documents.writing import text_of
 from rechenwerk.documents.values import Value
+from rechenwerk.documents.writing import text_of
 
 _OVER = 4
 """Characters of a token, about; of what models read of a document."""
