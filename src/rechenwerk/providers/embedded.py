@@ -1,8 +1,9 @@
 """The embedded provider's one process: chat model and embeddings, each behind a loopback address.
 
 ``python -m rechenwerk.providers.embedded --models DIR`` prints one line of JSON when it is ready,
-``{"chat": "http://127.0.0.1:PORT" or null, "embeddings": "http://127.0.0.1:PORT"}``, and ends when its
-standard input ends: a parent that was killed leaves no orphan.
+``{"chat": "http://127.0.0.1:PORT" or null, "embeddings": "http://127.0.0.1:PORT", "models": "names"}``, and
+ends when its standard input ends: a parent that was killed leaves no orphan. Pulled models are served at the
+address of the chat model, by their names.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from rechenwerk.providers.assets import POTION, SMOLLM2, locate
 from rechenwerk.providers.embedded_chat import ChatFront
 from rechenwerk.providers.embedded_vectors import VectorServer
 from rechenwerk.providers.embedder import Embedder
+from rechenwerk.providers.pulled import Pulled, pulled
 
 HOST = "127.0.0.1"
 TEMPLATE = Path(__file__).with_name("smollm2.jinja")
@@ -51,16 +53,49 @@ def load_chat(models: Path, context: int, slots: int) -> Any:
         SetupError: the model file is missing or llama.cpp cannot load it.
     """
     (model,) = locate(SMOLLM2, models)
+    return load(model, SMOLLM2.name, context, slots, TEMPLATE.read_text(encoding="utf-8"))
+
+
+def load_pulled(models: Path) -> dict[str, Any]:
+    """Name -> llama.cpp's server of every pulled model; what cannot be loaded is told and left out."""
+    servers = {}
+    found: list[Pulled] = []
+    try:
+        found = pulled(models)
+    except SetupError as error:
+        sys.stderr.write(f"{error}\n")
+    for one in found:
+        try:
+            servers[one.name] = load(one.path(models), one.name, one.context_tokens * one.slots, one.slots)
+        except SetupError as error:
+            sys.stderr.write(f"{error}\n")
+    return servers
+
+
+def load(model: Path, name: str, context: int, slots: int, template: str = "") -> Any:
+    """A model behind llama.cpp's server.
+
+    Args:
+        model: its GGUF.
+        name: that its answers carry.
+        context: tokens that the slots share evenly.
+        slots: chats at the same time.
+        template: of its chats; empty for the one in the file.
+
+    Raises:
+        SetupError: llama.cpp cannot load it.
+    """
     params = xllamacpp.CommonParams()
     params.model.path = str(model)
-    params.model_alias = {SMOLLM2.name}  # else every answer would carry a path of this machine
+    params.model_alias = {name}  # else every answer would carry a path of this machine
     params.hostnames = [HOST]
     params.port = 0
     params.n_ctx = context
     params.n_parallel = slots
     params.cpuparams.n_threads = min(MOST_THREADS, os.cpu_count() or 1)
     params.use_jinja = True
-    params.chat_template = TEMPLATE.read_text(encoding="utf-8")
+    if template:
+        params.chat_template = template
     params.ui = False
     params.endpoint_slots = False  # it shows the prompts of others
     params.verbosity = 0
@@ -105,18 +140,22 @@ def start(options: argparse.Namespace) -> tuple[dict[str, str | None], Any]:
     """Load the models and serve in a thread.
 
     Returns:
-        The two addresses, and llama.cpp's server, which serves for as long as the object is kept.
+        The two addresses and the names of pulled models, and llama.cpp's servers, which serve for as long as
+        the objects are kept.
     """
     vectors = VectorServer(Embedder(*locate(POTION, options.models)))
     apps: list[tuple[Any, socket.socket]] = [(vectors, listen(options.embed_port))]
-    llama = None
+    llamas: dict[str, Any] = {}
     if not options.no_chat:
         chat_socket = listen(options.chat_port)
-        llama = load_chat(options.models, options.context, options.slots)
-        apps.append((ChatFront(llama.listening_address), chat_socket))
+        llamas = load_pulled(options.models)
+        addresses = {name: server.listening_address for name, server in llamas.items()}
+        llamas[""] = load_chat(options.models, options.context, options.slots)
+        apps.append((ChatFront(llamas[""].listening_address, addresses), chat_socket))
     threading.Thread(target=serve, args=(apps,), daemon=True).start()
     urls = [f"http://{HOST}:{sock.getsockname()[1]}" for _, sock in apps]
-    return {"chat": urls[1] if len(urls) > 1 else None, "embeddings": urls[0]}, llama
+    chat = urls[1] if len(urls) > 1 else None
+    return {"chat": chat, "embeddings": urls[0], "models": " ".join(filter(None, llamas))}, llamas
 
 
 def main(argv: list[str] | None = None) -> None:

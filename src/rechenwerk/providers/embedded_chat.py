@@ -3,7 +3,8 @@
 llama.cpp lets a model that must call a tool (``tool_choice`` "required") write prose first, and does not
 know the choice of one named function at all; a model this small then never comes to the call. Such a
 request is turned into one for a JSON object {"name", "arguments"} that the grammar enforces, and the
-answer is turned back into ``tool_calls``. Every other request and answer passes byte for byte.
+answer is turned back into ``tool_calls``. Every other request and answer passes byte for byte. Pulled
+models have servers of their own behind the same address; the name in the request decides.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 from rechenwerk.providers.embedded_http import BadRequestError, answer, decode, read_body, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
     from rechenwerk.providers.embedded_http import Message, Receive, Send
 
@@ -31,18 +32,21 @@ ANSWER_HEADERS = (b"content-type", b"content-length")
 DEFINITIONS = ("$defs", "definitions")
 
 
-class ChatFront:
-    """An ASGI application before the llama.cpp server at `upstream` (such as http://127.0.0.1:8080)."""
+class _Named(msgspec.Struct):
+    model: str = ""
 
-    def __init__(self, upstream: str) -> None:
-        # No limit on reading: a long prompt on a slow machine is silent for as long as it takes.
-        self._client = httpx2.AsyncClient(
-            base_url=upstream,
-            headers={"accept-encoding": "identity"},  # the bytes are passed on as they come
-            timeout=httpx2.Timeout(None, connect=10),
-            limits=httpx2.Limits(max_connections=None),
-            trust_env=False,
-        )
+
+class ChatFront:
+    """An ASGI application before llama.cpp's servers.
+
+    Args:
+        upstream: the usual one, such as http://127.0.0.1:8080.
+        others: name of a model -> the server of its own.
+    """
+
+    def __init__(self, upstream: str, others: Mapping[str, str] | None = None) -> None:
+        self._client = _client(upstream)
+        self._others = {name: _client(address) for name, address in (others or {}).items()}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request; when the client goes away, generation stops."""
@@ -54,20 +58,31 @@ class ChatFront:
         except httpx2.ConnectError as error:
             await refuse(send, 502, f"the embedded model does not answer: {error}")
 
+    def _of(self, body: bytes) -> httpx2.AsyncClient:
+        """The server of the model that a request names."""
+        if not self._others or b'"model"' not in body:
+            return self._client
+        try:
+            name = msgspec.json.decode(body, type=_Named).model
+        except (msgspec.DecodeError, RecursionError):  # llama.cpp says what is wrong with it
+            return self._client
+        return self._others.get(name, self._client)
+
     async def _serve(self, scope: Message, body: bytes, send: Send) -> None:
+        client = self._of(body)
         # The substring spares every other call the decoding of its body.
         if scope["path"] in CHAT_PATHS and b'"tool_choice"' in body:
             request = decode(body)
             forced = forced_call(request)
             if forced is not None:
-                await self._serve_forced(forced, request, send)
+                await self._serve_forced(client, forced, request, send)
                 return
         headers = [(name, value) for name, value in scope["headers"] if name in REQUEST_HEADERS]
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        request_out = self._client.build_request(
+        request_out = client.build_request(
             scope["method"], target.decode("ascii"), content=body, headers=headers
         )
-        response = await self._client.send(request_out, stream=True)
+        response = await client.send(request_out, stream=True)
         try:
             passed = [(n.lower(), v) for n, v in response.headers.raw if n.lower() in ANSWER_HEADERS]
             await send({"type": "http.response.start", "status": response.status_code, "headers": passed})
@@ -77,9 +92,11 @@ class ChatFront:
         finally:
             await response.aclose()
 
-    async def _serve_forced(self, forced: dict[str, Any], request: dict[str, Any], send: Send) -> None:
+    async def _serve_forced(
+        self, client: httpx2.AsyncClient, forced: dict[str, Any], request: dict[str, Any], send: Send
+    ) -> None:
         """Ask for the JSON object in one piece, answer with tool calls, streamed if that was asked for."""
-        response = await self._client.post("/v1/chat/completions", content=msgspec.json.encode(forced))
+        response = await client.post("/v1/chat/completions", content=msgspec.json.encode(forced))
         if response.status_code != 200:
             await answer(send, response.status_code, response.content)
             return
@@ -90,6 +107,17 @@ class ChatFront:
             await answer(send, 200, as_stream(completion, usage), b"text/event-stream")
         else:
             await answer(send, 200, msgspec.json.encode(completion))
+
+
+def _client(upstream: str) -> httpx2.AsyncClient:
+    # No limit on reading: a long prompt on a slow machine is silent for as long as it takes.
+    return httpx2.AsyncClient(
+        base_url=upstream,
+        headers={"accept-encoding": "identity"},  # the bytes are passed on as they come
+        timeout=httpx2.Timeout(None, connect=10),
+        limits=httpx2.Limits(max_connections=None),
+        trust_env=False,
+    )
 
 
 def forced_call(request: dict[str, Any]) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ class Embedded:
     Attributes:
         chat_url: ``http://127.0.0.1:PORT`` of the chat model, None without one.
         embeddings_url: the same for embeddings.
+        models: names of the pulled models that the chat address serves besides.
     """
 
     def __init__(self, command: list[str], deadline: float) -> None:
@@ -49,6 +50,7 @@ class Embedded:
             ready = msgspec.json.decode(lines.get(timeout=deadline), type=dict[str, str | None])
             self.chat_url = ready["chat"]
             self.embeddings_url = ready["embeddings"] or ""
+            self.models = tuple((ready.get("models") or "").split())
         except (queue.Empty, msgspec.DecodeError) as error:
             late = isinstance(error, queue.Empty)
             self.stop()
