@@ -20,6 +20,12 @@ _VAT = re.compile(
     r"(?<![A-Za-z0-9])(?:DE|ATU|AT|BE|BG|CHE|CY|CZ|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI"
     r"|SK|XI)[ \u00a0.-]{0,2}[A-Z0-9](?:[ \u00a0./-]?[A-Z0-9]){6,12}(?![A-Za-z0-9])"
 )
+_CITED = re.compile(r"^>.*$", re.MULTILINE)
+_ANSWERED = re.compile(
+    r"^(?:-{3,}\s*(?:Ursprüngliche Nachricht|Original Message|Weitergeleitete Nachricht|Forwarded message).*"
+    r"|(?:Am|On) .{4,80} (?:schrieb|wrote)\b.*:)\s*$",
+    re.MULTILINE,
+)
 _LONG = 40
 """A line of so many characters is running text: a figure may go on in the next."""
 _CURRENCIES = re.compile(r"€|\bEUR\b|\bEuro\b|US-Dollar|US\$|\$|\bUSD\b|\bCHF\b|\bFranken\b|£|\bGBP\b")
@@ -67,6 +73,7 @@ class Reading:
         self.marks = tuple(sorted([*numbers, *figures], key=lambda mark: (mark.start, mark.end)))
         self._mark_starts = [mark.start for mark in self.marks]
         self.currency = self._currency()
+        self._quoted = tuple(_quoted(parsed.text))
         self._folded: Folded | None = None
 
     @property
@@ -112,6 +119,10 @@ class Reading:
         last = bisect.bisect_left(self._mark_starts, end)
         return tuple(mark for mark in self.marks[max(0, last - 60) : last] if mark.end > start)
 
+    def is_quoted(self, offset: int) -> bool:
+        """Whether a place belongs to an older mail that this one quotes."""
+        return any(start <= offset < end for start, end in self._quoted)
+
     def is_value(self, piece: Piece) -> bool:
         """Whether a piece holds nothing but values, signs and units."""
         left = list(self.text[piece.start : piece.end])
@@ -145,13 +156,23 @@ _UNITS = frozenset(
 
 
 def _longest_iban(text: str) -> int:
-    """Length of the valid IBAN that the text begins with; 0 if there is none. It may run into the next word."""
+    """Length of the valid IBAN at the beginning of a text, which may run into the next word."""
     for end in range(len(text), 14, -1):
         if (end == len(text) or not text[end].isalnum() or text[end - 1].isspace()) and iban_valid(
             text[:end]
         ):
             return len(text[:end].rstrip())
     return 0
+
+
+def _quoted(text: str) -> Iterator[tuple[int, int]]:
+    """Lines that begin with '>', and all behind the heading of a mail that is answered or forwarded."""
+    for found in _CITED.finditer(text):
+        yield found.start(), found.end()
+    answered = _ANSWERED.search(text)
+    if answered is not None and answered.start() > 0:
+        stop = text.find("\f", answered.end())
+        yield answered.start(), len(text) if stop < 0 else stop
 
 
 def _moved(figure: Figure, by: int) -> Figure:
