@@ -1,4 +1,4 @@
-"""The public endpoint as a document job uses it: the product is started with its models and called with a key."""
+"""The public endpoint as a document job uses it: the product started with its models, called with a key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from bench.machine import BenchError
 from rechenwerk.base.errors import ModelRefusedError
 from rechenwerk.documents.ports import Question
 
-SMALL = "smollm2-135m-instruct"
+SMALL = "smollm2-135m"
 LARGE = "qwen2.5-coder-1.5b"
 VECTORS = "potion-multilingual-128m"
 SHOWN = {SMALL: "135M", LARGE: "1.5B"}
 KNOWN_S = 60
+SLOW = "900"
+"""Seconds until a first byte: a large model reads a page of text on one core for a minute."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Endpoint:
 
 def started(lab: Lab, models_dir: str) -> Endpoint:
     """The product with the models that lie in a folder."""
-    environment = {"RECHENWERK_MODELS_DIR": models_dir} if models_dir else {}
+    environment = {"RECHENWERK_FIRST_BYTE_TIMEOUT": SLOW, "RECHENWERK_TOTAL_TIMEOUT": SLOW}
+    if models_dir:
+        environment["RECHENWERK_MODELS_DIR"] = models_dir
     data = Path(lab.folder) / lab.fresh("data")
     served = stack.serve(lab, data, cores=lab.cores, environment=environment, models=True)
     owner = str(served.line["key"])

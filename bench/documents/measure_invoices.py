@@ -1,4 +1,4 @@
-"""Invoices: accepted values that are wrong, and how many fields need no person; by rules and with each model."""
+"""Invoices: accepted values that are wrong, and fields that need no person; by rules and with each model."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ async def one_set(
         tally.extract_s.append(time.perf_counter() - begun)
         tally.calls.append((asker.calls if asker else 0) - calls)
         header = judge(paper.name, given, paper.said, paper.derived, paper.xml, paper.fields)
-        tally.add(paper, header, judge_rows(paper.name, given, paper.rows, paper.currency))
+        cells = [] if paper.rows is None else judge_rows(paper.name, given, paper.rows, paper.currency)
+        tally.add(paper, header, cells)
         if asker and number < plain:
             theirs = await plain_json.asked(asker, paper.name, parsed.text, paper.currency)
             tally.plain.add(

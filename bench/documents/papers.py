@@ -41,8 +41,9 @@ class Paper:
         return str(self.said.get("currency") or self.xml.get("currency") or "")
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.said.get("items", [])
+    def rows(self) -> list[dict[str, Any]] | None:
+        """The table; None where it is not known how the pages show it."""
+        found: list[dict[str, Any]] | None = self.said.get("items")
         return found
 
 
