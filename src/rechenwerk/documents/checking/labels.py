@@ -22,8 +22,8 @@ _WORD = re.compile(r"[^\s:;|]+")
 _NUMERIC = re.compile(r"^[\d.,%()€$£+/-]+$")
 _FILL = _set(
     "eur euro usd chf gbp ca gesetzl gesetzliche gesetzlicher gesetzlichen der die das des dem den the "
-    "unsere unser our in of bitte hv von auf ueber ist lautet betraegt is sind derzeit gueltige "
-    "gueltiger akt aktuell gilt und and amounts total am vom per zum mit for on to hiervon wert sich "
+    "unsere unser our in of bitte hv von ueber ist lautet betraegt is sind derzeit gueltige "
+    "gueltiger akt aktuell gilt und and amounts total am vom per zum mit for to hiervon wert sich "
     "belaeuft insgesamt hoehe fuer spaetestens"
 )
 """Words that a label may be surrounded by without changing what it says."""

@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.documents.checking.adapter import find, iban_valid, vat_id_valid
 from rechenwerk.documents.checking.folding import Folded, fold
 from rechenwerk.documents.checking.layout import Layout, Piece
+from rechenwerk.documents.figures import find, iban_valid, style_of, vat_id_valid
 from rechenwerk.documents.values import Figure, Parsed
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[ \u00a0]?\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
@@ -62,6 +62,7 @@ class Reading:
         self.text = parsed.text
         self.language = parsed.language
         self.today = today
+        self.style = style_of(parsed.text, parsed.language)
         self.layout = Layout(parsed)
         numbers = [*self._spans(_IBAN, "iban"), *self._spans(_VAT, "vat_id")]
         taken = [(mark.start, mark.end) for mark in numbers]
@@ -99,7 +100,9 @@ class Reading:
             following = pieces[at + 1] if at + 1 < len(pieces) else None
             if following is not None and piece.end - piece.start >= _LONG and piece.page == following.page:
                 end = following.end
-            for figure in find(self.text[piece.start : end], language=self.language, today=self.today):
+            for figure in find(
+                self.text[piece.start : end], language=self.language, today=self.today, style=self.style
+            ):
                 if piece.start + figure.start < piece.end:
                     yield _moved(figure, piece.start)
 

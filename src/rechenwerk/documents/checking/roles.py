@@ -25,6 +25,7 @@ _BREAK = re.compile(
 _STOP = re.compile(
     r"[.;!?](?=\s|$)| oder | or | bzw|ohne Abzug|netto|without deduction|net\b|,\s*(?:spätestens|danach)"
 )
+_BASE = re.compile(r"\s(?:auf|aus|von|on|of)\s*(?:EUR|€|CHF|USD|\$|£)?\s*$")
 _AFTER = 70
 """Characters behind a value in which a word of another role is looked for."""
 _SHORT = 12
@@ -90,6 +91,8 @@ def _inline(reading: Reading, words: FieldWords, piece: Piece, start: int, end: 
     line = reading.text[begin:start]
     if begin == piece.start and not line.strip(" (:-") and not _begins_sentence(reading, piece):
         line, begin = _line_before(reading, piece, line, begin)
+    if not line.strip(" :=") and begin > piece.start:
+        line, begin = _before_base(reading, piece, line, begin)
     begin += max((found.end() for found in _BREAK.finditer(line)), default=0)
     line = reading.text[begin:start]
     after = _after(reading, words, piece, end)
@@ -99,6 +102,17 @@ def _inline(reading: Reading, words: FieldWords, piece: Piece, start: int, end: 
     if match.end == 0:
         return None
     return _found(reading, words, match, begin, line, (start, end))
+
+
+def _before_base(reading: Reading, piece: Piece, line: str, begin: int) -> tuple[str, int]:
+    """'19 % USt auf 100,00: 19,00': what stands before the amount that the tax is on names the tax."""
+    base = next((mark for mark in reading.marks_in(piece.start, piece.end) if mark.end == begin), None)
+    found = _BASE.search(reading.text, piece.start, base.start) if base is not None else None
+    if found is None:
+        return line, begin
+    marks = [mark for mark in reading.marks_in(piece.start, found.start()) if mark.kind != "percent"]
+    first = max((mark.end for mark in marks), default=piece.start)
+    return reading.text[first : found.start()], first
 
 
 def _begins_sentence(reading: Reading, piece: Piece) -> bool:

@@ -18,6 +18,8 @@ from rechenwerk.documents.checking.typed import same
 from rechenwerk.documents.schemas import Field, Rule, Schema
 from rechenwerk.documents.values import Value
 
+_HIGHEST_TAX = Decimal("0.30")
+"""No rate of VAT in Europe is higher than 27 %."""
 _SHOWN = 3
 """Rivals that a reason shows."""
 
@@ -53,7 +55,7 @@ def settle(
     chosen: dict[str, Value] = {}
     confirmed: set[str] = set()
     for rule in schema.rules:
-        found = _sum_of(rule, candidates)
+        found = _sum_of(schema, rule, candidates)
         if found is None:
             continue
         for path, proof in zip(rule.fields, found.proofs, strict=True):
@@ -73,11 +75,12 @@ def settle(
     return Settled(chosen, frozenset(confirmed))
 
 
-def _sum_of(rule: Rule, candidates: Mapping[str, Sequence[Proof]]) -> Sum | None:
+def _sum_of(schema: Schema, rule: Rule, candidates: Mapping[str, Sequence[Proof]]) -> Sum | None:
     if rule.kind != "sum" or len(rule.fields) != 3 or any("." in path for path in rule.fields):
         return None
     first, second, total = (candidates.get(path, ()) for path in rule.fields)
-    return three(first, second, total)
+    taxes = {one.fields[-1] for one in schema.rules if one.kind == "tax"}
+    return three(first, second, total, share=_HIGHEST_TAX if rule.fields[1] in taxes else None)
 
 
 def _confirmed(proof: Proof, rule: Rule, found: Sum) -> Value:
@@ -102,7 +105,7 @@ def _by_items(
         proof
         for proof in candidates.get(path, ())
         if amount_of(proof.value) == item_sums[column]
-        and proof.role.strength > NONE
+        and proof.role.strength >= PROSE
         and all(reason.startswith("role:") for reason in proof.value.reasons)
     ]
     if fitting and path not in chosen:

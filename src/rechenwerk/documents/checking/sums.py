@@ -56,21 +56,31 @@ def _sound(proof: Proof) -> bool:
     return all(reason.startswith("role:") for reason in proof.value.reasons)
 
 
-def three(first: Sequence[Proof], second: Sequence[Proof], total: Sequence[Proof]) -> Sum | None:
+def three(
+    first: Sequence[Proof], second: Sequence[Proof], total: Sequence[Proof], *, share: Decimal | None = None
+) -> Sum | None:
     """The one way in which candidates of two fields add up to a third's.
 
     Where several do (a table by tax rate and its total), the one that is the sum of the others; else the
     strongest, if it is alone.
+
+    Args:
+        first: candidates of the first part.
+        second: candidates of the second part.
+        total: candidates of the sum.
+        share: the most that the second is of the first, where there is a bound (a tax).
     """
     firsts, seconds, totals = usable(first), usable(second), usable(total)
     found: list[Sum] = []
     for (one, one_proof), (whole, whole_proof) in itertools.product(firsts, totals):
         wanted = whole - one
         for other, other_proof in seconds:
+            if share is not None and abs(other) > share * abs(one):
+                continue
             if other == wanted and not _same_place(one_proof, other_proof, whole_proof):
                 found.append(_sum((one, other, whole), (one_proof, other_proof, whole_proof)))
         several = _several(wanted, seconds)
-        if several:
+        if several and (share is None or abs(wanted) <= share * abs(one)):
             found.append(_sum((one, wanted, whole), (one_proof, None, whole_proof)))
     return _chosen(found)
 

@@ -1,4 +1,4 @@
-"""A date that a document says by a term: 'zahlbar innerhalb von 14 Tagen' is the invoice's date and 14 days."""
+"""A date that a document says by a term: 'zahlbar in 14 Tagen' is the invoice's date and 14 days."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _TERM = re.compile(
     r"|(?:[Nn]et|NET)\s+(?P<net>\d{1,3})\b(?!\s*[%.,\d])|\b(?P<now>sofort)\b"
 )
 _PAYING = re.compile(
-    r"zahlbar|fällig|zahlung|überweis|begleich|zu zahlen|bezahl|zahlen|payable|\bdue\b|payment|\bpay\b|settle|\bnet\b",
+    r"zahlbar|fällig|zahlung|überweis|begleich|zu zahlen|bezahl|zahlen|payable|\bdue\b|payment|\bpay\b"
+    r"|settle|\bnet\b",
     re.IGNORECASE,
 )
 _OTHER = re.compile(

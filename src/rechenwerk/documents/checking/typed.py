@@ -7,9 +7,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from rechenwerk.documents.checking.adapter import iban_valid, read, vat_id_valid
 from rechenwerk.documents.checking.folding import fold, key, tidy
 from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.figures import iban_valid, read, vat_id_valid
 from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Figure
 
@@ -59,8 +59,8 @@ def value_of(field: Field, quote: str, reading: Reading) -> Any:
 def figure_of(field: Field, quote: str, reading: Reading) -> Figure | None:
     """The quote as one figure of the field's type."""
     for kind in KINDS[field.type]:
-        figure = read(quote, kind, language=reading.language, today=reading.today)
-        if figure is not None and figure.kind == kind:
+        figure = read(quote, kind, language=reading.language, today=reading.today, style=reading.style)
+        if figure is not None:
             return figure
     return None
 

@@ -80,7 +80,7 @@ def by_rules(parsed: Parsed, schema: Schema, today: date | None = None) -> tuple
     candidates = desk.candidates()
     totals = [desk.words[field.name] for field in schema.fields if field.type == "money"]
     tables = {
-        field.name: rows(desk.reading, field, desk.columns[field.name], totals)
+        field.name: rows(desk.reading, field, desk.columns[field.name], totals, schema.rules)
         for field in schema.fields
         if field.type == "rows"
     }

@@ -31,6 +31,7 @@ _LEGAL = re.compile(
     r"|PartGmbB|Ltd|Limited|LLC|LLP|Inc|PLC|plc|Corp|S\.\s?A\.|SA|SAS|SARL|S\.à\s?r\.l\.|B\.V\.|BV|N\.V\.|AB"
     r"|ApS|A/S|Oy|S\.p\.A\.|S\.r\.l\.|Srl|sp\. z o\.o\.|AöR|KdöR|Stiftung|Genossenschaft)(?!\w)"
 )
+_TAIL = re.compile(r"\.?(?:\s*\(haftungsbeschränkt\)|\s*&\s*Co\.?(?:\s*K(?:G|GaA))?|\s+i\.\s?[GL]\.)?")
 _PARTS = re.compile(r"\s*[·•|∙*●■▪]\s*|\s+[-\u2013\u2014]\s+|\s*,\s+|\s{3,}")
 _SALUTATION = re.compile(
     r"^(?:an|an die|an den|an das|firma|fa\.?|herrn?|frau|familie|to|z\.\s?h(?:d|\.?\sd)\.?|c/o)$",
@@ -39,6 +40,8 @@ _SALUTATION = re.compile(
 _HEAD, _FOOT, _ADDRESS = 0.22, 0.8, 0.5
 """Shares of a page's height: the letterhead above, the foot below, addresses above."""
 _STACK = 7
+_WORDS = 9
+"""Words of the longest name."""
 _NOT_A_NAME = re.compile(
     r"\d{3,}|@|www\.|https?:|\btel\b|\bfax\b|telefon|str\.|straße|strasse|postfach|geschäftsf|amtsgericht|\bhrb\b"
     r"|iban|bank\b|sparkasse|seite|page|^rechnung|^invoice|^gutschrift|^bestell|^order|^angebot|^datum|^ust"
@@ -143,12 +146,12 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _labelled(reading: Reading, words: FieldWords, known: frozenset[str]) -> Iterator[Named]:
-    for start, end in beside_labels(reading, words, known):
+    for start, stop in beside_labels(reading, words, known):
         piece = reading.layout.at(start)
-        if piece is not None and _SALUTATION.match(reading.text[start:end].strip()):
-            below = _below(reading, piece, start, end)
-            start, end = (below.start, below.end) if below is not None else (start, end)
-        span = _name(reading, start, end)
+        span = _name(reading, start, stop)
+        if piece is not None and _SALUTATION.match(reading.text[start:stop].strip()):
+            below = _below(reading, piece, start, stop)
+            span = _name(reading, below.start, below.end) if below is not None else None
         if span is None or piece is None:
             continue
         before = reading.text[piece.start : start] if start < piece.end else ""
@@ -156,8 +159,16 @@ def _labelled(reading: Reading, words: FieldWords, known: frozenset[str]) -> Ite
         for other in [*reading.layout.left_of(piece)[:1], *reading.layout.above(piece.box, piece.page)[:1]]:
             if label == (0, 0) and words.match(reading.text[other.start : other.end]).strength >= WEAK:
                 label = other.start, other.end
-        if label != (0, 0):
+        if label != (0, 0) and _whole(reading, words, *label):
             yield Named(*span, "label", *label)
+
+
+def _whole(reading: Reading, words: FieldWords, start: int, end: int) -> bool:
+    """Whether nothing but a label stands there, and no value in its line but behind a colon."""
+    text = reading.text[start:end].strip()
+    piece = reading.layout.at(start)
+    alone = piece is not None and end >= piece.end
+    return (alone or text.endswith(":")) and words.match(text).strength >= STRONG
 
 
 def _below(reading: Reading, piece: Piece, start: int, end: int) -> Piece | None:
@@ -178,12 +189,14 @@ def _name(reading: Reading, start: int, end: int) -> tuple[int, int] | None:
     """The name at the beginning of a span."""
     text = reading.text[start:end]
     part = _PARTS.split(text.strip())[0].strip(" ,;:") if text.strip() else ""
-    if len(part) < 3 or _NOT_A_NAME.search(part) or not part[0].isalnum() or _SALUTATION.match(part):
+    if len(part) < 3 or _NOT_A_NAME.search(part) or _SALUTATION.match(part):
+        return None
+    if not (part[0].isupper() or _LEGAL.search(part)) or len(part.split()) > _WORDS or part.endswith(":"):
         return None
     legal = list(_LEGAL.finditer(part))
     if legal and part[: legal[-1].start()].strip():
-        end_of_name = legal[-1].end() + (part[legal[-1].end() : legal[-1].end() + 1] == ".")
-        part = part[:end_of_name]
+        tail = _TAIL.match(part, legal[-1].end())
+        part = part[: tail.end()] if tail is not None else part
     first = start + text.index(part)
     return first, first + len(part)
 

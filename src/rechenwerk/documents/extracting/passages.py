@@ -1,4 +1,4 @@
-"""Values that are passages rather than fields: a sentence that carries a label, a heading, a word like 'EUR'."""
+"""Values that are passages: a sentence that carries a label, a heading, the one currency that is named."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from rechenwerk.documents.checking.layout import Piece
 from rechenwerk.documents.checking.reading import Mark, Reading
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.checking.sums import CENT, amount_of
-from rechenwerk.documents.checking.typed import KINDS
+from rechenwerk.documents.checking.typed import KINDS, value_of
 from rechenwerk.documents.schemas import Field, Rule
 from rechenwerk.documents.values import Box, Value
 
@@ -25,6 +25,7 @@ _MOST = 2000
 _CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _CENTS = re.compile(r"[.,]\d{2}-?$")
+_CODE = re.compile(r"(?:\d{3,}|[A-Z]{1,3}-\d+)\s+(?=[^\W\d]{2})")
 _ASIDE = 15.0
 """Points that an amount may stand beside its heading."""
 _NUMERIC = frozenset({"number", "money", "date", "period"})
@@ -55,10 +56,15 @@ class Row(msgspec.Struct, frozen=True):
     """One row: for each column where its value stands."""
 
     cells: dict[str, tuple[int, int, Column]]
+    marks: tuple[Mark, ...] = ()
 
 
 def rows(
-    reading: Reading, field: Field, words: Mapping[str, FieldWords], totals: Sequence[FieldWords]
+    reading: Reading,
+    field: Field,
+    words: Mapping[str, FieldWords],
+    totals: Sequence[FieldWords],
+    rules: Sequence[Rule],
 ) -> list[list[Value]]:
     """The rows of a field, every cell checked.
 
@@ -67,12 +73,16 @@ def rows(
         field: of type rows.
         words: labels of its columns.
         totals: labels of amounts that end a table.
+        rules: of the schema; a product tells which number of a row is the quantity.
     """
     heading = _heading(reading, field, words)
     if heading is None:
         return []
     found = []
-    for at, row in enumerate(_rows(reading, field, heading, words, totals)):
+    for at, drawn in enumerate(_rows(reading, field, heading, words, totals)):
+        row = _by_product(reading, field, heading, drawn, rules)
+        missing = [name for name, column in heading.named().items() if name not in row.cells]
+        numeric = [column.name for column in field.fields if column.type in _NUMERIC]
         values = []
         for column in field.fields:
             path = f"{field.name}.{at}.{column.name}"
@@ -83,9 +93,59 @@ def rows(
             start, end, label = cell
             role = Role(STRONG, "column", label.start, label.end, reading.text[label.start : label.end])
             claim = Claim(path, "", "rule", None, start, end, role)
-            values.append(prove(reading, column, words[column.name], claim).value)
+            value = prove(reading, column, words[column.name], claim).value
+            if column.type == "text" and set(missing) & set(numeric):
+                value = unproven(value, f"row: it has no {', '.join(missing)}")
+            values.append(value)
         found.append(values)
     return found
+
+
+def _by_product(reading: Reading, field: Field, heading: Heading, row: Row, rules: Sequence[Rule]) -> Row:
+    """The row with the quantity that gives its amount, where another number of it does not."""
+    for names in _products(field, rules):
+        first, price, whole = names
+        if not {price, whole} <= row.cells.keys() or first not in heading.named():
+            continue
+        columns = {column.name: column for column in field.fields}
+        known = [_number(reading, columns[name], *row.cells[name][:2]) for name in (price, whole)]
+        if None in known or not known[0]:
+            continue
+        fitting = [
+            mark
+            for mark in row.marks
+            if (number := _number(reading, columns[first], mark.start, mark.end)) is not None
+            and abs(number * (known[0] or 0) - (known[1] or 0)) <= CENT / 2
+            and all((mark.start, mark.end) != row.cells[name][:2] for name in (price, whole))
+        ]
+        spans = {reading.text[mark.start : mark.end] for mark in fitting}
+        held = row.cells.get(first, (-1, -1))[:2]
+        if len(spans) == 1 and held not in {(mark.start, mark.end) for mark in fitting}:
+            mark = fitting[-1]
+            cells = {**row.cells, first: (mark.start, mark.end, heading.named()[first])}
+            row = Row({name: _before(reading, cell, mark) for name, cell in cells.items()}, row.marks)
+    return row
+
+
+def _before(reading: Reading, cell: tuple[int, int, Column], mark: Mark) -> tuple[int, int, Column]:
+    """A text cell ends before the quantity that it had swallowed."""
+    start, end, column = cell
+    if start < mark.start < end:
+        return start, start + len(reading.text[start : mark.start].rstrip()), column
+    return cell
+
+
+def _number(reading: Reading, field: Field, start: int, end: int) -> Decimal | None:
+    return amount_of(Value("", value_of(field, reading.text[start:end], reading), "", ""))
+
+
+def _products(field: Field, rules: Sequence[Rule]) -> list[list[str]]:
+    """Columns of rules of the kind 'product', for a field of type rows."""
+    return [
+        [path.partition(".")[2] for path in rule.fields]
+        for rule in rules
+        if rule.kind == "product" and len(rule.fields) == 3 and rule.fields[0].partition(".")[0] == field.name
+    ]
 
 
 def checked(
@@ -99,11 +159,7 @@ def checked(
         rules: of the schema.
         totals: amounts that a column may add up to.
     """
-    products = [
-        [path.partition(".")[2] for path in rule.fields]
-        for rule in rules
-        if rule.kind == "product" and rule.fields[0].partition(".")[0] == field.name
-    ]
+    products = _products(field, rules)
     money = [column.name for column in field.fields if column.type == "money" and column.required]
     adds_up = {
         name: (total := column_sum(field, table, name)) is not None and total in totals for name in money
@@ -113,8 +169,9 @@ def checked(
     for row in table:
         cells = {column.name: value for column, value in zip(field.fields, row, strict=True)}
         fault = "" if sure_of_all else _fault(cells, products, bool(money))
-        for value in cells.values():
-            result.append(unproven(value, fault) if fault and value.state == "proven" else value)
+        result += [
+            unproven(value, fault) if fault and value.state == "proven" else value for value in cells.values()
+        ]
     return result
 
 
@@ -181,9 +238,22 @@ def _columns(
                 if words[column.name].match(text).strength >= WEAK and column.name not in taken
             ]
             is_last = piece is row[-1] and end == piece.end
-            name = _wanted(field, fitting, is_last=is_last) if fitting else ""
+            name = (
+                _wanted(field, fitting, is_last=is_last) if fitting else _again(field, words, columns, text)
+            )
             columns.append(Column(name, start, end, box))
     return columns
+
+
+def _again(field: Field, words: Mapping[str, FieldWords], columns: list[Column], text: str) -> str:
+    """A second heading for a text, such as 'Item' and 'Description': the later is the text's."""
+    for column in field.fields:
+        if column.type == "text" and not column.shape and words[column.name].match(text).strength >= WEAK:
+            for at, other in enumerate(columns):
+                if other.name == column.name:
+                    columns[at] = msgspec.structs.replace(other, name="")
+            return column.name
+    return ""
 
 
 def _labels(reading: Reading, words: Mapping[str, FieldWords], piece: Piece) -> Iterator[tuple[int, int]]:
@@ -237,7 +307,8 @@ def _rows(
         cells = _cells(reading, field, heading, line)
         required = [column.name for column in field.fields if column.required]
         if all(name in cells for name in required) and len(cells) > 1:
-            found.append(Row(cells))
+            marks = [mark for piece in line for mark in reading.marks_in(piece.start, piece.end)]
+            found.append(Row(cells, tuple(marks)))
     return found
 
 
@@ -277,52 +348,86 @@ def _cells(
     cells: dict[str, tuple[int, int, Column]] = {}
     fields = {column.name: column for column in field.fields}
     taken: list[Mark] = []
+    best: dict[str, float] = {}
     for piece in line:
         for mark in reading.marks_in(piece.start, piece.end):
             box = reading.layout.box(mark.start, mark.end)
-            if box is None:
+            over = None if box is None else _over(heading, fields, box)
+            if box is None or over is None or not _fits(reading, fields[over.name], mark):
                 continue
-            over = _nearest(heading, box)
-            column = fields.get(over.name)
-            if column is None or column.type not in _NUMERIC or over.name in cells:
-                continue
-            if mark.kind in KINDS[column.type] and _fits(reading, column, mark, over, box):
+            shared = _shared(over.box, box)
+            if shared > best.get(over.name, -_ASIDE):
+                taken = [one for one in taken if cells.get(over.name, (-1,))[0] != one.start]
+                best[over.name] = shared
                 cells[over.name] = mark.start, mark.end, over
                 taken.append(mark)
-    spans: dict[str, tuple[int, int]] = {}
-    for word in (word for piece in line for word in reading.layout.words_of(piece.start, piece.end)):
-        box = reading.layout.box(word.start, word.end)
-        if box is None or any(mark.start <= word.start < mark.end for mark in taken):
-            continue
-        over = _under(heading, box)
-        if over.name in fields and fields[over.name].type not in _NUMERIC:
-            start, end = spans.get(over.name, (word.start, word.end))
-            if reading.text[end : word.start].strip() == "":
-                spans[over.name] = start, word.end
     named = heading.named()
+    spans = _texts(reading, fields, heading, line, taken)
     return cells | {name: (*span, named[name]) for name, span in spans.items()}
 
 
-def _fits(reading: Reading, column: Field, mark: Mark, over: Column, box: Box) -> bool:
-    """Whether a number may be a cell: money has cents or a currency, and stands under its heading."""
-    if column.type != "money":
-        return True
-    text = reading.text[mark.start : mark.end]
-    shared = min(over.box.right, box.right) - max(over.box.left, box.left)
-    return shared > -_ASIDE and (mark.kind == "money" or _CENTS.search(text) is not None)
+def _texts(
+    reading: Reading,
+    fields: Mapping[str, Field],
+    heading: Heading,
+    line: Sequence[Piece],
+    taken: Sequence[Mark],
+) -> dict[str, tuple[int, int]]:
+    """Cells of text: a piece belongs to the column that it begins under, up to a number of another column."""
+    spans: dict[str, tuple[int, int]] = {}
+    for piece in line:
+        free = ""
+        for word in reading.layout.words_of(piece.start, piece.end):
+            box = reading.layout.box(word.start, word.end)
+            if box is None or any(mark.start <= word.start < mark.end for mark in taken):
+                free = "" if free in spans else free
+                continue
+            name = free or _under(heading, box).name
+            field = fields.get(name)
+            if field is None or field.type in _NUMERIC:
+                continue
+            free = name if not field.shape else ""
+            start, end = spans.get(name, (word.start, word.end))
+            if reading.text[end : word.start].strip() == "" and word.start >= start:
+                spans[name] = start, word.end
+    return {
+        name: (_behind_code(reading, *span) if not fields[name].shape else span)
+        for name, span in spans.items()
+    }
 
 
-def _nearest(heading: Heading, box: Box) -> Column:
-    """The column whose heading a box stands under: it shares most width, or their edges are nearest."""
+def _behind_code(reading: Reading, start: int, end: int) -> tuple[int, int]:
+    """A text without the article's number before it: '30046 Reinigung'."""
+    code = _CODE.match(reading.text, start, end)
+    return (code.end(), end) if code is not None else (start, end)
 
-    def distance(column: Column) -> float:
-        over = column.box
-        shared = min(over.right, box.right) - max(over.left, box.left)
-        if shared > 0:
-            return -shared / max(1.0, min(over.right - over.left, box.right - box.left))
-        return min(abs(over.right - box.right), abs(over.left - box.left))
 
-    return min(heading.columns, key=distance)
+def _fits(reading: Reading, column: Field, mark: Mark) -> bool:
+    """Whether a figure may be a cell: money has cents or a currency, a rate has neither."""
+    if mark.kind not in KINDS[column.type]:
+        return False
+    cents = _CENTS.search(reading.text[mark.start : mark.end]) is not None
+    if column.type == "money":
+        return mark.kind == "money" or cents
+    return column.shape != "percent" or mark.kind == "percent" or (mark.kind == "number" and not cents)
+
+
+def _over(heading: Heading, fields: Mapping[str, Field], box: Box) -> Column | None:
+    """The numeric column under whose heading a box stands; None for a number within text."""
+    over = max(heading.columns, key=lambda column: _shared(column.box, box))
+    field = fields.get(over.name)
+    if field is None or field.type not in _NUMERIC:
+        return None
+    if _shared(over.box, box) > 0:
+        return over
+    beside = fields.get(_under(heading, box).name)
+    within_text = beside is not None and beside.type not in _NUMERIC
+    return None if within_text or _shared(over.box, box) < -_ASIDE else over
+
+
+def _shared(one: Box, other: Box) -> float:
+    """Width that two boxes share; negative: how far they are apart."""
+    return min(one.right, other.right) - max(one.left, other.left)
 
 
 def _under(heading: Heading, box: Box) -> Column:

@@ -78,7 +78,7 @@ def beside_labels(reading: Reading, words: FieldWords, known: frozenset[str]) ->
 
 def _label_end(words: FieldWords, text: str, tokens: list[re.Match[str]], first: int) -> int:
     """Behind which token the longest label ends that begins at a token; 0 if none does."""
-    if first and text[tokens[first - 1].end() - 1] not in ":,;.|)" and first > 3:
+    if first and text[tokens[first - 1].end() - 1] not in ":,;.|)·\u2022*\u2013-/" and first > 3:
         return 0
     for last in range(min(len(tokens), first + _MOST), first, -1):
         phrase = text[tokens[first].start() : tokens[last - 1].end()]
