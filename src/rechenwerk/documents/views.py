@@ -43,7 +43,7 @@ def job_view(
         schema_=job.schema.name,
         schema_version=job.schema_version,
         model=job.model,
-        data_class=job.data_class,  # type: ignore[arg-type]
+        data_class=job.data_class,
         state=job.state,  # type: ignore[arg-type]
         reason=job.reason,
         made_by=job.made_by,
