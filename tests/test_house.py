@@ -28,10 +28,11 @@ ROOMS = MappingProxyType(
         "gateway": frozenset({"base", "identity", "wire", "ledger", "contracts", "providers", "routing"}),
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
         "documents": frozenset({"base", "wire", "identity"}),
+        "planner": frozenset({"base", "contracts"}),
         "store": frozenset(
             {"base", "ledger", "contracts", "gateway", "office", "routing", "documents"}
         ),  # ports of theirs
-        "cli": frozenset({"base", "contracts", "routing", "main"}),
+        "cli": frozenset({"base", "contracts", "routing", "planner", "main"}),
         "main": frozenset(
             {
                 "base",
@@ -82,6 +83,7 @@ LATE_IMPORTS = MappingProxyType(
     {
         "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/costs.py": "matplotlib costs every command more than a second; only --chart needs it",
+        "cli/plan.py": "NumPy and SciPy cost half a second, which other commands need not wait for",
         "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",
         "office/closing/routes.py": "fpdf2 and XlsxWriter cost a second; only who renders a document waits",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",

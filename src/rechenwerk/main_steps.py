@@ -9,7 +9,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.closing.step import AllocationStep
 from rechenwerk.office.costing.step import ContractCosts
 from rechenwerk.office.ports import Desk
-from rechenwerk.store.budgets.wallets import WalletPayments
+from rechenwerk.store.budgets.paying import WalletPayments
 from rechenwerk.store.tariffs import TariffStep
 
 

@@ -15,11 +15,11 @@ from types import MappingProxyType
 
 import pytest
 
+from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.base.usage import Usage
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.main_gateway import Gateway
 from rechenwerk.office.ports import Guard
-from rechenwerk.office.reader import MistakesError
 from tests.caller import Line, ask, chat_body
 from tests.fakes.provider import FakeProvider, running_fake
 from tests.flows.cloud import knows, until

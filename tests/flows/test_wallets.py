@@ -14,7 +14,7 @@ from rechenwerk.ledger.periods import month_of
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherLine
 from rechenwerk.office.budgets.ports import Note
 from rechenwerk.office.ports import Guard
-from rechenwerk.store.budgets.wallets import WalletPayments
+from rechenwerk.store.budgets.paying import WalletPayments
 from tests.caller import ask, chat_body
 from tests.fakes.provider import FakeProvider, running_fake
 from tests.flows.office_desk import Bookkeeper, Office

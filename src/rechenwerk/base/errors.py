@@ -9,6 +9,7 @@
     │   ├── UnreadableError    this file cannot be read: locked, broken, empty, too large
     │   ├── SchemaError        a schema is wrong; says which field
     │   └── ModelRefusedError  the gateway refused the question, or no provider answers
+    ├── PlanError              a plan's file or figures are wrong; says where
     └── ProviderError          an attempt at a provider failed; says how far it came
         ├── ConnectError       nothing left this machine: safe to void
         └── BrokenError        the request had left; what the provider did is unknown
@@ -55,7 +56,18 @@ class DocumentError(RechenwerkError):
 
 
 class UnreadableError(DocumentError):
-    """A file cannot be read; the message is its reason for people."""
+    """A file cannot be read.
+
+    Args:
+        message: its reason for people, one line in English.
+        code: its reason for programs, such as ``locked`` (``documents/intake/refusals.py`` lists them).
+        german: the line in German.
+    """
+
+    def __init__(self, message: str, code: str = "corrupt", german: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.german = german or message
 
 
 class SchemaError(DocumentError):
@@ -64,6 +76,10 @@ class SchemaError(DocumentError):
 
 class ModelRefusedError(DocumentError):
     """The gateway refused a question or no provider answers; the message says what to do."""
+
+
+class PlanError(RechenwerkError):
+    """A plan cannot be calculated from what was given; the message says what is wrong, where, what to do."""
 
 
 class ProviderError(RechenwerkError):

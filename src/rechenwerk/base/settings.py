@@ -48,6 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_from: str = ""
     models_dir: str = ""
     model_hub: str = "https://huggingface.co"
+    documents_largest: int = 100_000_000
+    documents_keep_days: int = 3650
+    documents_at_once: int = 4
+    documents_lease: float = 60.0
+    documents_model: str = ""
+    documents_vectors: str = "potion-multilingual"
 
     def __repr__(self) -> str:
         """Without the values: some are secrets."""
@@ -120,6 +126,26 @@ TABLE = (
         "folder of model files, which several installations may share; empty: `models` in the data folder",
     ),
     Setting("RECHENWERK_MODEL_HUB", "model_hub", "where `model pull` gets models from; a mirror, perhaps"),
+    Setting("RECHENWERK_DOCUMENTS_LARGEST", "documents_largest", "largest document that may be uploaded"),
+    Setting(
+        "RECHENWERK_DOCUMENTS_KEEP_DAYS",
+        "documents_keep_days",
+        "days after its end for which a job of documents is kept, unless the job says otherwise",
+    ),
+    Setting(
+        "RECHENWERK_DOCUMENTS_AT_ONCE", "documents_at_once", "documents that one worker has in hand at once"
+    ),
+    Setting(
+        "RECHENWERK_DOCUMENTS_LEASE",
+        "documents_lease",
+        "a worker for documents that is silent for so long is dead; another takes over",
+    ),
+    Setting(
+        "RECHENWERK_DOCUMENTS_MODEL",
+        "documents_model",
+        "model that jobs of documents ask unless they name one; empty: the first that may see the data",
+    ),
+    Setting("RECHENWERK_DOCUMENTS_VECTORS", "documents_vectors", "model that embeds for jobs of documents"),
 )
 
 

@@ -22,6 +22,7 @@ from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.contracts import add_contracts
 from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.models import add_models
+from rechenwerk.cli.plan import add_plan
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.reserve import add_reserve
 from rechenwerk.cli.routing import add_routing
@@ -94,6 +95,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_utilisation(app)
     add_sites(app)
     add_routing(app)
+    add_plan(app)
     add_chat(app)
     add_adviser(app)
     add_concentration(app)

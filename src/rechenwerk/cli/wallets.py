@@ -25,6 +25,9 @@ _WORDS = MappingProxyType(
                 "topup": "paid in",
                 "refund": "paid back",
                 "release": "unclear call settled",
+                "unsettled": "settlement taken back",
+                "charges": "tariffs, fees, shares",
+                "credit": "credited",
                 "calls": "calls",
                 "columns": ("date", "movement", "calls", "amount", "balance", "text"),
             }
@@ -37,6 +40,9 @@ _WORDS = MappingProxyType(
                 "topup": "Einzahlung",
                 "refund": "Auszahlung",
                 "release": "ungeklärter Aufruf abgerechnet",
+                "unsettled": "Abrechnung zurückgenommen",
+                "charges": "Tarife, Gebühren, Umlagen",
+                "credit": "Gutschrift",
                 "calls": "Aufrufe",
                 "columns": ("Datum", "Bewegung", "Aufrufe", "Betrag", "Saldo", "Text"),
             }

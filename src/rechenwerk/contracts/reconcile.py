@@ -17,7 +17,7 @@ import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.money import NANO, divide_half_even
-from rechenwerk.base.usage import Usage
+from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.bills import Bill, BillLine, Names, added, in_nano
 from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.prices import PriceList
@@ -45,7 +45,7 @@ _CENT = NANO // 100
 
 
 class Unresolved(msgspec.Struct, frozen=True):
-    """A call that stands on the unresolved accounts; nano-units."""
+    """A call that stands on the unresolved accounts; nano-units. `usage`: as counted; None: nobody did."""
 
     call: int
     organisation: int
@@ -53,6 +53,7 @@ class Unresolved(msgspec.Struct, frozen=True):
     contract: int
     cost: int
     price: int
+    usage: Usage | None = None
 
 
 class BookedDay(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ class BookedDay(msgspec.Struct, frozen=True):
 
     Attributes:
         posted, failed: costs in nano-units.
-        usage: of posted calls and failed attempts.
+        usage: of posted calls, failed attempts and calls that were settled before.
         unresolved: calls to be settled.
         prices: what its calls are booked at, of the deployment that served the most.
     """
@@ -81,11 +82,19 @@ class BookedDay(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What an unresolved call is found to have cost, and what it is charged; nano-units."""
+    """What an unresolved call is found to have cost, and what it is charged; nano-units.
+
+    Attributes:
+        usage: what it is found to have used, so that tariffs count it; None: nothing tells.
+        usage_from: ``bill``: its part of what the bill tells beyond the books; ``count``: as it was counted,
+            in the proportion of its cost; ``mix``: as the day's other calls of the model, by cost.
+    """
 
     call: Unresolved
     cost: int
     price: int
+    usage: Usage | None = None
+    usage_from: Literal["bill", "count", "mix", ""] = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -191,7 +200,7 @@ def _row(day: date, name: str, cell: _Cell, rate: Fraction) -> Row:
         difference,
         cause,
         detail,
-        _settlements(unresolved, settled),
+        _settlements(cell, unresolved, settled),
     )
 
 
@@ -212,17 +221,57 @@ def _billed_usage(cell: _Cell) -> Usage | None:
     return added(known) if known else None
 
 
-def _settlements(calls: Sequence[Unresolved], settled: int) -> tuple[Settled, ...]:
+def _settlements(cell: _Cell, calls: Sequence[Unresolved], settled: int) -> tuple[Settled, ...]:
     """Shares of what was found, by what the calls are booked at; the sum is exact.
 
     A call's price follows its cost: half of the highest cost is half of the highest price. Without a cost
     that could be compared the price stands.
     """
     costs = split(settled, [call.cost for call in calls])
+    told = _told(cell, calls)
     return tuple(
-        Settled(call, cost, divide_half_even(call.price * cost, call.cost) if call.cost else call.price)
-        for call, cost in zip(calls, costs, strict=True)
+        Settled(
+            call,
+            cost,
+            divide_half_even(call.price * cost, call.cost) if call.cost else call.price,
+            *((usage, "bill") if usage is not None else _found(cell, call, cost)),
+        )
+        for call, cost, usage in zip(calls, costs, told, strict=True)
     )
+
+
+_TOKENS = BUCKETS[: BUCKETS.index("requests")]
+
+
+def _told(cell: _Cell, calls: Sequence[Unresolved]) -> list[Usage | None]:
+    """What the bill tells beyond what is booked, shared by what the calls are booked at."""
+    billed, booked = _billed_usage(cell), added(one.usage for one in cell.days)
+    left = {
+        bucket: max(0, getattr(billed, bucket) - getattr(booked, bucket))
+        for bucket in (_TOKENS if billed is not None else ())
+    }
+    if not any(left.values()):
+        return [None for _ in calls]
+    weights = [call.cost for call in calls]
+    weights = weights if any(weights) else [1 for _ in calls]
+    parts = {bucket: split(units, weights) for bucket, units in left.items()}
+    return [Usage(**{bucket: parts[bucket][at] for bucket in _TOKENS}) for at in range(len(calls))]
+
+
+def _found(cell: _Cell, call: Unresolved, cost: int) -> tuple[Usage | None, Literal["count", "mix", ""]]:
+    """What a call used where the bill tells money alone."""
+    if call.usage is not None:
+        return (_part(call.usage, cost, call.cost) if call.cost else call.usage), "count"
+    booked = sum(one.booked for one in cell.days)
+    usage = added(one.usage for one in cell.days)
+    if booked > 0 and any(getattr(usage, bucket) for bucket in _TOKENS):
+        return _part(usage, cost, booked), "mix"
+    return None, ""
+
+
+def _part(usage: Usage, cost: int, whole: int) -> Usage:
+    """Units in the proportion of a cost, each bucket rounded half-even; it is one request."""
+    return Usage(**{bucket: divide_half_even(getattr(usage, bucket) * cost, whole) for bucket in _TOKENS})
 
 
 def split(whole: int, weights: Sequence[int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+SHAPES = ("", "identifier", "sender", "recipient", "name", "title", "sentence")
 TYPES = ("text", "number", "money", "date", "period", "iban", "vat_id", "yes_no", "one_of", "rows")
 
 
@@ -20,6 +21,12 @@ class Field(msgspec.Struct, frozen=True):
         required: whether a document without it goes to review.
         fields: for rows: the columns.
         about: one sentence for the model and for people.
+        weak: labels that give the role only where no better one stands ('Datum', 'Summe'): such a value needs
+            a passed cross-check or an agreeing second reader.
+        shape: what a text looks like: '' (free), 'identifier' (a number or code), 'sender' (who wrote the
+            document), 'recipient' (whom it is addressed to), 'name', 'title', 'sentence' (the one with the
+            label).
+        meanings: for one_of and yes_no: words of a document that stand for an option.
     """
 
     name: str
@@ -31,6 +38,9 @@ class Field(msgspec.Struct, frozen=True):
     required: bool = False
     fields: tuple[Field, ...] = ()
     about: str = ""
+    weak: tuple[str, ...] = ()
+    shape: str = ""
+    meanings: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -38,6 +48,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     Args:
         kind: 'sum' (the last field is the sum of the others, columns of rows included: 'items.amount'),
+            'product' (the last is the product of the others, row by row), 'differ' (no value twice),
             'tax' (net, rate, tax), 'order' (dates in this order), 'known' (a known entity's name, numbers).
         fields: paths, in the order that the kind needs.
     """

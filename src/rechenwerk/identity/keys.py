@@ -14,6 +14,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "inference": "call models",
         "books": "read the books of its organisation",
         "keys": "create, list and revoke keys and projects, set budgets and limits of its organisation",
+        "documents": "analyse documents in its project, review what was found, of its organisation",
         "operator": "everything, in every organisation: configuration, organisations, all books",
         "emergency": "ask for emergency draws on the reserve, and sign those of others",
         "approve": "sign applications for grants, and emergency draws of others",

@@ -33,8 +33,12 @@ class SecretBox:
 
     def seal(self, text: str, context: bytes) -> bytes:
         """The text, unreadable without the key. `context`: what it belongs to; not kept secret."""
+        return self.seal_bytes(text.encode(), context)
+
+    def seal_bytes(self, data: bytes, context: bytes) -> bytes:
+        """The same for bytes, such as a part of a document."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return _FORM + nonce + self._cipher.encrypt(nonce, text.encode(), context)
+        return _FORM + nonce + self._cipher.encrypt(nonce, data, context)
 
     def open(self, sealed: bytes, context: bytes) -> str:
         """What was sealed.
@@ -42,9 +46,13 @@ class SecretBox:
         Raises:
             RechenwerkError: another key sealed it, or it was for something else.
         """
+        return self.open_bytes(sealed, context).decode()
+
+    def open_bytes(self, sealed: bytes, context: bytes) -> bytes:
+        """The same for bytes."""
         body = sealed.removeprefix(_FORM)
         try:
-            return self._cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], context).decode()
+            return self._cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], context)
         except (InvalidTag, ValueError):
             raise RechenwerkError(
                 "the stored secret does not open with this RECHENWERK_SECRET_KEY;"
@@ -60,6 +68,11 @@ def provider_context(organisation: int, name: str) -> bytes:
 def alert_context(organisation: int, name: str) -> bytes:
     """What the secret of an alert's webhook is bound to."""
     return f"alert/{organisation}/{name}".encode()
+
+
+def document_context(organisation: int, what: str) -> bytes:
+    """What a part of a document, its text or the key of its job is bound to."""
+    return f"document/{organisation}/{what}".encode()
 
 
 def usable(secret: str) -> bool:

@@ -53,7 +53,7 @@ class Discount(msgspec.Struct, frozen=True):
 
 
 class MonthUse(msgspec.Struct, frozen=True):
-    """What a project used of a model on a day, and what its calls were booked at; posted calls only.
+    """What a project used of a model on a day, and what its calls were booked at; posted and settled calls.
 
     Attributes:
         tariff: id of the version that priced them; 0: from before versions were kept.
@@ -125,6 +125,14 @@ def segments(versions: Sequence[Version], organisation: int, model: str) -> list
         else:
             found.append(Segment(at, until, holds))
     return found
+
+
+def sold_by(versions: Sequence[Version], organisation: int, model: str, at: datetime) -> int:
+    """The id of the version that a call of a moment would have been priced by; 0: none holds."""
+    for segment in segments(versions, organisation, model):
+        if segment.starts <= at and (segment.ends is None or at < segment.ends):
+            return segment.version.id
+    return 0
 
 
 def _same(one: Version, other: Version) -> bool:

@@ -135,6 +135,9 @@ def _permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]
     return realm
 
 
+documents_realm = _permit("documents", "keys")
+"""For rooms that are mounted on the office: the realm of somebody who may work with documents."""
+
 Whose = Annotated[
     Name | None, Query(description="an organisation's configuration; else what is shared with all")
 ]

@@ -51,22 +51,25 @@ class BodyLimit:
     Args:
         app: what comes next.
         largest: bytes.
+        larger: bytes that are allowed at a path beyond that; 0 for none.
     """
 
-    def __init__(self, app: ASGIApp, largest: int) -> None:
+    def __init__(self, app: ASGIApp, largest: int, larger: Callable[[str], int]) -> None:
         self._app = app
         self._largest = largest
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI."""
         seen = 0
+        largest = max(self._largest, self._larger(scope.get("path", "")))
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._largest:
-                raise HTTPException(413, f"the body is larger than {self._largest} bytes; send less")
+            if seen > largest:
+                raise HTTPException(413, f"the body is larger than {largest} bytes; send less")
             return message
 
         await self._app(scope, counted, send)
@@ -116,6 +119,7 @@ def create_app(
     box: SecretBox | None = None,
     steps: tuple[PeriodStep, ...] = (),
     signing: Signing | None = None,
+    larger: Callable[[str], int] = lambda _: 0,
 ) -> FastAPI:
     """The office over its storage.
 
@@ -127,6 +131,7 @@ def create_app(
         box: seals providers' keys; without one none can be stored.
         steps: what has to be booked before a period is closed, in this order.
         signing: the key that days are sealed with; without one none can be.
+        larger: how many bytes a body may have at a path, where that is more than elsewhere.
     """
     app = FastAPI(
         title="Rechenwerk office",
@@ -159,6 +164,6 @@ def create_app(
     add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
-    app.add_middleware(BodyLimit, largest=LARGEST_BODY)
+    app.add_middleware(BodyLimit, largest=LARGEST_BODY, larger=larger)
     add_handlers(app)
     return app

@@ -9,6 +9,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import Mistake, Reader, check_name, items_of, unique
+from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.contracts.concentration import (
     BY,
     DIMENSIONS,
@@ -28,10 +30,8 @@ from rechenwerk.contracts.obligations import at_risk, capacity, payable
 from rechenwerk.contracts.periods import DAY
 from rechenwerk.contracts.ports import HourDraw, Version
 from rechenwerk.office.ports import Configured, Contract, Deployment
-from rechenwerk.office.reader import Mistake, Reader, check_name, items_of, unique
 from rechenwerk.office.standing import StoredContract
 from rechenwerk.office.tables import ConcentrationTable
-from rechenwerk.office.type_words import did_you_mean
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 from rechenwerk.routing.residency import forbids
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.contracts.advice_view import decimal
 from rechenwerk.contracts.concentration import Cap, Facts, Failure, Share, Spread, breaches, failure, spreads
 from rechenwerk.office import views_usage as views
@@ -16,7 +17,6 @@ from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.concentration import facts, refused
 from rechenwerk.office.errors import missing
 from rechenwerk.office.ports import OPERATOR, Configured
-from rechenwerk.office.reader import MistakesError
 from rechenwerk.office.tenants import money
 
 _SHARE_PLACES = 4

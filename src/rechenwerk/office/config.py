@@ -8,6 +8,16 @@ from urllib.parse import urlsplit
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import (
+    Mistake,
+    MistakesError,
+    Reader,
+    check_name,
+    items_of,
+    unique,
+    written,
+)
+from rechenwerk.base.type_words import did_you_mean, missing_fix
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.concentration import read_caps
@@ -21,25 +31,16 @@ from rechenwerk.office.contracts import (
 )
 from rechenwerk.office.differ import diff
 from rechenwerk.office.ports import Configured, Cost, DataClassRow, Deployment, Provider
-from rechenwerk.office.reader import (
-    Mistake,
-    MistakesError,
-    Reader,
-    check_name,
-    items_of,
-    unique,
-    written,
-)
 from rechenwerk.office.residency import ALLOWED, PLACES, place_fix
 from rechenwerk.office.sites import check_site, site_of
 from rechenwerk.office.tables import (
+    NO_SECRETS,
     DataClassTable,
     DeploymentTable,
     ProviderTable,
     SiteTable,
 )
 from rechenwerk.office.tariff_file import read_tariffs, tariff_lines
-from rechenwerk.office.type_words import did_you_mean, missing_fix
 from rechenwerk.providers.registry import ENDPOINTS, KINDS
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, LOCAL
 
@@ -58,7 +59,7 @@ def parse(text: str) -> Configured:
     Raises:
         MistakesError: with all mistakes, each with its line and its fix.
     """
-    reader = Reader(text)
+    reader = Reader(text, NO_SECRETS)
     for key in reader.raw:
         if key not in (*_TABLES, "currency"):
             reader.wrong((key,), f"unknown field {key!r}", did_you_mean(key, (*_TABLES, "currency")))

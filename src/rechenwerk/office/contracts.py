@@ -9,15 +9,15 @@ from types import MappingProxyType
 from typing import get_args
 
 from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import Reader, check_name, items_of, written
+from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.contracts import terms
 from rechenwerk.contracts.check import check
 from rechenwerk.contracts.ports import STANDARD, Deployed
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.ledger.prices import FREE
 from rechenwerk.office.ports import Contract
-from rechenwerk.office.reader import Reader, check_name, items_of, written
 from rechenwerk.office.tables import DeploymentTable
-from rechenwerk.office.type_words import did_you_mean
 
 CONTRACT_KINDS: Mapping[str, type[terms.Contract]] = MappingProxyType(
     {str(kind.__struct_config__.tag): kind for kind in get_args(terms.Contract)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.contracts.changes import may_change
 from rechenwerk.contracts.concentration import Cap
 from rechenwerk.contracts.terms import Contract as Terms
@@ -20,7 +21,6 @@ from rechenwerk.office.ports import (
     Provider,
     Row,
 )
-from rechenwerk.office.reader import Mistake, MistakesError
 from rechenwerk.office.standing import Site
 from rechenwerk.office.tariff_changes import tariff_changes
 

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request, error_document, unavailable
+from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.office.ports import TakenError
-from rechenwerk.office.reader import MistakesError
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rechenwerk.base.toml_reader import Mistake, MistakesError
+from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.contracts.terms import Grant
 from rechenwerk.office.access import Realm
 from rechenwerk.office.ports import OPERATOR, Configured
-from rechenwerk.office.reader import Mistake, MistakesError
-from rechenwerk.office.type_words import did_you_mean
 
 
 async def check_grant_projects(realm: Realm, wanted: Configured) -> None:

@@ -14,16 +14,16 @@ import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import Mistake, MistakesError, Reader, unique, written
+from rechenwerk.base.type_words import did_you_mean, explained
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.contracts.check import check
 from rechenwerk.contracts.ports import STANDARD, Deployed
 from rechenwerk.contracts.terms import Contract, Site
 from rechenwerk.ledger.prices import price_list
 from rechenwerk.office.contracts import CONTRACT_KINDS
-from rechenwerk.office.reader import Mistake, MistakesError, Reader, unique, written
 from rechenwerk.office.sites import check_site, site_of
-from rechenwerk.office.tables import DataClassTable, SiteTable
-from rechenwerk.office.type_words import did_you_mean, explained
+from rechenwerk.office.tables import NO_SECRETS, DataClassTable, SiteTable
 from rechenwerk.routing.portfolios import Deployment, Outage, Penalty, Portfolio, Simulation, Sized, seconds
 from rechenwerk.routing.ports import DEFAULT_CLASSES, LEVELS, DataClass
 
@@ -60,7 +60,7 @@ def parse_portfolio(text: str) -> Portfolio:
     Raises:
         MistakesError: with all mistakes, each with its line and its fix.
     """
-    reader = Reader(text)
+    reader = Reader(text, NO_SECRETS)
     for key in reader.raw:
         if key not in _TABLES:
             reader.wrong((key,), f"unknown table {key!r}", did_you_mean(key, _TABLES))

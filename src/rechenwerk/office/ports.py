@@ -99,7 +99,11 @@ class Project(msgspec.Struct, frozen=True):
 
 
 class NewKey(msgspec.Struct, frozen=True):
-    """A key to store: everything but the key itself."""
+    """A key to store: everything but the key itself.
+
+    Attributes:
+        data_class: its calls go only where this class allows, too; None: its project's alone.
+    """
 
     name: str
     hash: bytes
@@ -107,6 +111,7 @@ class NewKey(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     expires_at: datetime | None = None
     guards: tuple[Guard, ...] = ()
+    data_class: str | None = None
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -165,6 +170,10 @@ class Tenants(Protocol):
 
     async def project_id(self, organisation_id: int, name: str) -> int | None:
         """The project of that name."""
+        ...
+
+    async def project_of_key(self, organisation_id: int, key_id: int) -> str | None:
+        """The name of a key's project."""
         ...
 
     async def create_project(self, organisation_id: int, name: str, data_class: str = "internal") -> int:

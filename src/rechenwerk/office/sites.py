@@ -6,8 +6,8 @@ import re
 
 from rechenwerk.base.money import parse_decimal
 from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import Reader, check_name
 from rechenwerk.contracts.sites import LENGTHS
-from rechenwerk.office.reader import Reader, check_name
 from rechenwerk.office.residency import PLACES, place_fix
 from rechenwerk.office.standing import Site
 from rechenwerk.office.tables import HourTable, SiteTable

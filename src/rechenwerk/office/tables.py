@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 import msgspec
 
 from rechenwerk.ledger.tariffs import Terms
+
+NO_SECRETS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
+    {
+        ("provider", "api_key"): (
+            "a secret does not belong into this file",
+            'put it into an environment variable of the server and write api_key_env = "ITS_NAME"',
+        )
+    }
+)
+"""What must not stand in a configuration."""
 
 
 class ProviderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.office.ports import Change, Configured
-from rechenwerk.office.reader import Mistake, MistakesError
 from rechenwerk.office.tariff_ports import Tariff
 
 _EVER = datetime.min.replace(tzinfo=UTC)

@@ -9,11 +9,11 @@ from decimal import Decimal
 from itertools import pairwise
 
 from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import Reader, check_name, items_of
+from rechenwerk.base.type_words import did_you_mean, missing_fix
 from rechenwerk.ledger.tariffs import Terms
-from rechenwerk.office.reader import Reader, check_name, items_of
 from rechenwerk.office.tables import TariffTable
 from rechenwerk.office.tariff_ports import Tariff
-from rechenwerk.office.type_words import did_you_mean, missing_fix
 
 CheckRates = Callable[[Reader, Path, Mapping[str, str]], None]
 

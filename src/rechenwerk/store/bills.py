@@ -7,19 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.errors import BookError
+from rechenwerk.base.money import format_money
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.charged import charged
 from rechenwerk.contracts.reconcile import BookedDay, Settled, Unresolved, totals
-from rechenwerk.ledger.periods import Period
+from rechenwerk.ledger.periods import Period, month_of
 from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine, signed
 from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
+from rechenwerk.store.budgets.paying import RELEASE, call_in, change, lock_wallets, pay
 from rechenwerk.store.terms import terms_of
 from rechenwerk.store.vouchers import book_voucher, own_moment, reverse_voucher
 
@@ -32,7 +35,13 @@ from call c join deployment d on d.id = c.deployment_id
 left join settled_call s on s.organisation_id = c.organisation_id and s.call_id = c.id
 where d.organisation_id = $1 and d.provider_id = $2 and c.started_at >= $3 and c.started_at < $4
 """
-_USED = ", ".join(f"coalesce(sum(c.{bucket}), 0)::bigint as {bucket}" for bucket in BUCKETS)
+# Of settled calls what they are found to have used; what nobody knows yet is not booked.
+_USED = ", ".join(
+    f"coalesce(sum(case when c.outcome <> 'unresolved' then c.{bucket} when s.call_id is not null then"
+    f" settled_units(s.usage, '{bucket}', c.{bucket}, s.cost, c.cost) end), 0)::bigint as {bucket}"
+    for bucket in BUCKETS
+)
+_COUNTED = ", ".join(f"c.{bucket}" for bucket in BUCKETS)
 _DAYS = f"""
 select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id,
     max(c.deployment_id) as deployment,
@@ -42,7 +51,7 @@ select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id
 """
 _OPEN = f"""
 select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id, c.id, c.organisation_id,
-    c.project_id, c.cost, c.charged as price
+    c.project_id, c.cost, c.charged as price, c.usage_source, {_COUNTED}
 {_CALLS} and c.outcome = 'unresolved' and s.call_id is null order by c.id
 """
 _PRICES = """
@@ -82,11 +91,20 @@ select contract_id, sum(amount) as amount from (
 group by 1 order by 1
 """
 _CLOSED = "select coalesce(max(closed_until), '-infinity') >= $2 from period_lock where organisation_id = $1"
+# What calls of a bill did not cost and so came back into wallets.
 _RELEASED = """
-select exists (select from bill_voucher w
-    join voucher v on v.organisation_id = w.organisation_id and v.id = w.voucher_id
-    join wallet_release r on r.organisation_id = v.organisation_id and r.call_id = v.call_id and r.amount > 0
-    where w.bill_id = $1)
+select r.organisation_id, r.guard_id, r.call_id, sum(r.amount) as amount
+from bill_voucher w
+join voucher v on v.organisation_id = w.organisation_id and v.id = w.voucher_id and v.call_id is not null
+join wallet_release r on r.organisation_id = v.organisation_id and r.call_id = v.call_id
+where w.bill_id = $1 group by 1, 2, 3 having sum(r.amount) > 0 order by 1, 2, 3
+"""
+_OWNERS = "select distinct organisation_id from bill_voucher where bill_id = $1 order by 1"
+_NAME = """
+select o.name || coalesce(' --project ' || p.name, '') from guard g
+join organisation o on o.id = g.organisation_id
+left join project p on p.organisation_id = g.organisation_id and p.id = g.project_id
+where g.organisation_id = $1 and g.id = $2
 """
 _LATER = """
 select n.id from bill b join bill n on n.provider_id = b.provider_id and n.id > b.id
@@ -189,33 +207,62 @@ class StoredBills:
 
     async def undo(self, organisation_id: int, bill: int, at: datetime, reason: str, by: str) -> int | None:
         """See `office.bill_ports.Bills`."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            known = await connection.fetchval(
-                "select id from bill where organisation_id = $1 and id = $2", organisation_id, bill
+        async with self._pool.acquire() as connection:
+            released = await connection.fetch(_RELEASED, bill)
+            for owner in {row["organisation_id"] for row in released}:
+                needs: dict[int, int] = defaultdict(int)
+                for row in released:
+                    if row["organisation_id"] == owner:
+                        needs[row["guard_id"]] += int(row["amount"])
+                await call_in(connection, owner, needs)
+            async with connection.transaction():
+                return await _undo(connection, organisation_id, bill, at, reason, by)
+
+
+async def _undo(
+    connection: Connection, organisation_id: int, bill: int, at: datetime, reason: str, by: str
+) -> int | None:
+    known = await connection.fetchval(
+        "select id from bill where organisation_id = $1 and id = $2", organisation_id, bill
+    )
+    if known is None:
+        return None
+    later = await connection.fetchval(_LATER, bill)
+    if later is not None:
+        raise BookError(f"bill {later} was settled on top of it; undo that one first")
+    owners = [row["organisation_id"] for row in await connection.fetch(_OWNERS, bill)]
+    for owner in owners:
+        await lock_wallets(connection, owner)
+    try:
+        await connection.execute("insert into bill_undone values ($1, $2, $3, now())", bill, reason, by)
+    except asyncpg.UniqueViolationError:
+        raise BookError(f"bill {bill} was undone before") from None
+    await _take_back(connection, bill)
+    rows = await connection.fetch(
+        "select organisation_id, voucher_id from bill_voucher where bill_id = $1 order by 1, 2", bill
+    )
+    for row in rows:
+        owner, voucher = row["organisation_id"], row["voucher_id"]
+        moment = await own_moment(connection, owner, voucher) or at
+        await reverse_voucher(connection, owner, voucher, moment, reason, by)
+    for owner in owners:  # what wallets paid for calls that are open again
+        await pay(connection, owner, month_of(at), by)
+    return len(rows)
+
+
+async def _take_back(connection: Connection, bill: int) -> None:
+    """Out of wallets what came back into them; all of it or nothing."""
+    for row in await connection.fetch(_RELEASED, bill):
+        owner, guard, amount = row["organisation_id"], row["guard_id"], int(row["amount"])
+        if not await change(connection, owner, guard, -amount):
+            free = int(await connection.fetchval("select wallet_change($1, $2, 0)", owner, guard))
+            name = await connection.fetchval(_NAME, owner, guard)
+            spent = format_money(amount - free).replace(",", "")
+            raise BookError(
+                f"what its calls did not cost went back into a wallet, and {spent} of it are spent; book that"
+                f" in first: rechenwerk wallet topup {spent} --organisation {name}"
             )
-            if known is None:
-                return None
-            if await connection.fetchval(_RELEASED, bill):
-                raise BookError(
-                    f"what calls of bill {bill} did not cost went back into wallets and may be spent;"
-                    " correct it by a voucher or a refund"
-                )
-            later = await connection.fetchval(_LATER, bill)
-            if later is not None:
-                raise BookError(f"bill {later} was settled on top of it; undo that one first")
-            try:
-                await connection.execute(
-                    "insert into bill_undone values ($1, $2, $3, now())", bill, reason, by
-                )
-            except asyncpg.UniqueViolationError:
-                raise BookError(f"bill {bill} was undone before") from None
-            rows = await connection.fetch(
-                "select organisation_id, voucher_id from bill_voucher where bill_id = $1 order by 1, 2", bill
-            )
-            for owner, voucher in rows:
-                moment = await own_moment(connection, owner, voucher) or at
-                await reverse_voucher(connection, owner, voucher, moment, reason, by)
-            return len(rows)
+        await connection.execute(RELEASE, owner, guard, row["call_id"], -amount)
 
 
 async def _open_since(connection: Connection, organisation_id: int) -> datetime:
@@ -264,7 +311,10 @@ def _vouchers(bill: NewBill, number: int, owner: int, at: datetime, by: str) -> 
     for one in (settled for row in bill.rows for settled in row.settlements):
         lines = settlement(one)
         if lines:
-            details = {"bill": number, "cost": str(one.cost), "price": str(one.price)}
+            details: dict[str, Any] = {"bill": number, "cost": str(one.cost), "price": str(one.price)}
+            if one.usage is not None:
+                details["usage"] = msgspec.to_builtins(one.usage)
+                details["usage_from"] = one.usage_from
             yield (
                 one.call.organisation,
                 Voucher("settlement", at, f"{what}: what it cost", by, lines, one.call.call, details),
@@ -323,6 +373,7 @@ def _days(
                 row["contract_id"],
                 int(row["cost"]),
                 int(row["price"]),
+                None if row["usage_source"] == "none" else Usage(*[row[bucket] for bucket in BUCKETS]),
             )
         )
     for row in days:

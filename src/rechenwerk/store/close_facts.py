@@ -66,6 +66,9 @@ left join (select a.project_id, sum(case when t.credit = a.id then t.amount else
 where p.organisation_id = $1 and (p.created_at < $3 or c.calls > 0) order by p.name
 """
 _SUMS = ", ".join(f"sum(c.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
+_SETTLED_SUMS = ", ".join(
+    f"sum(settled_units(s.usage, '{bucket}', c.{bucket}, s.cost, c.cost))::bigint" for bucket in BUCKETS
+)
 # A call stands unresolved until a settlement of it that stands.
 UNRESOLVED = """
 select c.project_id, c.id, c.price from call c
@@ -87,8 +90,8 @@ where c.organisation_id = $1 and c.day >= ($2 at time zone 'UTC')::date
 group by 1, 2, 3, 4, 5
 union all
 select c.project_id, c.model, (c.started_at at time zone 'UTC')::date, c.tariff_id, c.outcome, count(*),
-    sum(c.price), sum(c.price - c.charged), {_SUMS}
-from call c
+    sum(c.price), sum(c.price - c.charged), {_SETTLED_SUMS}
+from call c left join settled_call s on s.organisation_id = c.organisation_id and s.call_id = c.id
 where exists (select from call_day d where d.organisation_id = $1 and d.outcome = 'unresolved'
         and d.day >= ($2 at time zone 'UTC')::date and d.day < ($3 at time zone 'UTC')::date)
     and c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'

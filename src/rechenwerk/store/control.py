@@ -141,6 +141,17 @@ class StoredTenants:
         )
         return found
 
+    async def project_of_key(self, organisation_id: int, key_id: int) -> str | None:
+        """The name of a key's project."""
+        found: str | None = await self._pool.fetchval(
+            "select p.name from api_key k"
+            " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
+            " where k.organisation_id = $1 and k.id = $2",
+            organisation_id,
+            key_id,
+        )
+        return found
+
     async def create_project(self, organisation_id: int, name: str, data_class: str = "internal") -> int:
         """A new project's id; raises TakenError."""
         made: int | None = await self._pool.fetchval(
@@ -254,8 +265,8 @@ class StoredTenants:
 
 async def _insert_key(connection: Connection, organisation_id: int, project_id: int, key: NewKey) -> int:
     key_id: int = await connection.fetchval(
-        "insert into api_key (organisation_id, project_id, name, hash, hint, scopes, expires_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7) returning id",
+        "insert into api_key (organisation_id, project_id, name, hash, hint, scopes, expires_at, data_class)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
         organisation_id,
         project_id,
         key.name,
@@ -263,6 +274,7 @@ async def _insert_key(connection: Connection, organisation_id: int, project_id: 
         key.hint,
         list(key.scopes),
         key.expires_at,
+        key.data_class,
     )
     await _guard(connection, organisation_id, project_id, key_id, key.guards)
     return key_id

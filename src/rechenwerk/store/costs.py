@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -88,7 +88,7 @@ class StoredCosts:
                     booked=int(row["booked"]),
                     listed=int(row["listed"]),
                 )
-                for row in await connection.fetch(sql.SERVED, ids, period.starts, until)
+                for row in await connection.fetch(sql.SERVED, ids, period.starts, until, _whole_days(period, until))
             ]
             return CostFacts(
                 contracts,
@@ -128,6 +128,12 @@ class StoredCosts:
             [_moved(row) for row in moved],
             {(row["organisation"], row["contract"]): row["used"] for row in used},
         )
+
+
+def _whole_days(period: Period, until: datetime) -> datetime:
+    """Where the day begins that `until` cuts; sums of whole days are kept."""
+    day = until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(period.starts, day)
 
 
 def _whole(row: asyncpg.Record) -> dict[str, Any]:

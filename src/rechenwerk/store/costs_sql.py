@@ -5,7 +5,6 @@ from __future__ import annotations
 from rechenwerk.base.usage import BUCKETS
 
 _SUMS = ", ".join(f"sum(d.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
-_CALL_SUMS = ", ".join(f"sum(c.{bucket})::bigint as {bucket}" for bucket in BUCKETS)
 
 CONTRACTS = """
 select c.id, c.name, extract(epoch from c.ended_at)::float8 as ended,
@@ -39,13 +38,24 @@ where d.hour < $2
     and (d.contract_id = any($1::bigint[]) or d.contract_id = any($3::bigint[]) and d.hour >= $4)
 group by d.deployment_id, d.hour order by d.hour, d.deployment_id
 """  # noqa: S608 - our own words, no one else's
-# What a call was booked at without known usage (the most that it could cost) is apart, until it is settled.
+# What a call was booked at without known usage (the most that it could cost) is apart, until it is settled. The
+# sums of days are kept beside the calls, and `books verify` proves that they are the calls'; only of a day that
+# is cut ($4 is where it begins) the calls themselves are read.
+_BOOKED = ("cost", "listed", *BUCKETS)
+_FINE = "organisation_id, project_id, deployment_id, endpoint, contract_id, usage_source"
 SERVED = f"""
-select c.organisation_id, c.project_id, c.deployment_id, c.endpoint, c.contract_id, {_CALL_SUMS},
-    coalesce(sum(c.cost) filter (where c.usage_source <> 'none'), 0) as booked,
-    coalesce(sum(coalesce(c.listed, c.cost)) filter (where c.usage_source <> 'none'), 0) as listed
-from call c
-where c.contract_id = any($1::bigint[]) and c.started_at >= $2 and c.started_at < $3 and c.outcome <> 'void'
+select d.organisation_id, d.project_id, d.deployment_id, d.endpoint, d.contract_id, {_SUMS},
+    coalesce(sum(d.cost) filter (where d.usage_source <> 'none'), 0) as booked,
+    coalesce(sum(d.listed) filter (where d.usage_source <> 'none'), 0) as listed
+from (
+    select {_FINE}, {", ".join(f"sum({name}) as {name}" for name in _BOOKED)}
+    from call_day where contract_id = any($1::bigint[]) and outcome <> 'void'
+        and day >= ($2::timestamptz at time zone 'UTC')::date and day < ($4::timestamptz at time zone 'UTC')::date
+    group by {_FINE}
+    union all
+    select {_FINE}, sum(cost), sum(coalesce(listed, cost)), {", ".join(f"sum({name})" for name in BUCKETS)}
+    from calls_of(null, $4, $3) where contract_id = any($1::bigint[]) and outcome <> 'void'
+    group by {_FINE}) d
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """  # noqa: S608 - our own words, no one else's
 SITES = """
@@ -60,7 +70,7 @@ order by s.name, v.valid_from
 MOVED = """
 select d.kind as debit, c.kind as credit, sum(t.amount) as amount
 from cost_voucher v
-join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0
 join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 join account c on c.organisation_id = t.organisation_id and c.id = t.credit
 where v.organisation_id = $1 and v.at >= $2 and v.at < $3 and v.contract_id = $4 and (v.reverses is null
@@ -85,19 +95,19 @@ from unnest($3::bigint[], $4::bigint[], $5::text[], $6::numeric[]) x(project, de
 
 MARGIN_CALLS = """
 select o.name as organisation, coalesce(p.name, '') as project, c.model, coalesce(v.name, '') as provider,
-    c.endpoint as service, count(*) filter (where c.attempt_of is null) as calls,
+    c.endpoint as service, sum(c.calls - c.attempts) as calls,
     coalesce(sum(c.price) filter (where c.outcome = 'posted'), 0) as revenue,
     coalesce(sum(c.cost) filter (where c.outcome = 'posted'), 0) as cost,
     coalesce(sum(c.cost) filter (where c.outcome = 'failed'), 0) as failed,
     coalesce(sum(c.price) filter (where c.outcome = 'unresolved'), 0) as unresolved_price,
     coalesce(sum(c.cost) filter (where c.outcome = 'unresolved'), 0) as unresolved_cost
-from call c
+from call_day c
 join organisation o on o.id = c.organisation_id
 left join project p on p.organisation_id = c.organisation_id and p.id = c.project_id
 left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id = c.deployment_id
 left join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
-where ($1::bigint is null or c.organisation_id = $1) and c.started_at >= $2 and c.started_at < $3
-    and c.outcome <> 'void'
+where ($1::bigint is null or c.organisation_id = $1) and c.outcome <> 'void'
+    and c.day >= ($2::timestamptz at time zone 'UTC')::date and c.day < ($3::timestamptz at time zone 'UTC')::date
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """
 MARGIN_SHARES = """
@@ -134,11 +144,11 @@ from (
         coalesce(o.details, v.details) ->> 'model' as model
     from voucher v
     left join voucher o on o.organisation_id = v.organisation_id and o.id = v.reverses
-    join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
+    join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id and e.call_id < 0
     where ($1::bigint is null or v.organisation_id = $1) and v.at >= $2 and v.at < $3
     union all
     select e.organisation_id, e.account_id, 'fee', e.amount, null, null from fee f
-    join entry e on e.organisation_id = f.organisation_id and e.call_id = f.id
+    join entry e on e.organisation_id = f.organisation_id and e.call_id = f.id and e.call_id < 0
     where ($1::bigint is null or f.organisation_id = $1) and f.booked_at >= $2 and f.booked_at < $3) m
 join account a on a.organisation_id = m.organisation_id and a.id = m.account_id
 join organisation o on o.id = m.organisation_id

@@ -6,37 +6,41 @@ booked.
 
 from __future__ import annotations
 
-_CALL = "c.organisation_id = $1 and ($2::timestamptz is null or c.started_at >= $2) and c.started_at < $3"
+# Of the partitions those are read that calls of the period can lie in: see the migration 0020.
+_CALLS = "calls_of($1, $2, $3)"
 _VOUCHER = "v.organisation_id = $1 and ($2::timestamptz is null or v.at >= $2) and v.at < $3"
 _FEE = "f.organisation_id = $1 and ($2::timestamptz is null or f.booked_at >= $2) and f.booked_at < $3"
 
-COUNT_CALLS = f"select count(*) from call c where {_CALL}"  # noqa: S608 - our own words, here and below
+COUNT_CALLS = f"select count(*) from {_CALLS}"  # noqa: S608 - our own words, here and below
 COUNT_OTHERS = f"""
 select (select count(*) from voucher v where {_VOUCHER}) + (select count(*) from fee f where {_FEE})
 """  # noqa: S608
 
-# Sums of pairs of accounts first: there are few of them, and the transfers are read once.
-ACCOUNTS = """
-with pair as (
-    select t.debit, t.credit, sum(t.amount) as closing, sum(t.amount) filter (where t.at < $2) as opening
-    from (
-        select t.debit, t.credit, t.amount, c.started_at as at from transfer t
-        join call c on c.organisation_id = t.organisation_id and c.id = t.call_id
-        where t.organisation_id = $1 and t.call_id > 0 and c.started_at < $3
-        union all
-        select t.debit, t.credit, t.amount, v.at from transfer t
-        join voucher v on v.organisation_id = t.organisation_id and v.id = t.call_id
-        where t.organisation_id = $1 and t.call_id < 0 and v.at < $3
-        union all
-        select t.debit, t.credit, t.amount, f.booked_at from transfer t
-        join fee f on f.organisation_id = t.organisation_id and f.id = t.call_id
-        where t.organisation_id = $1 and t.call_id < 0 and f.booked_at < $3
-    ) t group by 1, 2
-), side as (
+# Sums of months are kept beside the transfers, and `books verify` proves that they are theirs. Of a month that the
+# period's end cuts the transfers themselves are read.
+_CUT = f"""
+select t.debit, t.credit, t.amount from {_CALLS.replace("$2", "$4")} c
+join transfer t on t.organisation_id = $1 and t.call_id = c.id
+union all
+select t.debit, t.credit, t.amount from voucher v
+join transfer t on t.organisation_id = $1 and t.call_id = v.id and t.call_id < 0
+where v.organisation_id = $1 and v.at >= $4 and v.at < $3
+union all
+select t.debit, t.credit, t.amount from fee f
+join transfer t on t.organisation_id = $1 and t.call_id = f.id and t.call_id < 0
+where f.organisation_id = $1 and f.booked_at >= $4 and f.booked_at < $3
+"""  # noqa: S608
+# $4: where the month begins that $3 lies in; $2 is where a month begins, or null.
+ACCOUNTS = f"""
+with side as (
     select account, sum(closing) as closing, sum(opening) as opening from (
-        select debit as account, closing, opening from pair
+        select account_id as account, sum(debit - credit) as closing,
+            sum(debit - credit) filter (where month < ($2::timestamptz at time zone 'UTC')::date) as opening
+        from account_month
+        where organisation_id = $1 and month < ($4::timestamptz at time zone 'UTC')::date group by 1
         union all
-        select credit, -closing, -opening from pair
+        select x.account, sum(x.amount), null from ({_CUT}) t
+        cross join lateral (values (t.debit, t.amount), (t.credit, -t.amount)) x(account, amount) group by 1
     ) s group by 1
 )
 select a.id, a.kind, k.class, p.name as project, c.name as contract, coalesce(s.opening, 0) as opening,
@@ -47,17 +51,16 @@ left join project p on p.organisation_id = a.organisation_id and p.id = a.projec
 left join contract c on c.organisation_id in (0, a.organisation_id) and c.id = a.contract_id
 left join side s on s.account = a.id
 where a.organisation_id = $1 order by a.id
-"""
+"""  # noqa: S608
 
 TRANSACTIONS = f"""
 select x.*, t.debits, t.credits, t.amounts
 from (
     select 'call' as is, c.id, c.started_at as at, c.model as what, coalesce(p.name, '') as who,
         coalesce(c.reason, '') as text, c.outcome, c.attempt_of as of
-    from call c
+    from {_CALLS} c
     left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id = c.deployment_id
     left join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
-    where {_CALL}
     union all
     select 'voucher', v.id, v.at, v.kind, v.made_by, v.reason, 'booked', coalesce(v.reverses, v.call_id)
     from voucher v where {_VOUCHER}
@@ -75,13 +78,13 @@ order by x.at, x.id
 CALLS = f"""
 select c.*, coalesce(p.name, '') as project, coalesce(k.name, '') as key, coalesce(v.name, '') as provider,
     coalesce(t.name, '') as contract
-from call c
+from {_CALLS} c
 left join project p on p.organisation_id = c.organisation_id and p.id = c.project_id
 left join api_key k on k.organisation_id = c.organisation_id and k.id = c.key_id
 left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id = c.deployment_id
 left join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
 left join contract t on t.organisation_id in (0, c.organisation_id) and t.id = c.contract_id
-where {_CALL} order by c.started_at, c.id
+order by c.started_at, c.id
 """  # noqa: S608
 
 _USED = f"""
@@ -90,7 +93,7 @@ select date_trunc('hour', c.started_at, 'UTC') as hour, c.project_id, c.model, c
     sum(c.input + c.cached_input + c.cache_write + c.output + c.reasoning)::bigint as tokens,
     sum(c.cost) as cost, sum(coalesce(c.listed, c.cost)) as listed,
     coalesce(sum(c.cost) filter (where c.outcome = 'unresolved'), 0) as unresolved
-from call c where {_CALL} and c.outcome <> 'void' group by 1, 2, 3, 4, 5
+from {_CALLS} c where c.outcome <> 'void' group by 1, 2, 3, 4, 5
 """  # noqa: S608
 
 # The side of a transfer that is a cost says what it is for; what stands on the other side says whether a
@@ -109,7 +112,7 @@ cross join lateral (
         coalesce(r.kind, v.kind) in ('accrual', 'allocation') as capacity,
         coalesce(date_trunc('month', r.at, 'UTC') < date_trunc('month', v.at, 'UTC'), false) as corrects
 ) g
-join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0
 join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 join account k on k.organisation_id = t.organisation_id and k.id = t.credit
 cross join lateral (

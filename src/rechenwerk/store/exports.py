@@ -67,21 +67,20 @@ class StoredBooks:
     Args:
         connection: in a transaction that sees one moment.
         organisation_id: whose.
-        span: the period.
+        span: the period; its first moment is that of a month, since opening balances are sums of months.
     """
 
     def __init__(
         self, connection: asyncpg.Connection | PoolConnectionProxy, organisation_id: int, span: Span
     ) -> None:
+        if span.starts is not None and span.starts != month_of(span.starts).starts:
+            raise ValueError(f"a period begins with a month, not at {span.starts}")
         self._connection = connection
         self._arguments = (organisation_id, span.starts, span.ends)
 
     async def accounts(self) -> list[Account]:
         """See `ledger.exports.ports.Books`."""
-        # Every row is looked at, so a nested loop is never right; stale statistics would make it one.
-        await self._connection.execute("set local enable_nestloop = off")
-        rows = await self._connection.fetch(ACCOUNTS, *self._arguments)
-        await self._connection.execute("set local enable_nestloop = on")
+        rows = await self._connection.fetch(ACCOUNTS, *self._arguments, month_of(self._arguments[2]).starts)
         return [
             Account(
                 row["id"],

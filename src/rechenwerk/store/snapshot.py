@@ -32,7 +32,8 @@ from rechenwerk.store.sales import (
 )
 
 _KEYS = """
-    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes, p.data_class, p.service_class, p.weight,
+    select k.id, k.organisation_id, k.project_id, k.hash, k.scopes,
+           stricter_class(p.data_class, k.data_class) as data_class, p.service_class, p.weight,
            extract(epoch from k.expires_at)::float8 as expires, o.name || '/' || p.name as label
     from api_key k join project p on p.organisation_id = k.organisation_id and p.id = k.project_id
     join organisation o on o.id = k.organisation_id

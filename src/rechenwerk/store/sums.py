@@ -35,7 +35,9 @@ _NAMES = (
     "energy_uwh",
     "co2_ug",
 )
-_KEYS = "day, project_id, key_id, model, deployment_id, contract_id, tariff_id, outcome"
+_KEYS = (
+    "day, project_id, key_id, model, deployment_id, contract_id, tariff_id, outcome, endpoint, usage_source"
+)
 _DAYS = f"""
 select day || ' of project ' || project_id || ', key ' || key_id || ', ' || model || ', ' || outcome
         as subject,
@@ -47,10 +49,17 @@ full join (select {_KEYS}, {", ".join(_NAMES)} from call_sums where organisation
 where ({", ".join(f"d.{name}" for name in _NAMES)})
     is distinct from ({", ".join(f"s.{name}" for name in _NAMES)})
 """  # noqa: S608 - our own words, no one else's
+# Whoever reads the calls of a month looks where their ids say, and at these.
+_STRAYS = """
+select c.id as subject, 'far from its time, and not listed' as is, 'listed' as should from call c
+where c.organisation_id = $1 and is_stray(c.id, c.started_at) and not exists (select from call_stray s
+    where s.organisation_id = c.organisation_id and s.id = c.id and s.started_at = c.started_at)
+"""
 
 SUM_PROOFS = (
     Proof("every account's months are the sums of its entries", "account", _ACCOUNTS, _ENTRIES),
     Proof("every day's totals are the sums of its calls", "total of", _DAYS, _CALLS),
+    Proof("every call lies where its time says, or is listed", "call", _STRAYS, _CALLS),
 )
 """What `books verify` proves of sums that are kept."""
 

@@ -15,7 +15,7 @@ from asyncpg.pool import PoolConnectionProxy
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.tariff_lines import exact, line_fields, plain_money
-from rechenwerk.ledger.tariff_months import Discount, Month, MonthUse, Version, months
+from rechenwerk.ledger.tariff_months import Discount, Month, MonthUse, Version, months, sold_by
 from rechenwerk.ledger.vouchers import Side, Voucher, signed
 from rechenwerk.office.tariff_ports import ContractCost, ModelUse, NewDiscount
 from rechenwerk.store.sales import DISCOUNTS, VERSIONS_OF_TARIFFS, discount_of, versions_of
@@ -47,6 +47,20 @@ select c.project_id, c.model, c.tariff_id, c.day, sum(c.calls)::bigint as calls,
 from call_day c
 where c.organisation_id = $1 and {_DAYS} and c.outcome = 'posted'
 group by 1, 2, 3, 4 order by 1, 2, 3, 4
+"""  # noqa: S608 - our own words
+_SETTLED_UNITS = ", ".join(
+    f"settled_units(s.usage, '{bucket}', c.{bucket}, s.cost, c.cost) as {bucket}" for bucket in BUCKETS
+)
+# Calls that were settled count in the period of their settlement: where their revenue is booked finally. What
+# exceeded the hold was booked with the call. One that nobody ever told the usage of is outside of all sums.
+_SETTLED = f"""
+select c.project_id, c.model, c.tariff_id, c.started_at, (c.started_at at time zone 'UTC')::date as day,
+    coalesce(s.price, c.charged) + c.price - c.charged as booked, coalesce(s.cost, c.cost) as cost,
+    {_SETTLED_UNITS}
+from settled_call s join call c on c.organisation_id = s.organisation_id and c.id = s.call_id
+where s.organisation_id = $1 and s.at >= $2 and s.at < $3
+    and (c.usage_source <> 'none' or s.usage is not null)
+order by c.id
 """  # noqa: S608 - our own words
 # What vouchers have moved so far; one that was reversed has moved nothing.
 _ADJUSTED = """
@@ -140,7 +154,8 @@ class StoredTariffs:
     async def use(self, organisation_id: int, period: Period) -> list[MonthUse]:
         """See `office.tariff_ports.Tariffs`."""
         async with self._pool.acquire() as connection:
-            return await _use(connection, organisation_id, period)
+            versions = versions_of(await connection.fetch(_VERSIONS, organisation_id))
+            return await _use(connection, organisation_id, period, versions)
 
     async def project_names(self, organisation_id: int) -> dict[int, str]:
         """See `office.tariff_ports.Tariffs`."""
@@ -231,7 +246,7 @@ async def _months(
     return months(
         organisation,
         period,
-        await _use(connection, organisation, period),
+        await _use(connection, organisation, period, versions),
         versions,
         [discount_of(row) for row in await connection.fetch(_OF_ORGANISATION, organisation)],
         projects,
@@ -260,20 +275,30 @@ def _voucher(month: Month, missing: int, period: Period, at: datetime, by: str) 
     )
 
 
-async def _use(connection: Connection, organisation: int, period: Period) -> list[MonthUse]:
-    return [
-        MonthUse(
-            row["project_id"],
-            row["model"],
-            row["tariff_id"],
-            row["day"],
-            row["calls"],
-            tuple([row[bucket] for bucket in BUCKETS]),
-            int(row["booked"]),
-            int(row["cost"]),
-        )
-        for row in await connection.fetch(_USE, organisation, period.starts, period.ends)
-    ]
+async def _use(
+    connection: Connection, organisation: int, period: Period, versions: Sequence[Version]
+) -> list[MonthUse]:
+    """Of posted calls, day by day, and of calls that were settled, one by one."""
+    span = (organisation, period.starts, period.ends)
+    found = [_month_use(row, row["tariff_id"], row["calls"]) for row in await connection.fetch(_USE, *span)]
+    for row in await connection.fetch(_SETTLED, *span):
+        # A call that a killed process left behind does not know by what it would have been priced.
+        tariff = row["tariff_id"] or sold_by(versions, organisation, row["model"], row["started_at"])
+        found.append(_month_use(row, tariff, 1))
+    return found
+
+
+def _month_use(row: asyncpg.Record, tariff: int, calls: int) -> MonthUse:
+    return MonthUse(
+        row["project_id"],
+        row["model"],
+        tariff,
+        row["day"],
+        calls,
+        tuple([row[bucket] for bucket in BUCKETS]),
+        int(row["booked"]),
+        int(row["cost"]),
+    )
 
 
 async def _adjusted(

@@ -119,7 +119,8 @@ class MovementView(BaseModel):
     """What changed a wallet's balance, and the balance after it.
 
     Attributes:
-        kind: topup, refund, release (an unclear call cost less than was charged) or calls (of a day).
+        kind: topup, refund, calls (of a day), release (an unclear call cost less than was charged), unsettled
+            (its settlement was taken back), charges (tariffs, fees, shares), credit (of those).
     """
 
     at: datetime

@@ -6,30 +6,31 @@ from rechenwerk.store.proofs import Proof
 
 _WALLETS = "select count(*) from guard where organisation_id = $1 and wallet"
 
-_PAID_IN = """
-select g.id as subject, g.amount::text as is, (coalesce(b.amount, 0) + coalesce(r.amount, 0))::text as should
-from guard g
-left join (select (v.details ->> 'wallet')::bigint as guard_id,
-        sum(case when k.kind = 'wallet' then t.amount else -t.amount end) as amount
-    from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
-    join account k on k.organisation_id = t.organisation_id and k.id = t.credit
-    where v.organisation_id = $1 and v.kind in ('topup', 'refund') group by 1) b on b.guard_id = g.id
-left join (select guard_id, sum(amount) as amount from wallet_release where organisation_id = $1 group by 1) r
-    on r.guard_id = g.id
-where g.organisation_id = $1 and g.wallet
-    and g.amount <> coalesce(b.amount, 0) + coalesce(r.amount, 0)
-"""
-_PAYMENTS = """
-select (v.details ->> 'wallet')::bigint as guard_id, sum(t.amount) as amount
+# Of the accounts' wallets: what moved there, below zero what went out; of calls, or beyond them.
+_MOVED = """
+select (v.details ->> 'wallet')::bigint as guard_id, v.details ? 'beyond' as beyond,
+    sum(case when k.kind = 'wallet' then t.amount else -t.amount end) as amount
 from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
-where v.organisation_id = $1 and v.kind = 'payment' and v.details ? 'wallet'
-    and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id) group by 1
+join account k on k.organisation_id = t.organisation_id and k.id = t.credit
+where v.organisation_id = $1 and v.kind = any('{kinds}') and v.details ? 'wallet'
+    and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id) group by 1, 2
 """
+_OF_BANK = _MOVED.format(kinds="{topup,refund}")
+_PAYMENTS = _MOVED.format(kinds="{payment}")
+_PAID_IN = f"""
+select g.id as subject, g.amount::text as is, x.should::text as should
+from guard g cross join lateral (select coalesce(sum(b.amount), 0) as should from (
+    select guard_id, amount from ({_OF_BANK}) a
+    union all select guard_id, amount from ({_PAYMENTS}) p where p.beyond
+    union all select guard_id, amount from wallet_release where organisation_id = $1) b
+    where b.guard_id = g.id) x
+where g.organisation_id = $1 and g.wallet and g.amount <> x.should
+"""  # noqa: S608 - our own words
 _PAID = f"""
-select p.guard_id as subject, p.amount::text as is, 'at most ' || coalesce(s.posted, 0) as should
+select p.guard_id as subject, (-p.amount)::text as is, 'from 0 to ' || coalesce(s.posted, 0) as should
 from ({_PAYMENTS}) p
 left join (select guard_id, sum(posted) as posted from slice group by 1) s using (guard_id)
-where p.amount > coalesce(s.posted, 0)
+where not p.beyond and not -p.amount between 0 and coalesce(s.posted, 0)
 """  # noqa: S608 - our own words
 _OWED = f"""
 select project_id as subject, coalesce(a.amount, 0)::text as is, coalesce(w.amount, 0)::text as should
@@ -37,16 +38,26 @@ from (select a.project_id, sum(e.amount) * -1 as amount from entry e
     join account a on a.organisation_id = e.organisation_id and a.id = e.account_id and a.kind = 'wallet'
     where e.organisation_id = $1 group by 1) a
 full join (select coalesce(g.project_id, 0) as project_id,
-        sum(g.amount - coalesce(r.amount, 0) - coalesce(p.amount, 0)) as amount
-    from guard g left join ({_PAYMENTS}) p on p.guard_id = g.id
+        sum(g.amount - coalesce(r.amount, 0) + coalesce(p.amount, 0)) as amount
+    from guard g left join ({_PAYMENTS}) p on p.guard_id = g.id and not p.beyond
     left join (select guard_id, sum(amount) as amount from wallet_release where organisation_id = $1
         group by 1) r on r.guard_id = g.id
     where g.organisation_id = $1 and g.wallet group by 1) w using (project_id)
 where coalesce(a.amount, 0) <> coalesce(w.amount, 0)
 """  # noqa: S608 - our own words
+# What came back for a call that cost less than it held: no more than was charged, and nothing for others.
+_RELEASED = """
+select r.call_id as subject, r.amount || ' came back' as is, 'from 0 to ' || coalesce(c.charged, 0) as should
+from (select guard_id, call_id, sum(amount) as amount from wallet_release where organisation_id = $1
+    group by 1, 2) r
+left join call c on c.organisation_id = $1 and c.id = r.call_id and c.outcome = 'unresolved'
+where not r.amount between 0 and coalesce(c.charged, 0)
+"""
+_RELEASES = "select count(*) from wallet_release where organisation_id = $1"
 
 WALLET_PROOFS = (
     Proof("every wallet has what was paid in and not paid back", "wallet", _PAID_IN, _WALLETS),
     Proof("no wallet pays more than its calls were charged", "wallet", _PAID, _WALLETS),
+    Proof("no call gives back more than it was charged", "call", _RELEASED, _RELEASES),
     Proof("customers' wallets are what the books owe them", "project", _OWED, _WALLETS),
 )

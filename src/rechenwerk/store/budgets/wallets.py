@@ -6,13 +6,12 @@ it, and the database's checks keep it from going below zero.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine
 from rechenwerk.office.budgets.ports import Movement, Note, TwiceError
 from rechenwerk.store.vouchers import book_voucher
@@ -55,49 +54,19 @@ group by 1
 """
 _RELEASES = """
 select released_at as at, amount, call_id from wallet_release
-where organisation_id = $1 and guard_id = $2 and released_at >= $3 and amount > 0
+where organisation_id = $1 and guard_id = $2 and released_at >= $3 and amount <> 0
 """
 
-# -- what calls have cost goes from the wallet to the receivable --------------------------------------
-_WALLETS = "select id, project_id from guard where organisation_id = $1 and wallet order by id"
-# A call whose usage nobody knew is due once it was settled, and then at what it was settled for.
-_SETTLED = """
-select c.id, c.project_id, c.charged,
-    least(c.charged, greatest(0, sum(case when d.kind = 'receivable' then t.amount
-        when k.kind = 'receivable' then -t.amount else 0 end))) as due
-from call c join voucher v on v.organisation_id = c.organisation_id and v.call_id = c.id and v.at < $3
-    and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id)
-join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+# What the wallet paid beyond its calls, or got back.
+_CHARGES = """
+select v.at, v.id, v.reason as text,
+    sum(case when d.kind = 'wallet' then -t.amount else t.amount end) as amount
+from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
 join account d on d.organisation_id = t.organisation_id and d.id = t.debit
-join account k on k.organisation_id = t.organisation_id and k.id = t.credit
-where c.organisation_id = $1 and c.outcome = 'unresolved'
-    and c.slices && (select coalesce(array_agg(id), '{}') from slice where guard_id = $2)
-group by c.id, c.project_id, c.charged
+where v.organisation_id = $1 and v.kind = 'payment' and v.details ? 'beyond'
+    and (v.details ->> 'wallet')::bigint = $2 and v.at >= $3
+group by 1, 2, 3
 """
-_DUE = f"""
-with settled as ({_SETTLED}),
-due as (
-    select project_id, sum(amount) as amount from (
-        select project_id, charged as amount from call
-        where organisation_id = $1 and outcome = 'posted' and started_at < $3
-            and slices && (select coalesce(array_agg(id), '{{}}') from slice where guard_id = $2)
-        union all select project_id, due from settled) x group by 1),
-paid as (
-    select a.project_id, sum(t.amount) as amount
-    from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
-    join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'receivable'
-    where v.organisation_id = $1 and v.kind = 'payment'
-        and (v.details ->> 'wallet')::bigint = $2
-        and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id)
-    group by 1)
-select d.project_id, d.amount - coalesce(p.amount, 0) as amount
-from due d left join paid p using (project_id)
-where d.amount > coalesce(p.amount, 0) order by 1
-"""  # noqa: S608 - our own words
-_RELEASE = f"""
-insert into wallet_release (organisation_id, guard_id, call_id, amount)
-select $1, $2, id, charged - due from ({_SETTLED}) x on conflict do nothing returning amount
-"""  # noqa: S608 - our own words
 
 _KINDS: MappingProxyType[str, VoucherKind] = MappingProxyType({"in": "topup", "out": "refund"})
 
@@ -169,12 +138,26 @@ class StoredWallets:
             vouchers = await connection.fetch(_VOUCHERS, organisation_id, guard, since)
             calls = await connection.fetch(_CALLS, organisation_id, guard, since)
             releases = await connection.fetch(_RELEASES, organisation_id, guard, since)
+            charges = await connection.fetch(_CHARGES, organisation_id, guard, since)
         found = [
             Movement(row["at"], row["kind"], int(row["amount"]), voucher=row["id"], text=row["text"])
             for row in vouchers
         ]
         found += [Movement(row["at"], "calls", -int(row["amount"]), row["calls"]) for row in calls]
-        found += [Movement(row["at"], "release", int(row["amount"])) for row in releases]
+        found += [
+            Movement(row["at"], "release" if row["amount"] > 0 else "unsettled", int(row["amount"]))
+            for row in releases
+        ]
+        found += [
+            Movement(
+                row["at"],
+                "charges" if row["amount"] < 0 else "credit",
+                int(row["amount"]),
+                voucher=row["id"],
+                text=row["text"],
+            )
+            for row in charges
+        ]
         return sorted(found, key=lambda one: (one.at, -(one.voucher or 0)))  # ids count down
 
 
@@ -197,49 +180,3 @@ async def _book(connection: Connection, organisation_id: int, guard: int, change
         raise TwiceError(
             f"the reference {note.reference!r} was booked before; nothing was booked now"
         ) from None
-
-
-class WalletPayments:
-    """What calls have cost goes from wallets to receivables: a step of every period.
-
-    Whatever began before the period's end and is not paid yet: what was booked late is paid by the next.
-
-    Args:
-        pool: connections to the installation's database.
-    """
-
-    name = "wallet payments"
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
-
-    async def book(self, organisation: int, period: Period, by: str) -> int:
-        """See `ledger.ports.PeriodStep`."""
-        count = 0
-        for wallet in await self._pool.fetch(_WALLETS, organisation):
-            async with self._pool.acquire() as connection, connection.transaction():
-                count += await _pay(
-                    connection, organisation, wallet["id"], wallet["project_id"] or 0, period, by
-                )
-        return count
-
-
-async def _pay(
-    connection: Connection, organisation: int, guard: int, project: int, period: Period, by: str
-) -> int:
-    # Two steps at once would pay twice.
-    await connection.execute("select pg_advisory_xact_lock(hashtext('rechenwerk.wallet'), $1)", guard % 2**31)
-    for row in await connection.fetch(_RELEASE, organisation, guard, period.ends):
-        await connection.execute("select wallet_change($1, $2, $3)", organisation, guard, row["amount"])
-    due = await connection.fetch(_DUE, organisation, guard, period.ends)
-    if not due:
-        return 0
-    lines = tuple(
-        VoucherLine(Side("wallet", project), Side("receivable", row["project_id"]), int(row["amount"]))
-        for row in due
-    )
-    at = min(period.last, datetime.now(UTC))
-    reason = f"calls paid from the wallet, {period.name}"
-    details = {"wallet": guard, "period": period.name}
-    await book_voucher(connection, organisation, Voucher("payment", at, reason, by, lines, details=details))
-    return 1

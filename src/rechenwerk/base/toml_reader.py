@@ -1,4 +1,4 @@
-"""Reading rechenwerk.toml: tables with their types, and every mistake with its line and its fix."""
+"""Reading a TOML file: tables with their types, and every mistake with its line and its fix."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.toml_lines import Path, line_at, lines_of
-from rechenwerk.office.tables import ProviderTable
-from rechenwerk.office.type_words import did_you_mean, explained, missing_fix
+from rechenwerk.base.type_words import did_you_mean, explained, missing_fix
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Mistake(msgspec.Struct, frozen=True):
 
 
 class MistakesError(RechenwerkError):
-    """A configuration cannot be applied.
+    """A file cannot be used.
 
     Args:
         mistakes: all of them, in the order of the file.
@@ -47,13 +47,17 @@ class Reader:
 
     Args:
         text: of the file.
+        banned: (table, key) that must not stand there, with what is wrong about it and the fix.
 
     Raises:
         MistakesError: it is not TOML.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(
+        self, text: str, banned: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
+    ) -> None:
         self.mistakes: list[Mistake] = []
+        self._banned = banned
         self._lines = lines_of(text)
         try:
             self.raw = tomllib.loads(text, parse_float=Decimal)  # never a binary fraction
@@ -111,15 +115,14 @@ class Reader:
     def _table(self, path: Path, item: dict[str, Any], kind: type[T]) -> T | None:
         known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         tag = {kind.__struct_config__.tag_field} - {None}
-        if kind is ProviderTable and "api_key" in item:
-            self.wrong(
-                (*path, "api_key"),
-                "a secret does not belong into this file",
-                'put it into an environment variable of the server and write api_key_env = "ITS_NAME"',
-            )
+        banned = {
+            key: said for (table, key), said in self._banned.items() if table == path[0] and key in item
+        }
+        for key, (message, fix) in banned.items():
+            self.wrong((*path, key), message, fix)
         absent = [name for name, field in known.items() if field.required and name not in item]
         for key in item:
-            if key not in {*known, *tag} and not (kind is ProviderTable and key == "api_key"):
+            if key not in {*known, *tag, *banned}:
                 message = f"unknown field {key!r} in [[{path[0]}]]"
                 self.wrong((*path, key), message, did_you_mean(key, known))
                 absent = [name for name in absent if name not in difflib.get_close_matches(key, absent, 1)]

@@ -1,0 +1,136 @@
+"""Commands: plan contagion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rechenwerk.base.errors import PlanError
+from rechenwerk.cli.show import Json, console, print_json, table
+
+if TYPE_CHECKING:
+    from rechenwerk.planner.contagion import Course
+
+
+def contagion(
+    file: Annotated[Path, typer.Argument(help="Firms and what they promised each other; TOML.")],
+    fails: Annotated[str, typer.Option(help="A firm that stops paying and earning, whatever it has.")] = "",
+    at: Annotated[str, typer.Option(help="When it does, such as 2027-Q1; default: the first period.")] = "",
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out what has this status, such as letter-of-intent; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Who can pay whom, who falls with whom, and how much of a revenue is a supplier's own money."""
+    # NumPy and SciPy cost half a second, which other commands need not wait for.
+    from rechenwerk.planner.contagion import falls, run  # noqa: PLC0415
+    from rechenwerk.planner.deals import STATUSES, read_deals  # noqa: PLC0415
+
+    for status in without or ():
+        if status not in STATUSES:
+            raise typer.BadParameter(f"--without is one of {', '.join(STATUSES)}")
+    try:
+        deals = read_deals(file.read_text(encoding="utf-8")).only(*(without or ()))
+    except OSError as error:
+        raise PlanError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{file} is not text in UTF-8; save it as such") from error
+    course = run(deals, fails=fails, at=at)
+    worst = falls(deals, at) if not fails else ()
+    if as_json:
+        print_json(_document(course, worst))
+        return
+    _show(course)
+    if worst:
+        rows = [(one.firm, ", ".join(one.falls) or "nobody", _money(one.lost)) for one in worst]
+        table(
+            f"If one fails ({deals.unit})",
+            ("fails", "falls with it", "lost by others"),
+            rows,
+            ("lost by others",),
+        )
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if abs(amount) >= 0.005 else "-"
+
+
+def _show(course: Course) -> None:
+    deals = course.deals
+    names = [firm.name for firm in deals.firms]
+    when = {one.firm: one.period for one in course.failures}
+    rows = []
+    for index, period in enumerate(deals.periods):
+        cells = [
+            "failed" if name in when and when[name] <= period else _money(course.cash[index, at])
+            for at, name in enumerate(names)
+        ]
+        rows.append((period, *cells, _money(course.owed[index].sum()), _money(course.paid[index].sum())))
+    table(
+        f"{deals.title}: cash at the end of each period ({deals.unit})",
+        ("period", *names, "due", "paid"),
+        rows,
+        (*names, "due", "paid"),
+    )
+    if course.failures:
+        rows = [
+            (
+                one.firm,
+                one.period,
+                "made to" if one.shocked else "could not pay",
+                _money(one.lacked),
+                ", ".join(f"{name} {_money(amount)}" for name, amount in one.lost.items()),
+            )
+            for one in course.failures
+        ]
+        table("Failures", ("firm", "when", "why", "not paid", "lost by"), rows, ("not paid",))
+    else:
+        console().print("Nobody fails.")
+    for period, investor, firm, amount in course.unpaid_funding:
+        console().print(
+            f"{period}: {investor} does not pay {_money(amount)} that it promised {firm}.", markup=False
+        )
+    rows = [
+        (
+            name,
+            _money(course.revenue[at].sum()),
+            _money(course.returned[at]),
+            f"{course.returned[at] / course.revenue[at].sum():.1%}",
+            _money(course.gross[:, at].sum()),
+            _money(course.gross[:, at].sum() - course.returned[at]),
+        )
+        for at, name in enumerate(names)
+        if course.revenue[at].sum() > 0
+    ]
+    columns = ("supplier", "revenue", "its own money back", "share", "it invested", "net of what came back")
+    table(f"Whose money is the revenue? ({deals.unit})", columns, rows, columns[1:])
+
+
+def _document(course: Course, worst: Any) -> dict[str, Any]:
+    names = [firm.name for firm in course.deals.firms]
+    return {
+        "title": course.deals.title,
+        "unit": course.deals.unit,
+        "periods": course.deals.periods,
+        "firms": names,
+        "cash": course.cash.tolist(),
+        "due": course.owed.tolist(),
+        "paid": course.paid.tolist(),
+        "failures": course.failures,
+        "unpaid_funding": course.unpaid_funding,
+        "revenue": course.revenue.tolist(),
+        "own_money_back": course.returned.tolist(),
+        "gross_funding": course.gross.tolist(),
+        "paid_back_directly": course.back.tolist(),
+        "if_one_fails": worst,
+    }
+
+
+def add_plan(app: typer.Typer) -> None:
+    """Mount the commands."""
+    plan = typer.Typer(no_args_is_help=True, help="Does it pay, when does the money run out, what breaks.")
+    plan.command("contagion")(contagion)
+    app.add_typer(plan, name="plan")

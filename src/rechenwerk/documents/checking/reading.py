@@ -1,0 +1,158 @@
+"""A document made ready for checking: its layout, its folded text, every figure in it and where it stands."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterator
+from datetime import date
+from types import MappingProxyType
+
+import msgspec
+
+from rechenwerk.documents.checking.adapter import find, iban_valid, vat_id_valid
+from rechenwerk.documents.checking.folding import Folded, fold
+from rechenwerk.documents.checking.layout import Layout, Piece
+from rechenwerk.documents.values import Figure, Parsed
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[ \u00a0]?\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
+_VAT = re.compile(
+    r"(?<![A-Za-z0-9])(?:DE|ATU|AT|BE|BG|CHE|CY|CZ|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI"
+    r"|SK|XI)[ \u00a0.-]{0,2}[A-Z0-9](?:[ \u00a0./-]?[A-Z0-9]){6,12}(?![A-Za-z0-9])"
+)
+_LONG = 40
+"""A line of so many characters is running text: a figure may go on in the next."""
+_CURRENCIES = re.compile(r"€|\bEUR\b|\bEuro\b|US-Dollar|US\$|\$|\bUSD\b|\bCHF\b|\bFranken\b|£|\bGBP\b")
+_CODES = MappingProxyType(
+    {"€": "EUR", "EUR": "EUR", "Euro": "EUR", "CHF": "CHF", "Franken": "CHF", "£": "GBP", "GBP": "GBP"}
+)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A value in the text, before anybody asks for it.
+
+    Args:
+        start, end: offsets in the text.
+        kind: of the figure, or 'iban', 'vat_id'.
+        figure: None for iban and vat_id.
+    """
+
+    start: int
+    end: int
+    kind: str
+    figure: Figure | None = None
+
+
+class Reading:
+    """What the check knows of a document.
+
+    Args:
+        parsed: the document.
+        today: its date, for dates that are relative to it; None where unknown.
+    """
+
+    def __init__(self, parsed: Parsed, today: date | None = None) -> None:
+        self.parsed = parsed
+        self.text = parsed.text
+        self.language = parsed.language
+        self.today = today
+        self.layout = Layout(parsed)
+        numbers = [*self._spans(_IBAN, "iban"), *self._spans(_VAT, "vat_id")]
+        taken = [(mark.start, mark.end) for mark in numbers]
+        figures = [
+            Mark(figure.start, figure.end, figure.kind, figure)
+            for figure in self._figures()
+            if not any(figure.start < end and figure.end > start for start, end in taken)
+        ]
+        self.marks = tuple(sorted([*numbers, *figures], key=lambda mark: (mark.start, mark.end)))
+        self._mark_starts = [mark.start for mark in self.marks]
+        self.currency = self._currency()
+        self._folded: Folded | None = None
+
+    @property
+    def folded(self) -> Folded:
+        """The text as quotes are looked for in it."""
+        if self._folded is None:
+            self._folded = fold(self.text)
+        return self._folded
+
+    def _spans(self, pattern: re.Pattern[str], kind: str) -> Iterator[Mark]:
+        for found in pattern.finditer(self.text):
+            if kind == "iban":
+                end = _longest_iban(found[0])
+                if end:
+                    yield Mark(found.start(), found.start() + end, kind)
+            elif vat_id_valid(found[0]):
+                yield Mark(found.start(), found.end(), kind)
+
+    def _figures(self) -> Iterator[Figure]:
+        pieces = self.layout.pieces
+        for at, piece in enumerate(pieces):
+            end = piece.end
+            following = pieces[at + 1] if at + 1 < len(pieces) else None
+            if following is not None and piece.end - piece.start >= _LONG and piece.page == following.page:
+                end = following.end
+            for figure in find(self.text[piece.start : end], language=self.language, today=self.today):
+                if piece.start + figure.start < piece.end:
+                    yield _moved(figure, piece.start)
+
+    def _currency(self) -> str:
+        """The one currency that the document names; '' where it names none or several."""
+        named = {_CODES.get(found[0], "USD") for found in _CURRENCIES.finditer(self.text)}
+        return named.pop() if len(named) == 1 else ""
+
+    def marks_in(self, start: int, end: int) -> tuple[Mark, ...]:
+        """Values that lie within a span."""
+        first = bisect.bisect_left(self._mark_starts, start)
+        last = bisect.bisect_left(self._mark_starts, end)
+        return tuple(mark for mark in self.marks[first:last] if mark.end <= end)
+
+    def overlapping(self, start: int, end: int) -> tuple[Mark, ...]:
+        """Values that a span touches."""
+        last = bisect.bisect_left(self._mark_starts, end)
+        return tuple(mark for mark in self.marks[max(0, last - 60) : last] if mark.end > start)
+
+    def is_value(self, piece: Piece) -> bool:
+        """Whether a piece holds nothing but values, signs and units."""
+        left = list(self.text[piece.start : piece.end])
+        for mark in self.marks_in(piece.start, piece.end):
+            left[mark.start - piece.start : mark.end - piece.start] = " " * (mark.end - mark.start)
+        rest = "".join(left).strip(" \n.,:;-+*|/()=")
+        return rest.casefold() in _UNITS or (not any(letter.isalpha() for letter in rest))
+
+
+_UNITS = frozenset(
+    (
+        "",
+        "eur",
+        "euro",
+        "usd",
+        "chf",
+        "gbp",
+        "stk",
+        "st",
+        "stück",
+        "std",
+        "h",
+        "kg",
+        "m",
+        "pcs",
+        "psch",
+        "pauschal",
+    )
+)
+"""Words beside a number that make it no less a value."""
+
+
+def _longest_iban(text: str) -> int:
+    """Length of the valid IBAN that the text begins with; 0 if there is none. It may run into the next word."""
+    for end in range(len(text), 14, -1):
+        if (end == len(text) or not text[end].isalnum() or text[end - 1].isspace()) and iban_valid(
+            text[:end]
+        ):
+            return len(text[:end].rstrip())
+    return 0
+
+
+def _moved(figure: Figure, by: int) -> Figure:
+    return msgspec.structs.replace(figure, start=figure.start + by, end=figure.end + by)

@@ -1,0 +1,250 @@
+"""The role of a value: the label that governs the place where it stands."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from rechenwerk.documents.checking.labels import (
+    NEVER,
+    NONE,
+    STRONG,
+    WEAK,
+    WEAK_PROSE,
+    FieldWords,
+    Match,
+)
+from rechenwerk.documents.checking.layout import FAR, Piece
+from rechenwerk.documents.checking.reading import Reading
+
+_BREAK = re.compile(
+    r"(?<=\w{5})[.;!?](?=\s+[A-ZÄÖÜ])|[•·|]|\n\s*\n| oder | or "
+    r"|,(?=\s+(?:bei|bis|danach|if|otherwise|spätestens)\b)"
+)
+_STOP = re.compile(
+    r"[.;!?](?=\s|$)| oder | or | bzw|ohne Abzug|netto|without deduction|net\b|,\s*(?:spätestens|danach)"
+)
+_AFTER = 70
+"""Characters behind a value in which a word of another role is looked for."""
+_SHORT = 12
+"""A piece of at most so many words may be a row of a table rather than a sentence."""
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What a field's labels say of a place.
+
+    Args:
+        strength: one of STRONG to NEVER.
+        relation: 'inline', 'left', 'row' (left, other values between), 'above', 'column', 'after', or ''.
+        start, end: of the label in the text.
+        phrase: of the words that govern the place, whether they are a label of the field or not.
+    """
+
+    strength: int
+    relation: str = ""
+    start: int = 0
+    end: int = 0
+    phrase: str = ""
+
+
+def role(reading: Reading, words: FieldWords, start: int, end: int) -> Role:
+    """The role that the labels of a field give to a place.
+
+    Args:
+        reading: the document.
+        words: the field's labels.
+        start: where the value begins.
+        end: where it ends.
+    """
+    piece = reading.layout.at(start)
+    if piece is None:
+        return Role(NONE)
+    inline = _inline(reading, words, piece, start, end)
+    if inline is not None and (inline.strength != NONE or _is_sentence(reading, piece)):
+        return inline
+    known = [
+        found
+        for found in (_left(reading, words, piece, start), _over(reading, words, piece, (start, end)))
+        if found
+    ]
+    if inline is not None and inline.phrase and not reading.marks_in(piece.start, start):
+        # 'Anzahl 3' under 'Menge': the words before it are its own label, which is not the field's.
+        return inline
+    for found in known:
+        if found.strength != NONE and found.relation != "row":
+            return found
+    return max(known, key=lambda found: found.strength, default=inline or Role(NONE))
+
+
+def _is_sentence(reading: Reading, piece: Piece) -> bool:
+    return reading.text.count(" ", piece.start, piece.end) >= _SHORT
+
+
+def _inline(reading: Reading, words: FieldWords, piece: Piece, start: int, end: int) -> Role | None:
+    """The words between the value before (or the beginning) and this one; None where there are none."""
+    begin = piece.start
+    for mark in reading.marks_in(piece.start, start):
+        if mark.kind != "percent" and not _counts(reading, mark.start, mark.end):
+            begin = mark.end
+    line = reading.text[begin:start]
+    if begin == piece.start and not line.strip(" (:-") and not _begins_sentence(reading, piece):
+        line, begin = _line_before(reading, piece, line, begin)
+    begin += max((found.end() for found in _BREAK.finditer(line)), default=0)
+    line = reading.text[begin:start]
+    after = _after(reading, words, piece, start, end)
+    if after is not None:
+        return after
+    match = words.match(line, prose=True)
+    if match.end == 0:
+        return None
+    return _found(reading, words, match, begin, line, "inline", (start, end))
+
+
+def _begins_sentence(reading: Reading, piece: Piece) -> bool:
+    return not _is_sentence(reading, piece)
+
+
+def _line_before(reading: Reading, piece: Piece, line: str, begin: int) -> tuple[str, int]:
+    """A value at the beginning of a line of running text is governed by the end of the line before."""
+    at = reading.layout.pieces.index(piece)
+    before = reading.layout.pieces[at - 1] if at else None
+    if before is None or before.page != piece.page or not _is_sentence(reading, before):
+        return line, begin
+    marks = reading.marks_in(before.start, before.end)
+    begin = max((mark.end for mark in marks), default=before.start)
+    return reading.text[begin : piece.start].replace("\n", " "), begin
+
+
+def _counts(reading: Reading, start: int, end: int) -> bool:
+    """Whether a number is part of a label: 'USt 19 % auf', 'Position 3'; bare, small and whole."""
+    return reading.text[start:end].isdigit() and end - start <= 2
+
+
+def _found(
+    reading: Reading,
+    words: FieldWords,
+    match: Match,
+    begin: int,
+    line: str,
+    relation: str,
+    span: tuple[int, int],
+) -> Role:
+    strength = match.strength
+    if strength > NONE and relation == "inline":
+        behind = reading.text[span[1] : span[1] + _AFTER].replace("\n", " ")
+        stop = _STOP.search(behind)
+        if words.forbids(behind[: stop.start()] if stop else behind):
+            strength = NEVER
+    if strength == WEAK_PROSE and not words.touches(_sentence(reading.text, *span)):
+        strength = NONE
+    return Role(strength, relation, begin + match.start, begin + match.end, " ".join(line.split()))
+
+
+def _sentence(text: str, start: int, end: int) -> str:
+    """The sentence around a span, roughly."""
+    first = max(
+        (
+            found.end()
+            for found in re.finditer(r"[.!?]\s+(?=[A-ZÄÖÜ])|\n\s*\n", text[max(0, start - 300) : start])
+        ),
+        default=0,
+    )
+    last = re.search(r"[.!?](?=\s+[A-ZÄÖÜ])|\n\s*\n|$", text[end : end + 300])
+    begin = max(0, start - 300) + first
+    return text[begin : end + (last.start() if last else 0)]
+
+
+def _after(reading: Reading, words: FieldWords, piece: Piece, start: int, end: int) -> Role | None:
+    """A rate's or duration's label may stand behind it: '19 % MwSt', '3 Monate Kündigungsfrist'."""
+    if words.field.type != "number":
+        return None
+    following = [mark.start for mark in reading.marks_in(end, piece.end)]
+    stop = min(following, default=piece.end)
+    line = reading.text[end:stop]
+    short = re.match(r"\s*[^\s,.;()]+\.?(?:\s+[^\s,.;()]+\.?)?", line)
+    if short is None:
+        return None
+    for text in (short[0], short[0].strip().split()[0]):
+        match = words.match(text)
+        if match.strength > NONE:
+            return Role(match.strength, "after", end + match.start, end + match.end, text.strip())
+    return None
+
+
+def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role | None:
+    """The nearest piece to the left that is no value."""
+    if reading.text[piece.start : start].strip(" €$£(-+.:*") and reading.marks_in(piece.start, start) == ():
+        return None
+    skipped = bool(reading.marks_in(piece.start, start))
+    for other in reading.layout.left_of(piece):
+        if reading.is_value(other):
+            unit = not reading.marks_in(other.start, other.end)
+            skipped = skipped or not unit
+            continue
+        marks = [mark for mark in reading.marks_in(other.start, other.end) if mark.kind != "percent"]
+        line = reading.text[other.start : other.end]
+        if marks and marks[-1].end >= other.end - 2:
+            skipped = True  # 'Datum: 01.02.' is a pair of its own
+            line = reading.text[other.start : marks[-1].start]
+        match = words.match(line, prose=len(line) > 40)
+        strength = match.strength
+        if skipped and strength > NONE:
+            strength = (
+                WEAK if strength in {STRONG, WEAK} and words.field.type in {"money", "number"} else NONE
+            )
+        if strength == WEAK_PROSE:
+            strength = NONE
+        return Role(
+            strength,
+            "row" if skipped else "left",
+            other.start + match.start,
+            other.start + match.end,
+            " ".join(line.split()),
+        )
+    return None
+
+
+def _over(reading: Reading, words: FieldWords, piece: Piece, span: tuple[int, int]) -> Role | None:
+    """The label above, or the heading of the column."""
+    box = reading.layout.box(*span)
+    if box is None:
+        return None
+    skipped = False
+    top, height = box.top, piece.height
+    for other in reading.layout.above(box, piece.page):
+        if top - other.box.bottom > FAR * height or other.box.bottom > top + 0.5 * height:
+            return None
+        if reading.is_value(other):
+            skipped, top = True, other.box.top
+            continue
+        return _heading(reading, words, other, skipped=skipped)
+    return None
+
+
+def _heading(reading: Reading, words: FieldWords, other: Piece, *, skipped: bool) -> Role | None:
+    relation = "column" if skipped else "above"
+    line = reading.text[other.start : other.end]
+    if not skipped and _has_its_own(reading, other):
+        return Role(NONE, relation, other.start, other.end, line)
+    match = words.match(line)
+    first, last = other.start + match.start, other.start + match.end
+    over = next(iter(reading.layout.above(other.box, other.page)), None)
+    if match.strength != STRONG and over is not None and other.box.top - over.box.bottom < 0.8 * other.height:
+        joined = words.match(f"{reading.text[over.start : over.end].rstrip('-')} {line}")
+        bare = words.match(f"{reading.text[over.start : over.end].rstrip('-')}{line}")
+        better = max(joined, bare, key=lambda one: one.strength)
+        if better.strength == STRONG and not reading.is_value(over):
+            return Role(STRONG, relation, over.start, other.end, line)
+    return Role(match.strength, relation, first, last, line)
+
+
+def _has_its_own(reading: Reading, label: Piece) -> bool:
+    """Whether the piece right of a label is its value: then it names nothing below."""
+    row = reading.layout.row(label)
+    at = row.index(label)
+    return (
+        at + 1 < len(row)
+        and reading.is_value(row[at + 1])
+        and bool(reading.marks_in(row[at + 1].start, row[at + 1].end))
+    )

@@ -1,0 +1,127 @@
+"""A quote read as a field's type: the value that the quote itself says, and nothing that it does not."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from rechenwerk.documents.checking.adapter import iban_valid, read, vat_id_valid
+from rechenwerk.documents.checking.folding import fold, key
+from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.schemas import Field
+from rechenwerk.documents.values import Figure
+
+KINDS = MappingProxyType(
+    {
+        "money": ("money", "number"),
+        "number": ("number", "percent", "duration"),
+        "date": ("date",),
+        "period": ("period",),
+        "iban": ("iban",),
+        "vat_id": ("vat_id",),
+    }
+)
+"""A field's type -> kinds of marks that may be its value."""
+_YES = frozenset({"ja", "yes", "true", "x", "wahr", "zutreffend", "☒", "☑", "✓", "✔", "[x]", "(x)"})
+_NO = frozenset({"nein", "no", "false", "falsch", "☐", "[]", "[ ]", "( )", "()"})
+
+
+def value_of(field: Field, quote: str, reading: Reading) -> Any:
+    """What a quote says as a value of a field's type.
+
+    Args:
+        field: its type and options.
+        quote: as it stands in the document.
+        reading: the document: its language and date, and the one currency that it names.
+
+    Returns:
+        JSON as `Value.value` describes it; None where the quote is no value of that type.
+    """
+    match field.type:
+        case "money" | "number" | "date" | "period":
+            figure = figure_of(field, quote, reading)
+            return None if figure is None else of_figure(field, figure, reading)
+        case "iban":
+            plain = re.sub(r"[\s.-]", "", quote).upper()
+            return plain if iban_valid(plain) else None
+        case "vat_id":
+            plain = re.sub(r"[\s./-]", "", quote).upper()
+            return plain if vat_id_valid(plain) else None
+        case "yes_no":
+            return _yes_no(field, quote)
+        case "one_of":
+            return _option(field, quote)
+    text = fold(quote).text.strip(" ,;:")
+    return text or None
+
+
+def figure_of(field: Field, quote: str, reading: Reading) -> Figure | None:
+    """The quote as one figure of the field's type."""
+    for kind in KINDS[field.type]:
+        figure = read(quote, kind, language=reading.language, today=reading.today)
+        if figure is not None and figure.kind == kind:
+            return figure
+    return None
+
+
+def of_figure(field: Field, figure: Figure, reading: Reading) -> Any:
+    """A figure as a value of a field's type; None where it is none."""
+    if figure.days is not None:
+        if field.type == "date":
+            return figure.days.first.isoformat() if figure.days.first == figure.days.last else None
+        if field.type == "period":
+            return {"from": figure.days.first.isoformat(), "to": figure.days.last.isoformat()}
+        return None
+    amount = figure.amount
+    if amount is None or field.type not in {"money", "number"}:
+        return None
+    words = {"qualifier": amount.qualifier}
+    if amount.high != amount.low:
+        words["upper"] = plain(amount.high)
+    if field.type == "money":
+        return {"amount": plain(amount.low), "currency": amount.unit or reading.currency, **words}
+    return {"number": plain(amount.low), "unit": amount.unit, **words}
+
+
+def plain(number: Decimal) -> str:
+    """A number without exponent."""
+    return format(number, "f")
+
+
+def _yes_no(field: Field, quote: str) -> bool | None:
+    said = quote.strip().casefold().strip(".,:")
+    for option, words in field.meanings.items():
+        if key(said) in map(key, words):
+            return key(option) in _YES
+    if said in _YES or key(said) in _YES:
+        return True
+    return False if said in _NO or (key(said) and key(said) in _NO) else None
+
+
+def _option(field: Field, quote: str) -> str | None:
+    """The one option that a quote names; None where it names none or several."""
+    said = f" {' '.join(fold(quote).text.casefold().split())} "
+    named = [
+        option
+        for option in field.options
+        if any(
+            re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", said)
+            for word in (option, *field.meanings.get(option, ()))
+        )
+    ]
+    return named[0] if len(named) == 1 else None
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of one field say the same; numbers are compared as numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or (_number(one) is not None and _number(one) == _number(other))
+    return bool(one == other)
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) and not text.startswith("0") else None

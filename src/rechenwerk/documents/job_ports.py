@@ -1,0 +1,441 @@
+"""What jobs of documents need from storage, and the values that pass through.
+
+Every method takes the organisation and filters by it: that is the wall. What is sealed here was sealed before
+(`vault.Vault`): storage never sees a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from rechenwerk.documents.schemas import Schema
+from rechenwerk.documents.values import Page, Value
+
+JOB_STATES = ("open", "running", "paused", "done", "cancelled")
+ENDED = frozenset({"done", "cancelled"})
+DOCUMENT_STATES = ("waiting", "running", "done", "refused", "failed", "duplicate", "unpacked")
+CLASSES = ("public", "internal", "confidential", "restricted")
+"""From the freest to the strictest."""
+
+
+class NewJob(msgspec.Struct, frozen=True):
+    """A job as somebody wants it.
+
+    Attributes:
+        source: where a command found the files; the same source and schema find the same job again.
+        schema_version: 0 for a ready schema.
+        model: '' for rules only.
+        budget: nano-units; None: as far as the project's budgets go.
+        webhook_secret: sealed.
+    """
+
+    project_id: int
+    name: str
+    source: str
+    schema: Schema
+    schema_version: int
+    model: str
+    data_class: str
+    budget: int | None
+    made_by: str
+    keep_days: int
+    webhook: str = ""
+    webhook_secret: bytes | None = None
+    webhook_id: str = ""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job as it stands.
+
+    Attributes:
+        reason: why it is paused, or what holds it up.
+        webhook_state: '', waiting, delivered or given up.
+    """
+
+    organisation_id: int
+    id: int
+    project_id: int
+    project: str
+    name: str
+    source: str
+    schema: Schema
+    schema_version: int
+    model: str
+    data_class: str
+    budget: int | None
+    state: str
+    reason: str
+    made_by: str
+    made_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    keep_days: int
+    webhook: str
+    webhook_state: str
+    webhook_answer: str
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a job is.
+
+    Attributes:
+        documents: state -> how many.
+        pages: read so far.
+        characters: of text read so far.
+        values: state -> how many.
+        calls: booked under the job's keys, failed ones too; `cost` what they were charged, `held` what calls
+            under way may cost at most; nano-units.
+    """
+
+    documents: Mapping[str, int]
+    pages: int
+    characters: int
+    values: Mapping[str, int]
+    calls: int
+    cost: int
+    held: int
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A file of a job.
+
+    Attributes:
+        parent_id: the archive or mail that it was in.
+        step: read, extract or end.
+        reason, german: why it was refused or failed, or what it waits for.
+        values: state -> how many.
+    """
+
+    id: int
+    job_id: int
+    parent_id: int | None
+    name: str
+    sha256: bytes | None
+    size: int
+    kind: str
+    language: str
+    pages: int
+    state: str
+    step: str
+    reason: str
+    german: str
+    faults: tuple[str, ...]
+    tries: int
+    made_at: datetime
+    ended_at: datetime | None
+    values: Mapping[str, int] = {}
+
+
+class NewDocument(msgspec.Struct, frozen=True):
+    """A file to add; with a reason it is refused at once."""
+
+    name: str
+    sha256: bytes | None
+    size: int
+    parent_id: int | None = None
+    kind: str = ""
+    reason: str = ""
+    german: str = ""
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A document that a worker has in hand.
+
+    Attributes:
+        lease: who has it; whatever is written with another lease is refused.
+        key: the job's key, sealed; None while the job is open.
+    """
+
+    organisation_id: int
+    lease: int
+    document: Document
+    job: Job
+    key: bytes | None
+
+
+class LeaseLostError(Exception):
+    """Another worker has the document now; what this one found is dropped."""
+
+
+class StoredValue(msgspec.Struct, frozen=True):
+    """A value with where it is kept.
+
+    Attributes:
+        version: grows with every decision; who decides says which one was seen.
+    """
+
+    document_id: int
+    document: str
+    job_id: int
+    version: int
+    value: Value
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a person said of a value."""
+
+    document_id: int
+    field: str
+    version: int
+    action: str
+    by_key: int
+    by_name: str
+    made_at: datetime
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    note: str
+
+
+class StoredSchema(msgspec.Struct, frozen=True):
+    """A version of an organisation's schema."""
+
+    schema: Schema
+    version: int
+    made_by: str
+    made_at: datetime
+
+
+class Jobs(Protocol):
+    """Jobs of an organisation."""
+
+    async def add(self, organisation_id: int, job: NewJob) -> int:
+        """A new job, open for files; its id."""
+        ...
+
+    async def find(self, organisation_id: int, source: str, schema: str) -> Job | None:
+        """The newest job of a source with a schema that was not cancelled."""
+        ...
+
+    async def job(self, organisation_id: int, job_id: int) -> Job | None:
+        """One job."""
+        ...
+
+    async def jobs(self, organisation_id: int, limit: int) -> list[Job]:
+        """The newest."""
+        ...
+
+    async def progress(self, organisation_id: int, job_id: int) -> Progress:
+        """How far it is, and what it cost, from the books."""
+        ...
+
+    async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:
+        """What the job's keys have spent and hold, but for one of them; nano-units."""
+        ...
+
+    async def move(self, organisation_id: int, job_id: int, states: Sequence[str], to: str) -> bool:
+        """From one of these states into another, if it is in one of them; forgets the reason."""
+        ...
+
+    async def pause(self, organisation_id: int, job_id: int, reason: str) -> None:
+        """A running job waits for a person."""
+        ...
+
+    async def set_budget(self, organisation_id: int, job_id: int, budget: int | None) -> None:
+        """Another budget."""
+        ...
+
+    async def keep_key(self, organisation_id: int, job_id: int, key_id: int, sealed: bytes) -> None:
+        """Remember a key that was made for the job."""
+        ...
+
+    async def living_keys(self, organisation_id: int, job_id: int) -> list[int]:
+        """Ids of the job's keys that are not forgotten."""
+        ...
+
+    async def forget_keys(self, organisation_id: int, job_id: int) -> None:
+        """The keys' texts are gone; their ids stay, for the books."""
+        ...
+
+    async def delete(self, organisation_id: int, job_id: int, by: str) -> int | None:
+        """The job with everything that was read and found; how many documents, None when there is none."""
+        ...
+
+    async def expired(self, now: datetime) -> list[tuple[int, int]]:
+        """(organisation, job) of jobs whose days are over."""
+        ...
+
+    async def note_export(
+        self, organisation_id: int, job_id: int, form: str, size: int, sha256: bytes, by: str
+    ) -> None:
+        """What left the house."""
+        ...
+
+
+class Files(Protocol):
+    """Sealed bytes, and the documents that they are."""
+
+    def parts(self, organisation_id: int, sha256: bytes) -> AsyncIterator[bytes]:
+        """The sealed parts, in their order."""
+        ...
+
+    async def add(
+        self,
+        organisation_id: int,
+        job_id: int,
+        document: NewDocument,
+        parts: AsyncIterator[bytes] | None = None,
+    ) -> tuple[Document, bool] | None:
+        """A document of a job with its sealed parts, all or nothing.
+
+        Returns it, and whether it is new: the same file under the same name is there already, the same bytes
+        under another name are a duplicate. None: there is no such job, or it takes no more files.
+        """
+        ...
+
+    async def document(self, organisation_id: int, document_id: int) -> Document | None:
+        """One document."""
+        ...
+
+    async def documents(self, organisation_id: int, job_id: int) -> list[Document]:
+        """All of a job, in the order in which they came."""
+        ...
+
+    async def text(self, organisation_id: int, document_id: int) -> bytes | None:
+        """What was read, sealed."""
+        ...
+
+    async def retry(self, organisation_id: int, job_id: int) -> int:
+        """Try again what failed; how many documents."""
+        ...
+
+
+class Queue(Protocol):
+    """The work that waits, for all organisations: a worker serves them all."""
+
+    async def waits(self) -> bool:
+        """Whether there is, or will soon be, anything to do."""
+        ...
+
+    async def claim(self, lease: int, seconds: float, tries: int) -> Claimed | None:
+        """The next document for a worker, of the job that was served longest ago.
+
+        A document whose worker has died is taken over; one that ended so many workers has failed.
+        """
+        ...
+
+    async def beat(self, leases: Sequence[int], seconds: float) -> list[int]:
+        """Go on for so long; returns those that are still ours."""
+        ...
+
+    async def read(
+        self,
+        claimed: Claimed,
+        sealed: bytes,
+        characters: int,
+        kind: str,
+        language: str,
+        pages: Sequence[Page],
+        faults: Sequence[str],
+    ) -> None:
+        """What was read; the document goes on to be extracted. Raises LeaseLostError."""
+        ...
+
+    async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:
+        """Back into the queue, for so long at least; `count`: it was a try."""
+        ...
+
+    async def end(
+        self, claimed: Claimed, state: str, reason: str, values: Sequence[Value] = (), german: str = ""
+    ) -> bool:
+        """The document has ended; whether its job has ended with it. Raises LeaseLostError."""
+        ...
+
+    async def finish(self, organisation_id: int, job_id: int) -> bool:
+        """End a running job that has nothing left to do; whether it ended now."""
+        ...
+
+    async def answer(self, organisation_id: int, job_id: int, purpose: str) -> tuple[bytes, bytes] | None:
+        """The digest of a question that was asked, and its answer, sealed."""
+        ...
+
+    async def keep_answer(
+        self, organisation_id: int, job_id: int, purpose: str, digest: bytes, sealed: bytes
+    ) -> None:
+        """Remember an answer."""
+        ...
+
+
+class Reviews(Protocol):
+    """Values and decisions."""
+
+    async def values(
+        self, organisation_id: int, job_id: int | None, document_id: int | None, states: Sequence[str] = ()
+    ) -> list[StoredValue]:
+        """Of a job or a document, in the order of the documents and their schema."""
+        ...
+
+    async def decide(
+        self, organisation_id: int, decision: Decision, value: Value
+    ) -> StoredValue | None:
+        """Replace a value of version `decision.version - 1`; None when it has another version by now."""
+        ...
+
+    async def decisions(self, organisation_id: int, job_id: int) -> list[Decision]:
+        """All of a job, oldest first."""
+        ...
+
+
+class Schemas(Protocol):
+    """Schemas of an organisation."""
+
+    async def keep(self, organisation_id: int, schema: Schema, by: str) -> StoredSchema:
+        """A new version; the same as the newest changes nothing."""
+        ...
+
+    async def schema(self, organisation_id: int, name: str, version: int | None) -> StoredSchema | None:
+        """A version; the newest for None."""
+        ...
+
+    async def schemas(self, organisation_id: int) -> list[StoredSchema]:
+        """The newest of each."""
+        ...
+
+    async def versions(self, organisation_id: int, name: str) -> list[StoredSchema]:
+        """All of one, oldest first."""
+        ...
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A job's end that is to be told."""
+
+    organisation_id: int
+    organisation: str
+    job_id: int
+    name: str
+    url: str
+    secret: bytes
+    message_id: str
+    state: str
+    attempts: int
+    ended_at: datetime
+
+
+class Notices(Protocol):
+    """Webhooks of jobs that have ended."""
+
+    async def claim(self, now: datetime, until: datetime) -> list[Notice]:
+        """What is due; nobody else sends it until then."""
+        ...
+
+    async def told(self, notice: Notice, answer: str) -> None:
+        """It was taken."""
+        ...
+
+    async def failed(self, notice: Notice, again: datetime | None, answer: str) -> None:
+        """Try again then; None: give up."""
+        ...
+
+
+class DocumentDesk(msgspec.Struct, frozen=True):
+    """All storage of documents."""
+
+    jobs: Jobs
+    files: Files
+    queue: Queue
+    reviews: Reviews
+    schemas: Schemas
+    notices: Notices

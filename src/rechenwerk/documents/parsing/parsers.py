@@ -1,0 +1,250 @@
+"""Files in, parsed documents out: reading in a process of its own, which may die and is started again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from rechenwerk.base.errors import SetupError
+from rechenwerk.documents.intake.kinds import FOREIGN, READ, kind_of
+from rechenwerk.documents.intake.limits import Limits
+from rechenwerk.documents.intake.refusals import Refused, refused, unreadable
+from rechenwerk.documents.intake.unpacking import Member
+from rechenwerk.documents.parsing.frames import (
+    Done,
+    Open,
+    Opened,
+    PagePart,
+    Parts,
+    Picture,
+    Png,
+    Read,
+    Reply,
+    Request,
+    Setup,
+    Unpack,
+)
+from rechenwerk.documents.parsing.languages import language_of
+from rechenwerk.documents.parsing.process import DiedError, ReaderProcess
+from rechenwerk.documents.values import Page, Parsed, Table, Word
+
+MEGABYTE = 1_000_000
+TRIES = 2
+"""How often a document is opened on a fresh process before it is given up."""
+MOST_DEATHS = 20
+"""Pages of one document that may kill the process; the rest is not tried then."""
+PAGE_END = "\f"
+
+
+class Parsers:
+    """Reads documents, one at a time, in a process that is kept from document to document.
+
+    Args:
+        tessdata: folder with deu.traineddata and eng.traineddata; None reads no scans, and says so per page.
+        limits: bounds of intake and reading.
+    """
+
+    def __init__(self, tessdata: Path | None = None, limits: Limits | None = None) -> None:
+        self._setup = Setup(limits or Limits(), str(tessdata) if tessdata else "")
+        self._limits = self._setup.limits
+        self._process: ReaderProcess | None = None
+        self._resident = 0
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            await self._process.kill()
+            self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The reader's process id; None while there is none."""
+        return self._process.pid if self._process is not None and self._process.alive else None
+
+    async def guards(self) -> tuple[str, ...]:
+        """What confines the reader: 'memory', 'files', 'rights', 'network'."""
+        async with self._turn:
+            return (await self._started()).guards
+
+    async def unpack(self, data: bytes, name: str) -> tuple[Member | Refused, ...]:
+        """What a file consists of; as `intake.unpack`, in the process."""
+        async with self._turn:
+            try:
+                got = await self._ask(Unpack(data, name), self._limits.open_seconds)
+            except DiedError as died:
+                return (self._refusal(died, name),)
+            return got.members if isinstance(got, Parts) else (got,) if isinstance(got, Refused) else ()
+
+    async def parse(
+        self, data: bytes, name: str, *, on_page: Callable[[int, int], None] | None = None
+    ) -> Parsed:
+        """Read a document.
+
+        Args:
+            data: the whole file; archives are unpacked before.
+            name: as its sender called it.
+            on_page: is told the page that is done and how many there are.
+
+        Raises:
+            UnreadableError: with the reason in two languages.
+        """
+        kind = self._kind(data, name)
+        async with self._turn:
+            opened = await self._open(kind, data, name)
+            parts, faults = await self._pages(Open(kind, data, name), opened, on_page or _nobody)
+            await self._recycle()
+        return _joined(kind, opened, parts, faults)
+
+    async def image(self, data: bytes, page: int, dpi: int) -> bytes:
+        """A page as PNG.
+
+        Raises:
+            UnreadableError: the file or the page cannot be shown.
+        """
+        kind = self._kind(data, "")
+        async with self._turn:
+            await self._open(kind, data, "")
+            try:
+                got = await self._ask(Picture(page, max(10, min(600, dpi))), self._limits.page_seconds)
+            except DiedError as died:
+                raise unreadable(self._refusal(died, "")) from died
+        if isinstance(got, Png):
+            return got.data
+        raise unreadable(got if isinstance(got, Refused) else refused("", "died", what="no picture came"))
+
+    def _kind(self, data: bytes, name: str) -> str:
+        limit = self._limits.file_mb
+        if len(data) > limit * MEGABYTE:
+            raise unreadable(refused(name, "too_large", got=len(data) // MEGABYTE, limit=limit))
+        kind = kind_of(data, name)
+        if kind in FOREIGN:
+            what, better = FOREIGN[kind]
+            raise unreadable(refused(name, "foreign_kind", what=what, better=better))
+        if kind not in READ:
+            raise unreadable(
+                refused(name, kind if kind in {"empty", "locked", "program"} else "unknown_kind")
+            )
+        return kind
+
+    async def _open(self, kind: str, data: bytes, name: str) -> Opened:
+        """Open a document; where a process dies of it, another tries, because the first may have been ill."""
+        for attempt in range(TRIES):
+            try:
+                got = await self._ask(Open(kind, data, name), self._limits.open_seconds)
+            except DiedError as died:
+                if died.slow or attempt + 1 == TRIES:
+                    raise unreadable(self._refusal(died, name)) from died
+                continue
+            if isinstance(got, Refused):
+                raise unreadable(got)
+            assert isinstance(got, Opened)
+            return got
+        raise AssertionError("unreachable")
+
+    async def _pages(
+        self, document: Open, opened: Opened, on_page: Callable[[int, int], None]
+    ) -> tuple[list[PagePart], list[str]]:
+        """All pages; one at which the process dies has a fault, and the next is read by another process."""
+        parts: list[PagePart] = []
+        faults: list[str] = []
+        offset = deaths = 0
+        while len(parts) < opened.pages:
+            try:
+                if deaths:
+                    await self._open(document.kind, document.data, document.name)
+                process = await self._started()
+                await process.send(Read(len(parts) + 1, offset), self._limits.open_seconds)
+                while isinstance(got := await process.next(self._limits.page_seconds), PagePart):
+                    parts.append(got)
+                    offset += len(got.text) + 1
+                    on_page(len(parts), opened.pages)
+                if isinstance(got, Refused):
+                    raise unreadable(got)
+                process.documents += 1
+                self._resident = got.resident_mb if isinstance(got, Done) else 0
+                break
+            except DiedError as died:
+                deaths += 1
+                why = self._refusal(died, document.name).english
+                parts.append(PagePart("", source="none", fault=why))
+                offset += 1
+                on_page(len(parts), opened.pages)
+                if deaths >= MOST_DEATHS and len(parts) < opened.pages:
+                    faults.append(
+                        f"pages {len(parts) + 1} to {opened.pages} were not read: {deaths} pages failed"
+                    )
+                    break
+        return parts, faults
+
+    async def _ask(self, message: Request, seconds: float) -> Reply:
+        process = await self._started()
+        await process.send(message, seconds)
+        return await process.next(seconds)
+
+    async def _started(self) -> ReaderProcess:
+        if self._process is None or not self._process.alive:
+            try:
+                self._process = await ReaderProcess.start(self._setup)
+            except DiedError as died:
+                raise SetupError(
+                    f"the document reader does not start ({died}): give it more memory than "
+                    f"{self._limits.memory_mb} MB, and check the installation with 'rechenwerk doctor'"
+                ) from died
+        return self._process
+
+    async def _recycle(self) -> None:
+        """Replace a process that has grown, or has read many documents."""
+        process = self._process
+        if process is not None and (
+            self._resident > self._limits.recycle_mb or process.documents >= self._limits.recycle_documents
+        ):
+            await self.close()
+
+    def _refusal(self, died: DiedError, name: str) -> Refused:
+        if died.slow:
+            return refused(name, "too_slow", limit=f"{self._limits.page_seconds:g}")
+        return refused(name, "died", what=str(died))
+
+
+def _nobody(_page: int, _of: int) -> None:
+    """Who is told when nobody asked."""
+
+
+def _joined(kind: str, opened: Opened, parts: list[PagePart], faults: list[str]) -> Parsed:
+    """A document of its pages."""
+    pages: list[Page] = []
+    words: list[Word] = []
+    tables: list[Table] = []
+    offset = 0
+    for number, part in enumerate(parts, 1):
+        end = offset + len(part.text)
+        pages.append(Page(number, offset, end, part.width, part.height, part.source, part.fault, part.name))
+        words += part.words
+        tables += part.tables
+        offset = end + 1
+    text = PAGE_END.join(part.text for part in parts)
+    all_faults = [
+        *opened.faults,
+        *faults,
+        *(f"page {page.number}: {page.fault}" for page in pages if page.fault),
+    ]
+    return Parsed(
+        kind,
+        text,
+        tuple(pages),
+        tuple(words),
+        tuple(tables),
+        language_of(text),
+        opened.invoice,
+        opened.properties,
+        tuple(all_faults),
+    )

@@ -1,0 +1,204 @@
+"""Routes of values and their review: what was found, what a person says of it, and the page that shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from rechenwerk.documents import bodies
+from rechenwerk.documents.correcting import corrected
+from rechenwerk.documents.job_ports import Decision, Job, StoredValue
+from rechenwerk.documents.realm import DocumentsRealm, Realm
+from rechenwerk.documents.refusing import missing, refuse
+from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.views import evidence_view, field_of, value_fields
+
+Language = Annotated[Literal["de", "en"], Query(description="of titles and of values as text")]
+_ROUND = 160
+"""Characters of text round a quote."""
+_PAGED = frozenset({"pdf", "image"})
+_REVIEWS = 50
+
+
+async def job_values(
+    realm: DocumentsRealm,
+    job: int,
+    state: Annotated[list[str] | None, Query(description="only these states; repeat for several")] = None,
+    language: Language = "en",
+) -> bodies.ValuesView:
+    """All values of a job, with their evidence."""
+    found = await realm.job(job)
+    values = await realm.desk.reviews.values(realm.organisation_id, job, None, state or ())
+    return bodies.ValuesView(
+        values=[bodies.ValueView(**value_fields(one, found.schema, language)) for one in values]
+    )
+
+
+async def document_values(
+    realm: DocumentsRealm, document: int, language: Language = "en"
+) -> bodies.ValuesView:
+    """All values of a document."""
+    job = await realm.job((await realm.document(document)).job_id)
+    values = await realm.desk.reviews.values(realm.organisation_id, None, document)
+    return bodies.ValuesView(
+        values=[bodies.ValueView(**value_fields(one, job.schema, language)) for one in values]
+    )
+
+
+async def review(
+    realm: DocumentsRealm,
+    job: int,
+    limit: Annotated[int, Query(ge=1, le=500)] = _REVIEWS,
+    language: Language = "en",
+) -> bodies.ReviewsView:
+    """What needs a person: values that could not be proven, in the order of the documents."""
+    found = await realm.job(job)
+    values = await realm.desk.reviews.values(realm.organisation_id, job, None, ("unproven",))
+    texts: dict[int, Parsed | None] = {}
+    for one in values[:limit]:
+        if one.document_id not in texts:
+            texts[one.document_id] = await parsed_of(realm, one.document_id)
+    shown = [_review(one, found, texts[one.document_id], language) for one in values[:limit]]
+    return bodies.ReviewsView(left=len(values), values=shown)
+
+
+async def parsed_of(realm: Realm, document: int) -> Parsed | None:
+    """What was read of a document."""
+    sealed = await realm.desk.files.text(realm.organisation_id, document)
+    if sealed is None:
+        return None
+    return realm.office.vault.open_parsed(realm.organisation_id, document, sealed)
+
+
+def _review(stored: StoredValue, job: Job, parsed: Parsed | None, language: str) -> bodies.ReviewView:
+    fields: dict[str, Any] = value_fields(stored, job.schema, language)
+    field = field_of(job.schema, stored.value.field)
+    fields["options"] = [] if field is None else list(field.options)
+    evidence = stored.value.evidence
+    if parsed is not None and evidence is not None:
+        text = parsed.text
+        fields["before"] = text[max(0, evidence.start - _ROUND) : evidence.start]
+        fields["after"] = text[evidence.end : evidence.end + _ROUND]
+        shown = evidence_view(stored.value)
+        assert shown is not None
+        shown.label = text[evidence.label_start : evidence.label_end]
+        fields["evidence"] = shown
+        page = next((one for one in parsed.pages if one.number == evidence.page), None)
+        if page is not None and parsed.kind in _PAGED:
+            fields["page_width"], fields["page_height"] = page.width, page.height
+            fields["image"] = f"/files/{stored.document_id}/pages/{page.number}.png"
+    return bodies.ReviewView(**fields)
+
+
+async def decide(
+    realm: DocumentsRealm, document: int, field: str, body: bodies.DecisionBody, language: Language = "en"
+) -> bodies.ValueView:
+    """Accept, correct or reject a value, as it was seen: 409 when somebody else decided in between."""
+    job = await realm.job((await realm.document(document)).job_id)
+    values = await realm.desk.reviews.values(realm.organisation_id, None, document)
+    stored = next((one for one in values if one.value.field == field), None)
+    if stored is None:
+        raise missing("value", field)
+    before = stored.value
+    after = await _after(realm, job, stored, body)
+    decision = Decision(
+        document_id=document,
+        field=field,
+        version=body.version + 1,
+        action=body.action,
+        by_key=realm.visitor.key_id,
+        by_name=realm.visitor.key_name,
+        made_at=realm.office.reception.now(),
+        before=msgspec.to_builtins(before),
+        after=msgspec.to_builtins(after),
+        note=body.note,
+    )
+    made = None
+    if stored.version == body.version:
+        made = await realm.desk.reviews.decide(realm.organisation_id, decision, after)
+    if made is None:
+        raise refuse(
+            409,
+            f"{field!r} of document {document} was decided by somebody else meanwhile; look at it again",
+            "version_conflict",
+            "version",
+        )
+    return bodies.ValueView(**value_fields(made, job.schema, language))
+
+
+async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.DecisionBody) -> Value:
+    """The value after a decision."""
+    before = stored.value
+    if body.action == "correct":
+        kind = field_of(job.schema, before.field)
+        if kind is None:
+            raise refuse(409, f"the job's schema has no field {before.field!r}", "field_not_found", "field")
+        return corrected(before, kind, body.value, await parsed_of(realm, stored.document_id))
+    if "value" in body.model_fields_set and body.value is not None:
+        raise refuse(422, "value: only 'correct' takes one", "invalid_value", "value")
+    state = "accepted" if body.action == "accept" else "rejected"
+    return msgspec.structs.replace(before, state=state)
+
+
+async def decisions(realm: DocumentsRealm, job: int) -> bodies.DecisionsView:
+    """Every decision about a job's values: who, when, before, after."""
+    await realm.job(job)
+    found = await realm.desk.reviews.decisions(realm.organisation_id, job)
+    return bodies.DecisionsView(
+        decisions=[
+            bodies.DecisionView(
+                document=one.document_id,
+                field=one.field,
+                version=one.version,
+                action=one.action,  # type: ignore[arg-type]
+                by=one.by_name,
+                by_key=one.by_key,
+                at=one.made_at,
+                before=dict(one.before),
+                after=dict(one.after),
+                note=one.note,
+            )
+            for one in found
+        ]
+    )
+
+
+async def page_image(
+    realm: DocumentsRealm,
+    document: int,
+    page: int,
+    dpi: Annotated[int, Query(ge=36, le=300, description="dots per inch")] = 110,
+) -> Response:
+    """A page as PNG; the boxes of evidence are in points of 1/72 inch from its upper left corner."""
+    found = await realm.document(document)
+    if found.sha256 is None or found.kind not in _PAGED or not 1 <= page <= max(1, found.pages):
+        raise refuse(404, f"document {document} has no image of page {page}", "page_not_found", "page")
+    data = await realm.office.vault.read(realm.organisation_id, found.sha256)
+    image = await realm.office.viewer.image(data, page, dpi)
+    headers = {"cache-control": "private, max-age=600", "content-disposition": "inline"}
+    return Response(image, media_type="image/png", headers=headers)
+
+
+async def file_bytes(realm: DocumentsRealm, document: int) -> Response:
+    """The file itself, as it was uploaded."""
+    found = await realm.document(document)
+    if found.sha256 is None:
+        raise refuse(404, f"document {document} was not kept: {found.reason}", "file_not_kept")
+    data = await realm.office.vault.read(realm.organisation_id, found.sha256)
+    headers = {"content-disposition": "attachment", "x-content-type-options": "nosniff"}
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+def add_review_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API."""
+    add = router.add_api_route
+    tags = ["document review"]
+    add("/jobs/{job}/values", job_values, methods=["GET"], tags=tags)
+    add("/jobs/{job}/review", review, methods=["GET"], tags=tags)
+    add("/jobs/{job}/decisions", decisions, methods=["GET"], tags=tags)
+    add("/files/{document}/values", document_values, methods=["GET"], tags=tags)
+    add("/files/{document}/values/{field}/decision", decide, methods=["POST"], tags=tags)
+    add("/files/{document}/bytes", file_bytes, methods=["GET"], tags=tags, response_class=Response)
+    add("/files/{document}/pages/{page}.png", page_image, methods=["GET"], tags=tags, response_class=Response)

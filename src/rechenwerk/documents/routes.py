@@ -1,0 +1,365 @@
+"""Routes of documents: jobs and their files. Mounted under /api/v1/documents."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from rechenwerk.base.money import parse_money
+from rechenwerk.documents import bodies
+from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, NewDocument, NewJob
+from rechenwerk.documents.office_ports import Offered, ProjectRow
+from rechenwerk.documents.realm import DocumentsRealm, Realm
+from rechenwerk.documents.refusing import missing, refuse
+from rechenwerk.documents.review_routes import add_review_routes
+from rechenwerk.documents.schema_routes import add_schema_routes
+from rechenwerk.documents.views import document_fields, document_view, job_view
+from rechenwerk.documents.working import end_keys
+
+PREFIX = "/api/v1/documents"
+_UPLOAD = re.compile(rf"{PREFIX}/jobs/[0-9]+/files")
+_IN_MEMORY = 4_000_000
+"""Bytes of an upload before it goes on in a temporary file."""
+_LOOK = 1.0
+_ALIVE = 15
+_JOBS = 50
+
+
+def largest_body(path: str, setting: int) -> int:
+    """How large a body may be at a path, if it is one of ours that takes files; else 0."""
+    return setting if _UPLOAD.fullmatch(path) else 0
+
+
+# -- jobs -----------------------------------------------------------------------------------------
+
+
+async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJobView:
+    """A new job, open for files; with a source that has one already, that one."""
+    schema, version = await realm.schema(body.schema_)
+    if body.source and not body.new:
+        found = await realm.desk.jobs.find(realm.organisation_id, body.source, schema.name)
+        if found is not None:
+            return bodies.NewJobView(**(await _view(realm, found)).model_dump(), found=True)
+    project = await _project(realm, body.project)
+    data_class = _data_class(project, body.data_class)
+    model = await _model(realm, data_class, body.model)
+    realm.office.vault.box  # noqa: B018 - refuses where nothing could be sealed
+    secret, sealed, message = (None, None, "")
+    if body.webhook:
+        secret, sealed, message = realm.office.reception.webhook(
+            realm.organisation_id, "documents", body.webhook
+        )
+    new = NewJob(
+        project_id=project.id,
+        name=body.name.strip() or schema.name,
+        source=body.source,
+        schema=schema,
+        schema_version=version,
+        model=model,
+        data_class=data_class,
+        budget=None if body.budget is None else parse_money(body.budget),
+        made_by=realm.visitor.key_name,
+        keep_days=body.keep_days or realm.office.setup.keep_days,
+        webhook=body.webhook,
+        webhook_secret=sealed,
+        webhook_id=message,
+    )
+    made = await realm.desk.jobs.add(realm.organisation_id, new)
+    shown = await _view(realm, await realm.job(made))
+    return bodies.NewJobView(**shown.model_dump(), found=False, webhook_secret=secret)
+
+
+async def _project(realm: Realm, name: str | None) -> ProjectRow:
+    """Who pays: the key's own project, or another for those who may spend its money."""
+    visitor = realm.visitor
+    wanted = name or visitor.project
+    if wanted != visitor.project and not visitor.everywhere:
+        raise refuse(
+            403, f"this key's jobs are paid by its project {visitor.project!r}", "missing_scope", "project"
+        )
+    found = await realm.office.reception.project(visitor.organisation_id, wanted)
+    if found is None:
+        raise missing("project", wanted)
+    return found
+
+
+def _data_class(project: ProjectRow, wanted: str | None) -> str:
+    chosen = wanted or project.data_class
+    if CLASSES.index(chosen) < CLASSES.index(project.data_class):
+        raise refuse(
+            422,
+            f"data_class: the project's data is {project.data_class}; a job may be stricter, not {chosen}",
+            "invalid_value",
+            "data_class",
+        )
+    return chosen
+
+
+async def _model(realm: Realm, data_class: str, wanted: str | None) -> str:
+    """Who is asked: somebody who may see the data, or nobody where that is wished."""
+    if wanted == "":
+        return ""
+    offered = await realm.office.reception.models(realm.organisation_id, data_class)
+    name = wanted or realm.office.setup.model
+    if name:
+        return _permitted(name, next((one for one in offered if one.name == name), None), data_class)
+    allowed = [one for one in offered if not one.refused]
+    if not allowed:
+        why = f": {offered[0].name}: {offered[0].refused}" if offered else ""
+        raise refuse(
+            409,
+            f"no model may see {data_class} data{why}; ask your operator, or work without a model: model ''",
+            "no_deployment_allowed",
+            "model",
+        )
+    return min(allowed, key=lambda one: (not one.local, one.name)).name
+
+
+def _permitted(name: str, offered: Offered | None, data_class: str) -> str:
+    if offered is None:
+        raise refuse(404, f"there is no model {name!r} that chats", "model_not_found", "model")
+    if offered.refused:
+        raise refuse(
+            409,
+            f"{name!r} may not see {data_class} data: {offered.refused}",
+            "no_deployment_allowed",
+            "model",
+        )
+    return name
+
+
+async def list_jobs(
+    realm: DocumentsRealm, limit: Annotated[int, Query(ge=1, le=500)] = _JOBS
+) -> bodies.JobsView:
+    """The newest jobs with how far they are."""
+    found = await realm.desk.jobs.jobs(realm.organisation_id, limit)
+    return bodies.JobsView(jobs=[await _view(realm, one) for one in found])
+
+
+async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
+    """A job: how far it is, what it cost, what it will take."""
+    return await _view(realm, await realm.job(job))
+
+
+async def _view(realm: Realm, job: Job) -> bodies.JobView:
+    progress = await realm.desk.jobs.progress(realm.organisation_id, job.id)
+    reception = realm.office.reception
+    offered = await reception.models(realm.organisation_id, job.data_class) if job.model else []
+    model = next((one for one in offered if one.name == job.model), None)
+    visitor, currency = realm.visitor, await reception.currency()
+    return job_view(job, progress, visitor.organisation, currency, reception.now(), model)
+
+
+async def start_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
+    """All files are there: go on to what costs money. A second time changes nothing."""
+    found = await realm.job(job)
+    if found.state == "open":
+        await _go(realm, found, ("open",))
+    elif found.state == "cancelled":
+        raise refuse(409, f"job {job} was cancelled; make a new one", "job_state")
+    return await show_job(realm, job)
+
+
+async def resume_job(realm: DocumentsRealm, job: int, body: bodies.ResumeBody) -> bodies.JobView:
+    """Go on with a paused job, if with another budget; try again what failed in one that is done."""
+    found = await realm.job(job)
+    if found.state == "cancelled":
+        raise refuse(409, f"job {job} was cancelled; make a new one", "job_state")
+    if body.budget is not None:
+        await realm.desk.jobs.set_budget(realm.organisation_id, job, parse_money(body.budget))
+        found = await realm.job(job)
+    again = await realm.desk.files.retry(realm.organisation_id, job)
+    if found.state == "paused" or (found.state == "done" and again):
+        await _go(realm, found, ("paused", "done"))
+    elif found.state == "running":
+        await _guard(realm, found)
+    return await show_job(realm, job)
+
+
+async def reopen_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
+    """Take more files into a job that is done."""
+    found = await realm.job(job)
+    if found.state == "cancelled":
+        raise refuse(409, f"job {job} was cancelled; make a new one", "job_state")
+    await realm.desk.jobs.move(realm.organisation_id, job, ("done",), "open")
+    return await show_job(realm, job)
+
+
+async def _go(realm: Realm, job: Job, states: tuple[str, ...]) -> None:
+    """Run: with a key that opens, and a model that may still see the data."""
+    organisation, keys = realm.organisation_id, realm.office.keys
+    made: int | None = None
+    if job.model:
+        offered = await realm.office.reception.models(organisation, job.data_class)
+        _permitted(job.model, next((one for one in offered if one.name == job.model), None), job.data_class)
+        if not await _guard(realm, job):
+            made, text = await keys.make(
+                organisation, job.project_id, f"documents {job.id}", await _left(realm, job), job.data_class
+            )
+            sealed = realm.office.vault.seal(organisation, f"key/{job.id}", text)
+            await realm.desk.jobs.keep_key(organisation, job.id, made, sealed)
+    moved = await realm.desk.jobs.move(organisation, job.id, states, "running")
+    if not moved and made is not None:
+        await keys.revoke(organisation, made)  # somebody else was quicker, with a key of his own
+    elif await realm.desk.queue.finish(organisation, job.id):
+        await end_keys(realm.desk, keys, organisation, job.id)
+    realm.office.wanted()
+
+
+async def _guard(realm: Realm, job: Job) -> bool:
+    """Bring the budget of the job's living key up to date; False when it has none."""
+    living = await realm.desk.jobs.living_keys(realm.organisation_id, job.id)
+    for key in living:
+        budget = await _left(realm, job, among=key)
+        await realm.office.keys.guard(realm.organisation_id, job.project_id, key, budget)
+    return bool(living)
+
+
+async def _left(realm: Realm, job: Job, among: int | None = None) -> int | None:
+    """What a key of the job may spend: the budget less what the job's other keys have spent."""
+    if job.budget is None:
+        return None
+    spent = await realm.desk.jobs.spent(realm.organisation_id, job.id, among)
+    return max(0, job.budget - spent)
+
+
+async def pause_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
+    """Begin no more documents; those in hand come to their end."""
+    found = await realm.job(job)
+    if found.state != "paused" and not await realm.desk.jobs.move(
+        realm.organisation_id, job, ("running",), "paused"
+    ):
+        raise refuse(409, f"job {job} is {found.state}, not running", "job_state")
+    return await show_job(realm, job)
+
+
+async def cancel_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
+    """End a job before its end; what was found stays, its key opens nothing any more."""
+    found = await realm.job(job)
+    moved = await realm.desk.jobs.move(
+        realm.organisation_id, job, ("open", "running", "paused"), "cancelled"
+    )
+    if not moved and found.state != "cancelled":
+        raise refuse(409, f"job {job} is {found.state} already", "job_state")
+    await end_keys(realm.desk, realm.office.keys, realm.organisation_id, job)
+    return await show_job(realm, job)
+
+
+async def delete_job(realm: DocumentsRealm, job: int) -> bodies.DeletedView:
+    """Delete a job with its files, texts, values and decisions; its calls stay in the books."""
+    found = await realm.job(job)
+    if found.state == "running":
+        raise refuse(409, f"job {job} is running; cancel it first", "job_state")
+    await end_keys(realm.desk, realm.office.keys, realm.organisation_id, job)
+    count = await realm.desk.jobs.delete(realm.organisation_id, job, realm.visitor.key_name)
+    return bodies.DeletedView(job=job, documents=count or 0)
+
+
+async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
+    """The job as server-sent events, one whenever it has changed, until it has ended or pauses."""
+    await realm.job(job)
+
+    async def events() -> AsyncIterator[bytes]:
+        before, quiet = "", 0
+        while True:
+            found = await realm.desk.jobs.job(realm.organisation_id, job)
+            if found is None:
+                yield b"event: deleted\ndata: {}\n\n"
+                return
+            shown = await _view(realm, found)
+            seen = shown.model_dump_json(by_alias=True, exclude={"seconds_left"})
+            if seen != before:
+                before, quiet = seen, 0
+                yield f"event: progress\ndata: {shown.model_dump_json(by_alias=True)}\n\n".encode()
+            elif (quiet := quiet + 1) % _ALIVE == 0:
+                yield b": alive\n\n"
+            if found.state in ENDED | {"paused"}:
+                return
+            await asyncio.sleep(_LOOK)
+
+    return StreamingResponse(
+        events(), media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+async def upload_file(
+    realm: DocumentsRealm,
+    job: int,
+    request: Request,
+    name: Annotated[str, Query(min_length=1, max_length=500, description="of the file, with its folders")],
+) -> bodies.UploadedView:
+    """Add a file: the body is its bytes. The same file under the same name a second time changes nothing."""
+    if not name.isprintable() or not name.strip():
+        raise refuse(422, "name: it has characters that no name has", "invalid_value", "name")
+    found = await realm.job(job)
+    if found.state in ENDED:
+        raise refuse(409, f"job {job} is {found.state}; reopen it, or make a new one", "job_state")
+    vault, organisation = realm.office.vault, realm.organisation_id
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+        size, digest = await _receive(request, file, realm.office.setup.largest)
+        vault.box  # noqa: B018 - refuses where nothing could be sealed
+        new = NewDocument(name, digest, size)
+        parts = vault.sealed(organisation, digest, file)
+        added = await realm.desk.files.add(organisation, job, new, parts)
+    if added is None:
+        raise refuse(409, f"job {job} takes no more files", "job_state")
+    realm.office.wanted()
+    document, is_new = added
+    return bodies.UploadedView(**document_fields(document), new=is_new)
+
+
+async def _receive(request: Request, file: IO[bytes], largest: int) -> tuple[int, bytes]:
+    """Write a body into a file as it comes; its size and SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > largest:
+            raise refuse(413, f"the file is larger than {largest} bytes; send less", "file_too_large")
+        digest.update(piece)
+        file.write(piece)
+    return size, digest.digest()
+
+
+async def list_documents(realm: DocumentsRealm, job: int) -> bodies.DocumentsView:
+    """The files of a job: what became of each."""
+    await realm.job(job)
+    found = await realm.desk.files.documents(realm.organisation_id, job)
+    return bodies.DocumentsView(documents=[document_view(one) for one in found])
+
+
+async def show_document(realm: DocumentsRealm, document: int) -> bodies.DocumentView:
+    """One file."""
+    return document_view(await realm.document(document))
+
+
+def document_routes() -> APIRouter:
+    """All routes of documents."""
+    router = APIRouter(prefix=PREFIX)
+    add = router.add_api_route
+    jobs, files = ["document jobs"], ["documents"]
+    add("/jobs", list_jobs, methods=["GET"], tags=jobs)
+    add("/jobs", create_job, methods=["POST"], status_code=201, tags=jobs)
+    add("/jobs/{job}", show_job, methods=["GET"], tags=jobs)
+    add("/jobs/{job}", delete_job, methods=["DELETE"], tags=jobs)
+    add("/jobs/{job}/start", start_job, methods=["POST"], tags=jobs)
+    add("/jobs/{job}/pause", pause_job, methods=["POST"], tags=jobs)
+    add("/jobs/{job}/resume", resume_job, methods=["POST"], tags=jobs)
+    add("/jobs/{job}/reopen", reopen_job, methods=["POST"], tags=jobs)
+    add("/jobs/{job}/cancel", cancel_job, methods=["POST"], tags=jobs)
+    add("/jobs/{job}/events", follow_job, methods=["GET"], tags=jobs)
+    add("/jobs/{job}/files", list_documents, methods=["GET"], tags=files)
+    add("/jobs/{job}/files", upload_file, methods=["POST"], status_code=201, tags=files)
+    add("/files/{document}", show_document, methods=["GET"], tags=files)
+    add_schema_routes(router)
+    add_review_routes(router)
+    return router

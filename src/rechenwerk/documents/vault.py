@@ -1,0 +1,86 @@
+"""Documents at rest: what comes in is sealed before it is stored, and opened only where it is needed.
+
+A file lies in parts of a megabyte, each sealed for its place: AES-256-GCM, as `identity.secrets` has it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from typing import IO
+
+import msgspec
+
+from rechenwerk.base.errors import SetupError
+from rechenwerk.documents.job_ports import Files
+from rechenwerk.documents.values import Parsed
+from rechenwerk.identity.secrets import SecretBox, document_context
+
+PART = 1_000_000
+"""Bytes of a part before it is sealed."""
+
+
+class Vault:
+    """Seals and opens.
+
+    Args:
+        box: of the installation; None where it has none.
+        files: where sealed parts are kept.
+    """
+
+    def __init__(self, box: SecretBox | None, files: Files) -> None:
+        self._box = box
+        self._files = files
+
+    @property
+    def box(self) -> SecretBox:
+        """The box.
+
+        Raises:
+            SetupError: this installation has none.
+        """
+        if self._box is None:
+            raise SetupError(
+                "documents are kept sealed, and this installation has no key for that;"
+                " start it with RECHENWERK_SECRET_KEY_FILE"
+            )
+        return self._box
+
+    async def sealed(self, organisation: int, sha256: bytes, file: IO[bytes]) -> AsyncIterator[bytes]:
+        """A file's parts, sealed, read from its beginning."""
+        file.seek(0)
+        number = 0
+        while part := file.read(PART):
+            yield self.box.seal_bytes(part, _part(organisation, sha256, number))
+            number += 1
+
+    async def read(self, organisation: int, sha256: bytes) -> bytes:
+        """A whole file."""
+        found = bytearray()
+        number = 0
+        async for part in self._files.parts(organisation, sha256):
+            found += self.box.open_bytes(part, _part(organisation, sha256, number))
+            number += 1
+        return bytes(found)
+
+    def seal_parsed(self, organisation: int, document: int, parsed: Parsed) -> bytes:
+        """What was read of a document."""
+        packed = zlib.compress(msgspec.msgpack.encode(parsed), 3)
+        return self.box.seal_bytes(packed, document_context(organisation, f"text/{document}"))
+
+    def open_parsed(self, organisation: int, document: int, sealed: bytes) -> Parsed:
+        """The same, opened."""
+        packed = self.box.open_bytes(sealed, document_context(organisation, f"text/{document}"))
+        return msgspec.msgpack.decode(zlib.decompress(packed), type=Parsed)
+
+    def seal(self, organisation: int, what: str, text: str) -> bytes:
+        """A text such as a key or an answer; `what` it is."""
+        return self.box.seal(text, document_context(organisation, what))
+
+    def open(self, organisation: int, what: str, sealed: bytes) -> str:
+        """The same, opened."""
+        return self.box.open(sealed, document_context(organisation, what))
+
+
+def _part(organisation: int, sha256: bytes, number: int) -> bytes:
+    return document_context(organisation, f"file/{sha256.hex()}/{number}")

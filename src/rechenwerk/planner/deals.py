@@ -1,0 +1,285 @@
+"""A file of firms and of what they promised each other: debts, purchases, funding, guarantees, shares."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import MistakesError, Reader, check_name, unique
+from rechenwerk.base.type_words import did_you_mean
+
+Number = int | Decimal
+Status = Literal[
+    "reported", "paid", "contracted", "conditional", "announced", "letter-of-intent", "estimated", "target"
+]
+STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]
+_PERIOD = re.compile(r"(\d{4})-(?:Q([1-4])|(0[1-9]|1[0-2]))")
+_LONGEST = 600
+
+
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a figure comes from, when it was published, and how firm it is."""
+
+    source: str = ""
+    date: str = ""
+    status: Status = "contracted"
+
+
+class Firm(_Told, frozen=True, kw_only=True):
+    """A firm: its cash at the start, and what it earns outside of these deals each period, after cost."""
+
+    name: str
+    cash: Number = 0
+    income: Number | tuple[Number, ...] = 0
+
+
+class Debt(_Told, frozen=True, kw_only=True):
+    """Owed once, interest included; the smaller its seniority, the earlier it is paid in a default."""
+
+    debtor: str
+    creditor: str
+    amount: Number
+    due: str
+    seniority: int = 1
+
+
+class Purchase(_Told, frozen=True, kw_only=True):
+    """A binding purchase: a part of it becomes a debt in each period.
+
+    `ramp` weighs its periods; `cost` is the share that the supplier spends outside to deliver.
+    """
+
+    buyer: str
+    supplier: str
+    total: Number
+    first: str
+    last: str
+    ramp: tuple[Number, ...] = ()
+    cost: Number = 0
+    seniority: int = 1
+
+
+class Funding(_Told, frozen=True, kw_only=True):
+    """Money promised to a firm; a loan comes back when it is due, with interest over the whole time."""
+
+    investor: str
+    firm: str
+    amount: Number
+    when: str
+    kind: Literal["equity", "loan"] = "equity"
+    due: str = ""
+    interest: Number = 0
+    seniority: int = 1
+
+
+class Guarantee(_Told, frozen=True, kw_only=True):
+    """What a creditor loses by a debtor is owed by the guarantor in the next period, up to the amount."""
+
+    guarantor: str
+    debtor: str
+    creditor: str
+    amount: Number
+
+
+class Share(_Told, frozen=True, kw_only=True):
+    """The part of a firm's equity that another firm holds."""
+
+    of: str
+    holder: str
+    part: Number
+
+
+class Deals(msgspec.Struct, frozen=True):
+    """All of a file. Amounts are in `unit`, periods counted from 0."""
+
+    title: str
+    unit: str
+    periods: tuple[str, ...]
+    assets_left: float
+    claims_left: float
+    firms: tuple[Firm, ...]
+    debts: tuple[Debt, ...]
+    purchases: tuple[Purchase, ...]
+    funding: tuple[Funding, ...]
+    guarantees: tuple[Guarantee, ...]
+    shares: tuple[Share, ...]
+
+    def only(self, *without: str) -> Deals:
+        """The same without figures of some statuses: what is left if only firm promises count."""
+        return msgspec.structs.replace(
+            self,
+            debts=tuple(one for one in self.debts if one.status not in without),
+            purchases=tuple(one for one in self.purchases if one.status not in without),
+            funding=tuple(one for one in self.funding if one.status not in without),
+            guarantees=tuple(one for one in self.guarantees if one.status not in without),
+        )
+
+
+class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    title: str = ""
+    unit: str = ""
+    starts: str = ""
+    periods: int = 0
+    assets_left: Number = 1
+    claims_left: Number = 1
+
+
+def read_deals(text: str) -> Deals:
+    """The deals of a TOML text.
+
+    Raises:
+        MistakesError: all mistakes with line and fix.
+    """
+    reader = Reader(text)
+    head = _head(reader)
+    periods = _periods(reader, head)
+    firms = reader.tables("firm", Firm)
+    unique(reader, "firm", [(index, one.name) for index, one in firms])
+    for index, firm in firms:
+        check_name(reader, ("firm", index), firm.name)
+        if isinstance(firm.income, tuple) and periods and len(firm.income) != len(periods):
+            said = f"income of {firm.name!r} has {len(firm.income)} values for {len(periods)} periods"
+            reader.wrong(("firm", index, "income"), said, "write one number, or one for each period")
+    found = {
+        name: reader.tables(name, kind)
+        for name, kind in (
+            ("debt", Debt),
+            ("purchase", Purchase),
+            ("funding", Funding),
+            ("guarantee", Guarantee),
+            ("share", Share),
+        )
+    }
+    names = {firm.name for _, firm in firms}
+    for table, rows in found.items():
+        for index, one in rows:
+            _check(reader, (table, index), one, names, periods)
+    _check_held(reader, [(index, one) for index, one in found["share"] if isinstance(one, Share)])
+    if reader.mistakes:
+        raise MistakesError(reader.mistakes)
+    return Deals(
+        head.title,
+        head.unit,
+        periods,
+        float(head.assets_left),
+        float(head.claims_left),
+        tuple(firm for _, firm in firms),
+        *(tuple(one for _, one in rows) for rows in found.values()),  # type: ignore[arg-type]
+    )
+
+
+def _head(reader: Reader) -> _Head:
+    tables = {"firm", "debt", "purchase", "funding", "guarantee", "share"}
+    known = [field.name for field in msgspec.structs.fields(_Head)]
+    good = {}
+    for key, value in reader.raw.items():
+        if key in known:
+            good[key] = value
+        elif key not in tables:
+            reader.wrong(
+                (key,), f"unknown table or key {key!r}", did_you_mean(key, [*known, *sorted(tables)])
+            )
+    try:
+        head = msgspec.convert(good, _Head)
+    except msgspec.ValidationError as error:
+        reader.wrong((), f"the head of the file: {error}", "see docs/contagion.md")
+        return _Head()
+    if not head.unit:
+        reader.wrong((), "the file does not say its unit", 'add unit = "USD billion"')
+    for name in ("assets_left", "claims_left"):
+        if not 0 <= getattr(head, name) <= 1:
+            reader.wrong((name,), f"{name} is a share between 0 and 1", f"write {name} = 0.6")
+    return head
+
+
+def _periods(reader: Reader, head: _Head) -> tuple[str, ...]:
+    at = _PERIOD.fullmatch(head.starts)
+    if at is None:
+        reader.wrong(
+            ("starts",), f"starts is no period: {head.starts!r}", 'write starts = "2026-Q1" or "2026-01"'
+        )
+        return ()
+    if not 1 <= head.periods <= _LONGEST:
+        reader.wrong(("periods",), f"periods is {head.periods}", f"write a number from 1 to {_LONGEST}")
+        return ()
+    year, quarter, month = int(at[1]), at[2], at[3]
+    per = 4 if quarter else 12
+    first = year * per + int(quarter or month) - 1
+    letter = "Q" if quarter else ""
+    width = 1 if quarter else 2
+    return tuple(
+        f"{one // per}-{letter}{one % per + 1:0{width}}" for one in range(first, first + head.periods)
+    )
+
+
+_SIDES = ("debtor", "creditor", "buyer", "supplier", "investor", "firm", "guarantor", "of", "holder")
+
+
+def _check(
+    reader: Reader, path: Path, one: msgspec.Struct, names: set[str], periods: tuple[str, ...]
+) -> None:
+    sides = [key for key in _SIDES if hasattr(one, key)]
+    for key in sides:
+        if getattr(one, key) not in names:
+            fix = did_you_mean(getattr(one, key), names)
+            reader.wrong((*path, key), f"no firm {getattr(one, key)!r}", fix)
+    if len({getattr(one, key) for key in sides}) < len(sides):
+        reader.wrong(path, f"[[{path[0]}]] has the same firm on two sides", "name different firms")
+    _check_numbers(reader, path, one)
+    for key in ("due", "when", "first", "last"):
+        value = getattr(one, key, "")
+        example = f"write one such as {(periods or ('2026-Q1',))[0]}"
+        if value and not _PERIOD.fullmatch(value):
+            reader.wrong((*path, key), f"{key} is no period: {value!r}", example)
+        elif value and periods and ("Q" in value) != ("Q" in periods[0]):
+            reader.wrong((*path, key), f"{key} = {value!r}: this file counts in other periods", example)
+    if isinstance(one, Purchase):
+        _check_purchase(reader, path, one)
+    if isinstance(one, Funding):
+        _check_funding(reader, path, one)
+
+
+def _check_numbers(reader: Reader, path: Path, one: msgspec.Struct) -> None:
+    for key in ("amount", "total", "interest"):
+        if getattr(one, key, 0) < 0:
+            reader.wrong((*path, key), f"{key} is negative", "turn the two sides round instead")
+    for key in ("cost", "part"):
+        if not 0 <= getattr(one, key, 0) <= 1:
+            reader.wrong((*path, key), f"{key} is a share between 0 and 1", f"write {key} = 0.5")
+    if not 0 <= getattr(one, "seniority", 0) <= 9:
+        reader.wrong((*path, "seniority"), "seniority is a class from 0 to 9", "write 0 for the first paid")
+
+
+def _check_purchase(reader: Reader, path: Path, one: Purchase) -> None:
+    if one.first > one.last:
+        said = f"the purchase ends ({one.last}) before it begins ({one.first})"
+        reader.wrong((*path, "last"), said, "turn them round")
+    if one.ramp and (min(one.ramp) < 0 or not sum(one.ramp)):
+        said = "a ramp has weights that are not negative and not all 0"
+        reader.wrong((*path, "ramp"), said, "write ramp = [1, 2, 4]")
+
+
+def _check_funding(reader: Reader, path: Path, one: Funding) -> None:
+    if one.kind == "loan" and not one.due:
+        reader.wrong(path, "a loan does not say when it is due", 'add due = "2028-Q1"')
+    elif one.kind == "equity" and one.due:
+        reader.wrong((*path, "due"), "equity is never due", 'remove due, or write kind = "loan"')
+    elif one.due and one.due <= one.when:
+        said = f"the loan is due ({one.due}) before it is paid out ({one.when})"
+        reader.wrong((*path, "due"), said, "name a later period")
+
+
+def _check_held(reader: Reader, shares: list[tuple[int, Share]]) -> None:
+    held: dict[str, Number] = {}
+    for index, one in shares:
+        held[one.of] = held.get(one.of, 0) + one.part
+        if held[one.of] > 1:
+            reader.wrong(
+                ("share", index, "part"),
+                f"more than all of {one.of!r} is held: {held[one.of]}",
+                "lower a part",
+            )

@@ -1,0 +1,56 @@
+"""Rows of documents as values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from rechenwerk.documents.job_ports import Document, Job
+from rechenwerk.documents.schemas import Schema
+from rechenwerk.documents.values import Evidence, Value
+
+JOB = """
+    j.organisation_id, j.id, j.project_id, p.name as project, j.name, j.source, j.schema_body, j.schema_version,
+    j.model, j.data_class, j.budget, j.state, j.reason, j.made_by, j.made_at, j.started_at, j.ended_at,
+    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer
+"""
+JOBS = f"""
+    select {JOB} from document_job j
+    join project p on p.organisation_id = j.organisation_id and p.id = j.project_id
+"""  # noqa: S608 - our own words
+DOCUMENT = """
+    d.id, d.job_id, d.parent_id, d.name, d.sha256, d.size, d.kind, d.language, d.pages, d.state, d.step,
+    d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at
+"""
+
+
+def job_of(row: asyncpg.Record) -> Job:
+    """A row of `JOBS`."""
+    fields = dict(row)
+    fields["schema"] = msgspec.json.decode(fields.pop("schema_body"), type=Schema)
+    fields["budget"] = None if row["budget"] is None else int(row["budget"])
+    return Job(**fields)
+
+
+def document_of(row: Any) -> Document:
+    """A row with the columns of `DOCUMENT`, and `counts` where values were counted."""
+    counts = msgspec.json.decode(row["counts"]) if "counts" in row else {}
+    columns = [part.strip().removeprefix("d.") for part in DOCUMENT.split(",")]
+    fields = {name: row[name] for name in columns}
+    return Document(**{**fields, "faults": tuple(row["faults"])}, values=counts)
+
+
+def value_of(row: asyncpg.Record) -> Value:
+    """A row of document_value."""
+    evidence = None
+    if row["evidence"] is not None:
+        evidence = msgspec.json.decode(row["evidence"], type=Evidence)
+    value = None if row["value"] is None else msgspec.json.decode(row["value"])
+    return Value(row["field"], value, row["state"], row["origin"], evidence, tuple(row["reasons"]))
+
+
+def as_json(value: object) -> str | None:
+    """For a column of JSON; None stays null."""
+    return None if value is None else msgspec.json.encode(value).decode()

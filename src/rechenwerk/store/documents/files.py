@@ -1,0 +1,168 @@
+"""Bytes of documents, sealed, and the documents that they are. Fills `documents.job_ports.Files`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.documents.job_ports import ENDED, Document, NewDocument
+from rechenwerk.store.documents.common import DOCUMENT, document_of
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+_COUNTS = """
+    coalesce((select json_object_agg(state, number) from (select v.state, count(*) as number
+        from document_value v where v.organisation_id = d.organisation_id and v.document_id = d.id
+        group by 1) c), '{}')::text as counts
+"""
+_ADD = f"""
+insert into document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step, reason,
+    german, ended_at)
+select $1, $2, $3, $4, $5, $6, $7,
+    case when $8 <> '' then 'refused' when twin.name is not null then 'duplicate' else 'waiting' end,
+    case when $8 <> '' or twin.name is not null then 'end' else 'read' end,
+    case when $8 <> '' then $8 when twin.name is not null then 'the same as ' || twin.name else '' end,
+    case when $8 <> '' then $9 when twin.name is not null then 'dasselbe wie ' || twin.name else '' end,
+    case when $8 <> '' or twin.name is not null then now() end
+from (select 1) one left join lateral (select o.name from document o where o.organisation_id = $1
+    and o.job_id = $2 and o.sha256 = $5 and o.state <> 'duplicate' order by o.id limit 1) twin on true
+on conflict (organisation_id, job_id, parent_id, name, sha256) do nothing
+returning {DOCUMENT}
+"""  # noqa: S608 - our own words
+
+
+class StoredFiles:
+    """Files in PostgreSQL.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def parts(self, organisation_id: int, sha256: bytes) -> AsyncIterator[bytes]:
+        """See `documents.job_ports.Files`."""
+        number = 0
+        while True:
+            part: bytes | None = await self._pool.fetchval(
+                "select data from document_part where organisation_id = $1 and sha256 = $2 and number = $3",
+                organisation_id,
+                sha256,
+                number,
+            )
+            if part is None:
+                return
+            yield part
+            number += 1
+
+    async def add(
+        self,
+        organisation_id: int,
+        job_id: int,
+        document: NewDocument,
+        parts: AsyncIterator[bytes] | None = None,
+    ) -> tuple[Document, bool] | None:
+        """See `documents.job_ports.Files`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            # One after the other within a job: two twins at once would both be the first.
+            state = await connection.fetchval(
+                "select state from document_job where organisation_id = $1 and id = $2 for no key update",
+                organisation_id,
+                job_id,
+            )
+            if state is None or (state in ENDED and document.parent_id is None):
+                return None
+            if document.sha256 is not None and parts is not None:
+                await _keep(connection, organisation_id, document.sha256, document.size, parts)
+            row = await connection.fetchrow(
+                _ADD,
+                organisation_id,
+                job_id,
+                document.parent_id,
+                document.name,
+                document.sha256,
+                document.size,
+                document.kind,
+                document.reason,
+                document.german,
+            )
+            if row is not None:
+                return document_of(row), True
+            row = await connection.fetchrow(
+                f"select {DOCUMENT} from document d where organisation_id = $1 and job_id = $2"  # noqa: S608
+                " and parent_id is not distinct from $3 and name = $4 and sha256 is not distinct from $5",
+                organisation_id,
+                job_id,
+                document.parent_id,
+                document.name,
+                document.sha256,
+            )
+        return document_of(row), False
+
+    async def document(self, organisation_id: int, document_id: int) -> Document | None:
+        """See `documents.job_ports.Files`."""
+        row = await self._pool.fetchrow(
+            f"select {DOCUMENT}, {_COUNTS} from document d where organisation_id = $1 and id = $2",  # noqa: S608
+            organisation_id,
+            document_id,
+        )
+        return None if row is None else document_of(row)
+
+    async def documents(self, organisation_id: int, job_id: int) -> list[Document]:
+        """See `documents.job_ports.Files`."""
+        rows = await self._pool.fetch(
+            f"select {DOCUMENT}, {_COUNTS} from document d where organisation_id = $1 and job_id = $2"  # noqa: S608
+            " order by id",
+            organisation_id,
+            job_id,
+        )
+        return [document_of(row) for row in rows]
+
+    async def text(self, organisation_id: int, document_id: int) -> bytes | None:
+        """See `documents.job_ports.Files`."""
+        found: bytes | None = await self._pool.fetchval(
+            "select parsed from document_text where organisation_id = $1 and document_id = $2",
+            organisation_id,
+            document_id,
+        )
+        return found
+
+    async def retry(self, organisation_id: int, job_id: int) -> int:
+        """See `documents.job_ports.Files`."""
+        rows = await self._pool.fetch(
+            "update document d set state = 'waiting', reason = '', tries = 0, next_at = now(), ended_at = null,"
+            " step = case when exists (select from document_text t where t.organisation_id = $1"
+            " and t.document_id = d.id) then 'extract' else 'read' end"
+            " where organisation_id = $1 and job_id = $2 and state = 'failed' returning id",
+            organisation_id,
+            job_id,
+        )
+        return len(rows)
+
+
+async def _keep(
+    connection: Connection, organisation_id: int, sha256: bytes, size: int, parts: AsyncIterator[bytes]
+) -> None:
+    """The parts of a file, unless the organisation has it already."""
+    new = await connection.fetchval(
+        "insert into document_file (organisation_id, sha256, size) values ($1, $2, $3)"
+        " on conflict do nothing returning size",
+        organisation_id,
+        sha256,
+        size,
+    )
+    if new is None:
+        return
+    number = 0
+    async for part in parts:
+        await connection.execute(
+            "insert into document_part (organisation_id, sha256, number, data) values ($1, $2, $3, $4)",
+            organisation_id,
+            sha256,
+            number,
+            part,
+        )
+        number += 1

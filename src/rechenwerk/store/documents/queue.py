@@ -1,0 +1,256 @@
+"""The work that waits. Fills `documents.job_ports.Queue`.
+
+A document's row is its place in the queue: whoever sets a lease on it has it, whoever writes does so with that
+lease. A worker that dies leaves a lease that ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from rechenwerk.documents.job_ports import Claimed, LeaseLostError
+from rechenwerk.documents.values import Page, Value
+from rechenwerk.store.documents.common import DOCUMENT, JOBS, as_json, document_of, job_of
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+_DEAD = """
+update document set lease = null, lease_until = null,
+    state = case when tries >= $1 then 'failed' else 'waiting' end,
+    step = case when tries >= $1 then 'end' else step end,
+    ended_at = case when tries >= $1 then now() end,
+    reason = case when tries >= $1 then 'the process that had it in hand ended ' || tries
+        || ' times while it was to ' || step || ' it: it is left out' else '' end
+where (organisation_id, id) in (select organisation_id, id from document
+    where state = 'running' and lease_until < now() for update skip locked)
+returning organisation_id, job_id, state
+"""
+_NEXT = f"""
+select d.organisation_id, {DOCUMENT} from document d
+join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
+where d.state = 'waiting' and d.next_at <= now()
+    and (j.state = 'running' or (j.state = 'open' and d.step = 'read'))
+order by j.served_at, d.id limit 1 for update of d skip locked
+"""  # noqa: S608 - our own words
+_FINISH = """
+update document_job j set state = 'done', reason = '', ended_at = now(), webhook_next_at = now(),
+    webhook_state = case when webhook <> '' then 'waiting' else webhook_state end
+where organisation_id = $1 and id = $2 and state = 'running' and not exists (select from document d
+    where d.organisation_id = j.organisation_id and d.job_id = j.id and d.state in ('waiting', 'running'))
+returning id
+"""
+_WAITS = """
+select exists (select from document d
+    join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
+    where d.state = 'running' or (d.state = 'waiting' and (j.state = 'running'
+        or (j.state = 'open' and d.step = 'read'))))
+"""
+
+
+class StoredQueue:
+    """The queue in PostgreSQL.
+
+    Args:
+        pool: connections to the installation's database.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def waits(self) -> bool:
+        """See `documents.job_ports.Queue`."""
+        found: bool = await self._pool.fetchval(_WAITS)
+        return found
+
+    async def claim(self, lease: int, seconds: float, tries: int) -> Claimed | None:
+        """See `documents.job_ports.Queue`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            for dead in await connection.fetch(_DEAD, tries):
+                if dead["state"] == "failed":
+                    await connection.execute(_FINISH, dead["organisation_id"], dead["job_id"])
+            row = await connection.fetchrow(_NEXT)
+            if row is None:
+                return None
+            organisation_id = row["organisation_id"]
+            await connection.execute(
+                "update document set state = 'running', lease = $3, tries = tries + 1,"
+                " lease_until = now() + make_interval(secs => $4)"
+                " where organisation_id = $1 and id = $2",
+                organisation_id,
+                row["id"],
+                lease,
+                seconds,
+            )
+            await connection.execute(
+                "update document_job set served_at = clock_timestamp() where organisation_id = $1 and id = $2",
+                organisation_id,
+                row["job_id"],
+            )
+            job = await connection.fetchrow(
+                f"{JOBS} where j.organisation_id = $1 and j.id = $2", organisation_id, row["job_id"]
+            )
+            key = await connection.fetchval(
+                "select sealed from document_key where organisation_id = $1 and job_id = $2"
+                " and sealed is not null order by key_id desc limit 1",
+                organisation_id,
+                row["job_id"],
+            )
+        assert job is not None
+        return Claimed(organisation_id, lease, document_of(row), job_of(job), key)
+
+    async def beat(self, leases: Sequence[int], seconds: float) -> list[int]:
+        """See `documents.job_ports.Queue`."""
+        rows = await self._pool.fetch(
+            "update document set lease_until = now() + make_interval(secs => $2)"
+            " where lease = any($1::bigint[]) returning lease",
+            list(leases),
+            seconds,
+        )
+        return [row["lease"] for row in rows]
+
+    async def read(
+        self,
+        claimed: Claimed,
+        sealed: bytes,
+        characters: int,
+        kind: str,
+        language: str,
+        pages: Sequence[Page],
+        faults: Sequence[str],
+    ) -> None:
+        """See `documents.job_ports.Queue`."""
+        organisation_id, document_id = claimed.organisation_id, claimed.document.id
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _mine(
+                connection,
+                claimed,
+                "state = 'waiting', step = 'extract', lease = null, lease_until = null, tries = 0, kind = $4,"
+                " language = $5, pages = $6, faults = $7",
+                kind,
+                language,
+                len(pages),
+                list(faults),
+            )
+            await connection.execute(
+                "insert into document_text (organisation_id, document_id, parsed, characters)"
+                " values ($1, $2, $3, $4) on conflict (organisation_id, document_id)"
+                " do update set parsed = excluded.parsed, characters = excluded.characters",
+                organisation_id,
+                document_id,
+                sealed,
+                characters,
+            )
+            await connection.execute(
+                "delete from document_page where organisation_id = $1 and document_id = $2",
+                organisation_id,
+                document_id,
+            )
+            await connection.executemany(
+                "insert into document_page values ($1, $2, $3, $4, $5, $6, $7)",
+                [
+                    (organisation_id, document_id, page.number, page.source, page.fault, page.width, page.height)
+                    for page in pages
+                ],
+            )
+
+    async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:
+        """See `documents.job_ports.Queue`."""
+        await self._pool.execute(
+            "update document set state = 'waiting', lease = null, lease_until = null, reason = $4,"
+            " german = '', next_at = now() + make_interval(secs => $5), tries = tries - $6"
+            " where organisation_id = $1 and id = $2 and lease = $3",
+            claimed.organisation_id,
+            claimed.document.id,
+            claimed.lease,
+            reason,
+            seconds,
+            0 if count else 1,
+        )
+
+    async def end(
+        self, claimed: Claimed, state: str, reason: str, values: Sequence[Value] = (), german: str = ""
+    ) -> bool:
+        """See `documents.job_ports.Queue`."""
+        organisation_id, document_id = claimed.organisation_id, claimed.document.id
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _mine(
+                connection,
+                claimed,
+                "state = $4, step = 'end', reason = $5, german = $6, lease = null, lease_until = null,"
+                " ended_at = now()",
+                state,
+                reason,
+                german,
+            )
+            await connection.executemany(
+                "insert into document_value (organisation_id, document_id, place, field, value, state, origin,"
+                " evidence, reasons) values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8::jsonb, $9)"
+                " on conflict (organisation_id, document_id, field) do nothing",
+                [
+                    (
+                        organisation_id,
+                        document_id,
+                        place,
+                        value.field,
+                        as_json(value.value),
+                        value.state,
+                        value.origin,
+                        as_json(value.evidence),
+                        list(value.reasons),
+                    )
+                    for place, value in enumerate(values)
+                ],
+            )
+            return await connection.fetchval(_FINISH, organisation_id, claimed.job.id) is not None
+
+    async def finish(self, organisation_id: int, job_id: int) -> bool:
+        """See `documents.job_ports.Queue`."""
+        return await self._pool.fetchval(_FINISH, organisation_id, job_id) is not None
+
+    async def answer(self, organisation_id: int, job_id: int, purpose: str) -> tuple[bytes, bytes] | None:
+        """See `documents.job_ports.Queue`."""
+        row = await self._pool.fetchrow(
+            "select digest, answer from document_answer"
+            " where organisation_id = $1 and job_id = $2 and purpose = $3",
+            organisation_id,
+            job_id,
+            purpose,
+        )
+        return None if row is None else (row["digest"], row["answer"])
+
+    async def keep_answer(
+        self, organisation_id: int, job_id: int, purpose: str, digest: bytes, sealed: bytes
+    ) -> None:
+        """See `documents.job_ports.Queue`."""
+        await self._pool.execute(
+            "insert into document_answer (organisation_id, job_id, purpose, digest, answer)"
+            " select $1, $2, $3, $4, $5 where exists"
+            " (select from document_job where organisation_id = $1 and id = $2)"
+            " on conflict (organisation_id, job_id, purpose)"
+            " do update set digest = excluded.digest, answer = excluded.answer, made_at = now()",
+            organisation_id,
+            job_id,
+            purpose,
+            digest,
+            sealed,
+        )
+
+
+async def _mine(connection: Connection, claimed: Claimed, changes: str, *arguments: object) -> None:
+    """Change a document while its lease is ours.
+
+    Raises:
+        LeaseLostError: it is another's now, or gone.
+    """
+    found = await connection.fetchval(
+        f"update document set {changes} where organisation_id = $1 and id = $2 and lease = $3 returning id",  # noqa: S608
+        claimed.organisation_id,
+        claimed.document.id,
+        claimed.lease,
+        *arguments,
+    )
+    if found is None:
+        raise LeaseLostError
