@@ -183,7 +183,9 @@ class Installation:
         self._tasks.append(asyncio.create_task(self._keep_models(folder)))
 
     async def _run_models(self, folder: Path) -> None:
-        self._embedded = await asyncio.to_thread(start, folder, context=_CONTEXT, slots=_SLOTS)
+        self._embedded = await asyncio.to_thread(
+            start, folder, context=_CONTEXT, slots=_SLOTS, threads=self._settings.model_threads
+        )
         await self._announce_models()
 
     async def _keep_models(self, folder: Path) -> None:
