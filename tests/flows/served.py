@@ -10,6 +10,7 @@ import socket
 import threading
 from concurrent.futures import Future
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -18,7 +19,12 @@ import uvicorn
 
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.cli.app import run
+from rechenwerk.documents.exporting.process import WriterProcess
+from rechenwerk.documents.office_ports import Setup
+from rechenwerk.documents.routes import largest_body
 from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.main_documents_office import mount_documents
+from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.control import open_desk
@@ -62,7 +68,9 @@ class Served:
             first = await first_run(desk, DEFAULT)
             assert first is not None
             box = SecretBox(bytes(32))
-            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box)
+            larger = partial(largest_body, setting=Setup().largest)
+            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box, larger=larger)
+            mount_documents(app, pool, database_url, LazyViewer(), WriterProcess(), Setup())
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             self._started.set_result((server, first))
             await server.serve(sockets=[self._socket])

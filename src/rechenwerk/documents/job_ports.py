@@ -368,9 +368,7 @@ class Reviews(Protocol):
         """Of a job or a document, in the order of the documents and their schema."""
         ...
 
-    async def decide(
-        self, organisation_id: int, decision: Decision, value: Value
-    ) -> StoredValue | None:
+    async def decide(self, organisation_id: int, decision: Decision, value: Value) -> StoredValue | None:
         """Replace a value of version `decision.version - 1`; None when it has another version by now."""
         ...
 

@@ -40,8 +40,10 @@ class StoredJobs:
     async def add(self, organisation_id: int, job: NewJob) -> int:
         """See `documents.job_ports.Jobs`."""
         made: int = await self._pool.fetchval(
-            "insert into document_job (organisation_id, project_id, name, source, schema_name, schema_version,"
-            " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret, webhook_id)"
+            "insert into document_job (organisation_id, project_id, name, source, schema_name,"
+            " schema_version,"
+            " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret,"
+            " webhook_id)"
             " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15) returning id",
             organisation_id,
             job.project_id,
@@ -89,8 +91,9 @@ class StoredJobs:
     async def progress(self, organisation_id: int, job_id: int) -> Progress:
         """See `documents.job_ports.Jobs`."""
         documents = await self._pool.fetch(
-            "select d.state, count(*) as number, sum(d.pages) as pages, coalesce(sum(t.characters), 0) as chars"
-            " from document d left join document_text t"
+            "select d.state, count(*) as number, sum(d.pages) as pages, coalesce(sum(t.characters), 0)"
+            " as chars"
+            " from job_document d left join document_text t"
             " on t.organisation_id = d.organisation_id and t.document_id = d.id"
             " where d.organisation_id = $1 and d.job_id = $2 group by 1",
             organisation_id,
@@ -98,7 +101,7 @@ class StoredJobs:
         )
         values = await self._pool.fetch(
             "select v.state, count(*) as number from document_value v"
-            " join document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
+            " join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
             " where d.organisation_id = $1 and d.job_id = $2 group by 1",
             organisation_id,
             job_id,
@@ -193,7 +196,7 @@ class StoredJobs:
             if name is None:
                 return None
             count: int = await connection.fetchval(
-                "select count(*) from document where organisation_id = $1 and job_id = $2",
+                "select count(*) from job_document where organisation_id = $1 and job_id = $2",
                 organisation_id,
                 job_id,
             )
@@ -201,7 +204,8 @@ class StoredJobs:
                 "delete from document_job where organisation_id = $1 and id = $2", organisation_id, job_id
             )
             await connection.execute(
-                "delete from document_file f where organisation_id = $1 and not exists (select from document d"
+                "delete from document_file f where organisation_id = $1 and not exists (select from"
+                " job_document d"
                 " where d.organisation_id = f.organisation_id and d.sha256 = f.sha256)",
                 organisation_id,
             )
