@@ -12,30 +12,16 @@ import msgspec
 import numpy as np
 import pycrfsuite
 
-from rechenwerk.documents.learning.examples import ExamplesError, Span
+from rechenwerk.documents.learning.examples import ExamplesError
+from rechenwerk.documents.learning.fitting_values import Marked
 from rechenwerk.documents.learning.reports import Report, Score, score
 from rechenwerk.documents.learning.spans import LABELS, Extractor, FieldModel, labels_of, runs
 from rechenwerk.documents.learning.tokens import FindFigures, Token, features, tokens_of
-from rechenwerk.documents.values import Word
 
 LEAST = 5
 """Documents with a value of a field: with fewer it is left out."""
 FOLDS = 4
 SETTINGS = {"c1": 0.05, "c2": 0.02, "max_iterations": 80, "feature.possible_transitions": True}
-
-
-class Marked(msgspec.Struct, frozen=True):
-    """A document whose values are known.
-
-    Args:
-        words: with boxes, where the format has pages.
-        spans: the values; fields that a document does not have are taken as absent.
-    """
-
-    text: str
-    spans: tuple[Span, ...]
-    words: tuple[Word, ...] = ()
-    source: str = ""
 
 
 class _Read(msgspec.Struct):
@@ -69,7 +55,7 @@ def fit_extractor(
     fields = [field for field, count in counts.items() if count >= LEAST]
     if not fields:
         raise ExamplesError(
-            f"no field has values in {LEAST} documents yet ({counts or 'none is marked'}); mark or correct more"
+            f"no field has values in {LEAST} documents yet ({counts or 'none is marked'}); correct more"
         )
     order = list(range(len(documents)))
     random.Random(seed).shuffle(order)  # noqa: S311 - not a secret

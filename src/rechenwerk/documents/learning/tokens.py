@@ -9,7 +9,7 @@ import msgspec
 
 from rechenwerk.documents.values import Box, Figure, Word
 
-PIECE = re.compile(r"\w+(?:[.,:/'’\-]\w+)*|\S")
+PIECE = re.compile(r"\w+(?:[.,:/'\u2019\-]\w+)*|\S")
 NEAR = 4
 """Words to the left that may be a label."""
 ABOVE = 2
@@ -19,7 +19,7 @@ FindFigures = Callable[[str], Sequence[Figure]]
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A word, number or sign: `text[start:end]`; the line it stands in; its box where the format has pages."""
+    """A word, number or sign: `text[start:end]`; its line; its box where the format has pages."""
 
     text: str
     start: int
