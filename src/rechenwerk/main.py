@@ -51,7 +51,7 @@ from rechenwerk.main_keeper import keep_books
 from rechenwerk.main_learning import mount_learning
 from rechenwerk.main_models import models_folder, offer
 from rechenwerk.main_steps import period_steps
-from rechenwerk.main_welcome import Welcome, first_call, show
+from rechenwerk.main_welcome import Welcome, first_call, model_offered, show
 from rechenwerk.office.access import Office
 from rechenwerk.office.app import create_app
 from rechenwerk.office.budgets.courier import Courier
@@ -293,6 +293,7 @@ class Installation:
             steps,
             signing=signing,
             larger=partial(largest_body, setting=self._settings.documents_largest),
+            webhook_networks=read_networks(self._settings.webhook_networks),
         )
         self._mount_documents(app)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
@@ -362,7 +363,8 @@ class Installation:
             print(json.dumps({**state, **own, **key}), flush=True)  # noqa: T201
             return
         call = await first_call(self._pool, desk, url) if options.model else None
-        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call))
+        model = await model_offered(self._pool, embedded=options.model)
+        show(self._console, Welcome(url, office_url, await desk.tenants.currency(), founded, call, model))
 
     # -- stopping ---------------------------------------------------------------------------------
 

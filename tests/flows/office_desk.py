@@ -139,8 +139,19 @@ class Bookkeeper:
         with contextlib.suppress(OSError):
             self._office.runner.run(self._book.close())
 
-    def hold(self, organisation: str, held: int, *, expires_s: int = 600, wallet: bool = False) -> Hold:
-        """Take a hold for the organisation's default project on its monthly budget, or its wallet."""
+    def hold(
+        self,
+        organisation: str,
+        held: int,
+        *,
+        expires_s: int = 600,
+        wallet: bool = False,
+        started: float | None = None,
+    ) -> Hold:
+        """Take a hold for the organisation's default project on its monthly budget, or its wallet.
+
+        It began when the wall's clock says, whatever the office's, unless `started` says otherwise.
+        """
         row = self._office.sql(
             "select p.organisation_id, p.id, (select min(id) from api_key where project_id = p.id) as key,"
             " (select min(id) from guard where wallet = $2 and coalesce(project_id, p.id) = p.id"
@@ -169,7 +180,7 @@ class Bookkeeper:
             amount=held,
             cost_bound=held,
             slices=f"{{{grant.slice_id}}}",
-            started_us=int(time.time() * 1e6),
+            started_us=int((time.time() if started is None else started) * 1e6),
             expires_s=expires_s,
         )
         run(self._book.write_holds([hold]))

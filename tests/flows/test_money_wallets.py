@@ -1,4 +1,4 @@
-"""A wallet pays whatever the customer owes, and gets back what is taken off; bills that are undone with it."""
+"""A wallet pays whatever the customer owes, and gets back what is taken off; undone bills with it."""
 
 from __future__ import annotations
 

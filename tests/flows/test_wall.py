@@ -34,6 +34,8 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/journal", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"project": "secret"}}, 404),
     ("GET", "/books/verify", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/verify", {"params": {"organisation": "default"}, "json": {}}, 404),
+    ("GET", "/books/verify/0000", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/calls/{call}", {}, 404),
     ("GET", "/books/calls/{call}", {"params": {"organisation": "default"}}, 404),
     ("GET", "/organisations", {}, 403),
@@ -140,6 +142,14 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/wallets/close", {"json": {}}, 403),
     ("POST", "/wallets/refund", {"json": {"amount": "1"}}, 403),
     ("POST", "/wallets/topup", {"json": {"amount": "1", "reference": "x"}}, 403),
+    ("GET", "/books/receivables", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/books/payments", {"json": {"amount": "1"}}, 403),
+    ("POST", "/books/payments", {"json": {"amount": "1", "organisation": "default"}}, 403),
+    ("POST", "/books/write-offs", {"json": {"amount": "1", "reason": "spite"}}, 403),
+    ("GET", "/books/payables", {}, 403),
+    ("GET", "/books/payables", {"params": {"organisation": "default"}}, 403),
+    ("POST", "/books/provider-payments", {"json": {"provider": "embedded", "amount": "1"}}, 403),
+    ("POST", "/books/clearings", {"json": {}}, 403),
 )
 OPEN = frozenset({("GET", "/public/utilisation")})
 """What needs no key: sums over everybody."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, print_json, table
-from rechenwerk.main import GatewayOptions, ServeOptions, doctor, run_gateway, serve
+from rechenwerk.main import Finding, GatewayOptions, ServeOptions, doctor, run_gateway, serve
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="Folder of the embedded database, the models and the logs.")
@@ -74,7 +74,7 @@ def doctor_command(context: typer.Context, data_dir: DataDir = Path("data"), as_
     else:
         rows = [
             (
-                Text("ok", style="green") if finding.ok else Text("WRONG", style="bold red"),
+                _mark(finding),
                 finding.name,
                 finding.detail,
                 finding.fix,
@@ -84,6 +84,12 @@ def doctor_command(context: typer.Context, data_dir: DataDir = Path("data"), as_
         table("Doctor", ("", "what", "detail", "what to do"), rows)
     if not sound:
         raise typer.Exit(1)
+
+
+def _mark(finding: Finding) -> Text:
+    if not finding.ok:
+        return Text("WRONG", style="bold red")
+    return Text("not yet", style="yellow") if finding.later else Text("ok", style="green")
 
 
 def add_service(app: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""The check of one value: its quote, its digits, its role, its place. docs/extraction.md names every reason."""
+"""The check of one value: its quote, digits, role and place. docs/extraction.md names every reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rechenwerk.documents.values import Evidence, Value
 
 SURE = 75
 """Confidence of the OCR from which a word is believed."""
-_CUT_BEFORE = re.compile(r"(?:\w[.,'\u2019]?|[-\u2212+])$")
+_CUT_BEFORE = re.compile(r"(?:\w[.,'\u2019]?|[-\u2212+])\Z")
 _CUT_AFTER = re.compile(
     r"^(?:[.,'\u2019]?\w|%|\s?(?:%|Mio|Mrd|Mill|Tsd|T€|TEUR|[Tt]ausend|million|billion|thousand|k\b))"
 )
@@ -93,6 +93,8 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         reasons.append(f"digits: the quote says {_shown(value)}, not {_shown(claim.value)}")
     if value is not None:
         reasons += _boundaries(reading, field, start, end)
+    if reading.is_quoted(start):
+        reasons.append("quoted: it stands in an older mail that this one quotes")
     found = claim.role or role(reading, words, start, end)
     if found.strength == NEVER:
         reasons.append(f"role: '{_short(found.phrase)}' gives it another role")
@@ -100,7 +102,7 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         reasons.append(
             f"role: '{_short(found.phrase)}' is no label of this field" if found.phrase else "role: no label"
         )
-    elif found.strength < WEAK:
+    elif found.strength < WEAK and field.type != "date":
         reasons.append(f"role: '{_short(found.phrase)}' may mean something else")
     reasons += _unsure(reading, start, end)
     evidence = _evidence(reading, start, end, found)

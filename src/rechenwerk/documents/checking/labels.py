@@ -21,16 +21,16 @@ def _set(text: str) -> frozenset[str]:
 _WORD = re.compile(r"[^\s:;|]+")
 _NUMERIC = re.compile(r"^[\d.,%()€$£+/-]+$")
 _FILL = _set(
-    "eur euro usd chf gbp ca gesetzl gesetzliche gesetzlicher gesetzlichen der die das des dem den the unsere "
-    "unser our in of bitte hv von aus auf ueber ist lautet betraegt is sind derzeit gueltige gueltiger akt "
-    "aktuell gilt und and amounts total am vom per zum mit for on to hiervon wert sich belaeuft insgesamt "
-    "hoehe fuer"
+    "eur euro usd chf gbp ca gesetzl gesetzliche gesetzlicher gesetzlichen der die das des dem den the "
+    "unsere unser our in of bitte hv von ueber ist lautet betraegt is sind derzeit gueltige "
+    "gueltiger akt aktuell gilt und and amounts total am vom per zum mit for to hiervon wert sich "
+    "belaeuft insgesamt hoehe fuer spaetestens"
 )
 """Words that a label may be surrounded by without changing what it says."""
 _OTHER = _set(
-    "zu zur alte alter alten bisherige bisherigen vorherige letzte letzten original previous old korrigierte "
-    "bezug urspruengliche urspruenglichen storniert stornierte against gegen keine kein ohne no without "
-    "anteilige anteilig vorlaeufige former neue weitere"
+    "zu zur aus alte alter alten bisherige bisherigen vorherige letzte letzten original previous old "
+    "korrigierte bezug urspruengliche urspruenglichen storniert stornierte against gegen keine kein ohne no "
+    "without anteilige anteilig vorlaeufige former neue weitere"
 )
 """A word before a label that makes it another one's: 'zur Rechnung Nr. 17'."""
 _PARTS = re.compile(r"\s*[/|=]\s*|\s+(?:und|and|sowie|entspricht|bzw\.?)\s+|\s+[-\u2013]\s+|\s*\(\s*|\)\s*")
