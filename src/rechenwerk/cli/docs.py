@@ -13,6 +13,7 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_review import review
 from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of, write
+from rechenwerk.cli.docs_train import add_training
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, answer, console, moment, print_json, table
 from rechenwerk.main import run_document_worker
@@ -309,4 +310,5 @@ def add_docs(app: typer.Typer) -> None:
         ("worker", worker),
     ):
         docs.command(name)(command)
+    add_training(docs)
     app.add_typer(docs, name="docs")
