@@ -31,6 +31,7 @@ Rechnung
 Rechnungsnummer: {number}
 Rechnungsdatum: 03.04.2025
 Gesamtbetrag: 119,00 EUR
+Gesamtbetrag: 120,00 EUR
 """
 
 
@@ -148,6 +149,12 @@ class DocumentTown:
         while not (found := self.ok("GET", f"/jobs/{job}"))["reason"]:
             assert time.monotonic() < ends, found
         return found
+
+    def until_revoked(self, key: int, seconds: float = 30) -> None:
+        """Wait until a key opens nothing any more."""
+        ends = time.monotonic() + seconds
+        while not next(one for one in self.office("GET", "/keys")["keys"] if one["id"] == key)["revoked_at"]:
+            assert time.monotonic() < ends
 
     def lease_over(self, job: int, seconds: float = 30) -> None:
         """Wait until the lease of whoever had the job's documents is over."""

@@ -15,7 +15,10 @@ JOB_ROUTES = (
     ("GET", ""),
     ("DELETE", ""),
     *(("POST", f"/{verb}") for verb in ("start", "pause", "reopen", "cancel")),
-    *(("GET", f"/{what}") for what in ("events", "files", "values", "review", "decisions")),
+    *(
+        ("GET", f"/{what}")
+        for what in ("events", "files", "values", "review", "decisions", "facts", "contradictions")
+    ),
     *(("GET", f"/export/{form}") for form in ("csv", "xlsx", "json", "parquet")),
 )
 """Of a job of documents."""
@@ -194,8 +197,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
-    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment")
-    tables += ("document_job", "job_document")
+    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
@@ -216,8 +218,8 @@ def _a_job_of_documents(office: Office) -> None:
     """In the organisation "default": job 1 with document 1 and schema "dogs"."""
     office.ok("PUT", "/documents/schemas/dogs", json={"words": "breed, colour"})
     assert office.ok("POST", "/documents/jobs", json={"schema": "dogs", "model": ""})["id"] == 1
-    sent = {"params": {"name": "a.txt"}, "content": b"brown"}
-    assert office.ok("POST", "/documents/jobs/1/files", **sent)["id"] == 1
+    sent = office.ok("POST", "/documents/jobs/1/files", params={"name": "a.txt"}, content=b"brown")
+    assert sent["id"] == 1
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:
