@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,7 +21,18 @@ from typing import Any
 import asyncpg
 import httpx2
 
+from rechenwerk.base.clock import SystemClock
+from rechenwerk.documents.exporting.process import WriterProcess
+from rechenwerk.documents.office_ports import Setup
+from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.main_documents_keeper import JobBell
+from rechenwerk.main_documents_office import mount_documents
+from rechenwerk.main_documents_viewer import LazyViewer
+from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
+from rechenwerk.store.control import open_desk
 from tests.fakes.provider import FakeProvider, Knobs, running_fake
+from tests.fakes.receivers import Hook, running_hook
 from tests.flows.served import Ended, Served
 from tests.installation import CONFIG, Process, gateway_process
 
@@ -78,6 +90,7 @@ class DocumentTown:
         self.served = served
         self.fake = fake
         self.gateway = gateway
+        self.hook = Hook()
         self._workers: list[WorkerProcess] = []
 
     def worker(self, **environment: str) -> WorkerProcess:
@@ -188,6 +201,39 @@ class DocumentTown:
                 archive.writestr(name, text)
         return out.getvalue()
 
+    def type(self, *words: str) -> str:
+        """Run a command in a process of its own, with keys typed; what it printed.
+
+        Args:
+            words: the keys, one a line, and from "docs" on the command.
+        """
+        at = words.index("docs")
+        options = ("--office-url", self.served.url, "--key", self.served.first.key)
+        done = subprocess.run(
+            [sys.executable, "-m", "rechenwerk", *options, *words[at:]],
+            input="".join(f"{key}\n" for key in words[:at]),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ring(self) -> None:
+        """Tell what is to be told, as `serve` does."""
+
+        async def once() -> None:
+            async with asyncpg.create_pool(self.url, min_size=1, max_size=2) as pool:
+                app = create_app(
+                    open_desk(pool), SystemClock(), secrets.token_bytes, box=SecretBox(bytes(32))
+                )
+                office = mount_documents(app, pool, self.url, LazyViewer(), WriterProcess(), Setup())
+                sender = Webhooks(app.state.office.box, read_networks("127.0.0.0/8"))
+                await JobBell(office, sender).ring()
+
+        asyncio.run(once())
+
     def cli(self, *arguments: str, **more: Any) -> Ended:
         """Run one command."""
         return self.served.cli(*arguments, **more)
@@ -206,7 +252,8 @@ def document_town(url: str, folder: Path, knobs: Knobs | None = None) -> Iterato
             with gateway_process(url, GRACE="1", SPOOL=str(folder / "spool"), ATTEMPTS="1") as gateway:
                 town = DocumentTown(url, served, fake, gateway)
                 try:
-                    yield town
+                    with running_hook() as town.hook:
+                        yield town
                 finally:
                     town.close()
     finally:
