@@ -60,7 +60,8 @@ _MARK = re.compile(
     r"|[Vv]om|[Aa]m|[Ii]n|aus|[\d.,]+|[a-zäöü]+(?:e|en|er|es|em)|mehr|Herr|Frau|Mr|Mrs|Dr)[ \n]$"
 )
 _GOVERNS = re.compile(
-    rf"^(?:von|bei|mit|gegen|für|an|durch|of|at|by|with|from|to|for|against|{'|'.join(_VERBS)})[ \n]$", re.IGNORECASE
+    rf"^(?:von|bei|mit|gegen|für|an|durch|of|at|by|with|from|to|for|against|{'|'.join(_VERBS)})[ \n]$",
+    re.IGNORECASE,
 )
 _NOUN_ENDINGS = ("ung", "heit", "keit", "schaft", "tion", "ungen", "ionen", "ing", "ness", "ment")
 _WEAK = re.compile(
@@ -70,7 +71,9 @@ _WEAK = re.compile(
 )
 """Where a name may stand; only in texts that give none with certainty."""
 
-_QUOTED = re.compile(r"[„“\"»](?!\w+[ ](?:ist|sind|war|is|was|are)\b)((?:[A-ZÄÖÜ][\w-]+)(?:[ ][A-ZÄÖÜ][\w-]+){0,2})[“”\"«]")
+_QUOTED = re.compile(
+    r"[„“\"»](?!\w+[ ](?:ist|sind|war|is|was|are)\b)((?:[A-ZÄÖÜ][\w-]+)(?:[ ][A-ZÄÖÜ][\w-]+){0,2})[“”\"«]"
+)
 _POSSESSED = re.compile(r"\b([A-Z][\w&\-]+(?:[ ][A-Z][\w&\-]+){0,3})['’]s\b")
 _ALIAS = re.compile(
     r"\(\s*(?:(?:im Folgenden|nachfolgend|nachstehend|kurz|auch|hereinafter(?: referred to as)?|the|or|formerly|früher)"
@@ -191,7 +194,9 @@ def _clean(name: str) -> str:
     words = name.split()
     if words and words[0].lower() in _PREPOSITIONS:
         return ""
-    while words and (words[0].lower() in _COMMON or _topical(words[0]) or words[0].lower().endswith(_GENERIC_ENDINGS)):
+    while words and (
+        words[0].lower() in _COMMON or _topical(words[0]) or words[0].lower().endswith(_GENERIC_ENDINGS)
+    ):
         words.pop(0)
     while words and words[-1].lower() in _COMMON and not re.fullmatch(_FORMS, words[-1]):
         words.pop()

@@ -15,7 +15,16 @@ import msgspec
 from rechenwerk.documents.facts.entities import VERB, Named, Register
 from rechenwerk.documents.facts.sentences import Sentence, sentences
 from rechenwerk.documents.facts.regions import REGIONS
-from rechenwerk.documents.facts.topics import COUNTED, DONE, TOPICS, Mention, direction, mentions, negated, status
+from rechenwerk.documents.facts.topics import (
+    COUNTED,
+    DONE,
+    TOPICS,
+    Mention,
+    direction,
+    mentions,
+    negated,
+    status,
+)
 from rechenwerk.documents.facts.values import Article, Fact
 from rechenwerk.documents.figures import find
 from rechenwerk.documents.values import Amount, Days, Evidence, Figure
@@ -52,7 +61,9 @@ _SAYING = re.compile(
     r"\b(?:laut|nach angaben (?:von|des|der)|according to|berichtet\w*|reported by|sagte|told)\s+(?:\w+\s+){0,2}$",
     re.IGNORECASE,
 )
-_REGION = re.compile(rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE)
+_REGION = re.compile(
+    rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE
+)
 _DAY_OF_STOCK = re.compile(r"\b(?:zum|per|stand|as of|at|on)\s+$", re.IGNORECASE)
 
 

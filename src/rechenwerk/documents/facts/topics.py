@@ -76,7 +76,10 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         Topic("acquisition price", _MONEY, pair=True, firm=True),
         "übernahme übernimmt übernahm übernehmen übernommen kaufpreis kauft =kaufte gekauft erwirbt erwarb erworben erwerben acquisition acquire acquires acquired takeover purchase_price =buy =buys =bought takes_over taking_over",
     ),
-    (Topic("sale price", _MONEY, pair=True, firm=True), "verkaufspreis verkauft verkaufte sale_price sells sold"),
+    (
+        Topic("sale price", _MONEY, pair=True, firm=True),
+        "verkaufspreis verkauft verkaufte sale_price sells sold",
+    ),
     (
         Topic("investment", _MONEY),
         "investition ~investition investitions investiert investierte investieren investment invests invested =invest investing capex capital_expenditure =steckt =stecken =steckte",
@@ -97,7 +100,10 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("bond", _MONEY, firm=True), "anleihe =bond =bonds"),
     (Topic("equity", _MONEY, stock=True), "eigenkapital shareholders'_equity equity_capital"),
     (Topic("cash", _MONEY, stock=True), "barmittel liquidität liquide_mittel kassenbestand cash liquidity"),
-    (Topic("cost", _MONEY), "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses"),
+    (
+        Topic("cost", _MONEY),
+        "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses",
+    ),
     (Topic("spending", _MONEY), "ausgaben ausgegeben spending spends spent expenditure"),
     (Topic("budget", _MONEY), "budget etat haushalt"),
     (
@@ -112,7 +118,10 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("tax", _MONEY), "steuerzahlung gewerbesteuer =taxes tax_bill"),
     (Topic("rent", _MONEY), "=miete mieteinnahmen jahresmiete =rent"),
     (Topic("fee", _MONEY), "gebühr =fee =fees"),
-    (Topic("payment", _MONEY, pair=True, firm=True), "zahlt zahlte bezahlt bezahlte zahlung zahlungen pays =paid =pay payment payments"),
+    (
+        Topic("payment", _MONEY, pair=True, firm=True),
+        "zahlt zahlte bezahlt bezahlte zahlung zahlungen pays =paid =pay payment payments",
+    ),
     (Topic("price", _MONEY), "=preis verkaufspreis stückpreis =price"),
     (Topic("savings", _MONEY), "einsparung einsparungen sparen einsparen savings =save"),
     (Topic("research", _MONEY), "forschungsausgaben forschungsetat research_and_development r&d"),
@@ -137,7 +146,10 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("vehicles", _COUNT), "fahrzeuge fahrzeugen autos wagen vehicles =cars trucks lkw busse"),
     (Topic("unit sales", _COUNT), "absatz abgesetzt unit_sales units_sold"),
     (Topic("units ordered", _COUNT), "units_ordered"),
-    (Topic("deliveries", _COUNT), "auslieferungen ausgeliefert auslieferte lieferte lieferten deliveries =delivered =delivers"),
+    (
+        Topic("deliveries", _COUNT),
+        "auslieferungen ausgeliefert auslieferte lieferte lieferten deliveries =delivered =delivers",
+    ),
     (Topic("production", _COUNT), "produktion produziert produzierte hergestellt output production produced"),
     (
         Topic("capacity", _COUNT, stock=True),
@@ -196,7 +208,9 @@ _PARTED = (
 )
 """German verbs whose second part stands at the end: 'setzte 549 Millionen Euro um'."""
 
-COUNTED = MappingProxyType({"sale price": "unit sales", "commitment": "units ordered", "order intake": "units ordered"})
+COUNTED = MappingProxyType(
+    {"sale price": "unit sales", "commitment": "units ordered", "order intake": "units ordered"}
+)
 """What a topic of money is where pieces are counted: 'verkaufte 40.000 Fahrzeuge'."""
 
 DONE = frozenset({"production", "deliveries", "unit sales", "units ordered", "job cuts", "new jobs"})
