@@ -20,6 +20,7 @@ from rechenwerk.base.clock import SystemClock
 from rechenwerk.cli.app import run
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.webhooks import read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.control import open_desk
 from tests.flows.office_desk import DEFAULT
@@ -62,7 +63,8 @@ class Served:
             first = await first_run(desk, DEFAULT)
             assert first is not None
             box = SecretBox(bytes(32))
-            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box)
+            here = read_networks("127.0.0.0/8")
+            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box, webhook_networks=here)
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             self._started.set_result((server, first))
             await server.serve(sockets=[self._socket])
