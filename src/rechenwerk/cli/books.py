@@ -11,6 +11,7 @@ from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.close import add_close
 from rechenwerk.cli.costs import add_costs
 from rechenwerk.cli.exports import add_exports
+from rechenwerk.cli.payments import add_payments
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.seals import add_seals
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
@@ -124,6 +125,7 @@ def add_books(app: typer.Typer) -> None:
     add_totals(books)
     add_seals(books)
     add_bills(books)
+    add_payments(books)
     add_exports(books)
     add_close(books)
     app.add_typer(books, name="books")

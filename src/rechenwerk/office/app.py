@@ -32,6 +32,7 @@ from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
 from rechenwerk.office.grant_projects import check_grant_projects
+from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
@@ -154,6 +155,7 @@ def create_app(
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
+    add_payment_routes(router)
     add_export_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)

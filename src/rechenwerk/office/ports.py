@@ -21,6 +21,7 @@ from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.payment_ports import Payments
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
@@ -478,6 +479,7 @@ class Desk(msgspec.Struct, frozen=True):
     tariffs: Tariffs
     closing: Closing
     bills: Bills
+    payments: Payments
     exports: Exports
     sums: Sums
     seals: Seals

@@ -31,6 +31,7 @@ from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
+from rechenwerk.store.payments import StoredPayments
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
@@ -332,6 +333,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredTariffs(pool),
         StoredClosing(pool),
         StoredBills(pool),
+        StoredPayments(pool),
         StoredExports(pool),
         StoredSums(pool),
         StoredSeals(pool),

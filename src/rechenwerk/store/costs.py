@@ -98,6 +98,10 @@ class StoredCosts:
                 hours,
                 served,
                 await _sites(connection, owner),
+                {
+                    row["contract_id"]: frozenset(row["organisations"])
+                    for row in await connection.fetch(sql.STOOD, period.starts, period.ends, ids)
+                },
             )
 
     async def settle(

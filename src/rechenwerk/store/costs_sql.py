@@ -79,6 +79,10 @@ where v.organisation_id = $1 and v.at >= $2 and v.at < $3 and v.contract_id = $4
         and o.at >= $2 and o.at < $3)) -- what corrects a month that is closed stands
 group by 1, 2
 """
+STOOD = """
+select contract_id, array_agg(distinct organisation_id) as organisations from cost_voucher
+where at >= $1 and at < $2 and contract_id = any($3::bigint[]) group by 1
+"""
 SHARES = """
 select s.organisation_id, s.project_id, s.deployment_id, s.endpoint, sum(s.amount) as amount
 from cost_voucher v

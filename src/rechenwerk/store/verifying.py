@@ -19,6 +19,7 @@ from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.cost_proofs import COST_PROOFS
 from rechenwerk.store.governance.proofs import FEE_PROOFS
+from rechenwerk.store.payment_proofs import PAYMENT_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof
 from rechenwerk.store.seal_check import SealCheck, first_id
 from rechenwerk.store.sums import SUM_PROOFS
@@ -33,6 +34,7 @@ ALL_PROOFS = (
     *COST_PROOFS,
     *TARIFF_PROOFS,
     *CLOSE_PROOFS,
+    *PAYMENT_PROOFS,
     *WALLET_PROOFS,
 )
 """Everything that must be true of rows and sums."""
