@@ -10,7 +10,8 @@ _STANDS = (
 _RECEIVED = "select count(*) from voucher v where v.organisation_id = $1 and v.details ? 'received'"
 # Bank or bad debt against what the customer owes; a payment of tax and cents goes onto their own accounts.
 _RECEIPTS = """
-select v.id as subject, money_text(x.moved) || case when x.fits then '' else ', and on other accounts' end as is,
+select v.id as subject,
+    money_text(x.moved) || case when x.fits then '' else ', and on other accounts' end as is,
     money_text(x.said) || ' on receivable, overrun, tax and rounding' as should
 from voucher v cross join lateral (
     select sum(case when d.kind in ('bank', 'bad_debt') then t.amount else -t.amount end) as moved,
