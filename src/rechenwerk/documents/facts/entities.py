@@ -221,10 +221,10 @@ _UMLAUTS = MappingProxyType({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä
 
 def stripped(name: str) -> str:
     """A name without article, possessive and legal form, as it is shown."""
-    name = re.sub(r"\s+", " ", name).strip(" ,.;:\"'„“”»«")
+    name = re.sub(r"\s+", " ", name).strip(" ,;:\"'„“”»«")
     name = re.sub(r"^(?:Der|Die|Das|The|der|die|das|the)\s+", "", name)
     name = re.sub(r"['\u2019]s?$", "", name)
-    short = _STRIPPED.sub("", name)
+    short = _STRIPPED.sub("", name).strip(" ,.")
     return short or name
 
 
