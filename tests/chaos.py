@@ -23,6 +23,7 @@ from tests.fakes.provider import FakeProvider, Knobs, Record
 from tests.flows.cloud import tokens_of
 from tests.flows.several import KEYS, Place, configuration
 from tests.installation import Town, gateway_process, town
+from tests.proving import broken
 from tests.spoken import PATHS, SPOKEN, Spoken, body_of, how, said, words
 
 SHARES = MappingProxyType(
@@ -184,8 +185,7 @@ async def _run(url: str, calls: int, seed: int, lines: int) -> Tally:
         rows = await there.settled(0, timeout=30)
         tally = _compare(day, rows, await _providers(there))
         tally.seconds = seconds
-        checks = await there.desk.books.verify(tenant.organisation)
-        tally.wrong_proofs = [str(check) for check in checks if not check.ok]
+        tally.wrong_proofs = [str(check) for check in await broken(there.desk, tenant.organisation)]
         return tally
 
 

@@ -22,12 +22,18 @@ _SPACE = 2_000_000_000
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at; `fix` says what to do when it is not well."""
+    """One thing that was looked at; `fix` says what to do when it is not well, or not there yet.
+
+    Attributes:
+        ok: nothing is wrong with it.
+        later: it is not there, and need not be yet.
+    """
 
     name: str
     ok: bool
     detail: str
     fix: str = ""
+    later: bool = False
 
 
 def doctor(data_dir: Path, office_url: str) -> list[Finding]:
@@ -45,7 +51,7 @@ def doctor(data_dir: Path, office_url: str) -> list[Finding]:
             Finding("processes", False, "starting, or stuck while starting", "wait, then look again")
         )
     else:
-        findings.append(Finding("processes", True, "not running", "start with: rechenwerk serve"))
+        findings.append(Finding("processes", True, "not running", "start with: rechenwerk serve", later=True))
     return findings
 
 
@@ -61,7 +67,11 @@ def _is_running(data_dir: Path) -> bool:
 
 def _folder(data_dir: Path) -> list[Finding]:
     if not data_dir.exists():
-        return [Finding("data folder", True, f"{data_dir} does not exist yet", "rechenwerk serve makes it")]
+        return [
+            Finding(
+                "data folder", True, f"{data_dir} does not exist yet", "rechenwerk serve makes it", later=True
+            )
+        ]
     writable = os.access(data_dir, os.W_OK)
     free = shutil.disk_usage(data_dir).free
     return [
@@ -108,7 +118,13 @@ def _models(data_dir: Path) -> list[Finding]:
             paths = locate(asset, folder_here(data_dir))
         except RechenwerkError as error:
             findings.append(
-                Finding(f"model {asset.name}", True, str(error), "the next 'rechenwerk serve' fetches it")
+                Finding(
+                    f"model {asset.name}",
+                    True,
+                    str(error),
+                    "the next 'rechenwerk serve' fetches it",
+                    later=True,
+                )
             )
         else:
             findings.append(Finding(f"model {asset.name}", True, paths[0].name))

@@ -42,6 +42,21 @@ class Welcome(msgspec.Struct, frozen=True):
     currency: str
     founded: FirstRun | None
     call: FirstCall | None
+    model: str | None
+    """One that answers here; None: there is none yet."""
+
+
+async def model_offered(pool: asyncpg.Pool, *, embedded: bool) -> str | None:
+    """A model for an example: the embedded one while it runs, else one that a provider serves for chat."""
+    found: str | None = await pool.fetchval(
+        "select d.model from deployment d join provider p on p.organisation_id = d.organisation_id"
+        " and p.id = d.provider_id where d.active and p.active and 'chat' = any(d.endpoints)"
+        " and d.organisation_id = 0 and ($2 or p.kind not like 'embedded%')"
+        " order by d.model <> $1, d.model limit 1",
+        _MODEL,
+        embedded,
+    )
+    return found
 
 
 async def first_call(pool: asyncpg.Pool, desk: Desk, url: str) -> FirstCall | None:
@@ -131,11 +146,25 @@ def show(console: Console, welcome: Welcome) -> None:
         )
     if welcome.call is not None:
         _show_call(console, welcome.call, welcome.currency)
+    if welcome.model is None:
+        _show_configuring(console, welcome)
+    else:
+        _show_calling(console, welcome, welcome.model)
+    console.print(
+        f"\nReady: models [cyan]{welcome.url}/v1[/cyan], office [cyan]{welcome.office_url}[/cyan]."
+        " Ctrl-C ends it and loses nothing.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _show_calling(console: Console, welcome: Welcome, model: str) -> None:
+    """How a client calls a model that answers."""
     key = welcome.founded.key if welcome.founded is not None else "$RECHENWERK_KEY"
     curl = (
         f"curl {welcome.url}/v1/chat/completions \\\n"
         f'  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\\n'
-        f'  -d \'{{"model": "{_MODEL}", "messages": [{{"role": "user", "content": "Hello!"}}]}}\''
+        f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}\''
     )
     quoted = f'"{key}"' if welcome.founded is not None else 'os.environ["RECHENWERK_KEY"]'
     sdk = (
@@ -143,19 +172,26 @@ def show(console: Console, welcome: Welcome) -> None:
         "from openai import OpenAI\n"
         f'client = OpenAI(base_url="{welcome.url}/v1", api_key={quoted})\n'
         "answer = client.chat.completions.create(\n"
-        f'    model="{_MODEL}", messages=[{{"role": "user", "content": "Hello!"}}]\n'
+        f'    model="{model}", messages=[{{"role": "user", "content": "Hello!"}}]\n'
         ")\n"
         "print(answer.choices[0].message.content)"
     )
     for title, code, language in (("curl", curl, "bash"), ("Python", sdk, "python")):
         console.print(f"\n[dim]{title}[/dim]")
         console.print(Syntax(code, language, background_color="default", word_wrap=False), soft_wrap=True)
-    console.print(
-        f"\nReady: models [cyan]{welcome.url}/v1[/cyan], office [cyan]{welcome.office_url}[/cyan]."
-        " Ctrl-C ends it and loses nothing.",
-        highlight=False,
-        soft_wrap=True,
+
+
+def _show_configuring(console: Console, welcome: Welcome) -> None:
+    """How a model comes here where none answers yet."""
+    key = welcome.founded.key if welcome.founded is not None else "..."
+    shell = (
+        f"export RECHENWERK_KEY={key}\n"
+        f"export RECHENWERK_URL={welcome.url} RECHENWERK_OFFICE_URL={welcome.office_url}\n"
+        "rechenwerk apply rechenwerk.toml     # providers, deployments, tariffs\n"
+        "rechenwerk chat --model MODEL         # one of its models"
     )
+    console.print("\n[dim]No model answers here yet: the embedded ones were left out.[/dim]")
+    console.print(Syntax(shell, "bash", background_color="default", word_wrap=False), soft_wrap=True)
 
 
 def _show_call(console: Console, call: FirstCall, currency: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -39,6 +40,8 @@ class Post:
     def __init__(self, office: Office, networks: str = HERE, mails: Sender | None = None) -> None:
         self.office = office
         office.clock.at = time.time()
+        inside = office.app.state.office
+        office.app.state.office = msgspec.structs.replace(inside, webhook_networks=read_networks(HERE))
         senders: Mapping[str, Sender] = {
             "webhook": Webhooks(SecretBox(SECRET_KEY), read_networks(networks)),
             "mail": mails or Mails(None),

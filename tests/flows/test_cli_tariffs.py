@@ -36,7 +36,7 @@ def test_what_is_sold_is_listed_and_shown(served: Served) -> None:
     assert "input 0.015, output 0.075" in shown.out
     nothing = served.cli("tariff", "show", "gpt")
     assert nothing.code == 1
-    assert "'gpt' is not sold to 'default'" in nothing.out
+    assert "'gpt' is not sold to 'default'; `rechenwerk tariff list`" in nothing.err
 
 
 def test_a_file_is_checked(served: Served, flat: Path) -> None:

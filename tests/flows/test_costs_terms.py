@@ -125,3 +125,60 @@ def test_nothing_is_booked_where_the_operator_s_month_is_closed(office: Office, 
     assert accrue(office) == 0
     verify(office)
     assert balances(office, "town")["accrued", "gpu server"] == Decimal("-274.35")
+
+
+def test_what_had_accrued_for_a_contract_that_expired_goes_back(office: Office, till: Till) -> None:
+    till.calls(uses(MARCH))
+    office.clock.at = APRIL
+    accrue(office)
+    assert balances(office, "town")["accrued", "gpu server"] != 0
+    kind = 'kind = "own-hardware"\n'
+    office.ok("POST", "/apply", json={"text": CONTRACTS.replace(kind, f'{kind}status = "expired"\n')})
+    office.sql("alter table contract_version disable trigger user")
+    office.sql(f"delete from contract_version where terms ->> 'kind' = 'own-hardware' and {_BEFORE}")
+    accrue(office)
+    verify(office)
+    for name in ("operator", "town", "school"):
+        books = balances(office, name)
+        gone = {"accrued", "fixed", "idle", "absorbed", "passed_on"}
+        assert not [key for key in books if key[1] == "gpu server" and key[0] in gone], name
+    # What the calls were booked at stands as it was.
+    assert balances(office, "town")["payable", "gpu server"] == -9 * 31 * 3 * Decimal("0.10")
+    assert accrue(office) == 0
+
+
+def test_a_contract_without_calls_that_expired_leaves_nothing(office: Office, till: Till) -> None:
+    del till
+    office.clock.at = APRIL
+    accrue(office)
+    assert balances(office, "operator")["idle", "gpu server"] > 1_000
+    kind = 'kind = "own-hardware"\n'
+    office.ok("POST", "/apply", json={"text": CONTRACTS.replace(kind, f'{kind}status = "expired"\n')})
+    office.sql("alter table contract_version disable trigger user")
+    office.sql(f"delete from contract_version where terms ->> 'kind' = 'own-hardware' and {_BEFORE}")
+    accrue(office)
+    verify(office)
+    assert not [key for key in balances(office, "operator") if key[1] == "gpu server"]
+
+
+_BEFORE = "terms ->> 'status' is distinct from 'expired'"
+
+
+def test_a_contract_that_renews_goes_on_costing(office: Office, till: Till) -> None:
+    del till
+    head, tail = CONTRACTS.split('name = "north units"\n', 1)
+    tail = tail.replace("starts = 2026-01-01\n", "starts = 2025-03-11\nends = 2026-03-10\nRENEWS", 1)
+    written = f'{head}name = "north units"\n{tail}'
+    office.clock.at = APRIL
+    office.ok("POST", "/apply", json={"text": written.replace("RENEWS", "")})
+    office.sql("alter table contract_version disable trigger user")
+    office.sql("update contract_version set valid_from = '-infinity'")
+    accrue(office)
+    ended = balances(office, "operator")["fixed", "north units"]
+    assert ended == 10 * 24 * 2 * Decimal("0.25")
+    office.ok("POST", "/apply", json={"text": written.replace("RENEWS", 'renews = "year"\n')})
+    office.sql("delete from contract_version where terms ->> 'ends' is not null and not terms ? 'renews'")
+    office.sql("update contract_version set valid_from = '-infinity'")
+    accrue(office)
+    verify(office)
+    assert balances(office, "operator")["fixed", "north units"] == 31 * 24 * 2 * Decimal("0.25")

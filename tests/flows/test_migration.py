@@ -8,9 +8,10 @@ from importlib import resources
 
 import asyncpg
 
-from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.control import open_desk
 from rechenwerk.store.migrate import migrate
 from tests import postgres
+from tests.proving import broken
 
 LAST = "0006_attempts.sql"
 BEFORE = """
@@ -73,5 +74,5 @@ async def _upgraded(server: postgres.Server) -> None:
     assert await connection.fetchval("select tariff_id from call") == 0
     await connection.close()
     async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:
-        wrong = [check for check in await StoredBooks(pool).verify(1) if not check.ok]
+        wrong = await broken(open_desk(pool), 1)
         assert wrong == []

@@ -12,11 +12,12 @@ import pytest
 
 from rechenwerk.main_keeper import tend
 from rechenwerk.office.access import Office as Inside
-from rechenwerk.store.books import StoredBooks
+from rechenwerk.store.control import open_desk
 from rechenwerk.store.migrate import migrate
 from rechenwerk.store.months import make_months
 from tests import postgres
 from tests.flows.office_desk import Bookkeeper, Office
+from tests.proving import broken
 
 CENT = 10_000_000
 DAY = 86_400
@@ -230,5 +231,5 @@ async def _upgraded(server: postgres.Server) -> None:
     await connection.execute("select book_unresolved('{7}', 'a reason')")
     await connection.close()
     async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:
-        wrong = [check for check in await StoredBooks(pool).verify(1) if not check.ok]
+        wrong = await broken(open_desk(pool), 1)
         assert wrong == []

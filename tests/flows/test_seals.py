@@ -135,7 +135,7 @@ DAMAGE = (
     (
         "update call set price = price + 5 where id = {A}",
         "call {A} was altered; its day differs from",
-        "price by +5",
+        "price by +0.000000005",
     ),
     ("update call set decision = 'another' where id = {A}", "call {A} was altered", ""),
     ("update transfer set amount = 1 where call_id = {A} and line = 1", "call {A} was altered", ""),

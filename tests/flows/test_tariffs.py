@@ -108,6 +108,8 @@ def used(rows: list[asyncpg.Record], bucket: str) -> int:
 SUMS = (
     (f'{PRICE}\nfee = "20.00"', lambda into, out: into * 1500 + out * 3000 + 20 * NANO),
     (f'{PRICE}\nminimum = "0.001"', lambda _, __: NANO // 1000),
+    (f'{PRICE}\nincluded = "0.0001"', lambda into, out: max(0, into * 1500 + out * 3000 - NANO // 10_000)),
+    (f'{PRICE}\nfee = "1"\nincluded = "1"', lambda _, __: NANO),
     (f"{PRICE}\nfree = {{ output = 30 }}", lambda into, out: into * 1500 + (out - 30) * 3000),
     (f"{PRICE}\nstep = {{ size = 1000 }}", lambda _, __: 1000 * 1500 + 1000 * 3000),
     (

@@ -67,6 +67,8 @@ def test_a_version_is_read_whole() -> None:
         ('cost_plus = "0.1"\nfree = { input = 5 }', 5, "free needs a price per unit", "leave free out"),
         ('fee = "20"\nstep = { size = 5 }', 5, "this one is flat", "leave step out"),
         ('fee = "20"\nminimum = "5"', 5, "a flat rate has no minimum", "leave minimum out"),
+        ('fee = "20"\nincluded = "5"', 5, "a flat rate has no included", "leave included out"),
+        ('price = { input = "1" }\nincluded = "-5"', 5, "included must be 0 or more", '"25.00"'),
         ('fee = "-20"', 4, "fee must be 0 or more", '"25.00"'),
         ('fee = "20"\nowed = "sometimes"', 5, "unknown word 'sometimes'", "choose from"),
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -47,6 +47,7 @@ class Reader:
 
     Args:
         text: of the file.
+        numbers: what a number with a point becomes; money must never be a binary fraction.
         banned: (table, key) that must not stand there, with what is wrong about it and the fix.
 
     Raises:
@@ -54,13 +55,16 @@ class Reader:
     """
 
     def __init__(
-        self, text: str, banned: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
+        self,
+        text: str,
+        banned: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({}),
+        numbers: Callable[[str], Any] = Decimal,
     ) -> None:
         self.mistakes: list[Mistake] = []
         self._banned = banned
         self._lines = lines_of(text)
         try:
-            self.raw = tomllib.loads(text, parse_float=Decimal)  # never a binary fraction
+            self.raw = tomllib.loads(text, parse_float=numbers)
         except tomllib.TOMLDecodeError as error:
             place = re.search(r"line (\d+)", str(error))
             line = int(place[1]) if place else text.count("\n") + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.contracts import add_contracts
+from rechenwerk.cli.docs import add_docs
 from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.models import add_models
 from rechenwerk.cli.plan import add_plan
@@ -32,6 +34,8 @@ from rechenwerk.cli.tariffs import add_tariffs
 from rechenwerk.cli.tenants import add_tenants
 from rechenwerk.cli.utilisation import add_utilisation
 from rechenwerk.cli.wallets import add_wallets
+
+_BELOW_ZERO = re.compile(r"-\d[\d.,]*")
 
 
 def _version(wanted: bool) -> None:
@@ -97,19 +101,39 @@ def build(width: int | None = None) -> typer.Typer:
     add_routing(app)
     add_plan(app)
     add_chat(app)
+    add_docs(app)
     add_adviser(app)
     add_concentration(app)
     return app
 
 
+def _below_zero(arguments: Sequence[str]) -> str | None:
+    """A number below zero that stands neither after an option, as its value, nor after ``--``."""
+    before = ""
+    for one in arguments:
+        if one == "--":
+            return None
+        if _BELOW_ZERO.fullmatch(one) and not before.startswith("-"):
+            return one
+        before = one
+    return None
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status.
+    """Run one command; its exit status: 0 done, 1 refused or found wrong, 2 written wrong.
 
     Args:
         arguments: without the program's name; None: those of this process.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if (number := _below_zero(given)) is not None:
+        sys.stderr.write(
+            f"rechenwerk: {number} would be read as an option; amounts are above zero, and a voucher's number"
+            f" is written after --, last: -- {number}\n"
+        )
+        return 2
     try:
-        build()(args=None if arguments is None else list(arguments), prog_name="rechenwerk")
+        build()(args=given, prog_name="rechenwerk")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except RechenwerkError as error:

@@ -15,9 +15,9 @@ from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 from rechenwerk.contracts.bill_files import read_bill
 
-_COLUMNS = ("day", "model", "billed", "booked", "settled", "difference", "why", "")
+_COLUMNS = ("day", "model", "contract", "billed", "booked", "settled", "difference", "why", "")
 _RIGHT = ("billed", "booked", "settled", "difference")
-_CALM = frozenset({"agrees", "settled", "rounding", "fee", "accrued"})
+_CALM = frozenset({"agrees", "settled", "rounding", "fee", "accrued", "committed-discount"})
 
 
 def _pairs(texts: list[str], option: str) -> dict[str, str]:
@@ -82,8 +82,9 @@ def reconcile(
 def _show(found: dict[str, Any]) -> None:
     rows: list[tuple[object, ...]] = [
         (
-            one["day"] or "",
+            _days(one),
             one["model"],
+            one["contract"],
             one["billed"],
             one["booked"],
             one["settled"],
@@ -95,14 +96,14 @@ def _show(found: dict[str, Any]) -> None:
     ]
     total = found["total"]
     rows.append(
-        ("total", "", total["billed"], total["booked"], total["settled"], total["difference"], "", "")
+        ("total", "", "", total["billed"], total["booked"], total["settled"], total["difference"], "", "")
     )
     number = f"Bill {found['bill']}" if found["bill"] is not None else "Bill"
     title = (
         f"{number} of {found['provider']} ({found['format']}, {found['first_day']} to {found['last_day']})"
         f" in {found['currency']}"
     )
-    table(title, _COLUMNS, rows, right=_RIGHT)
+    table(title, _COLUMNS, rows, money=_RIGHT)
     said = (
         f"on the bill: {found['said']} {found['bill_currency']}" if found["bill_currency"] else "usage alone"
     )
@@ -111,6 +112,11 @@ def _show(found: dict[str, Any]) -> None:
         f"; booked by {found['made_by']} on {moment(found['made_at'])}" if found["bill"] is not None else ""
     )
     console().print(f"{said}{rate}; billed = booked + settled + difference{booked}", markup=False)
+
+
+def _days(row: dict[str, Any]) -> str:
+    """A day, or the first and the last of several."""
+    return f"{row['day']} to {row['until']}" if row["until"] else row["day"] or ""
 
 
 def _amount(row: dict[str, Any]) -> Text:
@@ -159,7 +165,7 @@ def bills(
         for one in kept
     ]
     columns = ("bill", "provider", "days", "billed", "booked", "settled", "difference", "file")
-    table(f"Bills in {found['currency']}", columns, rows, right=("bill", *_RIGHT))
+    table(f"Bills in {found['currency']}", columns, rows, right=("bill",), money=_RIGHT)
 
 
 def undo_bill(

@@ -1,21 +1,22 @@
-"""Commands: books balance, journal, verify, call, fees."""
+"""Commands: books balance, journal, call, fees."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.text import Text
 
 from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.close import add_close
 from rechenwerk.cli.costs import add_costs
 from rechenwerk.cli.exports import add_exports
-from rechenwerk.cli.remote import Remote, remote
+from rechenwerk.cli.payments import add_payments
+from rechenwerk.cli.remote import remote
 from rechenwerk.cli.seals import add_seals
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 from rechenwerk.cli.totals import add_totals
+from rechenwerk.cli.verify import add_verify
 from rechenwerk.cli.vouchers import add_vouchers
 
 
@@ -39,7 +40,7 @@ def balance(
     ]
     of_period = f" for {period}" if period else ""
     title = f"Balance of {found['organisation']}{of_period} in {found['currency']}"
-    table(title, columns, rows, right=("debit", "credit", "balance"))
+    table(title, columns, rows, money=("debit", "credit", "balance"))
 
 
 def journal(
@@ -72,45 +73,9 @@ def journal(
             rows.append((*head, transfer["debit"], transfer["credit"], transfer["amount"]))
             head = ("", "", "", "")
     columns = ("call", "time (UTC)", "model", "outcome", "debit", "credit", "amount")
-    table(f"Journal of {found['organisation']} in {found['currency']}", columns, rows, right=("amount",))
+    table(f"Journal of {found['organisation']} in {found['currency']}", columns, rows, money=("amount",))
     if found["next"]:
         console().print(f"older calls: rechenwerk books journal --before {found['next']}", markup=False)
-
-
-def verify(
-    context: typer.Context,
-    organisation: Organisation = None,
-    everyone: Annotated[
-        bool, typer.Option("--all", help="Every organisation; needs the scope operator.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Compute the books again from their parts; ends with 1 if anything does not agree."""
-    there = remote(context)
-    if everyone:
-        names = [one["name"] for one in there.ask("GET", "/organisations")["organisations"]]
-        found = [_verified(there, name) for name in names]
-        answer: Any = {"ok": all(one["ok"] for one in found), "organisations": found}
-    else:
-        answer = _verified(there, organisation)
-        found = [answer]
-    if as_json:
-        print_json(answer)
-    else:
-        for one in found:
-            rows = [(_mark(check["ok"]), check["name"], check["detail"]) for check in one["checks"]]
-            table(f"Books of {one['organisation']}", ("", "check", "detail"), rows)
-    if not answer["ok"]:
-        raise typer.Exit(1)
-
-
-def _verified(there: Remote, organisation: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = there.ask("GET", "/books/verify", organisation=organisation)
-    return found
-
-
-def _mark(ok: bool) -> Text:
-    return Text("ok", style="green") if ok else Text("WRONG", style="bold red")
 
 
 def show_call(
@@ -129,7 +94,7 @@ def show_call(
     rows += [(f"usage: {bucket}", count) for bucket, count in found["usage"].items() if count]
     table(f"Call {found['id']}", ("field", "value"), rows)
     moved = [(one["debit"], one["credit"], one["amount"]) for one in found["transfers"]]
-    table(f"Transfers in {found['currency']}", ("debit", "credit", "amount"), moved, right=("amount",))
+    table(f"Transfers in {found['currency']}", ("debit", "credit", "amount"), moved, money=("amount",))
 
 
 def fees(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -143,7 +108,8 @@ def fees(context: typer.Context, organisation: Organisation = None, as_json: Jso
         for one in found["fees"]
     ]
     columns = ("fee", "time (UTC)", "project", "kind", "why", "amount")
-    table(f"Fees of {found['organisation']} in {found['currency']}", columns, rows, right=("fee", "amount"))
+    title = f"Fees of {found['organisation']} in {found['currency']}"
+    table(title, columns, rows, right=("fee",), money=("amount",))
 
 
 def add_books(app: typer.Typer) -> None:
@@ -151,7 +117,7 @@ def add_books(app: typer.Typer) -> None:
     books = typer.Typer(help="What was booked, and the proof that it is right.", no_args_is_help=True)
     books.command("balance")(balance)
     books.command("journal")(journal)
-    books.command("verify")(verify)
+    add_verify(books)
     books.command("call")(show_call)
     books.command("fees")(fees)
     add_vouchers(books)
@@ -159,6 +125,7 @@ def add_books(app: typer.Typer) -> None:
     add_totals(books)
     add_seals(books)
     add_bills(books)
+    add_payments(books)
     add_exports(books)
     add_close(books)
     app.add_typer(books, name="books")

@@ -16,7 +16,7 @@ from rechenwerk.cli.show import Json, Organisation, print_json, table
 PERIODS = "day, week, month, quarter, year or total"
 _BAR = 20
 _COLUMNS = ("budget of", "period", "kind", "amount", "used", "held", "left", "", "used %", "at the end")
-_RIGHT = ("amount", "used", "held", "left", "used %", "at the end")
+_MONEY = ("amount", "used", "held", "left", "at the end")
 
 
 def bar(line: dict[str, Any], width: int = _BAR) -> Text:
@@ -71,7 +71,8 @@ def show(found: dict[str, Any]) -> None:
                     Text(ahead or "", style="yellow" if over else ""),
                 )
             )
-    table(f"Budgets of {found['organisation']} in {found['currency']}", _COLUMNS, rows, right=_RIGHT)
+    title = f"Budgets of {found['organisation']} in {found['currency']}"
+    table(title, _COLUMNS, rows, right=("used %",), money=_MONEY)
 
 
 def budget_list(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:

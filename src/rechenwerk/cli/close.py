@@ -38,7 +38,7 @@ def periods(context: typer.Context, organisation: Organisation = None, as_json: 
     ]
     columns = ("period", "", "calls", "revenue", "closed (UTC)", "by", "documents")
     title = f"Periods of {found['organisation']} in {found['currency']}"
-    table(title, columns, rows, right=("calls", "revenue"))
+    table(title, columns, rows, right=("calls",), money=("revenue",))
 
 
 def _state(period: Mapping[str, Any]) -> Text:
@@ -105,7 +105,7 @@ def documents(
     ]
     columns = ("document", "kind", "project", "period", "booked in", "net", "VAT", "total", "of")
     title = f"Documents of {found['organisation']} in {found['currency']}"
-    table(title, columns, rows, right=("net", "VAT", "total"))
+    table(title, columns, rows, money=("net", "VAT", "total"))
 
 
 def _kind(document: Mapping[str, Any]) -> Text:
@@ -123,11 +123,16 @@ def document(
         Path | None, typer.Option(help="Where to write it; otherwise NUMBER.FORMAT here.")
     ] = None,
     organisation: Organisation = None,
+    as_json: Json = False,
 ) -> None:
-    """Write a document to a file."""
+    """Write a document to a file; with --json the document itself to standard output."""
     if form not in _FORMS:
         raise RechenwerkError(f"--format: one of {', '.join(_FORMS)}, not {form!r}")
-    path = f"/books/documents/{quote(number, safe='')}.{form}"
+    there = f"/books/documents/{quote(number, safe='')}"
+    if as_json:
+        print_json(remote(context).ask("GET", f"{there}.json", organisation=organisation))
+        return
+    path = f"{there}.{form}"
     data = download(remote(context), path, language=language, organisation=organisation)
     save(data, output or Path(f"{number}.{form}"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from contextlib import nullcontext
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from rechenwerk.cli.amounts import amount, places
 from rechenwerk.cli.remote import remote
-from rechenwerk.cli.show import Json, Organisation, console, print_json, table
+from rechenwerk.cli.show import Json, Organisation, console, print_json, progress_bar, table
 
 CHARTS = (".png", ".svg", ".pdf")
 Month = Annotated[str | None, typer.Option(help="A month such as 2026-03; without it this month.")]
@@ -119,9 +119,19 @@ def accrue(
 
     Run again it books only what has changed. A month that runs is booked up to now.
     """
-    body = {"period": period, "everyone": everyone, "organisation": organisation}
-    with console().status("booking ...") if not as_json else nullcontext():
-        found = remote(context).ask("POST", "/books/accrue", body)
+    if everyone and organisation is not None:
+        raise typer.BadParameter("give --everyone or --organisation, not both")
+    there = remote(context)
+    whose = [organisation]
+    with progress_bar(quiet=as_json) as bar:
+        task = bar.add_task("booking ...", total=None)
+        if everyone:
+            whose = [one["name"] for one in there.ask("GET", "/organisations")["organisations"]]
+        parts = []
+        for number, name in enumerate(whose):
+            bar.update(task, description=f"booking {name or ''} ...", completed=number, total=len(whose))
+            parts.append(there.ask("POST", "/books/accrue", {"period": period, "organisation": name}))
+    found = {"period": parts[0]["period"], "steps": [step for part in parts for step in part["steps"]]}
     if as_json:
         print_json(found)
         return
@@ -159,7 +169,7 @@ def margin(
     if as_json:
         print_json(found)
         return
-    _show(found, words)
+    _show(found, words, language.value)
     if chart is not None:
         console().print(f"drawn: {chart}", markup=False)
 
@@ -170,45 +180,58 @@ def title(found: Mapping[str, Any], words: Mapping[str, str]) -> str:
     return words["title"].format(whose=whose, period=found["period"], currency=found["currency"])
 
 
-def _show(found: dict[str, Any], words: Mapping[str, str]) -> None:
-    rows: list[tuple[object, ...]] = [_row(one, one["name"] or words["none"]) for one in found["lines"]]
-    rows.append(tuple(Text(str(cell), style="bold") for cell in _row(found["total"], words["total"])))
+def _show(found: dict[str, Any], words: Mapping[str, str], language: str) -> None:
+    rows: list[tuple[object, ...]] = [
+        _row(one, one["name"] or words["none"], language) for one in found["lines"]
+    ]
+    rows.append(
+        tuple(Text(str(cell), style="bold") for cell in _row(found["total"], words["total"], language))
+    )
     for one in found["idle"]:
         name = words["idle"].format(contract=one["contract"])
         if one["used"] is not None:
-            name += words["used"].format(percent=_percent(one["used"]))
+            name += words["used"].format(percent=_percent(one["used"], language))
         rows.append(_apart(Text(name, style="yellow"), f"-{one['amount']}"))
     others = [name for name in ("difference", "bad_debt") if Decimal(found[name])]
     rows += [_apart(words[name], _negative(found[name])) for name in others]
     colour = "bold red" if found["result"].startswith("-") else "bold green"
     rows.append(_apart(Text(words["result"], style="bold"), Text(found["result"], style=colour)))
     columns = (words[found["by"]], *(words[name] for name in _SUMS))
-    table(title(found, words), columns, rows, right=columns[1:])
-    total = found["total"]
-    if Decimal(total["unresolved_price"]) or Decimal(total["unresolved_cost"]):
-        text = words["unresolved"].format(price=total["unresolved_price"], cost=total["unresolved_cost"])
+    table(title(found, words), columns, rows, right=columns[1:], money=columns[2:7], language=language)
+    sums = found["total"]
+    if Decimal(sums["unresolved_price"]) or Decimal(sums["unresolved_cost"]):
+        price, cost = (_said(sums[name], language) for name in ("unresolved_price", "unresolved_cost"))
+        text = words["unresolved"].format(price=price, cost=cost)
         console().print(text, markup=False)
     if found["runs"]:
         console().print(words["runs"].format(period=found["period"]), style="dim", markup=False)
     for one in found["losses"]:
         text = words["loss"].format(
-            name=one["name"], net=one["net"], cost=one["cost"], currency=found["currency"]
+            name=one["name"],
+            net=_said(one["net"], language),
+            cost=_said(one["cost"], language),
+            currency=found["currency"],
         )
         console().print(Text(text, style="red"))
 
 
-def _row(one: Mapping[str, Any], name: str) -> tuple[object, ...]:
-    percent = "" if one["percent"] is None else f"{one['percent']} %"
-    return (name, *(one[key] for key in _SUMS[:-1]), percent)
+def _row(one: Mapping[str, Any], name: str, language: str) -> tuple[object, ...]:
+    percent = "" if one["percent"] is None else f"{amount(str(one['percent']), language=language)} %"
+    calls = f"{one['calls']:,}".replace(",", "." if language == "de" else ",")
+    return (name, calls, *(one[key] for key in _SUMS[1:-1]), percent)
+
+
+def _said(text: str, language: str) -> str:
+    return amount(text, places([text]), language)
 
 
 def _apart(name: object, amount: object) -> tuple[object, ...]:
     return (name, "", "", "", "", "", amount, "")
 
 
-def _percent(share: str) -> str:
-    """``0.2049`` as ``20.49``."""
-    return f"{Decimal(share) * 100:.2f}"
+def _percent(share: str, language: str) -> str:
+    """``0.2049`` as ``20.49``, or ``20,49``."""
+    return amount(f"{Decimal(share) * 100:.2f}", language=language)
 
 
 def _negative(amount: str) -> str:

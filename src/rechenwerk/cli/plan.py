@@ -1,4 +1,4 @@
-"""Commands: plan contagion."""
+"""Commands: plan run, plan compare, plan explain, plan contagion."""
 
 from __future__ import annotations
 
@@ -129,8 +129,57 @@ def _document(course: Course, worst: Any) -> dict[str, Any]:
     }
 
 
+Model = Annotated[Path, typer.Argument(help="The plan; TOML (docs/plan.md).")]
+Scenario = Annotated[str, typer.Option(help="One of the file's scenarios; default: as written.")]
+
+
+def run(
+    file: Model,
+    scenario: Scenario = "",
+    paths: Annotated[int, typer.Option(min=0, max=10_000_000, help="Default: what the file says.")] = 0,
+    seed: Annotated[int, typer.Option(min=-1, help="Default: what the file says.")] = -1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the result is the same.")] = 1,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Does it pay, when does the money run out: the plan as expected and over many paths."""
+    from rechenwerk.cli.plan_run import Asked, run_command  # noqa: PLC0415
+
+    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json))
+
+
+def compare(
+    file: Model,
+    scenarios: Annotated[list[str] | None, typer.Argument(help="Scenarios; default: all.")] = None,
+    paths: Annotated[int, typer.Option(min=0, max=10_000_000, help="Default: what the file says.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Scenarios of a plan side by side."""
+    from rechenwerk.cli.plan_run import compare_command  # noqa: PLC0415
+
+    compare_command(file, scenarios or (), paths=paths, as_json=as_json)
+
+
+def explain(
+    file: Model,
+    line: Annotated[str, typer.Argument(help="Such as cash, or cloud.shortfall.")],
+    at: Annotated[str, typer.Option(help="A period; default: the last.")] = "",
+    scenario: Scenario = "",
+    as_json: Json = False,
+) -> None:
+    """Where a figure comes from: its formula, its source, and what it is made of."""
+    from rechenwerk.cli.plan_run import explain_command  # noqa: PLC0415
+
+    explain_command(file, line, at, scenario, as_json=as_json)
+
+
 def add_plan(app: typer.Typer) -> None:
     """Mount the commands."""
     plan = typer.Typer(no_args_is_help=True, help="Does it pay, when does the money run out, what breaks.")
+    plan.command("run")(run)
+    plan.command("compare")(compare)
+    plan.command("explain")(explain)
     plan.command("contagion")(contagion)
     app.add_typer(plan, name="plan")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, print_json, table
-from rechenwerk.main import GatewayOptions, ServeOptions, doctor, run_gateway, serve
+from rechenwerk.main import Finding, GatewayOptions, ServeOptions, doctor, run_gateway, serve
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="Folder of the embedded database, the models and the logs.")
@@ -25,6 +25,10 @@ def serve_command(
     office_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the office.")] = 8081,
     data_dir: DataDir = Path("data"),
     processes: Annotated[int, typer.Option(min=1, max=256, help="Gateway processes.")] = 1,
+    document_workers: Annotated[
+        int,
+        typer.Option(min=0, max=64, help="Processes that work on documents, started with the first one."),
+    ] = 1,
     without_model: Annotated[
         bool, typer.Option("--without-model", help="Do not start the embedded models.")
     ] = False,
@@ -41,6 +45,7 @@ def serve_command(
         processes=processes,
         model=not without_model,
         json=as_json,
+        document_workers=document_workers,
     )
     raise typer.Exit(serve(options))
 
@@ -69,7 +74,7 @@ def doctor_command(context: typer.Context, data_dir: DataDir = Path("data"), as_
     else:
         rows = [
             (
-                Text("ok", style="green") if finding.ok else Text("WRONG", style="bold red"),
+                _mark(finding),
                 finding.name,
                 finding.detail,
                 finding.fix,
@@ -79,6 +84,12 @@ def doctor_command(context: typer.Context, data_dir: DataDir = Path("data"), as_
         table("Doctor", ("", "what", "detail", "what to do"), rows)
     if not sound:
         raise typer.Exit(1)
+
+
+def _mark(finding: Finding) -> Text:
+    if not finding.ok:
+        return Text("WRONG", style="bold red")
+    return Text("not yet", style="yellow") if finding.later else Text("ok", style="green")
 
 
 def add_service(app: typer.Typer) -> None:

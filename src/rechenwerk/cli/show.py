@@ -10,8 +10,18 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.measure import Measurement
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
+
+from rechenwerk.cli.amounts import align
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Organisation = Annotated[
@@ -27,6 +37,20 @@ _ANY = 10_000
 def console() -> Console:
     """For standard output; in a pipe wide enough that nothing is cut."""
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """How far something is, where a person looks; it leaves nothing behind."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
 
 
 def print_json(value: Any) -> None:
@@ -48,16 +72,25 @@ def table(
     rows: Iterable[Sequence[object]],
     right: Sequence[str] = (),
     out: Console | None = None,
+    money: Sequence[str] = (),
+    language: str = "en",
 ) -> None:
-    """A table; the columns named in `right` are right-aligned, as money and counts are.
+    """A table; the columns named in `right` are right-aligned, as counts are.
 
-    Where the terminal is too narrow for it, a paragraph for each row: words broken in columns cannot be read.
+    Amounts in the columns named in `money` have the same number of decimals, column by column, and are
+    written as the language does. Where the terminal is too narrow for it, a paragraph for each row: words
+    broken in columns cannot be read.
     """
     # Text, not str: names come from people and may look like markup.
     cells = [[cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row] for row in rows]
+    for place, column in enumerate(columns):
+        if column in money:
+            for row, cell in zip(cells, align([row[place] for row in cells], language), strict=True):
+                row[place] = cell
     shown = Table(title=Text(title), title_justify="left")
     for column in columns:
-        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        is_right = column in right or column in money
+        shown.add_column(column, justify="right" if is_right else "left", overflow="fold")
     for row in cells:
         shown.add_row(*row)
     out = out or console()

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.configuration import read_file, stop_if_wrong
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, plain, print_json, table
@@ -45,8 +46,8 @@ def tariff_show(
         print_json(found)
         return
     if not found["tariffs"]:
-        console().print(f"{model!r} is not sold to {found['organisation']!r}", markup=False)
-        raise typer.Exit(1)
+        hint = "`rechenwerk tariff list` shows what is"
+        raise RechenwerkError(f"{model!r} is not sold to {found['organisation']!r}; {hint}")
     for one in found["tariffs"]:
         span = f"from {_day(one['starts_at'])}" + (f" to {_last(one['ends_at'])}" if one["ends_at"] else "")
         title = f"{one['model']}, tariff {one['tariff']}, {span}, in {found['currency']}"
@@ -57,11 +58,15 @@ def tariff_show(
 def tariff_check(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="rechenwerk.toml, or only its currency and tariffs.")],
+    organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Read the tariffs of a file: every mistake with its line and its fix. Nothing is written."""
+    """Read the tariffs of a file: every mistake with its line and its fix. Nothing is written.
+
+    What `rechenwerk apply` would refuse is refused here, too.
+    """
     there = remote(context)
-    answered = there.try_ask("POST", "/tariffs/check", {"text": read_file(file)})
+    answered = there.try_ask("POST", "/tariffs/check", {"text": read_file(file)}, organisation=organisation)
     stop_if_wrong(answered, file, there.office_url, as_json=as_json)
     if as_json:
         print_json(answered.body)

@@ -33,7 +33,7 @@ def vouchers(
             head = ("", "", "", "")
     columns = ("voucher", "for (UTC)", "kind", "why", "debit", "credit", "amount")
     title = f"Vouchers of {found['organisation']} in {found['currency']}"
-    table(title, columns, rows, right=("voucher", "amount"))
+    table(title, columns, rows, right=("voucher",), money=("amount",))
     if found["next"]:
         console().print(f"older ones: rechenwerk books vouchers --before {found['next']}", markup=False)
 

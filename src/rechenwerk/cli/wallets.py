@@ -64,7 +64,7 @@ def _show(found: dict[str, Any]) -> None:
         for one in found["wallets"]
     ]
     columns = ("wallet of", "state", "paid in", "used", "held", "left")
-    table(f"Wallets of {found['organisation']} in {found['currency']}", columns, rows, right=columns[2:])
+    table(f"Wallets of {found['organisation']} in {found['currency']}", columns, rows, money=columns[2:])
 
 
 def wallet_list(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -168,7 +168,7 @@ def wallet_statement(
         name=found["project"] or found["organisation"], period=found["period"], currency=found["currency"]
     )
     columns = words["columns"]
-    table(title, columns, rows, right=columns[2:5])
+    table(title, columns, rows, right=columns[2:3], money=columns[3:5], language=language)
 
 
 def add_wallets(app: typer.Typer) -> None:

@@ -6,7 +6,10 @@ Formats:
     Anthropic Cost and Usage Report, likewise
         (https://platform.claude.com/docs/en/api/admin/cost_report): amounts are in cents there.
     FOCUS 1.0 to 1.4 Cost and Usage, CSV (https://focus.finops.org).
-    CSV with columns of one's own: date, model, amount, currency, and counts: input, cached_input, output, ...
+    CSV with columns of one's own: date (or from and to), model, amount, currency, and counts: input, ...
+
+Of FOCUS, use that a commitment covers has a BilledCost of zero and an EffectiveCost, and what is not used a
+row of its own with the CommitmentDiscountStatus Unused (https://focus.finops.org/focus-specification/v1-2/).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +30,19 @@ from rechenwerk.contracts.bills import Bill, BillLine, LineKind
 
 _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "date": ("date", "day", "usage_date", "usage_date_utc", "start_time", "timestamp"),
+        "date": (
+            "date",
+            "day",
+            "usage_date",
+            "usage_date_utc",
+            "start_time",
+            "timestamp",
+            "from",
+            "start_date",
+            "period_start",
+            "first_day",
+        ),
+        "until": ("to", "until", "end_date", "period_end", "last_day", "end_time"),
         "model": ("model", "model_name", "model_version", "sku"),
         "amount": ("amount", "cost", "cost_usd", "cost_eur", "total", "net", "amount_value"),
         "currency": ("currency", "billing_currency", "amount_currency"),
@@ -108,6 +123,11 @@ def _bill(name: str, lines: Iterator[tuple[str, BillLine]]) -> Bill:
 
 
 def _focus(reader: csv.DictReader[str]) -> Iterator[tuple[str, BillLine]]:
+    """Use that a commitment covers costs nothing when it is used: it is read at what it costs effectively.
+
+    What was bought and not used, or paid for later, is the commitment's fee then: the sum is what is billed.
+    """
+    rests: dict[str, _Rest] = {}
     for row in reader:
         place = f"line {reader.line_num}"
         category = row.get("ChargeCategory") or "Usage"
@@ -116,16 +136,49 @@ def _focus(reader: csv.DictReader[str]) -> Iterator[tuple[str, BillLine]]:
             known = ", ".join(_FOCUS_KINDS)
             raise RechenwerkError(f"{place}: ChargeCategory {category!r} is none of {known}")
         model = next((row[name] for name in _FOCUS_MODEL if row.get(name)), "")
-        line = BillLine(
-            place,
-            _day(row["ChargePeriodStart"], place, "ChargePeriodStart"),
-            model if kind == "usage" else "",
-            _number(row["BilledCost"], place, "BilledCost"),
-            None,
-            kind,
-            row.get("ChargeDescription") or "",
+        currency = (row.get("BillingCurrency") or "").strip().upper()
+        amount = _number(row["BilledCost"], place, "BilledCost")
+        day = _day(row["ChargePeriodStart"], place, "ChargePeriodStart")
+        commitment = row.get("CommitmentDiscountId") or ""
+        if commitment and category in ("Usage", "Purchase"):
+            said = row.get("ChargeDescription") or f"commitment {commitment}"
+            rest = rests.setdefault(commitment, _Rest(place, currency, day, said))
+            used = category == "Usage" and row.get("CommitmentDiscountStatus") != "Unused"
+            effective = _number(row.get("EffectiveCost") or row["BilledCost"], place, "EffectiveCost")
+            rest.amount += amount - (effective if used else 0)
+            rest.tells = rest.tells or category == "Usage"
+            if not used:
+                continue
+            amount = effective
+        yield (
+            currency,
+            BillLine(
+                place,
+                day,
+                model if kind == "usage" else "",
+                amount,
+                None,
+                kind,
+                row.get("ChargeDescription") or "",
+                _until(day, row.get("ChargePeriodEnd") or "", place, "ChargePeriodEnd"),
+            ),
         )
-        yield (row.get("BillingCurrency") or "").strip().upper(), line
+    for name, rest in rests.items():
+        if rest.amount:
+            text = f"commitment {name}: not used, or paid for later" if rest.tells else rest.said
+            yield (
+                rest.currency,
+                BillLine(rest.place, rest.day, "", rest.amount, None, "fee", text),
+            )
+
+
+class _Rest:
+    """What a commitment is billed beyond the use that it covers."""
+
+    def __init__(self, place: str, currency: str, day: date, said: str) -> None:
+        self.place, self.currency, self.day, self.said = place, currency, day, said
+        self.amount = Fraction(0)
+        self.tells = False
 
 
 def _own(reader: csv.DictReader[str], columns: Sequence[str]) -> Iterator[tuple[str, BillLine]]:
@@ -154,16 +207,18 @@ def _own(reader: csv.DictReader[str], columns: Sequence[str]) -> Iterator[tuple[
             raise RechenwerkError(
                 f"{place}: {found['amount']} is empty; write the amount, 0 where nothing is owed"
             )
+        day = _day(text["date"], place, found["date"])
         yield (
             text.get("currency", "").upper() or _currency_of(found.get("amount", "")),
             BillLine(
                 place,
-                _day(text["date"], place, found["date"]),
+                day,
                 text["model"] if kind == "usage" else "",
                 amount,
                 Usage(**({"requests": 0} | counts)) if buckets else None,
                 kind,
                 text.get("description", ""),
+                _until(day, text.get("until", ""), place, found.get("until", ""), days=True),
             ),
         )
 
@@ -308,6 +363,23 @@ def _day(text: str, place: str, column: str) -> date:
     except ValueError:
         raise RechenwerkError(f"{place}: {column} {text!r} is no day; write 2026-03-31") from None
     return (at.astimezone(UTC) if at.tzinfo is not None else at).date()
+
+
+def _until(day: date, text: str, place: str, column: str, *, days: bool = False) -> date | None:
+    """The last day of several; None where it is one.
+
+    The end of a charge period is the first moment after it; `days`: a day alone is the last one.
+    """
+    if not text.strip():
+        return None
+    last = _day(text, place, column)
+    if not (days and len(text.strip()) <= len("2026-03-31")):
+        at = datetime.fromisoformat(text.strip())
+        at = (at.astimezone(UTC) if at.tzinfo is not None else at) - timedelta(microseconds=1)
+        last = max(at.date(), day) if last >= day else at.date()
+    if last < day:
+        raise RechenwerkError(f"{place}: {column} {text!r} is before {day}; write the end of the period")
+    return last if last > day else None
 
 
 def _number(text: str, place: str, column: str) -> Fraction:

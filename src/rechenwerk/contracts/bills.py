@@ -26,11 +26,12 @@ class BillLine(msgspec.Struct, frozen=True):
 
     Attributes:
         place: where it stands in the file: ``line 7``, ``data[0].results[3]``.
-        day: on which it was used (UTC); None for what is of no day.
+        day: on which it was used (UTC), or the first of the days; None for what is of no day.
         model: the provider's name for it; "" for what is of no model.
         amount: whole currency units, exact; None where the file tells usage alone.
         usage: in the buckets of `base.usage`; None where the file tells money alone.
         kind: what is charged: use, a fee (a commitment, a purchase, a subscription), or tax.
+        until: the last of the days, where it is of several.
     """
 
     place: str
@@ -40,6 +41,12 @@ class BillLine(msgspec.Struct, frozen=True):
     usage: Usage | None
     kind: LineKind = "usage"
     description: str = ""
+    until: date | None = None
+
+    @property
+    def last(self) -> date | None:
+        """The last day that it is of."""
+        return self.until or self.day
 
 
 class Bill(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ Cause = Literal[
     "counted-less",
     "failed-not-billed",
     "half-price",
+    "committed-discount",
     "day-boundary",
     "not-booked",
     "not-on-the-bill",
@@ -64,6 +65,7 @@ class BookedDay(msgspec.Struct, frozen=True):
         usage: of posted calls, failed attempts and calls that were settled before.
         unresolved: calls to be settled.
         prices: what its calls are booked at, of the deployment that served the most.
+        discount: the share that a commitment takes off; it is in the month's statement, not in its calls.
     """
 
     day: date
@@ -74,6 +76,7 @@ class BookedDay(msgspec.Struct, frozen=True):
     usage: Usage
     unresolved: tuple[Unresolved, ...] = ()
     prices: PriceList | None = None
+    discount: Fraction = Fraction(0)
 
     @property
     def booked(self) -> int:
@@ -101,6 +104,7 @@ class Row(msgspec.Struct, frozen=True):
     """A day and a model, matched; nano-units of the books' currency. Day and model are None and "" for fees.
 
     Attributes:
+        until: the last day, where the bill tells several together.
         billed, booked: as they stand.
         open: what the unresolved calls are booked at, on their own accounts.
         settled: what those are found to have cost; billed = booked + settled + difference.
@@ -119,10 +123,11 @@ class Row(msgspec.Struct, frozen=True):
     cause: Cause
     detail: str
     settlements: tuple[Settled, ...] = ()
+    until: date | None = None
 
 
 class _Cell:
-    """What falls on one day and model while it is put together."""
+    """What falls on one day and model, or on days that a line tells together, while it is put together."""
 
     def __init__(self) -> None:
         self.lines: list[BillLine] = []
@@ -136,8 +141,11 @@ def match(
     period: Period,
     rate: Fraction = Fraction(1),
     accrued: Mapping[int, int] = MappingProxyType({}),
+    home: int = 0,
 ) -> tuple[Row, ...]:
     """The rows of a bill against the books, by day and model; fees and tax last.
+
+    A line of several days is matched with what the books have of all of them together.
 
     Days before the bill's first and after its last day of use are not looked at: it does not cover them.
 
@@ -148,17 +156,15 @@ def match(
         period: a month.
         rate: units of the books' currency for one of the bill's.
         accrued: contract -> nano-units accrued for the period and not billed yet; below zero what lowers it.
+        home: the contract that takes what is billed where the books have nothing at all.
 
     Raises:
         RechenwerkError: a line outside of the period, or of a model that is bound to no deployment.
     """
-    cells: dict[tuple[date, str], _Cell] = defaultdict(_Cell)
     others: list[BillLine] = []
+    used: dict[str, list[BillLine]] = defaultdict(list)
     for line in bill.lines:
-        if line.day is not None and not period.starts.date() <= line.day < period.ends.date():
-            raise RechenwerkError(
-                f"{line.place}: {line.day} is not in {period.name}; say --period, or split the file by month"
-            )
+        _check_days(line, period)
         if line.kind != "usage" or line.day is None:
             others.append(line)
             continue
@@ -168,19 +174,68 @@ def match(
                 f"{line.place}: the model {line.model!r} is bound to no deployment of this provider;"
                 f" say which is meant with --map '{line.model}=NAME', or add a [[deployment]]"
             )
-        cells[line.day, name].lines.append(line)
-    first, last = min(cells, default=(date.max, ""))[0], max(cells, default=(date.min, ""))[0]
+        used[name].append(line)
+    cells = _cells(used)
+    first, last = (
+        min((at[0] for at in cells), default=date.max),
+        max((at[2] for at in cells), default=date.min),
+    )
+    where = {
+        (at[0] + timedelta(days=days), at[1]): at for at in cells for days in range((at[2] - at[0]).days + 1)
+    }
     for day in books:
         if first <= day.day <= last:
-            cells[day.day, day.upstream].days.append(day)
-    rows = [_row(day, name, cells[day, name], rate) for day, name in sorted(cells)]
-    main = max(books, key=lambda one: one.booked).contract if books else 0
+            alone = (day.day, day.upstream, day.day)
+            cells.setdefault(where.get((day.day, day.upstream), alone), _Cell()).days.append(day)
+    main = max(books, key=lambda one: one.booked).contract if books else home
+    rows = [_row(at, cells[at], rate, main) for at in sorted(cells)]
     left = dict(accrued)
+    # What a commitment takes off is a part of what had accrued, and of no fee.
+    taken: dict[int, int] = defaultdict(int)
+    for row in rows:
+        if row.cause == "committed-discount" and row.contract in left:
+            taken[row.contract] += row.difference
+            left[row.contract] -= row.difference
     fees = list(_others(others, main, rate, left))
+    for contract, amount in taken.items():
+        left[contract] += amount
     return (*_shifted(rows), *fees, *_accrued([*rows, *fees], left))
 
 
-def _row(day: date, name: str, cell: _Cell, rate: Fraction) -> Row:
+_Where = tuple[date, str, date]
+"""The first day, the upstream name, the last day."""
+
+
+def _check_days(line: BillLine, period: Period) -> None:
+    for day in (line.day, line.last):
+        if day is not None and not period.starts.date() <= day < period.ends.date():
+            raise RechenwerkError(
+                f"{line.place}: {day} is not in {period.name}; say --period, or split the file by month"
+            )
+
+
+def _cells(used: Mapping[str, Sequence[BillLine]]) -> dict[_Where, _Cell]:
+    """Lines of a name by day; days that lines tell together, and what overlaps them, are one."""
+    cells: dict[_Where, _Cell] = {}
+    for name, lines in used.items():
+        ordered = sorted(lines, key=lambda one: (one.day or date.max, one.last or date.max))
+        first = until = date.min
+        cell = _Cell()
+        for line in ordered:
+            assert line.day is not None
+            assert line.last is not None
+            if line.day > until:
+                first, cell = line.day, _Cell()
+            else:
+                del cells[first, name, until]
+            until = max(until, line.last)
+            cell.lines.append(line)
+            cells[first, name, until] = cell
+    return cells
+
+
+def _row(at: _Where, cell: _Cell, rate: Fraction, main: int) -> Row:
+    day, name, until = at
     booked = sum(one.booked for one in cell.days)
     unresolved = [call for one in cell.days for call in one.unresolved]
     open_ = sum(call.cost for call in unresolved)
@@ -188,7 +243,7 @@ def _row(day: date, name: str, cell: _Cell, rate: Fraction) -> Row:
     settled = min(max(billed - booked, 0), open_)
     difference = billed - booked - settled
     cause, detail = _cause(cell, billed, booked, settled, difference)
-    contract = max(cell.days, key=lambda one: one.booked).contract if cell.days else 0
+    contract = max(cell.days, key=lambda one: one.booked).contract if cell.days else main
     return Row(
         day,
         name,
@@ -201,6 +256,7 @@ def _row(day: date, name: str, cell: _Cell, rate: Fraction) -> Row:
         cause,
         detail,
         _settlements(cell, unresolved, settled),
+        until if until > day else None,
     )
 
 
@@ -304,6 +360,9 @@ def _cause(cell: _Cell, billed: int, booked: int, settled: int, difference: int)
         return "not-on-the-bill", "billed late, free of charge, or under another name"
     if not cell.days or booked + settled == 0:
         return "not-booked", "used with this provider's key outside of the gateway, or under another name"
+    discount = max(one.discount for one in cell.days)
+    if discount and abs(billed - (booked + settled) * (1 - discount)) <= _CENT:
+        return "committed-discount", f"{float(discount):.4g} off for the commitment, as the month has it"
     usage = _billed_usage(cell)
     if usage is not None:
         return _by_usage(cell, usage, billed)
@@ -345,6 +404,8 @@ def _shifted(rows: Iterable[Row]) -> list[Row]:
     at = {(row.day, row.model): place for place, row in enumerate(kept)}
     for place, row in enumerate(kept):
         if row.day is None or not row.difference or row.cause in {"rounding", "failed-not-billed"}:
+            continue
+        if row.until is not None:
             continue
         other = at.get((row.day + timedelta(days=1), row.model))
         if other is None or not kept[other].difference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-SHAPES = ("", "identifier", "sender", "recipient", "name", "title", "sentence")
+SHAPES = ("", "identifier", "percent", "sender", "recipient", "name", "title", "sentence", "unique")
 TYPES = ("text", "number", "money", "date", "period", "iban", "vat_id", "yes_no", "one_of", "rows")
 
 
@@ -23,9 +23,9 @@ class Field(msgspec.Struct, frozen=True):
         about: one sentence for the model and for people.
         weak: labels that give the role only where no better one stands ('Datum', 'Summe'): such a value needs
             a passed cross-check or an agreeing second reader.
-        shape: what a text looks like: '' (free), 'identifier' (a number or code), 'sender' (who wrote the
-            document), 'recipient' (whom it is addressed to), 'name', 'title', 'sentence' (the one with the
-            label).
+        shape: what a text looks like: '' (free), 'identifier' (a number or code), 'percent', 'sender' (who
+            wrote the document), 'recipient' (whom it is addressed to), 'name', 'title', 'sentence' (the one
+            with the label), 'unique' (one_of: the one option that the document names at all).
         meanings: for one_of and yes_no: words of a document that stand for an option.
     """
 
@@ -48,8 +48,9 @@ class Rule(msgspec.Struct, frozen=True):
 
     Args:
         kind: 'sum' (the last field is the sum of the others, columns of rows included: 'items.amount'),
-            'product' (the last is the product of the others, row by row), 'differ' (no value twice),
-            'tax' (net, rate, tax), 'order' (dates in this order), 'known' (a known entity's name, numbers).
+            'product' (the last is the product of the others, row by row), 'tax' (net, rate, tax), 'order'
+            (dates in this order), 'term' (the last is the first and the days that the document grants),
+            'differ' (no value twice), 'known' (a known entity's name, numbers).
         fields: paths, in the order that the kind needs.
     """
 

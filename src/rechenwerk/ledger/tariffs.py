@@ -2,7 +2,7 @@
 
     price of a call     rates x usage, or cost x (1 + share) + additions x usage; x (1 - discount)
     price of a month    units - allowance, rounded up to steps, in tiers, x rate x (1 - discount);
-                        at least the minimum; and the fee
+                        less what is included in money; at least the minimum; and the fee
 
 What is known when a call ends is booked with it. What depends on the sum of a month (tiers, allowance,
 steps, minimum, fee), and what rounding made of many small calls, is booked as a voucher: price of the month
@@ -83,6 +83,7 @@ class Terms(_Terms, frozen=True):
         cost_plus: share that is put on what a call cost: ``"0.15"`` is fifteen per cent.
         tiers: prices by volume.
         free: units of a bucket that are included.
+        included: use worth so much is included, after discount: an allowance of money.
         step: rounding of what is billed.
         fee: is owed whatever is used. Without `price` and `cost_plus` use is included in it: a flat rate.
         minimum: use is billed at no less.
@@ -95,6 +96,7 @@ class Terms(_Terms, frozen=True):
     cost_plus: Decimal | None = None
     tiers: tuple[Tiers, ...] = ()
     free: dict[Bucket, int] = {}
+    included: Decimal = Decimal(0)
     step: Step | None = None
     fee: Decimal = Decimal(0)
     minimum: Decimal = Decimal(0)
@@ -190,15 +192,15 @@ class DayUse(msgspec.Struct, frozen=True):
     discount: Fraction = _ZERO
 
 
-Sort = Literal["use", "free", "cost", "fee", "minimum"]
+Sort = Literal["use", "free", "cost", "included", "fee", "minimum"]
 
 
 class Line(msgspec.Struct, frozen=True):
     """A line of what a month comes to.
 
     Attributes:
-        sort: use: as billed, started steps whole; free: included; cost: cost plus; fee; minimum: what is
-            missing to it.
+        sort: use: as billed, started steps whole; free: units that are included; cost: cost plus; included:
+            money that is taken off; fee; minimum: what is missing to it.
         bucket: which units; empty where it is no use.
         quantity: units, or nano-units of cost.
         rate: nano-units of one, before discount.
@@ -219,7 +221,7 @@ class Line(msgspec.Struct, frozen=True):
 def period_price(terms: Terms, use: Sequence[DayUse], share: Fraction = _ONE) -> tuple[Line, ...]:
     """What use of one month comes to.
 
-    Allowance, the borders of tiers, fee and minimum are taken in the share of the month in which the version
+    Allowances, the borders of tiers, fee and minimum are taken in the share of the month in which the version
     holds. Where it holds for none of it (calls that a late gateway still priced by it), use costs its rates.
 
     Args:
@@ -229,11 +231,20 @@ def period_price(terms: Terms, use: Sequence[DayUse], share: Fraction = _ONE) ->
     """
     if not share:
         terms = msgspec.structs.replace(
-            terms, tiers=(), free={}, step=None, fee=Decimal(0), minimum=Decimal(0)
+            terms,
+            tiers=(),
+            free={},
+            included=Decimal(0),
+            step=None,
+            fee=Decimal(0),
+            minimum=Decimal(0),
         )
     lines = [] if terms.cost_plus is None else list(_on_cost(terms.cost_plus, use))
     for bucket, units, discount in _units(terms, use):
         lines += _of_bucket(terms, bucket, units, discount, share)
+    included = min(total(lines), round(Fraction(terms.included) * NANO * share))
+    if included > 0:
+        lines.append(Line("included", "", _ONE, Fraction(-included), _ZERO, -included))
     owes = bool(use) or terms.owed == "always"
     if terms.minimum and owes:
         missing = round(Fraction(terms.minimum) * NANO * share) - sum(line.amount for line in lines)

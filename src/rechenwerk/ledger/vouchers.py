@@ -19,6 +19,8 @@ VoucherKind = Literal[
     "refund",
     "discount",
     "reversal",
+    "write-off",
+    "clearing",
 ]
 
 

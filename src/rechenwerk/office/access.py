@@ -17,9 +17,11 @@ from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.guards import BUDGET_PERIODS, window_bounds
 from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
+from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
 from rechenwerk.office.seal_ports import Signing
+from rechenwerk.office.verify_ports import ProofRun
 
 _BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
 
@@ -33,6 +35,10 @@ class Office(msgspec.Struct, frozen=True):
     box: SecretBox | None = None
     steps: tuple[PeriodStep, ...] = ()
     signing: Signing | None = None
+    webhook_networks: tuple[Network, ...] = ()
+    """That webhooks may reach although they are not public."""
+    proofs: dict[str, ProofRun] = msgspec.field(default_factory=dict)
+    """Proofs of the books that run or ran, by their id."""
 
     def now(self) -> datetime:
         """Wall time in UTC."""

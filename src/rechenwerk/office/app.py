@@ -20,6 +20,7 @@ from rechenwerk.office.books import add_book_routes
 from rechenwerk.office.budgets.alert_routes import add_alert_routes
 from rechenwerk.office.budgets.routes import add_budget_routes
 from rechenwerk.office.budgets.wallets import add_wallet_routes
+from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
 from rechenwerk.office.config import diff, parse
@@ -31,6 +32,7 @@ from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
 from rechenwerk.office.grant_projects import check_grant_projects
+from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
@@ -40,6 +42,7 @@ from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
+from rechenwerk.office.verifying import add_verify_routes
 from rechenwerk.office.vouchers import add_voucher_routes
 
 LARGEST_BODY = 4_000_000
@@ -119,6 +122,7 @@ def create_app(
     box: SecretBox | None = None,
     steps: tuple[PeriodStep, ...] = (),
     signing: Signing | None = None,
+    webhook_networks: tuple[Network, ...] = (),
     larger: Callable[[str], int] = lambda _: 0,
 ) -> FastAPI:
     """The office over its storage.
@@ -131,6 +135,7 @@ def create_app(
         box: seals providers' keys; without one none can be stored.
         steps: what has to be booked before a period is closed, in this order.
         signing: the key that days are sealed with; without one none can be.
+        webhook_networks: that webhooks may reach although they are not public.
         larger: how many bytes a body may have at a path, where that is more than elsewhere.
     """
     app = FastAPI(
@@ -138,10 +143,11 @@ def create_app(
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box, steps, signing)
+    app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks)
     router = APIRouter(prefix="/api/v1")
     add_tenant_routes(router)
     add_book_routes(router)
+    add_verify_routes(router)
     add_voucher_routes(router)
     add_cost_routes(router)
     add_tariff_routes(router)
@@ -149,6 +155,7 @@ def create_app(
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
+    add_payment_routes(router)
     add_export_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)

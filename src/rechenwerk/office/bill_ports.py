@@ -21,6 +21,7 @@ class Standing(msgspec.Struct, frozen=True):
         holds: calls of the period that are still under way.
         contracts: id -> name.
         closed: whether the owner's books of the period are.
+        home: one of the provider's contracts; 0: it has none.
     """
 
     days: tuple[BookedDay, ...]
@@ -28,10 +29,11 @@ class Standing(msgspec.Struct, frozen=True):
     holds: int
     contracts: Mapping[int, str]
     closed: bool
+    home: int = 0
 
 
 class NewBill(msgspec.Struct, frozen=True):
-    """A bill to be booked: its head as in the table `bill`; the rows as matched."""
+    """A bill to be booked: its head as in the table `bill`; the rows as matched, and names of contracts."""
 
     name: str
     format: str
@@ -43,6 +45,7 @@ class NewBill(msgspec.Struct, frozen=True):
     rate: str
     said: str
     rows: tuple[Row, ...]
+    contracts: Mapping[int, str] = {}
 
 
 class StoredBill(msgspec.Struct, frozen=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
@@ -128,23 +130,38 @@ def _table(
 
 def _rows(paper: _Paper, bill: StoredBill, currency: str) -> None:
     said = paper.said
-    heads = (said["day"], said["model"], *(f"{said[name]} {currency}" for name in _MONEY), said["why"])
+    heads = (
+        said["day"],
+        said["model"],
+        said["contract"],
+        *(f"{said[name]} {currency}" for name in _MONEY),
+        said["why"],
+    )
     rows = [
         (
-            paper.words.day(row["day"]) if row["day"] else "",
+            _days(paper, row),
             row["model"],
+            row["contract_name"],
             *(paper.money(row[name]) for name in _MONEY),
             "" if row["cause"] == "agrees" else _why(paper, row["cause"], row["detail"]),
         )
         for row in bill.rows
     ]
     sums = (bill.billed, bill.booked, bill.settled, bill.difference)
-    rows.append((said["sum"], "", *(paper.money(one) for one in sums), ""))
-    _table(paper, heads, (26, 44, 32, 32, 30, 30, 66), 2, rows)
+    rows.append((said["sum"], "", "", *(paper.money(one) for one in sums), ""))
+    _table(paper, heads, (26, 38, 34, 28, 28, 26, 26, 55), 3, rows)
     paper.ln(2)
     paper.say(said["adds_up"], 8, color=_SOFT)
     paper.say(said["payable"] if bill.currency else said["usage_alone"], 8, color=_SOFT)
     paper.ln(4)
+
+
+def _days(paper: _Paper, row: Mapping[str, Any]) -> str:
+    if not row["day"]:
+        return ""
+    first = paper.words.day(row["day"])
+    last = row.get("until")
+    return paper.words("from_to", first=first, last=paper.words.day(last)) if last else first
 
 
 def _why(paper: _Paper, cause: str, detail: str) -> str:

@@ -7,7 +7,6 @@ import hashlib
 import re
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -48,9 +47,10 @@ class BillBody(BaseModel):
 
 
 class BillRowView(BaseModel):
-    """A day and a model: billed = booked + settled + difference."""
+    """A day and a model, or days up to `until` together: billed = booked + settled + difference."""
 
     day: date | None
+    until: date | None = None
     model: str
     contract: str
     billed: str
@@ -118,6 +118,7 @@ class UndoneView(BaseModel):
 def _row(row: Row, contracts: dict[int, str]) -> BillRowView:
     return BillRowView(
         day=row.day,
+        until=row.until,
         model=row.model,
         contract=contracts.get(row.contract, ""),
         billed=money(row.billed),
@@ -174,9 +175,12 @@ class _Read(msgspec.Struct, frozen=True):
     @property
     def days(self) -> tuple[date, date]:
         """The first and the last day of its use; of a bill without use those of its month."""
-        used = [line.day for line in self.bill.lines if line.day is not None and line.kind == "usage"]
+        used = [line for line in self.bill.lines if line.kind == "usage"]
         whole = (self.period.starts.date(), self.period.last.date())
-        return min(used, default=whole[0]), max(used, default=whole[1])
+        return (
+            min((one.day for one in used if one.day is not None), default=whole[0]),
+            max((one.last for one in used if one.last is not None), default=whole[1]),
+        )
 
 
 async def _look(realm: Realm, body: BillBody, provider_id: int, read: _Read) -> tuple[NewBill, Standing]:
@@ -194,7 +198,8 @@ async def _look(realm: Realm, body: BillBody, provider_id: int, read: _Read) -> 
         currency=bill.currency,
         rate=read.rate_text,
         said=_decimal(bill.total),
-        rows=match(bill, read.names, standing.days, read.period, read.rate, standing.accrued),
+        rows=match(bill, read.names, standing.days, read.period, read.rate, standing.accrued, standing.home),
+        contracts=standing.contracts,
     ), standing
 
 
@@ -303,13 +308,19 @@ async def list_bills(realm: OperatorRealm, organisation: Whose = None) -> BillsV
 
 
 def _stored(bill: StoredBill, currency: str) -> ReconciliationView:
-    def field(row: Any, name: str) -> Any:
-        return (
-            money(row[name]) if name in {"billed", "booked", "open", "settled", "difference"} else row[name]
+    sums = ("billed", "booked", "open", "settled", "difference")
+    rows = [
+        BillRowView(
+            day=row["day"],
+            until=row.get("until"),
+            model=row["model"],
+            contract=row["contract_name"],
+            cause=row["cause"],
+            detail=row["detail"],
+            **{name: money(row[name]) for name in sums},
         )
-
-    names = ("day", "model", "billed", "booked", "open", "settled", "difference", "cause", "detail")
-    rows = [BillRowView(contract="", **{name: field(row, name) for name in names}) for row in bill.rows]
+        for row in bill.rows
+    ]
     return ReconciliationView(
         bill=bill.id,
         provider=bill.provider,

@@ -338,19 +338,3 @@ class JournalView(BaseModel):
     currency: str
     calls: list[CallView]
     next: str | None
-
-
-class CheckView(BaseModel):
-    """One thing that must be true, and whether it is."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class VerifyView(BaseModel):
-    """Everything computed again."""
-
-    organisation: str
-    ok: bool
-    checks: list[CheckView]

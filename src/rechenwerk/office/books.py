@@ -16,7 +16,6 @@ from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import BookedCall
-from rechenwerk.office.seals import check_seals
 from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import period_of
 
@@ -178,16 +177,6 @@ def _unpriced(decided: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-async def verify(realm: BooksRealm) -> bodies.VerifyView:
-    """Compute everything again from its parts and compare."""
-    checks = [*await realm.desk.books.verify(realm.organisation_id), *await check_seals(realm)]
-    return bodies.VerifyView(
-        organisation=realm.organisation,
-        ok=all(check.ok for check in checks),
-        checks=[bodies.CheckView(name=one.name, ok=one.ok, detail=one.detail) for one in checks],
-    )
-
-
 async def show_usage(
     realm: BooksRealm,
     days: Annotated[int, Query(ge=1, le=400, description="how far back")] = 28,
@@ -221,7 +210,6 @@ def add_book_routes(router: APIRouter) -> None:
     add = router.add_api_route
     add("/books/balance", show_balance, methods=["GET"], tags=["books"])
     add("/books/journal", show_journal, methods=["GET"], tags=["books"])
-    add("/books/verify", verify, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}/why", explain, methods=["GET"], tags=["books"])
     add("/books/usage", show_usage, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}", show_call, methods=["GET"], tags=["books"])

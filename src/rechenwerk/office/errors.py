@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
@@ -15,6 +16,19 @@ from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.office.ports import TakenError
 
 T = TypeVar("T")
+
+
+_HINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "project": "; `rechenwerk project list` shows those there are, `project create` makes one",
+        "document": "; `rechenwerk books documents` lists them",
+        "wallet": "; `rechenwerk wallet open` opens one, the first `wallet topup` too",
+        "alert": "; `rechenwerk alert list` shows those there are",
+        "call": "; `rechenwerk books journal` lists the newest",
+        "proof": "; it ran in an office that was started again since, so start another one",
+    }
+)
+"""What to do when something is missing -> what is missing."""
 
 
 class RefusedError(RechenwerkError):
@@ -32,7 +46,8 @@ def refuse(status: int, message: str, code: str, param: str | None = None) -> Re
 
 def missing(what: str, name: str) -> RefusedError:
     """Nothing of that name in reach of the caller: not there, or another organisation's."""
-    return refuse(404, f"there is no {what} {name!r}", f"{what}_not_found", what)
+    hint = _HINTS.get(what, "")
+    return refuse(404, f"there is no {what} {name!r}{hint}", f"{what}_not_found", what)
 
 
 def accept(found: T | Refusal) -> T:

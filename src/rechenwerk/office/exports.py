@@ -25,7 +25,7 @@ from rechenwerk.office.errors import refuse
 from rechenwerk.office.parquet import parquet
 from rechenwerk.office.ports import OPERATOR
 from rechenwerk.office.standing import StoredContract
-from rechenwerk.office.vouchers import period_of
+from rechenwerk.office.vouchers import begun_period
 
 Format = Literal[
     "beancount", "hledger", "focus-1.2", "focus-1.4", "focus-1.4-contracts", "calls-csv", "calls-parquet"
@@ -79,7 +79,7 @@ async def export(
     Journals have every call, voucher and fee as a transaction, begin with opening balances and end by
     asserting the trial balance. The header `x-rechenwerk-records` counts transactions or calls.
     """
-    span = _span(period, realm.office.now())
+    span = _span(realm, period)
     suffix, media_type = _FILES[format]
     headers = {"content-disposition": f'attachment; filename="books-{period or "all"}.{suffix}"'}
     currency = await realm.desk.tenants.currency()
@@ -100,11 +100,11 @@ async def export(
     raise AssertionError  # pragma: no cover - the stack swallows nothing
 
 
-def _span(period: str | None, now: datetime) -> Span:
+def _span(realm: Realm, period: str | None) -> Span:
     if period is None:  # up to tonight, so that balances can be dated
-        tonight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        tonight = realm.office.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         return Span(None, tonight)
-    month = period_of(period)
+    month = begun_period(realm, period)
     return Span(month.starts, month.ends)
 
 

@@ -21,10 +21,12 @@ from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.payment_ports import Payments
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
 from rechenwerk.office.tariff_ports import Tariff, Tariffs
+from rechenwerk.office.verify_ports import Verifier
 from rechenwerk.office.voucher_ports import Vouchers
 
 OPERATOR = 0
@@ -431,14 +433,6 @@ class BookedCall(msgspec.Struct, frozen=True):
     co2_ug: int
 
 
-class Check(msgspec.Struct, frozen=True):
-    """One thing that must be true of the books, and whether it is."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
 class Books(Protocol):
     """The books of one organisation, read only."""
 
@@ -454,10 +448,6 @@ class Books(Protocol):
 
     async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:
         """One booked call."""
-        ...
-
-    async def verify(self, organisation_id: int) -> list[Check]:
-        """Compute everything again from its parts and compare."""
         ...
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
@@ -489,7 +479,9 @@ class Desk(msgspec.Struct, frozen=True):
     tariffs: Tariffs
     closing: Closing
     bills: Bills
+    payments: Payments
     exports: Exports
     sums: Sums
     seals: Seals
     budgets: BudgetDesk
+    verifier: Verifier

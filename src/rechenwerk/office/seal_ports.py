@@ -154,10 +154,6 @@ class Seals(Protocol):
         """That a call, voucher or fee is sealed; None when there is none."""
         ...
 
-    async def check(self, organisation_id: int) -> tuple[int, list[Wrong]]:
-        """How many leaves are sealed, and which trees and rows are not as they were sealed."""
-        ...
-
     async def chain(self, organisation_id: int) -> list[Seal]:
         """All sealed days of an organisation, oldest first."""
         ...

@@ -15,7 +15,6 @@ from rechenwerk.base.ids import decode_call, encode_call
 from rechenwerk.identity.signing import is_signed
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.ports import Check
 from rechenwerk.office.seal_ports import (
     KEY_FORMAT,
     NOTHING_BEFORE,
@@ -23,9 +22,11 @@ from rechenwerk.office.seal_ports import (
     SealKey,
     Signing,
     Unsealed,
+    Wrong,
     canonical,
     hashed,
 )
+from rechenwerk.office.verify_ports import Check
 
 _SHOWN = 5
 """Wrong rows that a check names; the count says how many there are."""
@@ -195,12 +196,11 @@ def _signing(realm: Realm) -> Signing:
 # -- checking -----------------------------------------------------------------------------------------
 
 
-async def check_seals(realm: Realm) -> list[Check]:
-    """What must be true of sealed days."""
+async def check_seals(realm: Realm, leaves: int, wrong: Sequence[Wrong]) -> list[Check]:
+    """What must be true of sealed days; `leaves` and `wrong` are what their rows came to."""
     seals = realm.desk.seals
-    leaves, found = await seals.check(realm.organisation_id)
     rows = [
-        f"{one.day}: {'' if one.subject is None else _named(one.subject) + ' '}{one.what}" for one in found
+        f"{one.day}: {'' if one.subject is None else _named(one.subject) + ' '}{one.what}" for one in wrong
     ]
     signing = realm.office.signing
     trusted = trusted_keys(await seals.keys(), None if signing is None else signing.key.public)

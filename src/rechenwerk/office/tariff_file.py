@@ -75,8 +75,10 @@ def _check(reader: Reader, at: Path, table: TariffTable, check_rates: CheckRates
             if name in written:
                 fix = f"leave {name} out, or give the model a price per unit"
                 reader.wrong((*at, name), f"{name} needs a price per unit, and this one is {table.form}", fix)
-    if table.form == "flat" and table.minimum:
-        reader.wrong((*at, "minimum"), "a flat rate has no minimum: use is included", "leave minimum out")
+    for name in ("minimum", "included"):
+        if table.form == "flat" and getattr(table, name):
+            message = f"a flat rate has no {name}: use is included"
+            reader.wrong((*at, name), message, f"leave {name} out")
     if table.valid_from and table.valid_to and table.valid_to < table.valid_from:
         message = f"the tariff of {table.model!r} ends on {table.valid_to}, before it begins"
         reader.wrong((*at, "valid_to"), message, "write the last day on which it holds")
@@ -85,7 +87,7 @@ def _check(reader: Reader, at: Path, table: TariffTable, check_rates: CheckRates
 
 
 def _check_money(reader: Reader, at: Path, table: TariffTable) -> None:
-    for name in ("fee", "minimum"):
+    for name in ("fee", "minimum", "included"):
         amount: Decimal = getattr(table, name)
         if not amount.is_finite() or not 0 <= amount < _MOST:
             reader.wrong((*at, name), f"{name} must be 0 or more", 'write an amount such as "25.00"')

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.money import parse_decimal, parse_money
-from rechenwerk.ledger.periods import Period, month_of
+from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.tariff_cover import Cover, Spent, Used, covers
 from rechenwerk.ledger.tariff_dry import Repriced, reprice
 from rechenwerk.ledger.tariff_lines import exact, line_fields
@@ -21,12 +21,15 @@ from rechenwerk.ledger.tariff_months import Discount, Version, segments
 from rechenwerk.ledger.tariffs import MILLION, Terms, call_price
 from rechenwerk.office import tariff_views as views
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm, Whose
+from rechenwerk.office.concentration_routes import check_hard_caps
 from rechenwerk.office.config import parse
+from rechenwerk.office.differ import diff
 from rechenwerk.office.errors import refuse
+from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import OPERATOR, Organisation
 from rechenwerk.office.tariff_ports import NewDiscount, Tariff
 from rechenwerk.office.tenants import money
-from rechenwerk.office.vouchers import period_of
+from rechenwerk.office.vouchers import begun_period
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 _PERCENT = "%"
@@ -113,9 +116,18 @@ def _discount(one: Discount, names: dict[int, str]) -> views.DiscountView:
     )
 
 
-async def check(realm: BooksRealm, body: views.CheckBody) -> views.TariffsView:
-    """Read the tariffs of a file; every mistake with its line and its fix. Nothing is written."""
+async def check(realm: BooksRealm, body: views.CheckBody, organisation: Whose = None) -> views.TariffsView:
+    """Read the tariffs of a file; every mistake with its line and its fix. Nothing is written.
+
+    What applying them would refuse is refused here with the same words: another currency than the books',
+    a version that would change what holds. Without `organisation` they are seen as the operator's, for all.
+    """
     wanted = parse(body.text)
+    if organisation is None and realm.is_operator:
+        realm = await realm.enter_configuration(None)
+    await check_hard_caps(realm, wanted)
+    await check_grant_projects(realm, wanted)
+    diff(await realm.desk.configuration.read(realm.organisation_id), wanted)
     now = realm.office.now()
     shown = []
     for one in wanted.tariffs:
@@ -166,7 +178,7 @@ async def dry_run(
     realm: OperatorRealm, body: views.DryRunBody, organisation: Whose = None
 ) -> views.DryRunView:
     """What a period would have cost under the tariffs of a file. Nothing is written."""
-    period = period_of(body.period)
+    period = begun_period(realm, body.period)
     wanted = parse(body.text)
     currency = await realm.desk.tenants.currency()
     if wanted.currency != currency:
@@ -257,7 +269,7 @@ async def cover(
 
     Over all organisations; with `organisation` only what stands in its own books.
     """
-    span = period_of(period) if period is not None else month_of(realm.office.now())
+    span = begun_period(realm, period)
     wanted = _share(margin, "margin", Fraction(99, 100))
     whose = None if organisation is None else realm.organisation_id
     owner = OPERATOR if whose is None else whose

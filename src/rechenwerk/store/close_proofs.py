@@ -26,7 +26,8 @@ where organisation_id = $1 and (sha256 <> sha256(convert_to(content, 'UTF8'))
         (c #>> '{totals,vat}')::numeric * 100, (c #>> '{totals,gross}')::numeric * 100))
 """
 _LINES = """
-select d.number as subject, d.exact || ' and ' || d.net as is, s.exact || ' and ' || s.net as should
+select d.number as subject, money_text(d.exact) || ' and ' || money_text(d.net * 10000000) as is,
+    money_text(s.exact) || ' and ' || money_text(s.net * 10000000) as should
 from document d cross join lateral (
     select coalesce(sum((l ->> 'exact')::numeric * 1000000000), 0)::numeric(38, 0) as exact,
         coalesce(sum((l ->> 'amount')::numeric * 100), 0)::numeric(38, 0) as net
@@ -36,7 +37,7 @@ where d.organisation_id = $1 and (d.exact, d.net) <> (s.exact, s.net)
 # Entries of closed months, by when calls began, vouchers belong and fees were booked, summed anew.
 _ENTRIES = """
 select project_id || ' in ' || to_char(month at time zone 'UTC', 'YYYY-MM') as subject,
-    coalesce(d.exact, 0)::text as is, coalesce(e.amount, 0)::text as should
+    money_text(coalesce(d.exact, 0)) as is, money_text(coalesce(e.amount, 0)) as should
 from (select project_id, booked_in as month, sum(exact) as exact from document
     where organisation_id = $1 and project_id <> 0
         and booked_in in (select starts_at from period_close where organisation_id = $1) group by 1, 2) d
@@ -54,8 +55,8 @@ full join (
 where coalesce(d.exact, 0) <> coalesce(e.amount, 0)
 """
 _SUMMED = """
-select s.number as subject, s.exact || ' and ' || s.gross as is, coalesce(p.exact, 0) || ' and '
-    || coalesce(p.gross, 0) as should
+select s.number as subject, money_text(s.exact) || ' and ' || money_text(s.gross * 10000000) as is,
+    money_text(coalesce(p.exact, 0)) || ' and ' || money_text(coalesce(p.gross, 0) * 10000000) as should
 from document s
 left join (select booked_in, sum(exact) as exact, sum(gross) as gross from document
     where organisation_id = $1 and project_id <> 0 group by 1) p using (booked_in)
@@ -67,7 +68,8 @@ from period_close c where c.organisation_id = $1 and not exists (select from doc
     where d.organisation_id = c.organisation_id and d.booked_in = c.starts_at and d.project_id = 0)
 """
 _MIRRORED = """
-select r.number as subject, r.exact || ' and ' || r.gross as is, -o.exact || ' and ' || -o.gross as should
+select r.number as subject, money_text(r.exact) || ' and ' || money_text(r.gross * 10000000) as is,
+    money_text(-o.exact) || ' and ' || money_text(-o.gross * 10000000) as should
 from document r join document o on o.organisation_id = r.organisation_id and o.number = r.reverses
 where r.organisation_id = $1 and r.kind = 'reversal'
     and (r.exact, r.net, r.vat, r.gross, r.project_id) <> (-o.exact, -o.net, -o.vat, -o.gross, o.project_id)

@@ -31,11 +31,13 @@ from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
+from rechenwerk.store.payments import StoredPayments
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
 from rechenwerk.store.tariffs import StoredTariffs
+from rechenwerk.store.verifying import StoredVerifier
 from rechenwerk.store.vouchers import StoredVouchers
 
 _FOUNDING_LOCK = 0x5EC4E5  # any number; all installations use the same
@@ -331,8 +333,10 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredTariffs(pool),
         StoredClosing(pool),
         StoredBills(pool),
+        StoredPayments(pool),
         StoredExports(pool),
         StoredSums(pool),
         StoredSeals(pool),
         open_budgets(pool),
+        StoredVerifier(pool),
     )

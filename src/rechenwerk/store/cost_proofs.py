@@ -26,7 +26,7 @@ moved as (
     from newest n
     join cost_voucher v on v.organisation_id = $1 and v.kind = 'accrual' and v.contract_id = n.contract_id
         and date_trunc('month', v.at, 'UTC') = n.month and v.id >= n.id
-    join transfer t on t.organisation_id = $1 and t.call_id = v.id
+    join transfer t on t.organisation_id = $1 and t.call_id = v.id and t.call_id < 0
     join account d on d.organisation_id = $1 and d.id = t.debit
     join account c on c.organisation_id = $1 and c.id = t.credit
     group by 1, 2),
@@ -48,22 +48,23 @@ where s.lines <> s.due or m.accrued <> s.due - s.booked or m.prepaid <> s.prepai
 # Month by month, what was fixed was absorbed: by projects, by other organisations, or as idle capacity.
 _ABSORBED = """
 select v.contract_id as subject,
-    to_char(v.at at time zone 'UTC', 'YYYY-MM') || ': fixed and absorbed come to ' || sum(e.amount) as is,
+    to_char(v.at at time zone 'UTC', 'YYYY-MM') || ': fixed and absorbed come to '
+        || money_text(sum(e.amount)) as is,
     '0; rechenwerk books accrue mends it' as should
 from cost_voucher v
-join entry e on e.organisation_id = $1 and e.call_id = v.id
+join entry e on e.organisation_id = $1 and e.call_id = v.id and e.call_id < 0
 join account a on a.organisation_id = $1 and a.id = e.account_id and a.kind in ('fixed', 'absorbed')
 where v.organisation_id = $1
 group by v.contract_id, to_char(v.at at time zone 'UTC', 'YYYY-MM') having sum(e.amount) <> 0
 """
 _SHARED = """
-select coalesce(s.voucher_id, e.voucher_id) as subject, coalesce(s.amount, 0) || ' of project '
-    || coalesce(s.project_id, e.project_id) as is, coalesce(e.amount, 0)::text as should
+select coalesce(s.voucher_id, e.voucher_id) as subject, money_text(coalesce(s.amount, 0)) || ' of project '
+    || coalesce(s.project_id, e.project_id) as is, money_text(coalesce(e.amount, 0)) as should
 from (select voucher_id, project_id, sum(amount) as amount from cost_share where organisation_id = $1
     group by 1, 2) s
 full join (select v.id as voucher_id, a.project_id, sum(e.amount) as amount
     from cost_voucher v
-    join entry e on e.organisation_id = $1 and e.call_id = v.id
+    join entry e on e.organisation_id = $1 and e.call_id = v.id and e.call_id < 0
     join account a on a.organisation_id = $1 and a.id = e.account_id and a.kind = 'cost'
     where v.organisation_id = $1 and v.kind = 'allocation' and v.reverses is null
     group by 1, 2) e on e.voucher_id = s.voucher_id and e.project_id = s.project_id
@@ -76,13 +77,15 @@ with legs as (
         sum(case when v.organisation_id = $1 then e.amount else -e.amount end) as amount
     from cost_voucher v
     join contract k on k.organisation_id = $1 and k.id = v.contract_id
-    join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
+    join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id and e.call_id < 0
     join account a on a.organisation_id = v.organisation_id and a.id = e.account_id
         and a.kind = case when v.organisation_id = $1 then 'passed_on' else 'accrued' end
     where v.kind = 'allocation' group by 1, 2, 3)
 select contract_id as subject,
-    month || ': ' || coalesce(sum(amount) filter (where organisation_id = $1), 0) || ' passed on' as is,
-    coalesce(sum(amount) filter (where organisation_id <> $1), 0) || ' in the books of others' as should
+    month || ': ' || money_text(coalesce(sum(amount) filter (where organisation_id = $1), 0))
+        || ' passed on' as is,
+    money_text(coalesce(sum(amount) filter (where organisation_id <> $1), 0))
+        || ' in the books of others' as should
 from legs group by contract_id, month
 having coalesce(sum(amount) filter (where organisation_id = $1), 0)
     <> coalesce(sum(amount) filter (where organisation_id <> $1), 0)

@@ -88,7 +88,9 @@ class StoredCosts:
                     booked=int(row["booked"]),
                     listed=int(row["listed"]),
                 )
-                for row in await connection.fetch(sql.SERVED, ids, period.starts, until, _whole_days(period, until))
+                for row in await connection.fetch(
+                    sql.SERVED, ids, period.starts, until, _whole_days(period, until)
+                )
             ]
             return CostFacts(
                 contracts,
@@ -96,6 +98,10 @@ class StoredCosts:
                 hours,
                 served,
                 await _sites(connection, owner),
+                {
+                    row["contract_id"]: frozenset(row["organisations"])
+                    for row in await connection.fetch(sql.STOOD, period.starts, period.ends, ids)
+                },
             )
 
     async def settle(

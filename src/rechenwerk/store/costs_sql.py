@@ -38,9 +38,9 @@ where d.hour < $2
     and (d.contract_id = any($1::bigint[]) or d.contract_id = any($3::bigint[]) and d.hour >= $4)
 group by d.deployment_id, d.hour order by d.hour, d.deployment_id
 """  # noqa: S608 - our own words, no one else's
-# What a call was booked at without known usage (the most that it could cost) is apart, until it is settled. The
-# sums of days are kept beside the calls, and `books verify` proves that they are the calls'; only of a day that
-# is cut ($4 is where it begins) the calls themselves are read.
+# What a call was booked at without known usage (the most that it could cost) is apart, until it is settled.
+# The sums of days are kept beside the calls, and `books verify` proves that they are the calls'; only of a
+# day that is cut ($4 is where it begins) the calls themselves are read.
 _BOOKED = ("cost", "listed", *BUCKETS)
 _FINE = "organisation_id, project_id, deployment_id, endpoint, contract_id, usage_source"
 SERVED = f"""
@@ -50,7 +50,8 @@ select d.organisation_id, d.project_id, d.deployment_id, d.endpoint, d.contract_
 from (
     select {_FINE}, {", ".join(f"sum({name}) as {name}" for name in _BOOKED)}
     from call_day where contract_id = any($1::bigint[]) and outcome <> 'void'
-        and day >= ($2::timestamptz at time zone 'UTC')::date and day < ($4::timestamptz at time zone 'UTC')::date
+        and day >= ($2::timestamptz at time zone 'UTC')::date
+        and day < ($4::timestamptz at time zone 'UTC')::date
     group by {_FINE}
     union all
     select {_FINE}, sum(cost), sum(coalesce(listed, cost)), {", ".join(f"sum({name})" for name in BUCKETS)}
@@ -77,6 +78,10 @@ where v.organisation_id = $1 and v.at >= $2 and v.at < $3 and v.contract_id = $4
     or exists (select from voucher o where o.organisation_id = v.organisation_id and o.id = v.reverses
         and o.at >= $2 and o.at < $3)) -- what corrects a month that is closed stands
 group by 1, 2
+"""
+STOOD = """
+select contract_id, array_agg(distinct organisation_id) as organisations from cost_voucher
+where at >= $1 and at < $2 and contract_id = any($3::bigint[]) group by 1
 """
 SHARES = """
 select s.organisation_id, s.project_id, s.deployment_id, s.endpoint, sum(s.amount) as amount
@@ -107,7 +112,8 @@ left join project p on p.organisation_id = c.organisation_id and p.id = c.projec
 left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id = c.deployment_id
 left join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
 where ($1::bigint is null or c.organisation_id = $1) and c.outcome <> 'void'
-    and c.day >= ($2::timestamptz at time zone 'UTC')::date and c.day < ($3::timestamptz at time zone 'UTC')::date
+    and c.day >= ($2::timestamptz at time zone 'UTC')::date
+    and c.day < ($3::timestamptz at time zone 'UTC')::date
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """
 MARGIN_SHARES = """

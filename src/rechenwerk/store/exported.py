@@ -16,8 +16,8 @@ COUNT_OTHERS = f"""
 select (select count(*) from voucher v where {_VOUCHER}) + (select count(*) from fee f where {_FEE})
 """  # noqa: S608
 
-# Sums of months are kept beside the transfers, and `books verify` proves that they are theirs. Of a month that the
-# period's end cuts the transfers themselves are read.
+# Sums of months are kept beside the transfers, and `books verify` proves that they are theirs. Of a month
+# that the period's end cuts the transfers themselves are read.
 _CUT = f"""
 select t.debit, t.credit, t.amount from {_CALLS.replace("$2", "$4")} c
 join transfer t on t.organisation_id = $1 and t.call_id = c.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
@@ -11,7 +12,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.ids import EPOCH_MS, encode_call
 from rechenwerk.base.merkle import leaf_hash, root, split
+from rechenwerk.base.money import format_money
 from rechenwerk.office.seal_ports import Wrong, canonical
+from rechenwerk.office.verify_ports import Days
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -29,10 +32,12 @@ select ids, hashes, root from seal_block where organisation_id = $1 and number =
 _CALLS = f"select l.id, {HASHED} as hash from call_leaves($1, $2, $3) l order by l.id"  # noqa: S608
 _OTHERS = f"select l.id, {HASHED} as hash from other_leaves($1, $2) l order by l.id"  # noqa: S608
 _ELSEWHERE = """
-select i.id from seal s join seal_block b on b.organisation_id = s.organisation_id and b.number = s.number
-cross join lateral unnest(b.ids) i(id)
-where s.organisation_id = $1 and b.ids[1] < first_id(month_start(s.day))
-    and i.id < first_id(month_start(s.day))
+with early as materialized (
+    select b.ids, s.first from seal_block b
+    join (select number, first_id(month_start(day)) as first from seal where organisation_id = $1 offset 0) s
+        using (number)
+    where b.organisation_id = $1 and b.ids[1] < s.first)
+select i.id from early e cross join lateral unnest(e.ids) i(id) where i.id < e.first
 union all select id from seal_other where organisation_id = $1 and number is null
 """
 _STRANGE = """
@@ -41,6 +46,15 @@ select x.id, (x.booked_at at time zone 'UTC')::date as day from (
     union all select id, booked_at from fee where organisation_id = $1) x
 where x.id <> all($2::bigint[])
 """
+_PARTS = """
+select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent in ('call'::regclass, 'transfer'::regclass)
+"""
+_INSERTED = "was inserted after its day had been sealed"
+_DETACHED = (
+    "call_{month} and transfer_{month} are not both among the partitions: attach them again"
+    " (docs/proof.md#months-and-size)"
+)
 _LEAF = "select id, leaf from other_leaves($1, $2)"
 _SUMS = (
     "calls",
@@ -59,6 +73,7 @@ _SUMS = (
     "energy_uwh",
     "co2_ug",
 )
+_MONEY = frozenset({"price", "cost", "charged", "listed"})
 _KEPT = f"""
 select {", ".join(f"coalesce(r.{name}, 0) - coalesce(k.{name}, 0) as {name}" for name in _SUMS)}
 from (select {", ".join(f"sum({name}) as {name}" for name in _SUMS)} from call_sums
@@ -84,27 +99,120 @@ def named(subject: int) -> str:
     return f"call {encode_call(subject)}" if subject > 0 else f"voucher {subject}"
 
 
-async def check_rows(connection: Connection, organisation: int) -> tuple[int, list[Wrong]]:
-    """How many leaves are sealed, and what is not as it was sealed: trees, and the rows below them."""
-    await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-    elsewhere = {row["id"] for row in await connection.fetch(_ELSEWHERE, organisation)}
-    wrong: list[Wrong] = []
-    count = 0
-    last = None
-    for seal in await connection.fetch(_SEALS, organisation):
-        count += seal["leaves"]
-        last = seal["day"]
-        wrong += await _check_day(connection, organisation, seal, elsewhere)
-    if last is not None:
-        strange = await connection.fetch(_STRANGE, organisation, [one for one in elsewhere if one < 0])
-        wrong += [Wrong(row["day"], row["id"], "was inserted: no seal has it") for row in strange]
-    return count, wrong
+class SealCheck:
+    """The sealed days of an organisation against what is booked: each day in a moment of its own.
+
+    Args:
+        pool: connections to the installation's database; one at a time is held.
+        organisation: whose.
+        days: only these; None: all.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, organisation: int, days: Days | None) -> None:
+        self._pool = pool
+        self._organisation = organisation
+        self._days = days
+        self._seals: list[asyncpg.Record] = []
+        self._elsewhere: set[int] = set()
+        self._parts: set[str] = set()
+        self._absent: set[str] = set()
+        self._wrong: list[Wrong] = []
+
+    async def open(self) -> int:
+        """See what is sealed; how many leaves that is."""
+        async with self._moment() as connection:
+            rows = await connection.fetch(_SEALS, self._organisation)
+            self._elsewhere = await _elsewhere(connection, self._organisation)
+            self._parts = {row["name"] for row in await connection.fetch(_PARTS)}
+        self._seals = [row for row in rows if self._has(row["day"])]
+        return sum(row["leaves"] for row in self._seals)
+
+    async def days(self) -> AsyncIterator[tuple[date, int]]:
+        """Check day after day; tells each before it is checked, with its leaves."""
+        for seal in self._seals:
+            yield seal["day"], seal["leaves"]
+            async with self._moment() as connection:
+                self._wrong += await self._check_day(connection, seal)
+
+    async def close(self) -> list[Wrong]:
+        """What is not as it was sealed: trees, the rows below them, and rows that no seal has."""
+        async with self._moment() as connection:
+            elsewhere = await _elsewhere(connection, self._organisation)
+            # What was sealed or booked late while we looked is no insertion.
+            wrong = [one for one in self._wrong if one.what != _INSERTED or one.subject not in elsewhere]
+            if self._seals:
+                others = [one for one in elsewhere if one < 0]
+                strange = await connection.fetch(_STRANGE, self._organisation, others)
+                wrong += [
+                    Wrong(row["day"], row["id"], "was inserted: no seal has it")
+                    for row in strange
+                    if self._has(row["day"])
+                ]
+        return wrong
+
+    def _has(self, day: date) -> bool:
+        return self._days is None or self._days.first <= day <= self._days.last
+
+    @asynccontextmanager
+    async def _moment(self) -> AsyncIterator[Connection]:
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
+            yield connection
+
+    async def _check_day(self, connection: Connection, seal: asyncpg.Record) -> list[Wrong]:
+        """One day: its tree against its statement, then row by row."""
+        day = seal["day"]
+        sealed, wrong = await _tree(connection, self._organisation, seal)
+        begin = first_id(day)
+        others = [subject for subject in sealed if subject < begin]
+        own = len(sealed) - len(others)
+        altered: dict[int, bytes] = {}
+        found = 0
+        async for subject, hash_ in _rows(connection, self._organisation, day, others):
+            found += subject >= begin
+            was = sealed.pop(subject, None)
+            if was is None:
+                if subject not in self._elsewhere:
+                    wrong.append(Wrong(day, subject, _INSERTED))
+            elif was != hash_:
+                altered[subject] = was
+        if own and self._is_absent(day, found=found):
+            sealed = {subject: was for subject, was in sealed.items() if subject < begin}
+            altered = {subject: was for subject, was in altered.items() if subject < begin}
+            month = f"{day:%Y_%m}"
+            if month not in self._absent:
+                self._absent.add(month)
+                wrong.append(Wrong(day, None, _DETACHED.format(month=month)))
+        wrong += [Wrong(day, subject, "was deleted") for subject in sealed]
+        return wrong + await _differences(connection, self._organisation, day, altered)
+
+    def _is_absent(self, day: date, found: int) -> bool:
+        """Whether the month's partitions were taken away: then its rows are neither altered nor deleted."""
+        call, transfer = (f"{table}_{day:%Y_%m}" in self._parts for table in ("call", "transfer"))
+        return call != transfer or not (call or found)
 
 
-async def _check_day(
-    connection: Connection, organisation: int, seal: asyncpg.Record, elsewhere: set[int]
-) -> list[Wrong]:
-    """One day: its tree against its statement, then row by row."""
+async def check_seals(pool: asyncpg.Pool, organisation: int) -> tuple[int, list[Wrong]]:
+    """How many leaves are sealed, and what is not as it was sealed."""
+    check = SealCheck(pool, organisation, None)
+    leaves = await check.open()
+    async for _ in check.days():
+        pass
+    return leaves, await check.close()
+
+
+async def _elsewhere(connection: Connection, organisation: int) -> set[int]:
+    """Rows that are sealed with another day than that of their id, or not yet."""
+    return {row["id"] for row in await connection.fetch(_ELSEWHERE, organisation)}
+
+
+async def _tree(
+    connection: Connection, organisation: int, seal: asyncpg.Record
+) -> tuple[dict[int, bytes], list[Wrong]]:
+    """What was sealed with a day, row by row, and what is wrong with the list of it."""
     day = seal["day"]
     wrong = []
     sealed: dict[int, bytes] = {}
@@ -118,18 +226,7 @@ async def _check_day(
         sealed.update(zip(block["ids"], hashes, strict=True))
     if root(roots) != seal["root"] or len(sealed) != seal["leaves"]:
         wrong.append(Wrong(day, None, "the list of what was sealed does not lead to its root any more"))
-    begin = first_id(day)
-    others = [subject for subject in sealed if subject < begin]
-    altered: dict[int, bytes] = {}
-    async for subject, hash_ in _rows(connection, organisation, day, others):
-        was = sealed.pop(subject, None)
-        if was is None:
-            if subject not in elsewhere:
-                wrong.append(Wrong(day, subject, "was inserted after its day had been sealed"))
-        elif was != hash_:
-            altered[subject] = was
-    wrong += [Wrong(day, subject, "was deleted") for subject in sealed]
-    return wrong + await _differences(connection, organisation, day, altered)
+    return sealed, wrong
 
 
 async def _rows(
@@ -157,12 +254,18 @@ async def _differences(
     for began in {_began(leaf) for leaf in leaves.values()} - {None}:
         kept = await connection.fetchrow(_KEPT, organisation, began)
         assert kept is not None, "sums are one row"
-        moved = ", ".join(f"{name} by {kept[name]:+}" for name in _SUMS if kept[name])
+        moved = ", ".join(f"{name} by {_moved(name, kept[name])}" for name in _SUMS if kept[name])
         apart[began] = f"; its day differs from the totals kept in {moved}" if moved else ""
     return [
         Wrong(day, one, swapped.get(one) or f"was altered{apart.get(_began(leaves.get(one)), '')}")
         for one in altered
     ]
+
+
+def _moved(name: str, by: int) -> str:
+    """With its sign; money as people read it."""
+    text = format_money(int(by)) if name in _MONEY else f"{by}"
+    return text if by < 0 else f"+{text}"
 
 
 def _began(leaf: Mapping[str, object] | None) -> date | None:

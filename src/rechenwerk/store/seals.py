@@ -22,11 +22,10 @@ from rechenwerk.office.seal_ports import (
     Signer,
     Signing,
     Unsealed,
-    Wrong,
     canonical,
     hashed,
 )
-from rechenwerk.store.seal_check import HASHED, check_rows, day_of, first_id
+from rechenwerk.store.seal_check import HASHED, day_of, first_id
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -159,14 +158,6 @@ class StoredSeals:
                     None if leaf is None else Unsealed("it is not sealed yet: days are, when they are over")
                 )
             return await _proof(connection, organisation_id, place, leaf)
-
-    async def check(self, organisation_id: int) -> tuple[int, list[Wrong]]:
-        """See `office.seal_ports.Seals`."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            return await check_rows(connection, organisation_id)
 
     # -- keys -------------------------------------------------------------------------------------
 

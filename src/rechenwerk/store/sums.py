@@ -16,8 +16,10 @@ _CALLS = "select count(*) from call where organisation_id = $1"
 
 _ACCOUNTS = """
 select account_id || ' in ' || to_char(month, 'YYYY-MM') as subject,
-    coalesce(m.debit, 0) || ' and ' || coalesce(m.credit, 0) || ' in ' || coalesce(m.transfers, 0) as is,
-    coalesce(s.debit, 0) || ' and ' || coalesce(s.credit, 0) || ' in ' || coalesce(s.transfers, 0) as should
+    money_text(coalesce(m.debit, 0)) || ' and ' || money_text(coalesce(m.credit, 0)) || ' in '
+        || coalesce(m.transfers, 0) as is,
+    money_text(coalesce(s.debit, 0)) || ' and ' || money_text(coalesce(s.credit, 0)) || ' in '
+        || coalesce(s.transfers, 0) as should
 from (select account_id, month, sum(transfers) as transfers, sum(debit) as debit, sum(credit) as credit
     from account_month where organisation_id = $1 group by 1, 2) m
 full join (select account_id, month, transfers, debit, credit from account_sums where organisation_id = $1) s
@@ -41,8 +43,8 @@ _KEYS = (
 _DAYS = f"""
 select day || ' of project ' || project_id || ', key ' || key_id || ', ' || model || ', ' || outcome
         as subject,
-    coalesce(d.price, 0) || ' for ' || coalesce(d.calls, 0) || ' calls' as is,
-    coalesce(s.price, 0) || ' for ' || coalesce(s.calls, 0) || ' calls, and their usage' as should
+    money_text(coalesce(d.price, 0)) || ' for ' || coalesce(d.calls, 0) || ' calls' as is,
+    money_text(coalesce(s.price, 0)) || ' for ' || coalesce(s.calls, 0) || ' calls, and their usage' as should
 from (select {_KEYS}, {", ".join(f"sum({name}) as {name}" for name in _NAMES)}
     from call_day where organisation_id = $1 group by {_KEYS}) d
 full join (select {_KEYS}, {", ".join(_NAMES)} from call_sums where organisation_id = $1) s using ({_KEYS})
@@ -59,7 +61,7 @@ where c.organisation_id = $1 and is_stray(c.id, c.started_at) and not exists (se
 SUM_PROOFS = (
     Proof("every account's months are the sums of its entries", "account", _ACCOUNTS, _ENTRIES),
     Proof("every day's totals are the sums of its calls", "total of", _DAYS, _CALLS),
-    Proof("every call lies where its time says, or is listed", "call", _STRAYS, _CALLS),
+    Proof("every call lies where its time says, or is listed", "call", _STRAYS, _CALLS, piecewise=True),
 )
 """What `books verify` proves of sums that are kept."""
 

@@ -39,14 +39,14 @@ summed as (
 select id as subject, 'on other accounts' as is, 'receivable and revenue of its project' as should
 from tariffed where not right_accounts
 union all
-select s.last, s.moved::text,
-    (((t.details->>'price')::numeric - (t.details->>'booked')::numeric) * 1000000000)::numeric(38, 0)::text
+select s.last, money_text(s.moved),
+    money_text(((t.details->>'price')::numeric - (t.details->>'booked')::numeric) * 1000000000)
 from summed s join tariffed t on t.id = s.last
 where not s.undone
     and s.moved <> ((t.details->>'price')::numeric - (t.details->>'booked')::numeric) * 1000000000
 """
 
 TARIFF_PROOFS = (
-    Proof("every call was priced by a tariff of its model", "call", _PRICED, _PRICED_COUNTED),
+    Proof("every call was priced by a tariff of its model", "call", _PRICED, _PRICED_COUNTED, piecewise=True),
     Proof("what tariffs add to months is what their vouchers moved", "voucher", _BOOKED, _BOOKED_COUNTED),
 )

@@ -34,6 +34,11 @@ join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 join account c on c.organisation_id = t.organisation_id and c.id = t.credit
 where t.organisation_id = $1 and t.call_id = $2
 """
+_GROUP = """
+select g.organisation_id, g.id from voucher v
+join voucher g on g.details ->> 'group' = v.details ->> 'group' and g.details ? 'group'
+where v.organisation_id = $1 and v.id = $2 and v.details ? 'group' order by 1, 2
+"""
 # In the month of what it mirrors, while that is open.
 _OWN_MOMENT = """
 select v.at from voucher v left join period_lock l on l.organisation_id = v.organisation_id
@@ -124,7 +129,24 @@ class StoredVouchers:
             )
             if bill is not None:
                 raise BookError(f"voucher {voucher} is part of bill {bill}; undo the bill instead")
-            return await reverse_voucher(connection, organisation_id, voucher, at, reason, by)
+            return await _reverse_group(connection, organisation_id, voucher, at, reason, by)
+
+
+async def _reverse_group(
+    connection: Connection, organisation_id: int, voucher: int, at: datetime, reason: str, by: str
+) -> int | None:
+    """What was booked in several books at once is reversed in all of them."""
+    rows = await connection.fetch(_GROUP, organisation_id, voucher)
+    if not rows:
+        return await reverse_voucher(connection, organisation_id, voucher, at, reason, by)
+    made = None
+    for row in rows:
+        owner, one = row["organisation_id"], row["id"]
+        moment = await own_moment(connection, owner, one) or at
+        reversal = await reverse_voucher(connection, owner, one, moment, reason, by)
+        if (owner, one) == (organisation_id, voucher):
+            made = reversal
+    return made
 
 
 async def own_moment(connection: Connection, organisation_id: int, voucher: int) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The check of one value: its quote, its digits, its role, its place. docs/extraction.md names every reason."""
+"""The check of one value: its quote, digits, role and place. docs/extraction.md names every reason."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from rechenwerk.documents.checking.folding import fold, key, occurrences
+from rechenwerk.documents.checking.folding import occurrences
 from rechenwerk.documents.checking.labels import NEVER, NONE, STRONG, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role, role
-from rechenwerk.documents.checking.typed import KINDS, same, value_of
+from rechenwerk.documents.checking.typed import KINDS, agrees, value_of
 from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Evidence, Value
 
 SURE = 75
 """Confidence of the OCR from which a word is believed."""
-_CUT_BEFORE = re.compile(r"(?:\w[.,'\u2019]?|[-\u2212+])$")
+_CUT_BEFORE = re.compile(r"(?:\w[.,'\u2019]?|[-\u2212+])\Z")
 _CUT_AFTER = re.compile(
     r"^(?:[.,'\u2019]?\w|%|\s?(?:%|Mio|Mrd|Mill|Tsd|T€|TEUR|[Tt]ausend|million|billion|thousand|k\b))"
 )
@@ -89,10 +89,12 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     value = value_of(field, quote, reading)
     if value is None:
         reasons.append(f"type: '{_short(quote)}' is no {field.type}")
-    elif claim.value is not None and not _agrees(field, claim.value, value):
+    elif claim.value is not None and not agrees(field, claim.value, value):
         reasons.append(f"digits: the quote says {_shown(value)}, not {_shown(claim.value)}")
     if value is not None:
         reasons += _boundaries(reading, field, start, end)
+    if reading.is_quoted(start):
+        reasons.append("quoted: it stands in an older mail that this one quotes")
     found = claim.role or role(reading, words, start, end)
     if found.strength == NEVER:
         reasons.append(f"role: '{_short(found.phrase)}' gives it another role")
@@ -100,7 +102,7 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         reasons.append(
             f"role: '{_short(found.phrase)}' is no label of this field" if found.phrase else "role: no label"
         )
-    elif found.strength < WEAK:
+    elif found.strength < WEAK and field.type != "date":
         reasons.append(f"role: '{_short(found.phrase)}' may mean something else")
     reasons += _unsure(reading, start, end)
     evidence = _evidence(reading, start, end, found)
@@ -121,28 +123,11 @@ def _narrowed(reading: Reading, field: Field, claim: Claim, start: int, end: int
         inside = [
             mark
             for mark in inside
-            if _agrees(field, claim.value, value_of(field, reading.text[mark.start : mark.end], reading))
+            if agrees(field, claim.value, value_of(field, reading.text[mark.start : mark.end], reading))
         ]
     if len({reading.text[mark.start : mark.end] for mark in inside}) == 1:
         return inside[0].start, inside[0].end
     return start, end
-
-
-def _agrees(field: Field, claimed: Any, value: Any) -> bool:
-    """Whether a claimed value is the one that the quote says; how it is written does not matter."""
-    if same(claimed, value):
-        return True
-    if isinstance(claimed, dict) and isinstance(value, dict):
-        told = {name: said for name, said in claimed.items() if said not in {"", None}}
-        return bool(told) and all(same(said, value.get(name)) for name, said in told.items())
-    if isinstance(claimed, str) and isinstance(value, dict):
-        number = value.get("amount", value.get("number"))
-        return number is not None and same(claimed, number)
-    if isinstance(claimed, str) and isinstance(value, str):
-        if field.type in {"iban", "vat_id"}:
-            return key(claimed) == key(value)
-        return fold(claimed).text.casefold() == fold(value).text.casefold()
-    return False
 
 
 def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[str]:

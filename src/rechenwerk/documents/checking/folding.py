@@ -78,6 +78,12 @@ def fold(text: str) -> Folded:
     return Folded("".join(letters), tuple(origin), len(text))
 
 
+def tidy(text: str) -> str:
+    """A text as a value: blanks are one space, words that were divided at a line's end are whole again."""
+    joined = _HYPHENATED.sub("", "".join(letter for letter in text if letter not in _LEFT_OUT))
+    return " ".join(joined.split())
+
+
 def occurrences(source: Folded, quote: str) -> tuple[tuple[int, int], ...]:
     """Where a quote stands in the source: spans in the original.
 

@@ -10,15 +10,21 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.documents.checking.adapter import find, iban_valid, vat_id_valid
 from rechenwerk.documents.checking.folding import Folded, fold
 from rechenwerk.documents.checking.layout import Layout, Piece
+from rechenwerk.documents.figures import find, iban_valid, style_of, vat_id_valid
 from rechenwerk.documents.values import Figure, Parsed
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[ \u00a0]?\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
 _VAT = re.compile(
     r"(?<![A-Za-z0-9])(?:DE|ATU|AT|BE|BG|CHE|CY|CZ|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI"
     r"|SK|XI)[ \u00a0.-]{0,2}[A-Z0-9](?:[ \u00a0./-]?[A-Z0-9]){6,12}(?![A-Za-z0-9])"
+)
+_CITED = re.compile(r"^>.*$", re.MULTILINE)
+_ANSWERED = re.compile(
+    r"^(?:-{3,}\s*(?:Ursprüngliche Nachricht|Original Message|Weitergeleitete Nachricht|Forwarded message).*"
+    r"|(?:Am|On) .{4,80} (?:schrieb|wrote)\b.*:)\s*$",
+    re.MULTILINE,
 )
 _LONG = 40
 """A line of so many characters is running text: a figure may go on in the next."""
@@ -56,6 +62,7 @@ class Reading:
         self.text = parsed.text
         self.language = parsed.language
         self.today = today
+        self.style = style_of(parsed.text, parsed.language)
         self.layout = Layout(parsed)
         numbers = [*self._spans(_IBAN, "iban"), *self._spans(_VAT, "vat_id")]
         taken = [(mark.start, mark.end) for mark in numbers]
@@ -67,6 +74,7 @@ class Reading:
         self.marks = tuple(sorted([*numbers, *figures], key=lambda mark: (mark.start, mark.end)))
         self._mark_starts = [mark.start for mark in self.marks]
         self.currency = self._currency()
+        self._quoted = tuple(_quoted(parsed.text))
         self._folded: Folded | None = None
 
     @property
@@ -92,7 +100,9 @@ class Reading:
             following = pieces[at + 1] if at + 1 < len(pieces) else None
             if following is not None and piece.end - piece.start >= _LONG and piece.page == following.page:
                 end = following.end
-            for figure in find(self.text[piece.start : end], language=self.language, today=self.today):
+            for figure in find(
+                self.text[piece.start : end], language=self.language, today=self.today, style=self.style
+            ):
                 if piece.start + figure.start < piece.end:
                     yield _moved(figure, piece.start)
 
@@ -111,6 +121,10 @@ class Reading:
         """Values that a span touches."""
         last = bisect.bisect_left(self._mark_starts, end)
         return tuple(mark for mark in self.marks[max(0, last - 60) : last] if mark.end > start)
+
+    def is_quoted(self, offset: int) -> bool:
+        """Whether a place belongs to an older mail that this one quotes."""
+        return any(start <= offset < end for start, end in self._quoted)
 
     def is_value(self, piece: Piece) -> bool:
         """Whether a piece holds nothing but values, signs and units."""
@@ -145,13 +159,23 @@ _UNITS = frozenset(
 
 
 def _longest_iban(text: str) -> int:
-    """Length of the valid IBAN that the text begins with; 0 if there is none. It may run into the next word."""
+    """Length of the valid IBAN at the beginning of a text, which may run into the next word."""
     for end in range(len(text), 14, -1):
         if (end == len(text) or not text[end].isalnum() or text[end - 1].isspace()) and iban_valid(
             text[:end]
         ):
             return len(text[:end].rstrip())
     return 0
+
+
+def _quoted(text: str) -> Iterator[tuple[int, int]]:
+    """Lines that begin with '>', and all behind the heading of a mail that is answered or forwarded."""
+    for found in _CITED.finditer(text):
+        yield found.start(), found.end()
+    answered = _ANSWERED.search(text)
+    if answered is not None and answered.start() > 0:
+        stop = text.find("\f", answered.end())
+        yield answered.start(), len(text) if stop < 0 else stop
 
 
 def _moved(figure: Figure, by: int) -> Figure:

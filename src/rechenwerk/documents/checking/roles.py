@@ -16,7 +16,7 @@ from rechenwerk.documents.checking.labels import (
     Match,
 )
 from rechenwerk.documents.checking.layout import FAR, Piece
-from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.checking.reading import Mark, Reading
 
 _BREAK = re.compile(
     r"(?<=\w{5})[.;!?](?=\s+[A-ZÄÖÜ])|[•·|]|\n\s*\n| oder | or "
@@ -25,6 +25,7 @@ _BREAK = re.compile(
 _STOP = re.compile(
     r"[.;!?](?=\s|$)| oder | or | bzw|ohne Abzug|netto|without deduction|net\b|,\s*(?:spätestens|danach)"
 )
+_BASE = re.compile(r"\s(?:auf|aus|von|on|of)\s*(?:EUR|€|CHF|USD|\$|£)?\s*$")
 _AFTER = 70
 """Characters behind a value in which a word of another role is looked for."""
 _SHORT = 12
@@ -90,15 +91,33 @@ def _inline(reading: Reading, words: FieldWords, piece: Piece, start: int, end: 
     line = reading.text[begin:start]
     if begin == piece.start and not line.strip(" (:-") and not _begins_sentence(reading, piece):
         line, begin = _line_before(reading, piece, line, begin)
+    if not line.strip(" :=") and begin > piece.start:
+        line, begin = _before_base(reading, piece, line, begin)
     begin += max((found.end() for found in _BREAK.finditer(line)), default=0)
     line = reading.text[begin:start]
-    after = _after(reading, words, piece, start, end)
+    after = _after(reading, words, piece, end)
     if after is not None:
         return after
     match = words.match(line, prose=True)
     if match.end == 0:
         return None
-    return _found(reading, words, match, begin, line, "inline", (start, end))
+    return _found(reading, words, match, begin, line, (start, end))
+
+
+def _before_base(reading: Reading, piece: Piece, line: str, begin: int) -> tuple[str, int]:
+    """'19 % USt auf 100,00: 19,00': what stands before the amount that the tax is on names the tax."""
+    base = next((mark for mark in reading.marks_in(piece.start, piece.end) if mark.end == begin), None)
+    first = None if base is None else _base(reading, piece, base)
+    return (line, begin) if first is None else (reading.text[first[0] : first[1]], first[0])
+
+
+def _base(reading: Reading, piece: Piece, amount: Mark) -> tuple[int, int] | None:
+    """What stands before the amount that something is reckoned on: 'MwSt. 19 %' before 'auf 100,00'."""
+    found = _BASE.search(reading.text, piece.start, amount.start)
+    if found is None:
+        return None
+    marks = [mark for mark in reading.marks_in(piece.start, found.start()) if mark.kind != "percent"]
+    return max((mark.end for mark in marks), default=piece.start), found.start()
 
 
 def _begins_sentence(reading: Reading, piece: Piece) -> bool:
@@ -127,18 +146,26 @@ def _found(
     match: Match,
     begin: int,
     line: str,
-    relation: str,
     span: tuple[int, int],
 ) -> Role:
     strength = match.strength
-    if strength > NONE and relation == "inline":
-        behind = reading.text[span[1] : span[1] + _AFTER].replace("\n", " ")
+    if strength > NONE and words.field.type != "text":
+        behind = _behind(reading, span[1])
         stop = _STOP.search(behind)
         if words.forbids(behind[: stop.start()] if stop else behind):
             strength = NEVER
     if strength == WEAK_PROSE and not words.touches(_sentence(reading.text, *span)):
         strength = NONE
-    return Role(strength, relation, begin + match.start, begin + match.end, " ".join(line.split()))
+    return Role(strength, "inline", begin + match.start, begin + match.end, " ".join(line.split()))
+
+
+def _behind(reading: Reading, end: int) -> str:
+    """What follows a value in its piece, and in the next line where that is running text."""
+    piece = reading.layout.at(end - 1)
+    if piece is None:
+        return ""
+    stop = end + _AFTER if _is_sentence(reading, piece) else piece.end
+    return reading.text[end:stop].replace("\n", " ")
 
 
 def _sentence(text: str, start: int, end: int) -> str:
@@ -155,7 +182,7 @@ def _sentence(text: str, start: int, end: int) -> str:
     return text[begin : end + (last.start() if last else 0)]
 
 
-def _after(reading: Reading, words: FieldWords, piece: Piece, start: int, end: int) -> Role | None:
+def _after(reading: Reading, words: FieldWords, piece: Piece, end: int) -> Role | None:
     """A rate's or duration's label may stand behind it: '19 % MwSt', '3 Monate Kündigungsfrist'."""
     if words.field.type != "number":
         return None
@@ -184,9 +211,12 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             continue
         marks = [mark for mark in reading.marks_in(other.start, other.end) if mark.kind != "percent"]
         line = reading.text[other.start : other.end]
+        begin = other.start
         if marks and marks[-1].end >= other.end - 2:
-            skipped = True  # 'Datum: 01.02.' is a pair of its own
-            line = reading.text[other.start : marks[-1].start]
+            base = _base(reading, other, marks[-1])
+            begin, stop = base or (other.start, marks[-1].start)
+            line = reading.text[begin:stop]
+            skipped = skipped or base is None  # 'Datum: 01.02.' is a pair of its own
         match = words.match(line, prose=len(line) > 40)
         strength = match.strength
         if skipped and strength > NONE:
@@ -198,8 +228,8 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
         return Role(
             strength,
             "row" if skipped else "left",
-            other.start + match.start,
-            other.start + match.end,
+            begin + match.start,
+            begin + match.end,
             " ".join(line.split()),
         )
     return None

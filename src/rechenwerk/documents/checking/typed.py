@@ -7,9 +7,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from rechenwerk.documents.checking.adapter import iban_valid, read, vat_id_valid
-from rechenwerk.documents.checking.folding import fold, key
+from rechenwerk.documents.checking.folding import fold, key, tidy
 from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.figures import iban_valid, read, vat_id_valid
 from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Figure
 
@@ -53,15 +53,14 @@ def value_of(field: Field, quote: str, reading: Reading) -> Any:
             return _yes_no(field, quote)
         case "one_of":
             return _option(field, quote)
-    text = fold(quote).text.strip(" ,;:")
-    return text or None
+    return tidy(quote).strip(" ,;:") or None
 
 
 def figure_of(field: Field, quote: str, reading: Reading) -> Figure | None:
     """The quote as one figure of the field's type."""
     for kind in KINDS[field.type]:
-        figure = read(quote, kind, language=reading.language, today=reading.today)
-        if figure is not None and figure.kind == kind:
+        figure = read(quote, kind, language=reading.language, today=reading.today, style=reading.style)
+        if figure is not None:
             return figure
     return None
 
@@ -107,11 +106,28 @@ def _option(field: Field, quote: str) -> str | None:
         option
         for option in field.options
         if any(
-            re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", said)
+            re.search(rf"(?<![^\W\d]){re.escape(word.casefold())}(?![^\W\d])", said)
             for word in (option, *field.meanings.get(option, ()))
         )
     ]
     return named[0] if len(named) == 1 else None
+
+
+def agrees(field: Field, claimed: Any, value: Any) -> bool:
+    """Whether a claimed value is the one that the quote says; how it is written does not matter."""
+    if same(claimed, value):
+        return True
+    if isinstance(claimed, dict) and isinstance(value, dict):
+        told = {name: said for name, said in claimed.items() if said not in {"", None}}
+        return bool(told) and all(same(said, value.get(name)) for name, said in told.items())
+    if isinstance(claimed, str) and isinstance(value, dict):
+        number = value.get("amount", value.get("number"))
+        return number is not None and same(claimed, number)
+    if isinstance(claimed, str) and isinstance(value, str):
+        if field.type in {"iban", "vat_id"}:
+            return key(claimed) == key(value)
+        return fold(claimed).text.casefold() == fold(value).text.casefold()
+    return False
 
 
 def same(one: Any, other: Any) -> bool:

@@ -19,7 +19,7 @@ _ROW = _NOTES | {"type", "properties", "required", "additionalProperties"}
 _FORMATS = MappingProxyType(
     {"date": "date", "period": "period", "money": "money", "iban": "iban", "vat-id": "vat_id", "text": "text"}
 )
-_RULES = frozenset({"sum", "tax", "order", "known", "product", "differ"})
+_RULES = frozenset({"sum", "tax", "order", "known", "product", "differ", "term"})
 
 
 def slug(title: str) -> str:

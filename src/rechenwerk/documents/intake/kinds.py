@@ -213,6 +213,7 @@ def delimiter_of(text: str, *, certain: bool = False) -> str:
             continue
         usual = max(set(widths), key=widths.count)
         least = 2 if certain or sign != "," else 3
-        if usual >= least and widths.count(usual) >= len(widths) * 0.9 and usual > columns:
+        better = usual > columns and (sign != "," or not best)  # commas may be decimal ones within values
+        if better and usual >= least and widths.count(usual) >= len(widths) * 0.9:
             best, columns = sign, usual
     return best

@@ -10,6 +10,8 @@ from rechenwerk.documents.intake.refusals import RefusedError
 from rechenwerk.documents.parsing.frames import Opened, PagePart
 from rechenwerk.documents.parsing.writing import PageWriter, Token, cleaned
 
+CUT = "cut: the document has more characters than are read"
+
 
 @dataclass
 class _Page:
@@ -31,8 +33,7 @@ class Flow:
 
     def lines(self, text: str) -> None:
         """Lines of text; an empty one between paragraphs is kept."""
-        if text.strip():
-            self._count(len(text))
+        if text.strip() and self._room(len(text)):
             self._pages[-1].blocks.append(text)
 
     def table(self, rows: Sequence[Sequence[Sequence[Token]]], head: int = 0) -> None:
@@ -40,8 +41,9 @@ class Flow:
         rows = [row for row in rows if any(row)]
         if not rows:
             return
+        if not self._room(sum(len(token.text) for row in rows for cell in row for token in cell)):
+            return
         width = max(len(row) for row in rows)
-        self._count(sum(len(token.text) for row in rows for cell in row for token in cell))
         even = [[*row, *([] for _ in range(width - len(row)))] for row in rows]
         self._pages[-1].blocks.append((even, head))
 
@@ -62,10 +64,13 @@ class Flow:
         known = {name: text for name, text in properties.items() if text}
         return FlowReader(pages, Opened(len(pages), known, self.invoice, tuple(self.faults)))
 
-    def _count(self, characters: int) -> None:
+    def _room(self, characters: int) -> bool:
+        """Whether there is room for more: what comes after the bound would not be written anyway."""
+        room = self._characters <= self._limits.characters
         self._characters += characters
-        if self._characters > 4 * self._limits.characters:
-            raise RefusedError("memory", limit=self._limits.memory_mb)
+        if not room and CUT not in self.faults:
+            self.faults.append(CUT)
+        return room
 
 
 class FlowReader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rechenwerk.documents.parsing.marks import Mark, Row, Segment
+from rechenwerk.documents.parsing.marks import Mark, Row
 from rechenwerk.documents.parsing.writing import Token
 
 COLUMNS = 3
@@ -15,6 +15,10 @@ NEXT = 2.6
 """Rows further apart than this many heights do not belong to one table."""
 CONTINUED = 1.5
 NUMBER = re.compile(r"^[+(-]?[\d.,'’]+\)?[-%€$£]?$")  # noqa: RUF001
+GUTTER, FEW_GUTTER, SPACES = 0.45, 0.7, 1.6
+"""The gap between columns: in heights, in heights where rows are two, in letters of a typewriter."""
+NUMERIC, MEASURED = 0.6, 3
+"""A table has a column of numbers: this share of its cells begins with one and has at most so many words."""
 JOINS = 2.0
 """Drawn lines that miss each other by so many points still meet."""
 
@@ -49,12 +53,8 @@ def grid_of(rows: Sequence[Row], start: int) -> tuple[Grid, int] | None:
     end = start + 1
     while end < len(rows) and rows[end].top - rows[end - 1].bottom < NEXT * rows[end].height:
         end += 1
-    full = [row for row in rows[start:end] if len(row.segments) >= COLUMNS]
-    columns = _columns(full)
-    while len(full) >= FULL_ROWS and len(columns) < COLUMNS:
-        full.pop()  # a row below has other columns: the table is shorter
-        columns = _columns(full)
-    if len(full) < FULL_ROWS:
+    columns = _shared(rows[start:end])
+    if len(columns) < COLUMNS:
         return None
     out: list[list[list[Token]]] = []
     last = start
@@ -67,49 +67,91 @@ def grid_of(rows: Sequence[Row], start: int) -> tuple[Grid, int] | None:
         else:
             out.append(placed)
         last = at
+    used = [at for at in range(len(columns)) if any(row[at] for row in out)]
+    out = [[row[at] for at in used] for row in out]
     if not _is_table(out):
         return None
     return Grid(out, rows[start].top), last + 1
 
 
 def _is_table(rows: Sequence[Sequence[Sequence[Token]]]) -> bool:
-    """Whether rows in columns are a table, not labels and values side by side."""
+    """Whether rows in columns are a table, not labels and values or addresses side by side."""
     full = [row for row in rows if sum(map(bool, row)) >= COLUMNS]
     if len(full) < FULL_ROWS:
         return False
     labels = sum(1 for row in full for cell in row if cell and cell[-1].text.endswith(":"))
-    return labels * 2 < len(full) and (len(full) > FULL_ROWS or head_of(full) == 1)
+    body = full[head_of(full) :]
+    counts = any(
+        sum(1 for row in body if row[at] and len(row[at]) <= MEASURED and NUMBER.match(row[at][0].text))
+        >= NUMERIC * len(body)
+        for at in range(len(full[0]))
+    )
+    return counts and labels * 2 < len(full) and (len(full) > FULL_ROWS or len(body) < len(full))
+
+
+def _shared(rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """The columns of the rows that begin a table; those further down that have others do not belong to it."""
+    full: list[Row] = []
+    columns: list[tuple[float, float]] = []
+    for row in rows:
+        if len(row.segments) < COLUMNS:
+            continue
+        wider = _columns([*full, row])
+        if full and (len(wider) < COLUMNS or len(wider) < len(columns) - 1):
+            break
+        full.append(row)
+        columns = wider
+    return columns if len(full) >= FULL_ROWS else []
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """Where columns are: segments of all rows that overlap, merged."""
+    """Where columns are: between them is a gap in all rows that is wider than the space between words."""
     merged: list[tuple[float, float]] = []
-    for left, right in sorted((one.left, one.right) for row in rows for one in row.segments):
-        if merged and left < merged[-1][1] + 1:
+    space = SPACES * _letter(rows)
+    share = GUTTER if len(rows) > FULL_ROWS else FEW_GUTTER
+    marks = sorted(
+        (mark.left, mark.right, mark.height) for row in rows for one in row.segments for mark in one.marks
+    )
+    for left, right, height in marks:
+        if merged and left < merged[-1][1] + max(share * height, space):
             merged[-1] = (merged[-1][0], max(merged[-1][1], right))
         else:
             merged.append((left, right))
     return merged
 
 
+def _letter(rows: Sequence[Row]) -> float:
+    """The width of a letter where all are equally wide, and so is a space; else 0."""
+    words = [mark for row in rows for one in row.segments for mark in one.marks if len(mark.token.text) > 3]
+    widths = sorted((mark.right - mark.left) / len(mark.token.text) for mark in words)
+    if len(widths) < 4 or widths[-1] > 1.05 * widths[0]:
+        return 0.0
+    return widths[len(widths) // 2]
+
+
 def _placed(row: Row, columns: Sequence[tuple[float, float]]) -> list[list[Token]] | None:
-    """The words of a row by column; None where a segment belongs to none or to several."""
+    """The words of a row by column; None where a word belongs to none or reaches over several."""
     cells: list[list[Token]] = [[] for _ in columns]
     for segment in row.segments:
-        hit = [
-            at
-            for at, (left, right) in enumerate(columns)
-            if segment.left < right + 1 and segment.right > left - 1
-        ]
-        if len(hit) > 1:
-            return None
-        at = hit[0] if hit else _nearest(segment, columns)
-        cells[at] += [mark.token for mark in segment.marks]
+        before = -1
+        for mark in segment.marks:
+            hit = [
+                at
+                for at, (left, right) in enumerate(columns)
+                if mark.left < right + 1 and mark.right > left - 1
+            ]
+            if len(hit) > 1:
+                return None
+            at = hit[0] if hit else _nearest(mark, columns)
+            if 0 <= before < at and mark.left - columns[before][1] < 0:
+                return None
+            cells[at].append(mark.token)
+            before = at
     return cells
 
 
-def _nearest(segment: Segment, columns: Sequence[tuple[float, float]]) -> int:
-    middle = (segment.left + segment.right) / 2
+def _nearest(mark: Mark, columns: Sequence[tuple[float, float]]) -> int:
+    middle = (mark.left + mark.right) / 2
     return min(range(len(columns)), key=lambda at: abs((columns[at][0] + columns[at][1]) / 2 - middle))
 
 

@@ -17,7 +17,8 @@ FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 USUAL_DPI = 200
 A4_INCHES = 8.27
 LONGEST = 11_000
-"""Pixels of a side that is recognised; larger ones are made smaller."""
+FINEST = 1.5
+"""Pixels of a side, and times the resolution of PDF pages, that are recognised; more is made smaller."""
 
 
 class ImageReader:
@@ -50,11 +51,15 @@ class ImageReader:
         if not self._recognizer.ready:
             fault = "a picture, and no data for text recognition is installed"
             return writer.part(width=width, height=height, source="none", fault=fault)
-        reading, factor = image, 1.0
-        if max(image.size) > LONGEST:
-            factor = LONGEST / max(image.size)
-            reading = image.resize((int(image.width * factor), int(image.height * factor)))
-        write_page(writer, self._recognizer.marks(reading, scale * factor))
+        reading, factor = (
+            image,
+            min(1.0, FINEST * self._limits.ocr_dpi / 72 / scale, LONGEST / max(image.size)),
+        )
+        if factor < 1.0:
+            size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+            reading = image.resize(size, Image.Resampling.BOX)
+        seen = self._recognizer.read(reading, scale * factor)
+        write_page(writer, seen.marks, seen.rules)
         return writer.part(width=width, height=height, source="ocr")
 
     def picture(self, number: int, dpi: int) -> bytes:

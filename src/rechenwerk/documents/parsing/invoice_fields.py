@@ -9,7 +9,7 @@ import msgspec
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A label, the way to its value, and how the value is shown: text, money, quantity, percent, date, type."""
+    """A label, the way to its value, and its kind: text, money, quantity, percent, date or type."""
 
     label: str
     path: str

@@ -8,9 +8,10 @@ READABLE = 0.75
 """Share of letters, digits and usual signs below which a layer is garbage."""
 VOWELS = 0.6
 """Share of longer words with a vowel below which a layer is garbage (letters in a table of their own)."""
-ASCII = " \n\r\t.,;:!?'\"()[]{}<>/\\|@#%&*+-=_~^`$"
-WIDER = "€£§°–—„“”‚‘’«»…•·²³µ©®™×±¼½¾¹ªº¿¡\xa0\xad\ufffe"  # noqa: RUF001
-SIGNS = frozenset(ASCII + WIDER)
+STRANGE = re.compile(
+    r"[^\w\s.,;:!?'\"()\[\]{}<>/\\|@#%&*+=~^`$\-"
+    "€£§°–—„“”‚‘’«»…•·²³µ©®™×±¼½¾¹ªº¿¡\xad\ufffe\x02]|[\u2e80-\uf8ff]"  # noqa: RUF001
+)
 LONGER = re.compile(r"[^\W\d_]{4,}")
 VOWEL = re.compile(r"[aeiouyäöüàáâèéêëíîòóôúû]", re.IGNORECASE)
 SAMPLE = 5000
@@ -19,11 +20,8 @@ SAMPLE = 5000
 def is_garbage(text: str) -> bool:
     """Whether nobody could read it: no text at all, private signs, letters that form no words."""
     sample = text[:SAMPLE]
-    solid = [sign for sign in sample if not sign.isspace()]
-    if not solid:
-        return True
-    good = sum(1 for sign in solid if sign in SIGNS or (sign.isalnum() and sign < "\u2e80"))
-    if good < READABLE * len(solid):
+    solid = len("".join(sample.split()))
+    if not solid or len(STRANGE.findall(sample)) > (1 - READABLE) * solid:
         return True
     words = LONGER.findall(sample)
     latin = [word for word in words if word.isascii() or max(word) < "\u0250"]

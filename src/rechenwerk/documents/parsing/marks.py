@@ -14,10 +14,15 @@ from rechenwerk.documents.parsing.writing import Token
 class Mark:
     """A word and where it stands, in points of the upright page."""
 
-    __slots__ = ("bottom", "height", "left", "middle", "right", "token", "top")
+    __slots__ = ("bottom", "height", "left", "middle", "right", "token", "top", "turn")
 
     def __init__(self, token: Token, left: float, top: float, right: float, bottom: float) -> None:
         self.token = token
+        self.turn: int | None = None  # degrees counterclockwise; only where it may not be 0
+        self.place(left, top, right, bottom)
+
+    def place(self, left: float, top: float, right: float, bottom: float) -> None:
+        """Put it somewhere."""
         self.left = left
         self.top = top
         self.right = right

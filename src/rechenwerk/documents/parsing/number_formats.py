@@ -196,6 +196,8 @@ def _number(number: Decimal, pieces: list[str], *, german: bool) -> str:
     percent = sum(1 for piece in pieces if piece == "%")
     digits = "".join(piece for piece in pieces if piece[0] in "#0?.,")
     power = next((piece for piece in pieces if piece[0] in "Ee" and len(piece) == 2), "")
+    if power:
+        digits = "".join(piece for piece in pieces[: pieces.index(power)] if piece[0] in "#0?.,")
     value = number.scaleb(2 * percent)
     written = False
     for piece in pieces:

@@ -1,28 +1,44 @@
-"""Recognition with Tesseract: upright, straight, words with boxes and confidence."""
+"""Recognition with Tesseract: upright, straight, words with boxes and confidence, drawn rules."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import msgspec
 import tesserocr
 from PIL import Image
 
+from rechenwerk.documents.parsing.grids import Rules
 from rechenwerk.documents.parsing.marks import Mark
+from rechenwerk.documents.parsing.pictures import Straightened, rules_of, straightened
 from rechenwerk.documents.parsing.writing import Token, cleaned
 from rechenwerk.documents.values import Box
 
 LANGUAGES = ("deu", "eng")
 SURE = 70
-"""Mean confidence below which other orientations are tried."""
+"""Mean confidence below which a page may stand on its head."""
+BETTER = 1.2
 FEW = 5
-STEEPEST = 5.0
-"""Degrees of skew that are looked for."""
-SMALL = 900
-"""Pixels of the longer side of the picture on which skew is measured."""
-STRAIGHT = 0.25
+UPRIGHT = 0.5
+"""Share of longer words that are wider than high, below which a page lies on its side."""
 LEAST_CONFIDENCE = 5
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A word as Tesseract saw it: its box, top and bottom of its line, pixels of the picture it was shown."""
+
+    text: str
+    confidence: int
+    box: tuple[int, int, int, int]
+    line: tuple[int, int]
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What is on a picture: words, drawn rules."""
+
+    marks: list[Mark]
+    rules: Rules
 
 
 class Recognizer:
@@ -46,26 +62,24 @@ class Recognizer:
         """Whether there is data for a language."""
         return bool(self._languages)
 
-    def marks(self, image: Image.Image, scale: float) -> list[Mark]:
-        """The words of a picture.
+    def read(self, image: Image.Image, scale: float) -> Seen:
+        """The words and rules of a picture.
 
         Args:
             image: of a page.
             scale: pixels per point.
         """
-        gray = image.convert("L")
-        angle = skew(gray)
-        straight = gray.rotate(angle, resample=Image.Resampling.BICUBIC, fillcolor=255) if angle else gray
-        best = self._words(straight, scale)
-        turned = 0
-        if _doubtful(best):
-            for turn in (180, 90, 270):
-                words = self._words(straight.rotate(turn, expand=True), scale)
-                if _weight(words) > _weight(best) * 1.2:
-                    best, turned = words, turn
-        return [_mark(word, turned, straight.size, scale) for word in best]
+        straight = straightened(image.convert("L"))
+        best, turn = self._words(straight.image, scale), 0
+        for other in _other_turns(best):
+            words = self._words(straight.image.rotate(other, expand=True), scale)
+            if _weight(words) > _weight(best) * BETTER or (_lies(best) and not _lies(words)):
+                best, turn = words, other
+        upright = straight.image.rotate(turn, expand=True) if turn else straight.image
+        marks = [_mark(word, turn, straight, scale) for word in best]
+        return Seen(marks, rules_of(upright, scale))
 
-    def _words(self, image: Image.Image, scale: float) -> list[tuple[str, int, tuple[int, int, int, int]]]:
+    def _words(self, image: Image.Image, scale: float) -> list[Found]:
         if self._api is None:
             self._api = tesserocr.PyTessBaseAPI(
                 path=self._folder, lang="+".join(self._languages), psm=tesserocr.PSM.AUTO
@@ -77,66 +91,59 @@ class Recognizer:
         try:
             if not api.Recognize(self._milliseconds):
                 return []
-            iterator = api.GetIterator()
             level = tesserocr.RIL.WORD
-            for item in tesserocr.iterate_level(iterator, level):
+            for item in tesserocr.iterate_level(api.GetIterator(), level):
                 if item.Empty(level):
                     continue
                 word = "".join(cleaned(item.GetUTF8Text(level)).split())
                 box = item.BoundingBox(level)
                 confidence = round(item.Confidence(level))
                 if word and box and confidence >= LEAST_CONFIDENCE:
-                    found.append((word, confidence, box))
+                    line = item.BoundingBox(tesserocr.RIL.TEXTLINE) or box
+                    found.append(Found(word, max(0, min(100, confidence)), tuple(box), (line[1], line[3])))
         finally:
             api.Clear()
         return found
 
 
-def skew(image: Image.Image) -> float:
-    """Degrees by which a picture must be turned (counterclockwise) so that its lines are level.
-
-    The rows of a straight page are either full of ink or empty: the angle is taken whose sums over rows
-    differ most from each other.
-    """
-    factor = SMALL / max(image.size)
-    small = image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
-    ink = Image.fromarray((np.asarray(small) < 160).astype(np.uint8) * 255)
-    if not ink.getbbox():
-        return 0.0
-
-    def sharpness(angle: float) -> float:
-        sums = np.asarray(ink.rotate(angle)).sum(axis=1, dtype=np.float64)
-        return float(((sums[1:] - sums[:-1]) ** 2).sum())
-
-    coarse = max(np.arange(-STEEPEST, STEEPEST + 0.1, 1.0), key=lambda angle: sharpness(float(angle)))
-    fine = max(np.arange(coarse - 0.75, coarse + 0.8, 0.25), key=lambda angle: sharpness(float(angle)))
-    angle = float(fine)
-    return angle if abs(angle) >= STRAIGHT and sharpness(angle) > 1.03 * sharpness(0.0) else 0.0
+def _weight(words: list[Found]) -> float:
+    """Words that are surely read, by their length; those that lie on their side do not count."""
+    return sum(word.confidence * len(word.text) for word in words if not _is_tall(word))
 
 
-def _weight(words: list[tuple[str, int, tuple[int, int, int, int]]]) -> float:
-    return sum(confidence * len(word) for word, confidence, _ in words)
+def _is_tall(word: Found) -> bool:
+    left, top, right, bottom = word.box
+    return len(word.text) > 2 and bottom - top > right - left
 
 
-def _doubtful(words: list[tuple[str, int, tuple[int, int, int, int]]]) -> bool:
-    letters = sum(len(word) for word, _, _ in words)
-    return len(words) < FEW or _weight(words) < SURE * letters
+def _lies(words: list[Found]) -> bool:
+    longer = [word for word in words if len(word.text) > 2]
+    return len(longer) >= FEW and sum(map(_is_tall, longer)) > UPRIGHT * len(longer)
 
 
-def _mark(
-    word: tuple[str, int, tuple[int, int, int, int]], turned: int, size: tuple[int, int], scale: float
-) -> Mark:
+def _other_turns(words: list[Found]) -> tuple[int, ...]:
+    """Degrees by which a page should be turned for another look."""
+    if _lies(words):
+        return (90, 270)
+    letters = sum(len(word.text) for word in words)
+    doubtful = len(words) < FEW or sum(w.confidence * len(w.text) for w in words) < SURE * letters
+    return (180, 90, 270) if doubtful and words else ()
+
+
+def _mark(word: Found, turn: int, straight: Straightened, scale: float) -> Mark:
     """A word in points; its box on the picture as it came, its place in the upright one."""
-    text, confidence, (left, top, right, bottom) = word
-    width, height = size
-    if turned == 180:
+    left, top, right, bottom = word.box
+    width, height = straight.image.size
+    if turn == 180:
         box = (width - right, height - bottom, width - left, height - top)
-    elif turned == 90:
+    elif turn == 90:
         box = (width - bottom, left, width - top, right)
-    elif turned == 270:
+    elif turn == 270:
         box = (top, height - right, bottom, height - left)
     else:
-        box = (left, top, right, bottom)
-    points = Box(*(round(side / scale, 2) for side in box))
-    token = Token(text, points, max(0, min(100, confidence)))
-    return Mark(token, left / scale, top / scale, right / scale, bottom / scale)
+        box = word.box
+    points = Box(*(round(side / scale, 2) for side in straight.before(box)))
+    above, below = word.line  # small letters are as high as their line: it decides what stands side by side
+    return Mark(
+        Token(word.text, points, word.confidence), left / scale, above / scale, right / scale, below / scale
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,8 +18,9 @@ from rechenwerk.documents.parsing.frames import Opened, PagePart
 from rechenwerk.documents.parsing.grids import Rules
 from rechenwerk.documents.parsing.layer import is_garbage
 from rechenwerk.documents.parsing.marks import Mark
-from rechenwerk.documents.parsing.ocr import Recognizer
+from rechenwerk.documents.parsing.ocr import Recognizer, Seen
 from rechenwerk.documents.parsing.pages import write_page
+from rechenwerk.documents.parsing.turning import Upright, turned
 from rechenwerk.documents.parsing.writing import PageWriter, Token, cleaned
 from rechenwerk.documents.values import Box
 
@@ -100,19 +102,21 @@ class PdfReader:
         source = "digital"
         garbage = is_garbage(text)
         if garbage or (len(marks) < FEW_WORDS and pictures > SCANNED * width * height):
-            recognized, why = self._recognize(page, width)
+            seen, why = self._recognize(page, width)
             fault = fault or why
-            if garbage or len(recognized) > len(marks):
-                marks, rules, source = recognized, Rules(), "ocr" if recognized or not why else "none"
-        write_page(writer, marks, rules)
+            if garbage or len(seen.marks) > len(marks):
+                marks, rules, source = seen.marks, seen.rules, "none" if why else "ocr"
+        layers = [marks] if source == "ocr" else turned(marks, page.get_rotation(), width, height)
+        for at, layer in enumerate(layers):
+            write_page(writer, layer, rules if at == 0 and layer is marks else None)
         return writer.part(width=width, height=height, source=source, fault=fault)
 
-    def _recognize(self, page: Any, width: float) -> tuple[list[Mark], str]:
+    def _recognize(self, page: Any, width: float) -> tuple[Seen, str]:
         if not self._recognizer.ready:
-            return [], "scanned, and no data for text recognition is installed"
+            return Seen([], Rules()), "scanned, and no data for text recognition is installed"
         scale = self._scale(page, self._limits.ocr_dpi)
         image = page.render(scale=scale, grayscale=True, draw_annots=True).to_pil()
-        return self._recognizer.marks(image, image.width / width), ""
+        return self._recognizer.read(image, image.width / width), ""
 
     def _scale(self, page: Any, dpi: int) -> float:
         """Pixels per point, so that the page stays within the bound."""
@@ -187,9 +191,7 @@ def _marks(page: Any) -> tuple[list[Mark], str, str]:
 
 def _found(page: Any, layer: Any, text: str, *, exact: bool) -> Iterator[Mark]:
     """A mark per word: its box from those of its first and last character."""
-    left, bottom, right, top = page.get_cropbox(fallback_ok=True) or (0.0, 0.0, *page.get_size())
-    turned = page.get_rotation()
-    upright = _Upright(left, bottom, right, top, turned)
+    upright = Upright(page)
     first, last = pdfium.FS_RECTF(), pdfium.FS_RECTF()
     box_of, char_at = pdfium.FPDFText_GetLooseCharBox, pdfium.FPDFText_GetCharIndexFromTextIndex
     for found in WORD.finditer(text):
@@ -201,47 +203,20 @@ def _found(page: Any, layer: Any, text: str, *, exact: bool) -> Iterator[Mark]:
             start, end = char_at(layer, start), char_at(layer, end)
         if not box_of(layer, start, first) or not box_of(layer, end, last):
             continue
-        yield upright.mark(
-            word,
-            min(first.left, last.left),
-            min(first.bottom, last.bottom),
-            max(first.right, last.right),
-            max(first.top, last.top),
-        )
-
-
-class _Upright:
-    """Boxes of PDF's coordinates (from the lower left, before rotation) as they are seen."""
-
-    def __init__(self, left: float, bottom: float, right: float, top: float, turned: int) -> None:
-        self._left, self._bottom, self._right, self._top = left, bottom, right, top
-        self._turned = turned
-
-    def box(self, left: float, bottom: float, right: float, top: float) -> Box:
-        """From the upper left corner of the page as it is shown."""
-        if self._turned == 0:
-            return Box(left - self._left, self._top - top, right - self._left, self._top - bottom)
-        if self._turned == 90:
-            return Box(bottom - self._bottom, left - self._left, top - self._bottom, right - self._left)
-        if self._turned == 180:
-            return Box(self._right - right, bottom - self._bottom, self._right - left, top - self._bottom)
-        return Box(self._top - top, self._right - right, self._top - bottom, self._right - left)
-
-    def mark(self, word: str, left: float, bottom: float, right: float, top: float) -> Mark:
-        """A word with its box."""
-        box = self.box(left, bottom, right, top)
-        return Mark(Token(word, _short(box)), box.left, box.top, box.right, box.bottom)
-
-
-def _short(box: Box) -> Box:
-    return Box(round(box.left, 2), round(box.top, 2), round(box.right, 2), round(box.bottom, 2))
+        left, right = min(first.left, last.left), max(first.right, last.right)
+        bottom, top = min(first.bottom, last.bottom), max(first.top, last.top)
+        box = upright.box(left, bottom, right, top)
+        mark = Mark(Token(word, box), box.left, box.top, box.right, box.bottom)
+        if len(word) > 2 and (upright.rotation or last.left < first.left or top - bottom > right - left):
+            clockwise = math.degrees(pdfium.FPDFText_GetCharAngle(layer, start))
+            mark.turn = (-round(clockwise / 90) * 90) % 360
+        yield mark
 
 
 def _drawn(page: Any, number_of_words: int) -> tuple[Rules, float]:
     """The rules that are drawn on a page, and the area that pictures cover, in square points."""
     rules, pictures = Rules(), 0.0
-    left, bottom, right, top = page.get_cropbox(fallback_ok=True) or (0.0, 0.0, *page.get_size())
-    upright = _Upright(left, bottom, right, top, page.get_rotation())
+    upright = Upright(page)
     box = [ctypes.c_float() for _ in range(4)]
     for item, kind in _objects(page.raw):
         if kind == pdfium.FPDF_PAGEOBJ_TEXT or not pdfium.FPDFPageObj_GetBounds(item, *box):
@@ -270,7 +245,7 @@ def _objects(raw: Any) -> Iterator[tuple[Any, int]]:
             yield item, kind
 
 
-def _take_path(rules: Rules, item: Any, seen: Box, upright: _Upright) -> None:
+def _take_path(rules: Rules, item: Any, seen: Box, upright: Upright) -> None:
     """A path is a line, a box, or many lines in one."""
     count = pdfium.FPDFPath_CountSegments(item)
     if count > MOST_SEGMENTS or count < 2:

@@ -13,8 +13,8 @@ from statistics import median
 from rechenwerk.documents.parsing.grids import Grid, grid_of
 from rechenwerk.documents.parsing.marks import Mark, Row, Segment
 
-SAME_LINE = 0.4
-"""Two words are on one line when their middles differ by less than this share of the lower one's height."""
+SAME_LINE = 0.25
+"""Words are on one line when their middles or feet differ by less than this share of a height."""
 GAP = 1.4
 """A gap wider than this many heights divides a line into segments."""
 EDGE = 3.0
@@ -39,7 +39,8 @@ def rows_of(marks: Sequence[Mark]) -> list[Row]:
     for mark in sorted(marks, key=lambda one: one.middle):
         for group in reversed(groups[-3:]):
             other = group[-1]
-            if abs(mark.middle - other.middle) < SAME_LINE * min(mark.height, other.height):
+            apart = min(abs(mark.middle - other.middle), abs(mark.bottom - other.bottom))
+            if apart < SAME_LINE * min(mark.height, other.height):
                 group.append(mark)
                 break
         else:

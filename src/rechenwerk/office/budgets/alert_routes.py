@@ -15,7 +15,7 @@ from rechenwerk.office.budgets import bodies
 from rechenwerk.office.budgets.courier import message_id
 from rechenwerk.office.budgets.mail import sendable
 from rechenwerk.office.budgets.ports import Cause, Notice, Rule
-from rechenwerk.office.budgets.webhooks import check_url, new_secret
+from rechenwerk.office.budgets.webhooks import check_url, forbidden, new_secret
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.tenants import money, pick_key
 
@@ -40,6 +40,8 @@ async def add_alert(realm: KeysRealm, body: bodies.AlertBody) -> bodies.NewAlert
     """Tell somebody from now on; what holds already is told at once."""
     realm = await realm.enter(body.organisation)
     _check(realm, body)
+    if body.webhook is not None and (why := await forbidden(body.webhook, realm.office.webhook_networks)):
+        raise refuse(422, f"webhook: {why}", "invalid_value", "webhook")
     outbox = realm.desk.budgets.alerts
     if len(await outbox.rules(realm.organisation_id)) >= _MOST:
         raise refuse(409, f"there are {_MOST} alerts already; remove one first", "too_many")

@@ -32,6 +32,8 @@ SECRET_BYTES = 24
 """Of a signing secret; the specification asks for 24 to 64."""
 _PREFIX = "whsec_"
 _TIMEOUT = 15.0
+_LOOK_UP = 3.0
+"""Seconds for which a name is looked up when it is entered."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _ADDRESSES = 2
 """Of one host that are tried: where IPv6 leads nowhere, IPv4 does."""
@@ -92,6 +94,47 @@ def reachable(address: Address, allowed: Sequence[Network]) -> bool:
     return address.is_global and not address.is_multicast
 
 
+async def forbidden(text: str, allowed: Sequence[Network]) -> str:
+    """Why a webhook may not go to a good address, in one line; empty when it may, as far as can be said now.
+
+    A name that nobody knows at the moment may be known when something is sent.
+    """
+    try:
+        async with asyncio.timeout(_LOOK_UP):
+            await _resolved(urlsplit(text), allowed)
+    except TimeoutError:
+        return ""
+    except UndeliveredError as error:
+        return str(error) if error.final else ""
+    return ""
+
+
+async def _resolved(parts: SplitResult, allowed: Sequence[Network]) -> list[Address]:
+    """The addresses of the host, if all that it has may be reached.
+
+    Raises:
+        UndeliveredError: nobody knows it; `final` where it may not be reached.
+    """
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UndeliveredError(f"{host} is not found: {error}") from None
+    addresses = list(dict.fromkeys(ipaddress.ip_address(one[4][0]) for one in found))
+    for address in addresses:
+        if not reachable(address, allowed):
+            raise UndeliveredError(
+                f"{host} has an address that is not public; the operator can allow its network:"
+                " RECHENWERK_WEBHOOK_NETWORKS",
+                final=True,
+            )
+        if parts.scheme != "https" and not any(address in network for network in allowed):
+            raise UndeliveredError(
+                "only https:// goes out; http:// only to networks that the operator allows", final=True
+            )
+    return addresses
+
+
 class Webhooks:
     """Sends notices as webhooks.
 
@@ -138,9 +181,16 @@ class Webhooks:
         more = "; redirects are not followed" if 300 <= status < 400 else ""
         raise UndeliveredError(f"answered {status}{more}")
 
+    async def _addresses(self, parts: SplitResult) -> list[Address]:
+        """Where it may go; one that is not allowed today may be tomorrow, so it waits like any other."""
+        try:
+            return await _resolved(parts, self._allowed)
+        except UndeliveredError as error:
+            raise UndeliveredError(str(error)) from None
+
     async def _posted(self, parts: SplitResult, headers: dict[str, str], body: bytes) -> int:
         """The status of the first address that takes the connection."""
-        *others, last = (await self._resolved(parts))[:_ADDRESSES]
+        *others, last = (await self._addresses(parts))[:_ADDRESSES]
         for address in others:
             try:
                 return await _post(parts, address, headers, body, self._context)
@@ -150,26 +200,6 @@ class Webhooks:
             return await _post(parts, last, headers, body, self._context)
         except httpx2.ConnectError as error:
             raise UndeliveredError(f"it cannot be reached: {error}") from None
-
-    async def _resolved(self, parts: SplitResult) -> list[Address]:
-        """The addresses of the host, if all that it has may be reached."""
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise UndeliveredError(f"{host} is not found: {error}") from None
-        addresses = list(dict.fromkeys(ipaddress.ip_address(one[4][0]) for one in found))
-        for address in addresses:
-            if not reachable(address, self._allowed):
-                raise UndeliveredError(
-                    f"{host} has an address that is not public; the operator can allow its network:"
-                    " RECHENWERK_WEBHOOK_NETWORKS"
-                )
-            if parts.scheme != "https" and not any(address in network for network in self._allowed):
-                raise UndeliveredError(
-                    "only https:// goes out; http:// only to networks that the operator allows"
-                )
-        return addresses
 
 
 def _client(context: ssl.SSLContext | None) -> httpx2.AsyncClient:

@@ -115,6 +115,7 @@ class CostFacts(msgspec.Struct, frozen=True):
         hours: in order of time; of contracts that look back from their first use on, of others in the period.
         served: calls of the period, of every organisation, in an order that stays.
         sites: the owner's, by name, ascending.
+        stood: contract -> organisations in whose books something of it stands for the period already.
     """
 
     contracts: Sequence[KeptContract]
@@ -122,6 +123,7 @@ class CostFacts(msgspec.Struct, frozen=True):
     hours: Sequence[HourUse]
     served: Sequence[Served]
     sites: Mapping[str, Sequence[SiteVersion]]
+    stood: Mapping[int, frozenset[int]] = {}
 
 
 class CostTarget(msgspec.Struct, frozen=True, kw_only=True):

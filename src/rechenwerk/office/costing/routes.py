@@ -6,25 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from rechenwerk.ledger.periods import Period, month_of
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.costing import views
 from rechenwerk.office.costing.margin import By, Margin, MarginLine, margin_of
 from rechenwerk.office.errors import refuse
 from rechenwerk.office.tenants import money
-from rechenwerk.office.vouchers import period_of
-
-
-def _period(realm: Realm, text: str | None) -> Period:
-    now = month_of(realm.office.now())
-    if text is None:
-        return now
-    found = period_of(text)
-    if found.starts > now.starts:
-        what = f"{found.name} has not begun; name {now.name} or a month before"
-        raise refuse(422, what, "invalid_value", "period")
-    return found
+from rechenwerk.office.vouchers import begun_period
 
 
 def _may_see_all(realm: Realm) -> None:
@@ -35,7 +23,7 @@ def _may_see_all(realm: Realm) -> None:
 async def accrue(realm: OperatorRealm, body: views.AccrueBody) -> views.AccruedView:
     """Book what a period needs before it is looked at or closed; nothing is closed."""
     realm = await realm.enter(body.organisation)
-    period = _period(realm, body.period)
+    period = begun_period(realm, body.period)
     whose = [(realm.organisation_id, realm.organisation)]
     if body.everyone:
         whose = [(one.id, one.name) for one in await realm.desk.tenants.organisations()]
@@ -57,7 +45,7 @@ async def show_margin(
     organisation: Annotated[Name | None, Query(include_in_schema=False)] = None,
 ) -> views.MarginView:
     """Revenue, what calls cost, what was allocated to them, and what is left; idle capacity apart."""
-    span = _period(realm, period)
+    span = begun_period(realm, period)
     if everyone:
         _may_see_all(realm)
     everyone = everyone or (realm.is_operator and organisation is None and by == "organisation")

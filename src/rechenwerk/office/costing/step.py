@@ -43,9 +43,12 @@ class ContractCosts:
             facts = await self._books.facts(owner, period, datetime.fromtimestamp(until, UTC))
             if facts.contracts:
                 wanted = await asyncio.to_thread(targets, facts, (starts, until))
-                if owner != organisation:  # of what others share, what this organisation used
+                if owner != organisation:  # of what others share, what this organisation used, or has borne
                     wanted = [
-                        one for one in wanted if any(call.organisation == organisation for call in one.served)
+                        one
+                        for one in wanted
+                        if organisation in facts.stood.get(one.contract, ())
+                        or any(call.organisation == organisation for call in one.served)
                     ]
                 made += await self._books.settle(owner, period, wanted, at, Asked(organisation, by))
         return made

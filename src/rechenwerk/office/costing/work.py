@@ -14,6 +14,7 @@ from rechenwerk.contracts.costs import Cost, cost_of, pieces_of, share_out
 from rechenwerk.contracts.draws import version_at
 from rechenwerk.contracts.periods import HOUR, Span, add_months, begins, day_of, month_span, overlap
 from rechenwerk.contracts.ports import STANDARD, Contract, Deployed, Energy, Line, Used
+from rechenwerk.contracts.renewals import with_renewals
 from rechenwerk.contracts.sites import energy_of
 from rechenwerk.contracts.terms import OwnHardware, Provisioned
 from rechenwerk.office.costing.ports import CostFacts, CostTarget, KeptContract, KeptDeployment, SiteVersion
@@ -46,7 +47,29 @@ def targets(facts: CostFacts, span: Span) -> list[CostTarget]:
         if own:
             costs = [cost_of(one, rates, spilling) for one in own]
             found.append(_target(contract, own, costs, facts))
+        elif contract.id in facts.stood:
+            found.append(_nothing(contract, facts))
     return found
+
+
+def _nothing(contract: KeptContract, facts: CostFacts) -> CostTarget:
+    """Of a contract that costs nothing beside its calls any more, while something of it is booked."""
+    served = [one for one in facts.served if one.contract == contract.name]
+    booked = sum(one.booked for one in served)
+    line = {"what": "calls as they were booked", "sort": "use", "quantity": "1", "unit": "", "rate": None}
+    return CostTarget(
+        contract=contract.id,
+        name=contract.name,
+        due=booked,
+        booked=booked,
+        prepaid=0,
+        served=served,
+        amounts=(0,) * len(served),
+        idle=0,
+        key="",
+        used=None,
+        lines=[line | {"amount": money(booked)}],
+    )
 
 
 def _spilling(to: str, bills: Sequence[Billed], span: Span, current: Mapping[str, Contract]) -> list[str]:
@@ -126,7 +149,7 @@ def _pieces(contract: KeptContract, span: Span) -> Iterator[Piece]:
         opens = max(opens, int(contract.entered) // HOUR * HOUR)
     if contract.ended is not None:
         closes = min(closes, -int(-contract.ended // HOUR) * HOUR)
-    versions = [(int(one.since), one.terms) for one in contract.versions]
+    versions = with_renewals([(int(one.since), one.terms) for one in contract.versions], closes)
     if opens < closes:
         pieces = (Piece(*one) for one in pieces_of(versions, (opens, closes)))
         yield from (one for one in pieces if one.terms.status not in {"proposed", "expired"})

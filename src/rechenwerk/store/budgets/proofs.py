@@ -18,7 +18,7 @@ where v.organisation_id = $1 and v.kind = any('{kinds}') and v.details ? 'wallet
 _OF_BANK = _MOVED.format(kinds="{topup,refund}")
 _PAYMENTS = _MOVED.format(kinds="{payment}")
 _PAID_IN = f"""
-select g.id as subject, g.amount::text as is, x.should::text as should
+select g.id as subject, money_text(g.amount) as is, money_text(x.should) as should
 from guard g cross join lateral (select coalesce(sum(b.amount), 0) as should from (
     select guard_id, amount from ({_OF_BANK}) a
     union all select guard_id, amount from ({_PAYMENTS}) p where p.beyond
@@ -27,13 +27,15 @@ from guard g cross join lateral (select coalesce(sum(b.amount), 0) as should fro
 where g.organisation_id = $1 and g.wallet and g.amount <> x.should
 """  # noqa: S608 - our own words
 _PAID = f"""
-select p.guard_id as subject, (-p.amount)::text as is, 'from 0 to ' || coalesce(s.posted, 0) as should
+select p.guard_id as subject, money_text(-p.amount) as is,
+    'from 0 to ' || money_text(coalesce(s.posted, 0)) as should
 from ({_PAYMENTS}) p
 left join (select guard_id, sum(posted) as posted from slice group by 1) s using (guard_id)
 where not p.beyond and not -p.amount between 0 and coalesce(s.posted, 0)
 """  # noqa: S608 - our own words
 _OWED = f"""
-select project_id as subject, coalesce(a.amount, 0)::text as is, coalesce(w.amount, 0)::text as should
+select project_id as subject, money_text(coalesce(a.amount, 0)) as is,
+    money_text(coalesce(w.amount, 0)) as should
 from (select a.project_id, sum(e.amount) * -1 as amount from entry e
     join account a on a.organisation_id = e.organisation_id and a.id = e.account_id and a.kind = 'wallet'
     where e.organisation_id = $1 group by 1) a

@@ -9,9 +9,9 @@ _SALES = "select count(*) from capacity_sale where organisation_id = $1"
 
 # A fee has one transfer: from revenue to receivable of its project, or back for what is below zero.
 _BOOKED = """
-select f.id as subject, coalesce(string_agg(d.kind || ' from ' || k.kind || ' ' || t.amount, ', '),
-    'nothing') as is,
-    f.amount || ' between receivable and revenue of its project' as should
+select f.id as subject, coalesce(string_agg(d.kind || ' from ' || k.kind || ' '
+    || money_text(t.amount), ', '), 'nothing') as is,
+    money_text(f.amount) || ' between receivable and revenue of its project' as should
 from fee f
 left join transfer t on t.organisation_id = f.organisation_id and t.call_id = f.id
 left join account d on d.organisation_id = t.organisation_id and d.id = t.debit
@@ -24,7 +24,7 @@ having count(*) <> 1 or bool_or(t.call_id is null or t.amount <> abs(f.amount)
                             case when f.amount > 0 then 'revenue' else 'receivable' end))
 """
 _SALE = """
-select s.id as subject, coalesce(sum(f.amount), 0)::text as is, (s.fee - s.refunded)::text as should
+select s.id as subject, money_text(coalesce(sum(f.amount), 0)) as is, money_text(s.fee - s.refunded) as should
 from capacity_sale s left join fee f on f.organisation_id = s.organisation_id and f.sale_id = s.id
 where s.organisation_id = $1
 group by s.id, s.fee, s.refunded having coalesce(sum(f.amount), 0) <> s.fee - s.refunded

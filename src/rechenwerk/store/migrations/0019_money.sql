@@ -58,3 +58,4 @@ create trigger reference_is_new before insert on voucher for each row
 
 insert into account_kind values ('vat', 'liability', 'Value added tax', 'Umsatzsteuer');
 insert into voucher_kind values ('write-off', 'Write-off', 'Ausbuchung'), ('clearing', 'Clearing', 'Verrechnung');
+create index voucher_group on voucher ((details ->> 'group')) where details ? 'group';

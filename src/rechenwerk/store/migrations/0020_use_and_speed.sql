@@ -9,7 +9,7 @@ create table call_stray (
     started_at timestamptz not null,
     primary key (organisation_id, id)
 );
-create function is_stray(p_id bigint, p_started_at timestamptz) returns boolean language sql immutable as $$
+create function is_stray(p_id bigint, p_started_at timestamptz) returns boolean language sql immutable parallel safe as $$
     select abs((extract(epoch from p_started_at) * 1000)::bigint - 1735689600000 - (p_id >> 22)) > 86400000
 $$;
 insert into call_stray select organisation_id, id, started_at from call where is_stray(id, started_at);
@@ -115,14 +115,14 @@ end $$;
 -- The calls that began in [p_from, p_to), of one organisation or (null) of all; only the partitions are read in
 -- which they can lie. Simple enough that the planner puts its text in place of it, and immutable in its bounds, so
 -- that it leaves the other partitions out when it plans.
-create function reach_from(p_from timestamptz) returns bigint language sql immutable as $$
+create function reach_from(p_from timestamptz) returns bigint language sql immutable parallel safe as $$
     select first_id(coalesce(p_from, timestamptz 'epoch')) - (86400000::bigint << 22)
 $$;
-create function reach_to(p_to timestamptz) returns bigint language sql immutable as $$
+create function reach_to(p_to timestamptz) returns bigint language sql immutable parallel safe as $$
     select first_id(p_to) + (86400001::bigint << 22)
 $$;
 create function calls_of(p_organisation bigint, p_from timestamptz, p_to timestamptz) returns setof call
-language sql stable as $$
+language sql stable parallel safe as $$
     select c.* from call c
     where (p_organisation is null or c.organisation_id = p_organisation) and c.started_at < p_to
         and (p_from is null or c.started_at >= p_from) and c.id >= reach_from(p_from) and c.id < reach_to(p_to)
@@ -132,3 +132,23 @@ language sql stable as $$
         and (p_from is null or s.started_at >= p_from)
         and not (s.id >= reach_from(p_from) and s.id < reach_to(p_to))
 $$;
+
+-- An amount as people read it: at least two decimals, more where it needs them, and the currency.
+create function money_text(p_nano numeric) returns text language sql stable parallel safe as $$
+    select round(p_nano * 0.000000001, greatest(2, scale(trim_scale(p_nano * 0.000000001)))) || ' ' || currency
+    from installation
+$$;
+create function guard_text(p_unit text, p_amount numeric) returns text language sql stable parallel safe as $$
+    select case when p_unit = 'money' then money_text(p_amount) else p_amount || ' ' || p_unit end
+$$;
+
+-- Functions that may run in parallel workers have to say so; one that does not keeps its whole query to one core.
+alter function first_id(timestamptz) parallel safe;
+alter function month_of(timestamptz) parallel safe;
+alter function month_start(date) parallel safe;
+alter function leaf_transfers(bigint, bigint, bigint) parallel safe;
+alter function leaf_time(timestamptz) parallel safe;
+alter function leaf_number(numeric) parallel safe;
+alter function leaf_text(text) parallel safe;
+alter function call_leaves(bigint, bigint, bigint) parallel safe;
+alter function other_leaves(bigint, bigint[]) parallel safe;

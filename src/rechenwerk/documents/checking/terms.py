@@ -1,0 +1,71 @@
+"""A date that a document says by a term: 'zahlbar in 14 Tagen' is the invoice's date and 14 days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from rechenwerk.documents.checking.evidence import Proof
+from rechenwerk.documents.checking.labels import PROSE
+from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.checking.roles import Role
+from rechenwerk.documents.schemas import Field
+from rechenwerk.documents.values import Evidence, Value
+
+_TERM = re.compile(
+    r"(?<![\d.,])(?P<days>\d{1,3})\s*(?:Kalender)?(?:[Tt]agen?\b|days\b)|(?<![\d.,])(?P<weeks>\d{1,2})\s*(?:[Ww]ochen?\b|weeks\b)"
+    r"|(?:[Nn]et|NET)\s+(?P<net>\d{1,3})\b(?!\s*[%.,\d])|\b(?P<now>sofort)\b"
+)
+_PAYING = re.compile(
+    r"zahlbar|fällig|zahlung|überweis|begleich|zu zahlen|bezahl|zahlen|payable|\bdue\b|payment|\bpay\b"
+    r"|settle|\bnet\b",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"skonto|nachlass|rabatt|discount|verzug|mahn|widerr|gewährleist|reklam|rüge|beanstand|storn|liefer|garantie|interest"
+    r"|cancel|warranty|return|\d\s*%|erhalt|eingang|zugang|receipt|receiv|leistung|delivery",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[.;!?](?=\s)|\n\s*\n|,(?=\s)| oder | or | bzw\.? |\(|\)")
+
+
+def by_terms(reading: Reading, field: Field, base: Value) -> Iterator[Proof]:
+    """Dates that a term and a proven date give.
+
+    Args:
+        reading: the document.
+        field: of type date: when something is due.
+        base: the proven date that the term runs from.
+    """
+    if base.state != "proven" or not isinstance(base.value, str):
+        return
+    for found in _TERM.finditer(reading.text):
+        clause = _clause(reading.text, found.start(), found.end())
+        if not _PAYING.search(clause) or _OTHER.search(clause) or reading.is_quoted(found.start()):
+            continue
+        days = int(found["days"] or found["net"] or 0) + 7 * int(found["weeks"] or 0)
+        due = (date.fromisoformat(base.value) + timedelta(days=days)).isoformat()
+        words = reading.layout.words_of(found.start(), found.end())
+        if not words or any(word.confidence < 75 for word in words):
+            continue
+        boxes = tuple(word.box for word in words if word.box is not None)
+        evidence = Evidence(
+            words[0].page, found.start(), found.end(), found[0], found.start(), found.start(), boxes
+        )
+        said = f"term: {found[0]} from {base.field} {base.value}"
+        value = Value(field.name, due, "proven", "rule", evidence, (said,))
+        yield Proof(value, Role(PROSE, "term", found.start(), found.end(), clause))
+
+
+def _clause(text: str, start: int, end: int) -> str:
+    """The clause around a place, with the beginning of its line's label."""
+    window = max(0, start - 160)
+    before = text[window:start]
+    begin = max((found.end() for found in _CLAUSE.finditer(before)), default=0)
+    after = _CLAUSE.search(text, end, end + 160)
+    stop = after.start() if after else min(len(text), end + 160)
+    lines = before[begin:].split("\n")
+    kept = "\n".join(lines[-2:])
+    following = text[end:stop].split("\n")
+    return f"{kept}{text[start:end]}{' '.join(following[:2])}"

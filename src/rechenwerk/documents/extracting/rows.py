@@ -1,0 +1,436 @@
+"""Rows of a table: its heading by the columns' labels, and the values under them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from rechenwerk.documents.checking.evidence import Claim, prove, unproven
+from rechenwerk.documents.checking.folding import key
+from rechenwerk.documents.checking.labels import STRONG, WEAK, FieldWords
+from rechenwerk.documents.checking.layout import Piece
+from rechenwerk.documents.checking.reading import Mark, Reading
+from rechenwerk.documents.checking.roles import Role
+from rechenwerk.documents.checking.sums import CENT, amount_of
+from rechenwerk.documents.checking.typed import KINDS, value_of
+from rechenwerk.documents.schemas import Field, Rule
+from rechenwerk.documents.values import Box, Value
+
+_LEAST = 2
+"""Columns that a heading names at least."""
+_MOST = 2000
+_CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
+_WORD = re.compile(r"\S+")
+_CENTS = re.compile(r"[.,]\d{2}-?$")
+_CODE = re.compile(r"(?:\d{3,}|[A-Z]{1,3}-\d+)\s+(?=[^\W\d]{2})")
+_ASIDE = 15.0
+"""Points that an amount may stand beside its heading."""
+_NUMERIC = frozenset({"number", "money", "date", "period"})
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column's heading: `text[start:end]` and where it stands; the name is '' where nobody asked for it."""
+
+    name: str
+    start: int
+    end: int
+    box: Box
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """A table's heading: its columns from left to right."""
+
+    bottom: float
+    page: int
+    columns: tuple[Column, ...]
+
+    def named(self) -> dict[str, Column]:
+        """The columns that were asked for."""
+        return {column.name: column for column in self.columns if column.name}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row: for each column where its value stands."""
+
+    cells: dict[str, tuple[int, int, Column]]
+    marks: tuple[Mark, ...] = ()
+
+
+def rows(
+    reading: Reading,
+    field: Field,
+    words: Mapping[str, FieldWords],
+    totals: Sequence[FieldWords],
+    rules: Sequence[Rule],
+) -> list[list[Value]]:
+    """The rows of a field, every cell checked.
+
+    Args:
+        reading: the document.
+        field: of type rows.
+        words: labels of its columns.
+        totals: labels of amounts that end a table.
+        rules: of the schema; a product tells which number of a row is the quantity.
+    """
+    heading = _heading(reading, field, words)
+    if heading is None:
+        return []
+    found = []
+    for at, drawn in enumerate(_rows(reading, field, heading, words, totals)):
+        row = _by_product(reading, field, heading, drawn, rules)
+        missing = [name for name, column in heading.named().items() if name not in row.cells]
+        numeric = [column.name for column in field.fields if column.type in _NUMERIC]
+        values = []
+        for column in field.fields:
+            path = f"{field.name}.{at}.{column.name}"
+            cell = row.cells.get(column.name)
+            if cell is None:
+                values.append(Value(path, None, "absent", "rule"))
+                continue
+            start, end, label = cell
+            role = Role(STRONG, "column", label.start, label.end, reading.text[label.start : label.end])
+            claim = Claim(path, "", "rule", None, start, end, role)
+            value = prove(reading, column, words[column.name], claim).value
+            if column.type == "text" and set(missing) & set(numeric):
+                value = unproven(value, f"row: it has no {', '.join(missing)}")
+            values.append(value)
+        found.append(values)
+    return found
+
+
+def _by_product(reading: Reading, field: Field, heading: Heading, row: Row, rules: Sequence[Rule]) -> Row:
+    """The row with the quantity that gives its amount, where another number of it does not."""
+    for names in _products(field, rules):
+        first, price, whole = names
+        if not {price, whole} <= row.cells.keys() or first not in heading.named():
+            continue
+        columns = {column.name: column for column in field.fields}
+        known = [_number(reading, columns[name], *row.cells[name][:2]) for name in (price, whole)]
+        if None in known or not known[0]:
+            continue
+        fitting = [
+            mark
+            for mark in row.marks
+            if (number := _number(reading, columns[first], mark.start, mark.end)) is not None
+            and abs(number * (known[0] or 0) - (known[1] or 0)) <= CENT / 2
+            and all((mark.start, mark.end) != row.cells[name][:2] for name in (price, whole))
+        ]
+        spans = {reading.text[mark.start : mark.end] for mark in fitting}
+        held = row.cells.get(first, (-1, -1))[:2]
+        if len(spans) == 1 and held not in {(mark.start, mark.end) for mark in fitting}:
+            mark = fitting[-1]
+            cells = {**row.cells, first: (mark.start, mark.end, heading.named()[first])}
+            row = Row({name: _before(reading, cell, mark) for name, cell in cells.items()}, row.marks)
+    return row
+
+
+def _before(reading: Reading, cell: tuple[int, int, Column], mark: Mark) -> tuple[int, int, Column]:
+    """A text cell ends before the quantity that it had swallowed."""
+    start, end, column = cell
+    if start < mark.start < end:
+        return start, start + len(reading.text[start : mark.start].rstrip()), column
+    return cell
+
+
+def _number(reading: Reading, field: Field, start: int, end: int) -> Decimal | None:
+    return amount_of(Value("", value_of(field, reading.text[start:end], reading), "", ""))
+
+
+def _products(field: Field, rules: Sequence[Rule]) -> list[list[str]]:
+    """Columns of rules of the kind 'product', for a field of type rows."""
+    return [
+        [path.partition(".")[2] for path in rule.fields]
+        for rule in rules
+        if rule.kind == "product" and len(rule.fields) == 3 and rule.fields[0].partition(".")[0] == field.name
+    ]
+
+
+def checked(
+    field: Field, table: list[list[Value]], rules: Sequence[Rule], totals: set[Decimal]
+) -> list[Value]:
+    """Rows after their cross-checks.
+
+    Args:
+        field: of type rows.
+        table: its rows.
+        rules: of the schema.
+        totals: amounts that a column may add up to.
+    """
+    products = _products(field, rules)
+    money = [column.name for column in field.fields if column.type == "money" and column.required]
+    adds_up = {
+        name: (total := column_sum(field, table, name)) is not None and total in totals for name in money
+    }
+    sure_of_all = bool(money) and all(adds_up.values())
+    result: list[Value] = []
+    for row in table:
+        cells = {column.name: value for column, value in zip(field.fields, row, strict=True)}
+        fault = "" if sure_of_all else _fault(cells, products, bool(money))
+        result += [
+            unproven(value, fault) if fault and value.state == "proven" else value for value in cells.values()
+        ]
+    return result
+
+
+def _fault(cells: Mapping[str, Value], products: Sequence[Sequence[str]], money: bool) -> str:
+    """What is wrong with a row: its product, or that nothing confirms it; '' where its product is right."""
+    fault = "sum: no cross-check confirms this row" if money else ""
+    for names in products:
+        amounts = [amount_of(cells[name]) if cells[name].value else None for name in names]
+        known = [amount for amount in amounts if amount is not None]
+        if len(known) < len(names):
+            continue
+        *factors, wanted = known
+        product = Decimal(1)
+        for factor in factors:
+            product *= factor
+        if abs(product - wanted) <= CENT:
+            return ""
+        fault = f"product: {' x '.join(map(str, factors))} is not {wanted}"
+    return fault
+
+
+def column_sum(field: Field, table: list[list[Value]], column: str) -> Decimal | None:
+    """The sum of a column whose every cell has an amount."""
+    at = [one.name for one in field.fields].index(column)
+    amounts = [amount_of(row[at]) if row[at].value else None for row in table]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(amounts) else None
+
+
+def _heading(reading: Reading, field: Field, words: Mapping[str, FieldWords]) -> Heading | None:
+    """The line that names most columns, the required ones among them; of equals the first."""
+    best: Heading | None = None
+    required = {column.name for column in field.fields if column.required}
+    for piece in reading.layout.pieces:
+        row = reading.layout.row(piece)
+        if row[0] is not piece:
+            continue
+        columns = _columns(reading, field, words, row)
+        named = {column.name for column in columns if column.name}
+        if len(named) < _LEAST or not required <= named:
+            continue
+        if best is None or len(named) > len(best.named()):
+            best = Heading(max(column.box.bottom for column in columns), piece.page, tuple(columns))
+    return best
+
+
+def _columns(
+    reading: Reading, field: Field, words: Mapping[str, FieldWords], row: Sequence[Piece]
+) -> list[Column]:
+    """Which words of a line name which column."""
+    columns: list[Column] = []
+    for piece in row:
+        if reading.marks_in(piece.start, piece.end):
+            continue
+        for start, end in _labels(reading, words, piece):
+            box = reading.layout.box(start, end)
+            if box is None:
+                continue
+            text = reading.text[start:end]
+            taken = {column.name for column in columns}
+            fitting = [
+                column.name
+                for column in field.fields
+                if words[column.name].match(text).strength >= WEAK and column.name not in taken
+            ]
+            is_last = piece is row[-1] and end == piece.end
+            name = (
+                _wanted(field, fitting, is_last=is_last) if fitting else _again(field, words, columns, text)
+            )
+            columns.append(Column(name, start, end, box))
+    return columns
+
+
+def _again(field: Field, words: Mapping[str, FieldWords], columns: list[Column], text: str) -> str:
+    """A second heading for a text, such as 'Item' and 'Description': the later is the text's."""
+    for column in field.fields:
+        if column.type == "text" and not column.shape and words[column.name].match(text).strength >= WEAK:
+            for at, other in enumerate(columns):
+                if other.name == column.name:
+                    columns[at] = msgspec.structs.replace(other, name="")
+            return column.name
+    return ""
+
+
+def _labels(reading: Reading, words: Mapping[str, FieldWords], piece: Piece) -> Iterator[tuple[int, int]]:
+    """The headings in a piece, which may be several where columns stand close together."""
+    tokens = [(found.start(), found.end()) for found in _WORD.finditer(reading.text, piece.start, piece.end)]
+    at = 0
+    while at < len(tokens):
+        for last in range(min(len(tokens), at + 4), at, -1):
+            text = reading.text[tokens[at][0] : tokens[last - 1][1]]
+            if any(one.match(text).strength >= WEAK for one in words.values()):
+                break
+        else:
+            last = at + 1
+        yield tokens[at][0], tokens[last - 1][1]
+        at = last
+
+
+def _wanted(field: Field, fitting: list[str], *, is_last: bool) -> str:
+    """'Gesamt' names the amount, 'Preis' in the last column as well; else the first that fits."""
+    required = [column.name for column in field.fields if column.required]
+    if is_last:
+        for name in required:
+            if name in fitting:
+                return name
+    return next((name for name in fitting if name not in required), fitting[0])
+
+
+def _rows(
+    reading: Reading,
+    field: Field,
+    heading: Heading,
+    words: Mapping[str, FieldWords],
+    totals: Sequence[FieldWords],
+) -> list[Row]:
+    found: list[Row] = []
+    ended = False
+    for line in _lines(reading, heading):
+        if len(found) >= _MOST:
+            break
+        text = " ".join(reading.text[piece.start : piece.end] for piece in line)
+        named = [column for column in _columns(reading, field, words, line) if column.name]
+        if len(named) >= max(_LEAST, len(heading.named()) - 1):
+            ended = False  # the heading again, on the next page
+            continue
+        if _CARRIED.search(text):
+            continue
+        if _is_total(reading, line, totals):
+            ended = True
+        if ended:
+            continue
+        cells = _cells(reading, field, heading, line)
+        required = [column.name for column in field.fields if column.required]
+        if all(name in cells for name in required) and len(cells) > 1:
+            marks = [mark for piece in line for mark in reading.marks_in(piece.start, piece.end)]
+            found.append(Row(cells, tuple(marks)))
+    return found
+
+
+def _lines(reading: Reading, heading: Heading) -> list[list[Piece]]:
+    """Lines below the heading, on its page and the following."""
+    lines: list[list[Piece]] = []
+    seen: set[int] = set()
+    ordered = sorted(
+        (piece for piece in reading.layout.pieces if piece.page >= heading.page),
+        key=lambda piece: (piece.page, piece.box.top),
+    )
+    for piece in ordered:
+        if piece.start in seen or (piece.page == heading.page and piece.box.top < heading.bottom - 1):
+            continue
+        row = reading.layout.row(piece)
+        seen |= {one.start for one in row}
+        lines.append(row)
+    return lines
+
+
+def _is_total(reading: Reading, line: Sequence[Piece], totals: Sequence[FieldWords]) -> bool:
+    """Whether a line begins with the label of a total."""
+    for piece in line:
+        if reading.is_value(piece):
+            continue
+        text = reading.text[piece.start : piece.end]
+        marks = [mark for mark in reading.marks_in(piece.start, piece.end) if mark.kind != "percent"]
+        label = text[: marks[0].start - piece.start] if marks else text
+        return any(words.match(label).strength >= WEAK for words in totals) and key(label) != ""
+    return False
+
+
+def _cells(
+    reading: Reading, field: Field, heading: Heading, line: Sequence[Piece]
+) -> dict[str, tuple[int, int, Column]]:
+    """What of a line stands under which heading."""
+    cells: dict[str, tuple[int, int, Column]] = {}
+    fields = {column.name: column for column in field.fields}
+    taken: list[Mark] = []
+    best: dict[str, float] = {}
+    for piece in line:
+        for mark in reading.marks_in(piece.start, piece.end):
+            box = reading.layout.box(mark.start, mark.end)
+            over = None if box is None else _over(heading, fields, box)
+            if box is None or over is None or not _fits(reading, fields[over.name], mark):
+                continue
+            shared = _shared(over.box, box)
+            if shared > best.get(over.name, -_ASIDE):
+                taken = [one for one in taken if cells.get(over.name, (-1,))[0] != one.start]
+                best[over.name] = shared
+                cells[over.name] = mark.start, mark.end, over
+                taken.append(mark)
+    named = heading.named()
+    spans = _texts(reading, fields, heading, line, taken)
+    return cells | {name: (*span, named[name]) for name, span in spans.items()}
+
+
+def _texts(
+    reading: Reading,
+    fields: Mapping[str, Field],
+    heading: Heading,
+    line: Sequence[Piece],
+    taken: Sequence[Mark],
+) -> dict[str, tuple[int, int]]:
+    """Cells of text: a piece belongs to the column that it begins under, up to a number of another column."""
+    spans: dict[str, tuple[int, int]] = {}
+    for piece in line:
+        free = ""
+        for word in reading.layout.words_of(piece.start, piece.end):
+            box = reading.layout.box(word.start, word.end)
+            if box is None or any(mark.start <= word.start < mark.end for mark in taken):
+                free = "" if free in spans else free
+                continue
+            name = free or _under(heading, box).name
+            field = fields.get(name)
+            if field is None or field.type in _NUMERIC:
+                continue
+            free = name if not field.shape else ""
+            start, end = spans.get(name, (word.start, word.end))
+            if reading.text[end : word.start].strip() == "" and word.start >= start:
+                spans[name] = start, word.end
+    return {
+        name: (_behind_code(reading, *span) if not fields[name].shape else span)
+        for name, span in spans.items()
+    }
+
+
+def _behind_code(reading: Reading, start: int, end: int) -> tuple[int, int]:
+    """A text without the article's number before it: '30046 Reinigung'."""
+    code = _CODE.match(reading.text, start, end)
+    return (code.end(), end) if code is not None else (start, end)
+
+
+def _fits(reading: Reading, column: Field, mark: Mark) -> bool:
+    """Whether a figure may be a cell: money has cents or a currency, a rate has neither."""
+    if mark.kind not in KINDS[column.type]:
+        return False
+    cents = _CENTS.search(reading.text[mark.start : mark.end]) is not None
+    if column.type == "money":
+        return mark.kind == "money" or cents
+    return column.shape != "percent" or mark.kind == "percent" or (mark.kind == "number" and not cents)
+
+
+def _over(heading: Heading, fields: Mapping[str, Field], box: Box) -> Column | None:
+    """The numeric column under whose heading a box stands; None for a number within text."""
+    over = max(heading.columns, key=lambda column: _shared(column.box, box))
+    field = fields.get(over.name)
+    if field is None or field.type not in _NUMERIC:
+        return None
+    if _shared(over.box, box) > 0:
+        return over
+    beside = fields.get(_under(heading, box).name)
+    within_text = beside is not None and beside.type not in _NUMERIC
+    return None if within_text or _shared(over.box, box) < -_ASIDE else over
+
+
+def _shared(one: Box, other: Box) -> float:
+    """Width that two boxes share; negative: how far they are apart."""
+    return min(one.right, other.right) - max(one.left, other.left)
+
+
+def _under(heading: Heading, box: Box) -> Column:
+    """The column of a word of text: the last that begins left of it."""
+    begun = [column for column in heading.columns if column.box.left <= box.left + 3]
+    return begun[-1] if begun else heading.columns[0]

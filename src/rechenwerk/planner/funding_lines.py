@@ -1,0 +1,131 @@
+"""Where money comes from besides customers: equity, loans, vendors who wait, shares, guarantees."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rechenwerk.base.errors import PlanError
+from rechenwerk.planner.reading import number
+from rechenwerk.planner.sheet import Sheet
+from rechenwerk.planner.tables import FundingTable
+from rechenwerk.planner.units import ONE, read_unit
+
+
+class Funded(msgspec.Struct, frozen=True):
+    """Names of lines by what they do to the statements."""
+
+    issued: tuple[str, ...] = ()
+    in_shares: tuple[str, ...] = ()
+    drawn: tuple[str, ...] = ()
+    repaid: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
+    interest: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
+
+
+def add_funding(sheet: Sheet, one: FundingTable) -> Funded:
+    """The lines of one source of money.
+
+    Raises:
+        PlanError: something that its kind needs is missing or in the wrong unit.
+    """
+    match one.kind:
+        case "equity":
+            name = _amount(sheet, one)
+            sheet.line(f"{name}.received", f"{name}.amount * {_holds(sheet, one)}", title=f"{name}: received")
+            return Funded(issued=(f"{name}.received",))
+        case "loan":
+            return _loan(sheet, one)
+        case "vendor":
+            return _vendor(sheet, one)
+        case "shares":
+            within = _contract(sheet, one)
+            formula = f"{number(one.part)!r} * {one.contract}.cash * {within}"
+            sheet.line(f"{one.name}.issued", formula, title=f"{one.name}: paid in shares")
+            return Funded(in_shares=(f"{one.name}.issued",))
+        case "guarantee":
+            name = _amount(sheet, one)
+            formula = f"{name}.amount * {_holds(sheet, one)}"
+            sheet.line(f"{name}.called", formula, title=f"{name}: called")
+            return Funded(called=(f"{name}.called",))
+    raise AssertionError(one.kind)
+
+
+def _amount(sheet: Sheet, one: FundingTable) -> str:
+    for key in ("amount", "unit", "when"):
+        if getattr(one, key) in {None, ""}:
+            raise PlanError(f"{one.kind} {one.name!r} needs {key}; add {key} = …")
+    assert one.amount is not None
+    unit = read_unit(one.unit)
+    if unit.powers != sheet.money.powers:
+        raise PlanError(f"the amount of {one.name} is in {one.unit!r}; it must be in {sheet.money}")
+    at = sheet.axis.index(one.when)
+    values = [0.0] * sheet.axis.count
+    if 0 <= at < sheet.axis.count:
+        values[at] = number(one.amount) * unit.scale
+    sheet.put(f"{one.name}.amount", values, sheet.money, title=f"{one.name}: promised", source=one.source)
+    return one.name
+
+
+def _holds(sheet: Sheet, one: FundingTable) -> str:
+    if not one.condition:
+        return "1"
+    return sheet.line(f"{one.name}.condition", f"({one.condition}) != 0", ONE, title=f"{one.name}: condition")
+
+
+def _loan(sheet: Sheet, one: FundingTable) -> Funded:
+    name = _amount(sheet, one)
+    if not one.due:
+        raise PlanError(f'loan {name!r} does not say when it is due; add due = "2029-12"')
+    start, end = sheet.axis.index(one.when), sheet.axis.index(one.due)
+    if end <= start:
+        raise PlanError(
+            f"loan {name!r} is due ({one.due}) before it is paid out ({one.when}); name a later period"
+        )
+    sheet.line(f"{name}.drawn", f"{name}.amount * {_holds(sheet, one)}", title=f"{name}: paid out")
+    plan = f"prev({name}.owed) * {sheet.at(one.due)}"
+    if one.repaid == "evenly":
+        left = [max(end - index + 1, 1) if index > start else 1e300 for index in range(sheet.axis.count)]
+        sheet.put(f"{name}.instalments_left", left, ONE)
+        plan = f"prev({name}.owed) / {name}.instalments_left"
+    if one.covenant:
+        kept = f"prev({name}.breached) + (({one.covenant}) == 0) * (prev({name}.owed) > 0)"
+        sheet.line(f"{name}.breached", f"min({kept}, 1)", ONE, title=f"{name}: covenant breached")
+        plan = f"if({name}.breached, prev({name}.owed), {plan})"
+    sheet.line(f"{name}.repaid", plan, title=f"{name}: repaid")
+    sheet.line(f"{name}.owed", f"prev({name}.owed) + {name}.drawn - {name}.repaid", title=f"{name}: owed")
+    rate = number(one.interest)
+    sheet.line(
+        f"{name}.interest", f"prev({name}.owed) * {rate!r} * {sheet.axis.length!r}", title=f"{name}: interest"
+    )
+    return Funded(
+        drawn=(f"{name}.drawn",),
+        repaid=(f"{name}.repaid",),
+        owed=(f"{name}.owed",),
+        interest=(f"{name}.interest",),
+    )
+
+
+def _contract(sheet: Sheet, one: FundingTable) -> str:
+    if f"{one.contract}.cash" not in sheet.lines:
+        raise PlanError(f"{one.kind} {one.name!r} names no contract of this file: {one.contract!r}")
+    return sheet.within(one.when, one.due)
+
+
+def _vendor(sheet: Sheet, one: FundingTable) -> Funded:
+    within, name = _contract(sheet, one), one.name
+    wait = max(1, round(one.months / sheet.axis.months))
+    formula = f"{number(one.part)!r} * {one.contract}.cash * {within}"
+    sheet.line(f"{name}.drawn", formula, title=f"{name}: {one.contract} waits for")
+    sheet.line(f"{name}.repaid", f"past({name}.drawn, {wait})", title=f"{name}: paid later")
+    sheet.line(f"{name}.owed", f"prev({name}.owed) + {name}.drawn - {name}.repaid", title=f"{name}: owed")
+    rate = number(one.interest)
+    sheet.line(
+        f"{name}.interest", f"prev({name}.owed) * {rate!r} * {sheet.axis.length!r}", title=f"{name}: interest"
+    )
+    return Funded(
+        drawn=(f"{name}.drawn",),
+        repaid=(f"{name}.repaid",),
+        owed=(f"{name}.owed",),
+        interest=(f"{name}.interest",),
+    )

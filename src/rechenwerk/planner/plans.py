@@ -1,0 +1,173 @@
+"""A plan: what its file says, put together into lines that can be calculated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from rechenwerk.base.errors import PlanError
+from rechenwerk.base.toml_lines import Path
+from rechenwerk.base.toml_reader import MistakesError, Reader
+from rechenwerk.planner.axis import Axis
+from rechenwerk.planner.clearing import Floats
+from rechenwerk.planner.contract_lines import add_contract
+from rechenwerk.planner.dimensions import check_unit
+from rechenwerk.planner.drivers import Driver, correlated
+from rechenwerk.planner.engine import Line, Program, order
+from rechenwerk.planner.funding_lines import Funded, add_funding
+from rechenwerk.planner.reading import number, points, read_plan
+from rechenwerk.planner.sheet import Sheet
+from rechenwerk.planner.statement_lines import add_opening, add_statements
+from rechenwerk.planner.tables import DriverTable, LineTable, Written
+from rechenwerk.planner.units import Unit, read_unit
+
+T = TypeVar("T")
+_WORDS = re.compile(r"[a-z_][a-z0-9_.]*")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Ready to be calculated.
+
+    Args:
+        written: the file's tables.
+        axis: periods.
+        money: unit in which money is shown.
+        inputs: drivers and known figures, by name.
+        program: lines in their order.
+        factor: Cholesky factor of the drawn drivers' correlations.
+        titles, sources: of inputs.
+    """
+
+    written: Written
+    axis: Axis
+    money: Unit
+    inputs: Mapping[str, Driver]
+    program: Program
+    factor: Floats
+    titles: Mapping[str, str]
+    sources: Mapping[str, str]
+
+    @property
+    def lines(self) -> dict[str, Line]:
+        """By name."""
+        return self.program.lines
+
+
+def load_plan(text: str) -> Plan:
+    """The plan of a TOML text.
+
+    Raises:
+        MistakesError: all mistakes with line and fix.
+    """
+    written, reader = read_plan(text)
+    return build(written, reader)
+
+
+def build(written: Written, reader: Reader | None = None) -> Plan:
+    """Put a plan together.
+
+    Args:
+        written: tables.
+        reader: knows the lines of the file; without one a mistake is told without its line.
+
+    Raises:
+        MistakesError, PlanError: something does not fit together.
+    """
+    builder = _Builder(written, reader)
+    return builder.build()
+
+
+class _Builder:
+    def __init__(self, written: Written, reader: Reader | None) -> None:
+        self.written = written
+        self.reader = reader
+        head = written.head
+        self.axis = Axis.of(head.starts, head.periods)
+        self.sheet = self._try(("shown_in",), lambda: Sheet(self.axis, head.currency, head.shown_in))
+
+    def _try(self, path: Path, make: Callable[[], T]) -> T:
+        """A mistake found here belongs to a place of the file."""
+        try:
+            return make()
+        except PlanError as error:
+            if self.reader is None:
+                raise
+            what, _, fix = str(error).partition("; ")
+            self.reader.wrong(path, what, fix or "see docs/plan.md")
+            raise MistakesError(self.reader.mistakes) from None
+
+    def build(self) -> Plan:
+        written, sheet = self.written, self.sheet
+        for index, one in enumerate(written.drivers):
+            self._try(("driver", index), partial(self._driver, one))
+        self._try(("opening",), lambda: add_opening(sheet, written.opening))
+        for index, line in enumerate(written.lines):
+            self._try(("line", index), partial(self._line, line))
+        behind: dict[str, str] = {}
+        for index, contract in enumerate(written.contracts):
+            before = behind.get(contract.need, contract.need)
+            make = partial(add_contract, sheet, contract, before)
+            behind[contract.need] = self._try(("contract", index), make)
+        for need, left in behind.items():
+            sheet.line(f"unserved.{need}", left, sheet.lines[left].unit, title=f"{need}: not served")
+        parts = [
+            self._try(("funding", index), partial(add_funding, sheet, funding))
+            for index, funding in enumerate(written.funding)
+        ]
+        funded = Funded(
+            **{
+                field: tuple(name for part in parts for name in getattr(part, field))
+                for field in Funded.__struct_fields__
+            }
+        )
+        add_statements(sheet, written.policy, written.lines, written.contracts, funded)
+        program = self._ordered()
+        self._check_units()
+        pairs = {one.between: number(one.value) for one in written.correlations}
+        factor = self._try(("correlation",), lambda: correlated(list(sheet.inputs.values()), pairs))
+        return Plan(
+            written, self.axis, sheet.money, sheet.inputs, program, factor, sheet.titles, sheet.sources
+        )
+
+    def _ordered(self) -> Program:
+        try:
+            return order(self.axis, self.sheet.inputs, list(self.sheet.lines.values()))
+        except PlanError as error:
+            said = str(error)
+            places = self._places()
+            first = next((name for name in _WORDS.findall(said) if name.split(".")[0] in places), "")
+            path = places.get(first.split(".")[0], ())
+
+            def again() -> Program:
+                raise PlanError(said)
+
+            return self._try(path, again)
+
+    def _places(self) -> dict[str, Path]:
+        """Where a line, a contract or a source of money stands in the file."""
+        found: dict[str, Path] = {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
+        found |= {one.name: ("contract", at) for at, one in enumerate(self.written.contracts)}
+        return found | {one.name: ("funding", at) for at, one in enumerate(self.written.funding)}
+
+    def _check_units(self) -> None:
+        """What the file's own lines say about units; contracts and funding are added to the same sheet."""
+        units = {name: one.unit for name, one in self.sheet.inputs.items()}
+        units |= {name: one.unit for name, one in self.sheet.lines.items()}
+        places = self._places()
+        for name, line in self.sheet.lines.items():
+            path = places.get(name) or places.get(name.split(".")[0]) or ()
+            self._try(path, partial(check_unit, line.formula, units, line.unit, name))
+
+    def _driver(self, one: DriverTable) -> None:
+        unit = read_unit(one.unit)
+        path = points(one, self.axis) * unit.scale
+        driver = Driver(one.name, tuple(path.tolist()), one.noise, number(one.spread), unit)
+        self.sheet.add_input(driver, title=one.title, source=one.source)
+
+    def _line(self, one: LineTable) -> None:
+        unit = read_unit(one.unit)
+        self.sheet.line(one.name, one.formula, unit, title=one.title, group=one.group, source=one.source)

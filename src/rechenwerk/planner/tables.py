@@ -1,0 +1,194 @@
+"""A plan as it is written: the tables of its file, with their fields and defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Number = int | float | str
+"""12, 0.5 or "20%"."""
+Status = Literal[
+    "reported", "estimated", "contracted", "conditional", "announced", "letter-of-intent", "target", "assumed"
+]
+STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]
+Group = Literal["", "revenue", "cost", "operating", "research", "investment", "other"]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a figure comes from, from when it is, and how firm it is."""
+
+    source: str = ""
+    date: str = ""
+    status: Status = "assumed"
+
+
+class DriverTable(Told, frozen=True, kw_only=True):
+    """A ``[[driver]]``: a figure that is put in, with its course and its uncertainty.
+
+    `value` at the start and `growth` a year, or `path` = values at some periods; between them `shape` leads.
+    """
+
+    name: str
+    unit: str
+    value: Number | None = None
+    growth: Number = 0
+    path: dict[str, Number] = msgspec.field(default_factory=dict)
+    shape: Literal["growth", "linear", "steps"] = "growth"
+    noise: Literal["none", "level", "growth", "walk", "each"] = "none"
+    spread: Number = 0
+    title: str = ""
+
+
+class CorrelationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[correlation]]`` of the logarithms of two drivers."""
+
+    between: tuple[str, str]
+    value: Number
+
+
+class LineTable(Told, frozen=True, kw_only=True):
+    """A ``[[line]]``: a formula, and the statement's group that it adds to.
+
+    `service` names what it belongs to, for unit economics; `life` in years is for investments.
+    """
+
+    name: str
+    formula: str
+    unit: str
+    group: Group = ""
+    service: str = ""
+    life: Number = 5
+    title: str = ""
+
+
+class ContractTable(Told, frozen=True, kw_only=True):
+    """A ``[[contract]]`` that serves the line `need`; contracts of one need serve it in the file's order.
+
+    Which fields count depends on the kind; docs/plan.md has the table. After `stops` nothing is due any more.
+    """
+
+    name: str
+    kind: Literal["take-or-pay", "prepaid", "provisioned", "owned", "on-demand"]
+    need: str
+    unit: str = ""
+    provider: str = ""
+    price: str = ""
+    first: str = ""
+    last: str = ""
+    stops: str = ""
+    total: Number | None = None
+    ramp: tuple[Number, ...] = ()
+    settled: Literal["period", "year"] = "year"
+    most: str = ""
+    units: str = ""
+    fee: str = ""
+    capacity: str = ""
+    life: Number = 5
+    energy: str = ""
+    title: str = ""
+
+
+class FundingTable(Told, frozen=True, kw_only=True):
+    """A ``[[funding]]``: money that comes when its condition holds, and what becomes of it."""
+
+    name: str
+    kind: Literal["equity", "loan", "vendor", "shares", "guarantee"]
+    amount: Number | None = None
+    unit: str = ""
+    when: str = ""
+    condition: str = ""
+    due: str = ""
+    interest: Number = 0
+    repaid: Literal["at the end", "evenly"] = "at the end"
+    covenant: str = ""
+    contract: str = ""
+    part: Number = 0
+    months: int = 12
+    investor: str = ""
+    pre_money: Number | None = None
+    title: str = ""
+
+
+class OpeningTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The balance sheet before the first period; equity is what remains."""
+
+    unit: str
+    cash: Number = 0
+    receivables: Number = 0
+    payables: Number = 0
+    fixed_assets: Number = 0
+    debt: Number = 0
+    losses_carried: Number = 0
+
+
+class PolicyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Taxes, working capital and interest, kept simple: one rate each."""
+
+    tax: Number = 0
+    loss_use: Number = 1
+    receivable_days: Number = 0
+    payable_days: Number = 0
+    interest_on_cash: Number = 0
+    interest_on_debt: Number = 0
+    fixed_assets_life: Number = 5
+
+
+class ShockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[shock]]``: multiplies or replaces a driver from a period on, or ends something."""
+
+    name: str
+    driver: str = ""
+    factor: Number = 1
+    ends: str = ""
+    at: str = ""
+    until: str = ""
+    title: str = ""
+
+
+class ScenarioTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[scenario]]``: statuses left out, drivers replaced, shocks that happen."""
+
+    name: str
+    title: str = ""
+    without: tuple[Status, ...] = ()
+    drop: tuple[str, ...] = ()
+    driver: dict[str, dict[str, Number | str | dict[str, Number]]] = msgspec.field(default_factory=dict)
+    shocks: tuple[str, ...] = ()
+    note: str = ""
+
+
+class HolderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[holder]]`` of shares before the first period."""
+
+    name: str
+    part: Number
+    title: str = ""
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys before the first table."""
+
+    title: str
+    currency: str
+    shown_in: str
+    starts: str
+    periods: int
+    paths: int = 10_000
+    seed: int = 1
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A whole file as written, types checked."""
+
+    head: Head
+    opening: OpeningTable
+    policy: PolicyTable
+    drivers: tuple[DriverTable, ...] = ()
+    correlations: tuple[CorrelationTable, ...] = ()
+    lines: tuple[LineTable, ...] = ()
+    contracts: tuple[ContractTable, ...] = ()
+    funding: tuple[FundingTable, ...] = ()
+    holders: tuple[HolderTable, ...] = ()
+    shocks: tuple[ShockTable, ...] = ()
+    scenarios: tuple[ScenarioTable, ...] = ()
