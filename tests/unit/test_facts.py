@@ -11,6 +11,8 @@ from rechenwerk.documents.facts import Article, Reconciled, Register, extract_al
 from rechenwerk.documents.facts.comparing import bounds
 from rechenwerk.documents.facts.copies import copies, resemblance
 from rechenwerk.documents.facts.entities import key
+from rechenwerk.documents.facts.titles import german
+from rechenwerk.documents.facts.topics import TOPICS
 from rechenwerk.documents.figures import read
 from rechenwerk.documents.values import Evidence, Value
 
@@ -140,6 +142,11 @@ def test_a_figure_that_only_one_source_has_is_marked() -> None:
         "de: Talhof erzielte 2024 einen Umsatz von 12 Mrd. Euro.",
     )
     assert {one.what: one.single for one in result.statements} == {"revenue": False, "employees": True}
+
+
+def test_every_topic_has_a_german_title() -> None:
+    assert not [topic for topic in TOPICS if german(topic) == topic and topic != "ebitda"]
+    assert german("revenue change") == "Umsatz (Veränderung)"
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ def facts(
     rows = [
         (
             one["who"],
-            one["what"] if not one["part"] else f"{one['what']} ({one['part']})",
+            f"{_what(one, say)} ({one['part']})" if one["part"] else _what(one, say),
             _period(one["period"]),
-            one["status"],
+            say(one["status"]),
             "\n".join(dict.fromkeys(fact["quote"] for fact in one["facts"])),
             Text(str(one["sources"]), style="yellow" if one["single"] else "green"),
         )
@@ -63,7 +63,7 @@ def contradictions(
         return
     rows = [
         (
-            f"{one['who']}: {one['what']}\n{_period(one['period'])}",
+            f"{one['who']}: {_what(one, say)}\n{_period(one['period'])}",
             _side(one["left"], say),
             _side(one["right"], say),
         )
@@ -71,6 +71,10 @@ def contradictions(
     ]
     columns = [say("who"), say("document"), f"{say('document')} "]
     table(say("Contradictions in job {job}", job=job), columns, rows)
+
+
+def _what(one: Any, say: DocumentWords) -> str:
+    return str(one["what_de"] if say.language == "de" else one["what"])
 
 
 def _period(period: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rechenwerk.documents.facts.entities import Register
+from rechenwerk.documents.facts.titles import german
 from rechenwerk.documents.facts.values import Contradiction, Fact, Reconciled, Statement
 from rechenwerk.documents.values import Days
 
@@ -44,6 +45,7 @@ def _about(statement: Statement, register: Register) -> dict[str, Any]:
         "who": register.shown(statement.entity),
         "whom": register.shown(statement.other) if statement.other else None,
         "what": statement.what,
+        "what_de": german(statement.what),
         "kind": statement.kind,
         "part": statement.part or None,
         "period": _days(statement.period),
