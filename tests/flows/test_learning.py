@@ -36,7 +36,11 @@ def test_from_examples_to_an_answer_that_is_booked(town: LearningTown) -> None:
     assert answer.text.endswith("data: [DONE]\n\n")
     assert "trained/mail-kind" in town.models()
     booked = town.booked(town.ask("trained/mail-kind", MAIL).headers["x-request-id"])
-    assert (booked["model"], booked["outcome"], booked["project"]) == ("trained/mail-kind", "posted", "default")
+    assert (booked["model"], booked["outcome"], booked["project"]) == (
+        "trained/mail-kind",
+        "posted",
+        "default",
+    )
     assert booked["usage"]["input"] == len(MAIL.split())
     assert town.ok("GET", "/books/verify")["ok"]
 
