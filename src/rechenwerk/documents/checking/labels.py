@@ -68,6 +68,7 @@ class FieldWords:
         words = [key(word) for label in field.labels for word in label.split()]
         self.stems = frozenset(word[:_STEM] for word in words if len(word) >= _STEM - 1)
         self._tolerant = tolerant
+        self._matched: dict[tuple[str, bool], Match] = {}
 
     def match(self, phrase: str, *, prose: bool = False) -> Match:
         """How well a phrase gives the role.
@@ -76,6 +77,13 @@ class FieldWords:
             phrase: the words before or above a value.
             prose: a label at the end of a sentence counts, too.
         """
+        asked = phrase, prose
+        found = self._matched.get(asked)
+        if found is None:
+            found = self._matched[asked] = self._match(phrase, prose=prose)
+        return found
+
+    def _match(self, phrase: str, *, prose: bool) -> Match:
         if _SPACED.search(phrase) is not None:
             fitted = self.match(_SPACED.sub(lambda found: found[0].replace(" ", ""), phrase), prose=prose)
             return Match(fitted.strength, 0, len(phrase.rstrip())) if fitted.end else fitted
