@@ -27,6 +27,8 @@ from bench import (
     stream,
     unary,
 )
+from bench.documents import parsing
+from bench.documents import measure_invoices
 from bench.lab import Lab
 from bench.machine import BenchError
 from bench.peers import Crew
@@ -52,7 +54,9 @@ BENCHES = (
     chaos,
     ledger,
     exports,
+    parsing,
     routing,
+    measure_invoices,
 )
 NAMES = tuple(module.NAME for module in BENCHES)
 
@@ -61,6 +65,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what was promised.")
     parser.add_argument("--only", action="append", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repeats")
+    parser.add_argument(
+        "--full", action="store_true", help="whole sets of documents instead of their routine part"
+    )
     parser.add_argument("--json", action="store_true", help="print the lines instead of tables")
     return parser.parse_args()
 
@@ -68,9 +75,10 @@ def arguments() -> argparse.Namespace:
 class Run:
     """One run: what was found, what went wrong, and the display."""
 
-    def __init__(self, console: Console, *, quick: bool, only: tuple[str, ...]) -> None:
+    def __init__(self, console: Console, *, quick: bool, full: bool, only: tuple[str, ...]) -> None:
         self.console = console
         self.quick = quick
+        self.full = full
         self.benches = [module for module in BENCHES if module.NAME in only]
         self.metrics: list[Metric] = []
         self.lines: list[dict[str, Any]] = []
@@ -114,7 +122,7 @@ class Run:
         stamp = results.commit(), results.today()
         with self.progress:
             task = self.progress.add_task("", bench="", total=len(self.benches))
-            with Lab(quick=self.quick, say=self.sayer(task), remark=self.remark) as lab:
+            with Lab(quick=self.quick, full=self.full, say=self.sayer(task), remark=self.remark) as lab:
                 crew = Crew(lab)
                 for module in self.benches:
                     self.progress.update(task, bench=module.NAME)
@@ -138,7 +146,7 @@ def interrupted(*_: object) -> None:
 def main() -> int:
     asked = arguments()
     signal.signal(signal.SIGTERM, interrupted)
-    run = Run(Console(stderr=True), quick=asked.quick, only=tuple(asked.only or NAMES))
+    run = Run(Console(stderr=True), quick=asked.quick, full=asked.full, only=tuple(asked.only or NAMES))
     try:
         run.measure()
     except KeyboardInterrupt:

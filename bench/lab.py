@@ -109,8 +109,16 @@ class Target:
 class Lab:
     """Everything a bench may need; leaving it ends every process and removes the folder."""
 
-    def __init__(self, *, quick: bool, say: Callable[[str], None], remark: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        quick: bool,
+        say: Callable[[str], None],
+        remark: Callable[[str], None],
+        full: bool = False,
+    ) -> None:
         self.quick = quick
+        self.full = full
         self.say = say
         self.remark = remark
         available = sorted(os.sched_getaffinity(0))

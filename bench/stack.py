@@ -128,18 +128,34 @@ def ready_line(program: procs.Program) -> dict[str, Any] | None:
 
 
 def serve(
-    lab: Lab, data: Path, *, cores: Sequence[int], environment: Mapping[str, str] | None = None
+    lab: Lab,
+    data: Path,
+    *,
+    cores: Sequence[int],
+    environment: Mapping[str, str] | None = None,
+    models: bool = False,
 ) -> Served:
-    """Starts the product on a data folder and waits until it says that it is ready."""
+    """Starts the product on a data folder and waits until it says that it is ready.
+
+    Args:
+        lab: ends it.
+        data: the folder.
+        cores: where it runs.
+        environment: its settings.
+        models: whether the embedded models are started.
+    """
     port, office = free_port(), free_port()
-    command = [str(PROGRAM), "serve", "--without-model", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(PROGRAM), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command += [] if models else ["--without-model"]
     command += ["--office-port", str(office), "--data-dir", str(data), "--processes", "1", "--json"]
     begun = time.perf_counter()
     program = procs.start(
         lab.fresh("serve"), command, cores=cores, folder=lab.folder, environment=environment
     )
     lab.passing.callback(procs.stop, program)
-    procs.wait_until(lambda: procs.http_status(port, READY) == 200, program, limit=60, pause=0.005)
+    procs.wait_until(
+        lambda: procs.http_status(port, READY) == 200, program, limit=300 if models else 60, pause=0.005
+    )
     ready = time.perf_counter() - begun
     procs.wait_until(lambda: ready_line(program) is not None, program, limit=30, pause=0.005)
     line = ready_line(program) or {}

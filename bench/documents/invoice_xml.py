@@ -181,7 +181,10 @@ def taken_out(pdf: bytes) -> tuple[bytes, bytes]:
 def day_of(node: ET.Element | None, path: str) -> str | None:
     found = node.find(path) if node is not None else None
     text = (found.text or "").strip() if found is not None else ""
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) >= 8 else None
+    try:
+        return dt.datetime.strptime(text[:8], "%Y%m%d").replace(tzinfo=dt.UTC).date().isoformat()
+    except ValueError:
+        return None
 
 
 def local(root: ET.Element) -> ET.Element:
@@ -206,6 +209,8 @@ def read(xml: bytes) -> dict[str, Any]:
     start, end = (
         day_of(settled, f"BillingSpecifiedPeriod/{name}DateTime/DateTimeString") for name in ("Start", "End")
     )
+    fiscal = [node.text for node in root.findall(".//SellerTradeParty/SpecifiedTaxRegistration/ID")
+              if node.get("schemeID") == "FC"]  # fmt: skip
     vat = [node.text for node in root.findall(".//SellerTradeParty/SpecifiedTaxRegistration/ID")
            if node.get("schemeID") == "VA"]  # fmt: skip
     buyer = [node.text for node in root.findall(".//BuyerTradeParty/SpecifiedTaxRegistration/ID")
@@ -222,9 +227,14 @@ def read(xml: bytes) -> dict[str, Any]:
         "due_date": day_of(settled, ".//SpecifiedTradePaymentTerms/DueDateDateTime/DateTimeString"),
         "supplier": text(".//SellerTradeParty/Name"),
         "supplier_vat_id": vat[0] if vat else None,
+        "supplier_tax_number": fiscal[0] if fiscal else None,
         "customer": text(".//BuyerTradeParty/Name"),
+        "customer_number": text(".//BuyerTradeParty/ID"),
+        "order_number": text(".//BuyerOrderReferencedDocument/IssuerAssignedID")
+        or text(".//BuyerOrderReferencedDocument/ID"),
         "customer_vat_id": buyer[0] if buyer else None,
         "iban": [node.text for node in root.iter("IBANID") if node.text],
+        "bic": [node.text for node in root.iter("BICID") if node.text],
         "currency": text(".//InvoiceCurrencyCode"),
         "net": amount["TaxBasisTotalAmount"],
         "tax": amount["TaxTotalAmount"],

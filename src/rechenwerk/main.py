@@ -21,6 +21,7 @@ import asyncpg
 import msgspec
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from rich.console import Console
 
 import rechenwerk
@@ -28,6 +29,8 @@ from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.loops import repeat
 from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.documents.exporting.process import WriterProcess
+from rechenwerk.documents.routes import largest_body
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
 from rechenwerk.identity.signing import KeyFile
 from rechenwerk.main_children import (
@@ -38,9 +41,14 @@ from rechenwerk.main_children import (
     gateway_process,
     lock_folder,
     router_process,
+    trained_process,
 )
 from rechenwerk.main_doctor import Finding, doctor
+from rechenwerk.main_documents_keeper import Crew, JobBell, delete_expired, worker_process
+from rechenwerk.main_documents_office import mount_documents, setup_of
+from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.main_keeper import keep_books
+from rechenwerk.main_learning import mount_learning
 from rechenwerk.main_models import models_folder, offer
 from rechenwerk.main_steps import period_steps
 from rechenwerk.main_welcome import Welcome, first_call, model_offered, show
@@ -59,7 +67,16 @@ from rechenwerk.store.control import open_desk
 from rechenwerk.store.database import EmbeddedServer, connect, revive_embedded, start_embedded
 from rechenwerk.store.migrate import migrate
 
-__all__ = ["Finding", "GatewayOptions", "Installation", "ServeOptions", "doctor", "run_gateway", "serve"]
+__all__ = [
+    "Finding",
+    "GatewayOptions",
+    "Installation",
+    "ServeOptions",
+    "doctor",
+    "run_document_worker",
+    "run_gateway",
+    "serve",
+]
 
 _log = logging.getLogger("rechenwerk.main")
 _CONTEXT = 16_384
@@ -77,6 +94,7 @@ class ServeOptions(msgspec.Struct, frozen=True):
     processes: int = 1
     model: bool = True
     json: bool = False
+    document_workers: int = 1
 
 
 class GatewayOptions(msgspec.Struct, frozen=True):
@@ -114,7 +132,10 @@ class Installation:
         self._pool: asyncpg.Pool | None = None
         self._gateways: list[Child] = []
         self._router: Child | None = None
+        self._trained: Child | None = None
         self._office: _Office | None = None
+        self._crew: Crew | None = None
+        self._viewer = LazyViewer()
         self._office_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._url = settings.database_url
@@ -140,6 +161,7 @@ class Installation:
         with self._step("office"):
             await self._start_office(desk, box)
         self._tasks.append(asyncio.create_task(self._run_router()))
+        self._tasks.append(asyncio.create_task(self._run_trained()))
         reclaim = partial(reclaim_idle, desk, SystemClock())
         work = repeat(reclaim, _HOUR, _log, "grants that lie idle cannot be looked at")
         self._tasks.append(asyncio.create_task(work))
@@ -183,7 +205,9 @@ class Installation:
         self._tasks.append(asyncio.create_task(self._keep_models(folder)))
 
     async def _run_models(self, folder: Path) -> None:
-        self._embedded = await asyncio.to_thread(start, folder, context=_CONTEXT, slots=_SLOTS)
+        self._embedded = await asyncio.to_thread(
+            start, folder, context=_CONTEXT, slots=_SLOTS, threads=self._settings.model_threads
+        )
         await self._announce_models()
 
     async def _keep_models(self, folder: Path) -> None:
@@ -229,6 +253,13 @@ class Installation:
             await self._router.start()
         await self._keep(self._router)
 
+    async def _run_trained(self) -> None:
+        """Who answers for models that organisations trained."""
+        self._trained = trained_process(self._url, self._options.data_dir / "trained.log")
+        with contextlib.suppress(SetupError):
+            await self._trained.start()
+        await self._keep(self._trained)
+
     async def _keep(self, child: Child) -> None:
         """Start a process again when it dies; a gateway's calls stand in the books as unresolved."""
         while True:
@@ -261,8 +292,10 @@ class Installation:
             box,
             steps,
             signing=signing,
+            larger=partial(largest_body, setting=self._settings.documents_largest),
             webhook_networks=read_networks(self._settings.webhook_networks),
         )
+        self._mount_documents(app)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,
@@ -279,6 +312,24 @@ class Installation:
             if task.done():
                 raise SetupError(f"the office does not start on port {self._options.office_port}")
             await asyncio.sleep(0.005)
+
+    def _mount_documents(self, app: FastAPI) -> None:
+        """The routes of documents, and who works behind them: nobody before the first document."""
+        assert self._pool is not None
+        options, settings = self._options, self._settings
+        folder, url = options.data_dir, _address(options.host, options.port)
+        crew = self._crew = Crew(
+            lambda number: worker_process(self._url, url, folder / f"documents-{number}.log"),
+            options.document_workers,
+            settings.grace,
+        )
+        office = mount_documents(
+            app, self._pool, self._url, self._viewer, WriterProcess(), setup_of(settings), crew.want
+        )
+        mount_learning(app, self._pool, url, settings.documents_vectors)
+        bell = JobBell(office, Webhooks(app.state.office.box, read_networks(settings.webhook_networks)))
+        for work in (crew.run(office), bell.run(), delete_expired(office, app.state.office.now)):
+            self._tasks.append(asyncio.create_task(work))
 
     def _courier(self, office: Office) -> Courier:
         settings = self._settings
@@ -321,7 +372,10 @@ class Installation:
         """End every child: gateways first, so that their last calls find database and models alive."""
         for task in self._tasks:
             task.cancel()
-        children = [*self._gateways, *([self._router] if self._router is not None else [])]
+        children = [*self._gateways, *(one for one in (self._router, self._trained) if one is not None)]
+        if self._crew is not None:
+            await self._crew.stop()
+        await self._viewer.close()
         await asyncio.gather(*[child.stop(self._settings.grace) for child in children])
         if self._office is not None and self._office_task is not None:
             self._office.should_exit = True
@@ -381,6 +435,13 @@ def serve(options: ServeOptions) -> int:
         print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def run_document_worker(database_url: str, url: str) -> int:
+    """Become a worker for documents; it prints one JSON line when it is ready."""
+    os.environ["RECHENWERK_DATABASE_URL"] = database_url
+    command = [sys.executable, "-m", "rechenwerk.main_documents", "--url", url]
+    os.execv(command[0], command)  # noqa: S606
 
 
 def run_gateway(options: GatewayOptions) -> int:

@@ -1,7 +1,8 @@
 """A worker for documents: reads what was uploaded, finds values in it, asks models at the public endpoint.
 
-Run as ``python -m rechenwerk.main_documents``, or `rechenwerk docs worker`. There may be many on many hosts over
-one database; each needs the installation's secret key, which opens the documents. It is the only process that
+Run as ``python -m rechenwerk.main_documents``, or `rechenwerk docs worker`. There may be many, on many hosts,
+over one database; each needs the installation's secret key, which opens the documents. It is the only
+process that
 loads readers of documents; the readers themselves run in a process of their own.
 """
 
@@ -59,12 +60,12 @@ async def run(settings: Settings, url: str, *, parent_pipe: bool) -> int:
         def asker(claimed: Claimed, key: str) -> JobAsker:
             return JobAsker(endpoint, claimed, key, desk.queue, vault)
 
-        worker = Worker(desk, vault, parts, JobKeys(open_desk(pool)), asker, lambda: secrets.randbits(62), pace)
+        worker = Worker(
+            desk, vault, parts, JobKeys(open_desk(pool)), asker, lambda: secrets.randbits(62), pace
+        )
         print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201
         work = loop.create_task(worker.run())
-        await asyncio.wait(
-            {work, loop.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({work, loop.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     return 0

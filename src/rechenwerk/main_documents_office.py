@@ -1,4 +1,4 @@
-"""Documents on the office: who may come in, whom a job may ask, what pays for it; mounted on the office's app."""
+"""Documents on the office: who may come in, whom a job may ask, whose money it spends; mounted on its app."""
 
 from __future__ import annotations
 

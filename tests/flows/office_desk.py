@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import tempfile
 import time
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,17 @@ import msgspec
 
 from rechenwerk.base.ids import CallIds, encode_call
 from rechenwerk.base.usage import Usage
+from rechenwerk.documents.exporting.process import WriterProcess
+from rechenwerk.documents.office_ports import Setup
+from rechenwerk.documents.routes import largest_body
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.identity.signing import KeyFile
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
+from rechenwerk.main_documents_office import mount_documents
+from rechenwerk.main_documents_viewer import LazyViewer
+from rechenwerk.main_learning import mount_learning
 from rechenwerk.main_steps import period_steps
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
@@ -68,7 +75,10 @@ class Office:
             box=SecretBox(SECRET_KEY),
             steps=period_steps(self.desk, self.clock, self.pool),
             signing=self.signing,
+            larger=partial(largest_body, setting=Setup().largest),
         )
+        mount_documents(self.app, self.pool, database_url, LazyViewer(), WriterProcess(), Setup())
+        mount_learning(self.app, self.pool, "http://127.0.0.1:9", "potion-multilingual")
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
 

@@ -25,6 +25,10 @@ def serve_command(
     office_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the office.")] = 8081,
     data_dir: DataDir = Path("data"),
     processes: Annotated[int, typer.Option(min=1, max=256, help="Gateway processes.")] = 1,
+    document_workers: Annotated[
+        int,
+        typer.Option(min=0, max=64, help="Processes that work on documents, started with the first one."),
+    ] = 1,
     without_model: Annotated[
         bool, typer.Option("--without-model", help="Do not start the embedded models.")
     ] = False,
@@ -41,6 +45,7 @@ def serve_command(
         processes=processes,
         model=not without_model,
         json=as_json,
+        document_workers=document_workers,
     )
     raise typer.Exit(serve(options))
 

@@ -1,7 +1,7 @@
 """Questions of a job to a model: calls of the job's own key at the public endpoint, each asked once.
 
-An answer is kept by its purpose; after a crash it comes from there. A question that was under way goes out again
-under the same Idempotency-Key, so that the gateway answers from its own memory where it still can.
+An answer is kept by its purpose; after a crash it comes from there. A question that was under way goes out
+again under the same Idempotency-Key, so that the gateway answers from its own memory where it still can.
 """
 
 from __future__ import annotations

@@ -96,6 +96,7 @@ class JobView(BaseModel):
     ended_at: datetime | None
     keep_days: int
     documents: CountsView
+    read: Annotated[int, Field(description="documents that need not be read any more")]
     pages: int
     values: ValueCountsView
     currency: str
@@ -103,7 +104,9 @@ class JobView(BaseModel):
     cost: Annotated[str, Field(description="of all calls of the job's keys, from the books")]
     held: Annotated[str, Field(description="what calls under way may cost at most")]
     calls: int
-    estimate: Annotated[str | None, Field(description="of what is still to be paid for; while it can be told")]
+    estimate: Annotated[
+        str | None, Field(description="of what is still to be paid for; while it can be told")
+    ]
     seconds_left: float | None
     webhook: str
     webhook_state: str
@@ -218,9 +221,9 @@ class DecisionBody(Body):
 
     action: Action
     version: Annotated[int, Field(ge=1, description="of the value that was seen")]
-    value: Annotated[Any, Field(description="for correct: JSON by the field's type, or text as people write it")] = (
-        None
-    )
+    value: Annotated[
+        Any, Field(description="for correct: JSON by the field's type, or text as people write it")
+    ] = None
     note: Annotated[str, Field(max_length=2000)] = ""
 
 

@@ -12,6 +12,7 @@ from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Evidence, Parsed, Value
 
 _QUALIFIERS = frozenset({"", "about", "at least", "at most", "more than", "less than", "range"})
+_TO = re.compile(r"\s*(?:\N{EN DASH}|bis|to)\s*")
 _YES = frozenset({"ja", "yes", "j", "y", "true", "wahr"})
 _NO = frozenset({"nein", "no", "n", "false", "falsch"})
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -84,12 +85,11 @@ def _period(given: Any) -> dict[str, str]:
         ends = {name: date.fromisoformat(given[name]).isoformat() for name in ("from", "to")}
     except (TypeError, KeyError, ValueError):
         ends = {}
-        if isinstance(given, str) and len(parts := re.split(r"\s*(?:–|bis|to)\s*", given.strip())) == 2:
+        parts = _TO.split(given.strip()) if isinstance(given, str) else []
+        if len(parts) == 2:
             ends = {"from": _day(parts[0]), "to": _day(parts[1])}
     if not ends or ends["from"] > ends["to"]:
-        raise refuse(
-            422, "value: write a period such as 01.01.2025 – 31.03.2025", "invalid_value", "value"
-        )
+        raise refuse(422, "value: write a period such as 01.01.2025 to 31.03.2025", "invalid_value", "value")
     return ends
 
 

@@ -85,6 +85,7 @@ class Progress(msgspec.Struct, frozen=True):
     Attributes:
         documents: state -> how many.
         pages: read so far.
+        read: documents that need not be read any more.
         characters: of text read so far.
         values: state -> how many.
         calls: booked under the job's keys, failed ones too; `cost` what they were charged, `held` what calls
@@ -92,6 +93,7 @@ class Progress(msgspec.Struct, frozen=True):
     """
 
     documents: Mapping[str, int]
+    read: int
     pages: int
     characters: int
     values: Mapping[str, int]
@@ -250,6 +252,10 @@ class Jobs(Protocol):
         """The keys' texts are gone; their ids stay, for the books."""
         ...
 
+    async def left_keys(self) -> list[tuple[int, int]]:
+        """(organisation, job) of jobs that have ended and whose keys still open: a worker died in between."""
+        ...
+
     async def delete(self, organisation_id: int, job_id: int, by: str) -> int | None:
         """The job with everything that was read and found; how many documents, None when there is none."""
         ...
@@ -368,9 +374,7 @@ class Reviews(Protocol):
         """Of a job or a document, in the order of the documents and their schema."""
         ...
 
-    async def decide(
-        self, organisation_id: int, decision: Decision, value: Value
-    ) -> StoredValue | None:
+    async def decide(self, organisation_id: int, decision: Decision, value: Value) -> StoredValue | None:
         """Replace a value of version `decision.version - 1`; None when it has another version by now."""
         ...
 

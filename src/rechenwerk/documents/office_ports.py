@@ -137,5 +137,3 @@ class DocumentOffice(msgspec.Struct, frozen=True):
     ready: Mapping[str, Schema]
     setup: Setup
     wanted: Callable[[], None] = lambda: None
-
-

@@ -56,7 +56,10 @@ class Realm(msgspec.Struct, frozen=True):
             own = await self.desk.schemas.schemas(self.organisation_id)
             names = sorted({*self.office.ready, *(one.schema.name for one in own)})
             raise refuse(
-                404, f"there is no schema {name!r}; there are {', '.join(names)}", "schema_not_found", "schema"
+                404,
+                f"there is no schema {name!r}; there are {', '.join(names)}",
+                "schema_not_found",
+                "schema",
             )
         return ready, 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -194,7 +195,7 @@ async def file_bytes(realm: DocumentsRealm, document: int) -> Response:
 def add_review_routes(router: APIRouter) -> None:
     """Join the routes of this page to the API."""
     add = router.add_api_route
-    tags = ["document review"]
+    tags: list[str | Enum] = ["document review"]
     add("/jobs/{job}/values", job_values, methods=["GET"], tags=tags)
     add("/jobs/{job}/review", review, methods=["GET"], tags=tags)
     add("/jobs/{job}/decisions", decisions, methods=["GET"], tags=tags)

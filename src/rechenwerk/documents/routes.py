@@ -7,6 +7,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import AsyncIterator
+from enum import Enum
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +15,9 @@ from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
+from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, NewDocument, NewJob
+from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
@@ -243,9 +246,7 @@ async def pause_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
 async def cancel_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
     """End a job before its end; what was found stays, its key opens nothing any more."""
     found = await realm.job(job)
-    moved = await realm.desk.jobs.move(
-        realm.organisation_id, job, ("open", "running", "paused"), "cancelled"
-    )
+    moved = await realm.desk.jobs.move(realm.organisation_id, job, ("open", "running", "paused"), "cancelled")
     if not moved and found.state != "cancelled":
         raise refuse(409, f"job {job} is {found.state} already", "job_state")
     await end_keys(realm.desk, realm.office.keys, realm.organisation_id, job)
@@ -284,9 +285,7 @@ async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
                 return
             await asyncio.sleep(_LOOK)
 
-    return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-    )
+    return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -346,7 +345,8 @@ def document_routes() -> APIRouter:
     """All routes of documents."""
     router = APIRouter(prefix=PREFIX)
     add = router.add_api_route
-    jobs, files = ["document jobs"], ["documents"]
+    jobs: list[str | Enum] = ["document jobs"]
+    files: list[str | Enum] = ["documents"]
     add("/jobs", list_jobs, methods=["GET"], tags=jobs)
     add("/jobs", create_job, methods=["POST"], status_code=201, tags=jobs)
     add("/jobs/{job}", show_job, methods=["GET"], tags=jobs)
@@ -361,5 +361,7 @@ def document_routes() -> APIRouter:
     add("/jobs/{job}/files", upload_file, methods=["POST"], status_code=201, tags=files)
     add("/files/{document}", show_document, methods=["GET"], tags=files)
     add_schema_routes(router)
+    add_export_routes(router)
     add_review_routes(router)
+    add_learning_routes(router)
     return router

@@ -83,5 +83,3 @@ def add_schema_routes(router: APIRouter) -> None:
     add("/schemas", list_schemas, methods=["GET"], tags=["document schemas"])
     add("/schemas/{name}", show_schema, methods=["GET"], tags=["document schemas"])
     add("/schemas/{name}", put_schema, methods=["PUT"], tags=["document schemas"])
-
-

@@ -43,7 +43,7 @@ def job_view(
         schema_=job.schema.name,
         schema_version=job.schema_version,
         model=job.model,
-        data_class=job.data_class,  # type: ignore[arg-type]
+        data_class=job.data_class,
         state=job.state,  # type: ignore[arg-type]
         reason=job.reason,
         made_by=job.made_by,
@@ -52,6 +52,7 @@ def job_view(
         ended_at=job.ended_at,
         keep_days=job.keep_days,
         documents=bodies.CountsView(**progress.documents),
+        read=progress.read,
         pages=progress.pages,
         values=bodies.ValueCountsView(**progress.values),
         currency=currency,

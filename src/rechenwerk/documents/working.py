@@ -55,7 +55,7 @@ class Piece(msgspec.Struct, frozen=True):
 class Parts(Protocol):
     """What reads documents and finds values in them."""
 
-    def unpack(self, data: bytes, name: str) -> Sequence[Piece]:
+    async def unpack(self, data: bytes, name: str) -> Sequence[Piece]:
         """The file itself, the members of an archive, a mail and what is attached to it."""
         ...
 
@@ -206,7 +206,7 @@ class Worker:
         assert document.sha256 is not None
         data = await self._vault.read(organisation, document.sha256)
         if document.parent_id is None:
-            found = await asyncio.to_thread(self._parts.unpack, data, document.name)
+            found = await self._parts.unpack(data, document.name)
             own = next((one for one in found if one.name == document.name), None)
             if own is not None and own.data is None:
                 await self._end(claimed, "refused", own.reason, german=own.german)
@@ -268,5 +268,3 @@ async def end_keys(desk: DocumentDesk, keys: Keys, organisation: int, job: int) 
     for key in await desk.jobs.living_keys(organisation, job):
         await keys.revoke(organisation, key)
     await desk.jobs.forget_keys(organisation, job)
-
-

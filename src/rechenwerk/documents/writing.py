@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 
+_DASH = " \N{EN DASH} "
 _GERMAN: Mapping[str, str] = MappingProxyType(
     {
         "about": "rund",
@@ -39,7 +40,7 @@ def text_of(value: Any, kind: str, language: str) -> str:
         return str(value)
     if "from" in value:
         ends = [day(str(value.get(one) or ""), german=german) for one in ("from", "to")]
-        return " – ".join(ends)
+        return _DASH.join(ends)
     unit = str(value.get("currency") or value.get("unit") or "")
     amount = str(value.get("amount", value.get("number", "")))
     numbers = [number(amount, german=german)]
@@ -47,7 +48,7 @@ def text_of(value: Any, kind: str, language: str) -> str:
         numbers.append(number(str(value["upper"]), german=german))
     qualifier = str(value.get("qualifier") or "")
     said = _GERMAN.get(qualifier, qualifier) if german else qualifier.replace("range", "")
-    return " ".join(part for part in (said, " – ".join(numbers), unit) if part)
+    return " ".join(part for part in (said, _DASH.join(numbers), unit) if part)
 
 
 def number(text: str, *, german: bool) -> str:

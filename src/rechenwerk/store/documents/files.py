@@ -17,16 +17,18 @@ _COUNTS = """
         from document_value v where v.organisation_id = d.organisation_id and v.document_id = d.id
         group by 1) c), '{}')::text as counts
 """
+_PLAIN = f"select {DOCUMENT} from job_document d where organisation_id = $1"  # noqa: S608 - our own words
+_COUNTED = f"select {DOCUMENT}, {_COUNTS} from job_document d where organisation_id = $1"  # noqa: S608
 _ADD = f"""
-insert into document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step, reason,
-    german, ended_at)
+insert into job_document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step,
+    reason, german, ended_at)
 select $1, $2, $3, $4, $5, $6, $7,
     case when $8 <> '' then 'refused' when twin.name is not null then 'duplicate' else 'waiting' end,
     case when $8 <> '' or twin.name is not null then 'end' else 'read' end,
     case when $8 <> '' then $8 when twin.name is not null then 'the same as ' || twin.name else '' end,
     case when $8 <> '' then $9 when twin.name is not null then 'dasselbe wie ' || twin.name else '' end,
     case when $8 <> '' or twin.name is not null then now() end
-from (select 1) one left join lateral (select o.name from document o where o.organisation_id = $1
+from (select 1) one left join lateral (select o.name from job_document o where o.organisation_id = $1
     and o.job_id = $2 and o.sha256 = $5 and o.state <> 'duplicate' order by o.id limit 1) twin on true
 on conflict (organisation_id, job_id, parent_id, name, sha256) do nothing
 returning {DOCUMENT}
@@ -92,8 +94,8 @@ class StoredFiles:
             if row is not None:
                 return document_of(row), True
             row = await connection.fetchrow(
-                f"select {DOCUMENT} from document d where organisation_id = $1 and job_id = $2"  # noqa: S608
-                " and parent_id is not distinct from $3 and name = $4 and sha256 is not distinct from $5",
+                f"{_PLAIN} and job_id = $2 and parent_id is not distinct from $3 and name = $4"
+                " and sha256 is not distinct from $5",
                 organisation_id,
                 job_id,
                 document.parent_id,
@@ -105,7 +107,7 @@ class StoredFiles:
     async def document(self, organisation_id: int, document_id: int) -> Document | None:
         """See `documents.job_ports.Files`."""
         row = await self._pool.fetchrow(
-            f"select {DOCUMENT}, {_COUNTS} from document d where organisation_id = $1 and id = $2",  # noqa: S608
+            f"{_COUNTED} and id = $2",
             organisation_id,
             document_id,
         )
@@ -114,8 +116,7 @@ class StoredFiles:
     async def documents(self, organisation_id: int, job_id: int) -> list[Document]:
         """See `documents.job_ports.Files`."""
         rows = await self._pool.fetch(
-            f"select {DOCUMENT}, {_COUNTS} from document d where organisation_id = $1 and job_id = $2"  # noqa: S608
-            " order by id",
+            f"{_COUNTED} and job_id = $2 order by id",
             organisation_id,
             job_id,
         )
@@ -133,7 +134,8 @@ class StoredFiles:
     async def retry(self, organisation_id: int, job_id: int) -> int:
         """See `documents.job_ports.Files`."""
         rows = await self._pool.fetch(
-            "update document d set state = 'waiting', reason = '', tries = 0, next_at = now(), ended_at = null,"
+            "update job_document d set state = 'waiting', reason = '', tries = 0, next_at = now(), ended_at"
+            " = null,"
             " step = case when exists (select from document_text t where t.organisation_id = $1"
             " and t.document_id = d.id) then 'extract' else 'read' end"
             " where organisation_id = $1 and job_id = $2 and state = 'failed' returning id",

@@ -40,8 +40,10 @@ class StoredJobs:
     async def add(self, organisation_id: int, job: NewJob) -> int:
         """See `documents.job_ports.Jobs`."""
         made: int = await self._pool.fetchval(
-            "insert into document_job (organisation_id, project_id, name, source, schema_name, schema_version,"
-            " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret, webhook_id)"
+            "insert into document_job (organisation_id, project_id, name, source, schema_name,"
+            " schema_version,"
+            " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret,"
+            " webhook_id)"
             " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15) returning id",
             organisation_id,
             job.project_id,
@@ -89,8 +91,10 @@ class StoredJobs:
     async def progress(self, organisation_id: int, job_id: int) -> Progress:
         """See `documents.job_ports.Jobs`."""
         documents = await self._pool.fetch(
-            "select d.state, count(*) as number, sum(d.pages) as pages, coalesce(sum(t.characters), 0) as chars"
-            " from document d left join document_text t"
+            "select d.state, count(*) as number, sum(d.pages) as pages, count(*) filter (where d.step <>"
+            " 'read') as read, coalesce(sum(t.characters), 0)"
+            " as chars"
+            " from job_document d left join document_text t"
             " on t.organisation_id = d.organisation_id and t.document_id = d.id"
             " where d.organisation_id = $1 and d.job_id = $2 group by 1",
             organisation_id,
@@ -98,7 +102,7 @@ class StoredJobs:
         )
         values = await self._pool.fetch(
             "select v.state, count(*) as number from document_value v"
-            " join document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
+            " join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
             " where d.organisation_id = $1 and d.job_id = $2 group by 1",
             organisation_id,
             job_id,
@@ -107,6 +111,7 @@ class StoredJobs:
         assert cost is not None
         return Progress(
             documents={row["state"]: row["number"] for row in documents},
+            read=sum(row["read"] for row in documents),
             pages=sum(int(row["pages"]) for row in documents),
             characters=sum(int(row["chars"]) for row in documents),
             values={row["state"]: row["number"] for row in values},
@@ -182,6 +187,15 @@ class StoredJobs:
             job_id,
         )
 
+    async def left_keys(self) -> list[tuple[int, int]]:
+        """See `documents.job_ports.Jobs`."""
+        rows = await self._pool.fetch(
+            "select distinct j.organisation_id, j.id from document_job j join document_key k"
+            " on k.organisation_id = j.organisation_id and k.job_id = j.id and k.sealed is not null"
+            " where j.state in ('done', 'cancelled')"
+        )
+        return [(row["organisation_id"], row["id"]) for row in rows]
+
     async def delete(self, organisation_id: int, job_id: int, by: str) -> int | None:
         """See `documents.job_ports.Jobs`."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -193,7 +207,7 @@ class StoredJobs:
             if name is None:
                 return None
             count: int = await connection.fetchval(
-                "select count(*) from document where organisation_id = $1 and job_id = $2",
+                "select count(*) from job_document where organisation_id = $1 and job_id = $2",
                 organisation_id,
                 job_id,
             )
@@ -201,7 +215,8 @@ class StoredJobs:
                 "delete from document_job where organisation_id = $1 and id = $2", organisation_id, job_id
             )
             await connection.execute(
-                "delete from document_file f where organisation_id = $1 and not exists (select from document d"
+                "delete from document_file f where organisation_id = $1 and not exists (select from"
+                " job_document d"
                 " where d.organisation_id = f.organisation_id and d.sha256 = f.sha256)",
                 organisation_id,
             )

@@ -15,7 +15,8 @@ where o.id = j.organisation_id and j.webhook_state = 'waiting' and j.id in (sele
     where webhook_state = 'waiting' and webhook_next_at <= $1 order by webhook_next_at limit 20
     for update skip locked)
 returning j.organisation_id, o.name as organisation, j.id as job_id, j.name, j.webhook as url,
-    j.webhook_secret as secret, j.webhook_id as message_id, j.state, j.webhook_attempts as attempts, j.ended_at
+    j.webhook_secret as secret, j.webhook_id as message_id, j.state, j.webhook_attempts as attempts,
+    j.ended_at
 """
 
 

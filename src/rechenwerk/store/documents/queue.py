@@ -1,6 +1,7 @@
 """The work that waits. Fills `documents.job_ports.Queue`.
 
-A document's row is its place in the queue: whoever sets a lease on it has it, whoever writes does so with that
+A document's row is its place in the queue: whoever sets a lease on it has it, whoever writes does so with
+that
 lease. A worker that dies leaves a lease that ends.
 """
 
@@ -18,18 +19,18 @@ from rechenwerk.store.documents.common import DOCUMENT, JOBS, as_json, document_
 Connection = asyncpg.Connection | PoolConnectionProxy
 
 _DEAD = """
-update document set lease = null, lease_until = null,
+update job_document set lease = null, lease_until = null,
     state = case when tries >= $1 then 'failed' else 'waiting' end,
     step = case when tries >= $1 then 'end' else step end,
     ended_at = case when tries >= $1 then now() end,
     reason = case when tries >= $1 then 'the process that had it in hand ended ' || tries
         || ' times while it was to ' || step || ' it: it is left out' else '' end
-where (organisation_id, id) in (select organisation_id, id from document
+where (organisation_id, id) in (select organisation_id, id from job_document
     where state = 'running' and lease_until < now() for update skip locked)
 returning organisation_id, job_id, state
 """
 _NEXT = f"""
-select d.organisation_id, {DOCUMENT} from document d
+select d.organisation_id, {DOCUMENT} from job_document d
 join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
 where d.state = 'waiting' and d.next_at <= now()
     and (j.state = 'running' or (j.state = 'open' and d.step = 'read'))
@@ -38,12 +39,12 @@ order by j.served_at, d.id limit 1 for update of d skip locked
 _FINISH = """
 update document_job j set state = 'done', reason = '', ended_at = now(), webhook_next_at = now(),
     webhook_state = case when webhook <> '' then 'waiting' else webhook_state end
-where organisation_id = $1 and id = $2 and state = 'running' and not exists (select from document d
+where organisation_id = $1 and id = $2 and state = 'running' and not exists (select from job_document d
     where d.organisation_id = j.organisation_id and d.job_id = j.id and d.state in ('waiting', 'running'))
 returning id
 """
 _WAITS = """
-select exists (select from document d
+select exists (select from job_document d
     join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
     where d.state = 'running' or (d.state = 'waiting' and (j.state = 'running'
         or (j.state = 'open' and d.step = 'read'))))
@@ -76,7 +77,7 @@ class StoredQueue:
                 return None
             organisation_id = row["organisation_id"]
             await connection.execute(
-                "update document set state = 'running', lease = $3, tries = tries + 1,"
+                "update job_document set state = 'running', lease = $3, tries = tries + 1,"
                 " lease_until = now() + make_interval(secs => $4)"
                 " where organisation_id = $1 and id = $2",
                 organisation_id,
@@ -85,7 +86,8 @@ class StoredQueue:
                 seconds,
             )
             await connection.execute(
-                "update document_job set served_at = clock_timestamp() where organisation_id = $1 and id = $2",
+                "update document_job set served_at = clock_timestamp() where organisation_id = $1 and id"
+                " = $2",
                 organisation_id,
                 row["job_id"],
             )
@@ -104,7 +106,7 @@ class StoredQueue:
     async def beat(self, leases: Sequence[int], seconds: float) -> list[int]:
         """See `documents.job_ports.Queue`."""
         rows = await self._pool.fetch(
-            "update document set lease_until = now() + make_interval(secs => $2)"
+            "update job_document set lease_until = now() + make_interval(secs => $2)"
             " where lease = any($1::bigint[]) returning lease",
             list(leases),
             seconds,
@@ -151,7 +153,15 @@ class StoredQueue:
             await connection.executemany(
                 "insert into document_page values ($1, $2, $3, $4, $5, $6, $7)",
                 [
-                    (organisation_id, document_id, page.number, page.source, page.fault, page.width, page.height)
+                    (
+                        organisation_id,
+                        document_id,
+                        page.number,
+                        page.source,
+                        page.fault,
+                        page.width,
+                        page.height,
+                    )
                     for page in pages
                 ],
             )
@@ -159,7 +169,7 @@ class StoredQueue:
     async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:
         """See `documents.job_ports.Queue`."""
         await self._pool.execute(
-            "update document set state = 'waiting', lease = null, lease_until = null, reason = $4,"
+            "update job_document set state = 'waiting', lease = null, lease_until = null, reason = $4,"
             " german = '', next_at = now() + make_interval(secs => $5), tries = tries - $6"
             " where organisation_id = $1 and id = $2 and lease = $3",
             claimed.organisation_id,
@@ -186,7 +196,8 @@ class StoredQueue:
                 german,
             )
             await connection.executemany(
-                "insert into document_value (organisation_id, document_id, place, field, value, state, origin,"
+                "insert into document_value (organisation_id, document_id, place, field, value, state,"
+                " origin,"
                 " evidence, reasons) values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8::jsonb, $9)"
                 " on conflict (organisation_id, document_id, field) do nothing",
                 [
@@ -203,6 +214,12 @@ class StoredQueue:
                     )
                     for place, value in enumerate(values)
                 ],
+            )
+            # One after the other: of two that end at once, each would see the other still at work.
+            await connection.execute(
+                "select from document_job where organisation_id = $1 and id = $2 for no key update",
+                organisation_id,
+                claimed.job.id,
             )
             return await connection.fetchval(_FINISH, organisation_id, claimed.job.id) is not None
 
@@ -245,8 +262,9 @@ async def _mine(connection: Connection, claimed: Claimed, changes: str, *argumen
     Raises:
         LeaseLostError: it is another's now, or gone.
     """
+    where = "where organisation_id = $1 and id = $2 and lease = $3 returning id"
     found = await connection.fetchval(
-        f"update document set {changes} where organisation_id = $1 and id = $2 and lease = $3 returning id",  # noqa: S608
+        f"update job_document set {changes} {where}",  # noqa: S608 - our own words
         claimed.organisation_id,
         claimed.document.id,
         claimed.lease,

@@ -12,9 +12,10 @@ from rechenwerk.documents.values import Value
 from rechenwerk.store.documents.common import as_json, value_of
 
 _VALUES = """
-select v.document_id, d.name as document, d.job_id, v.version, v.field, v.value, v.state, v.origin, v.evidence,
+select v.document_id, d.name as document, d.job_id, v.version, v.field, v.value, v.state, v.origin,
+v.evidence,
     v.reasons
-from document_value v join document d on d.organisation_id = v.organisation_id and d.id = v.document_id
+from document_value v join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id
 """
 
 
@@ -49,7 +50,8 @@ class StoredReviews:
             changed = await connection.fetchval(
                 "update document_value set value = $5::jsonb, state = $6, origin = $7, evidence = $8::jsonb,"
                 " reasons = $9, version = version + 1"
-                " where organisation_id = $1 and document_id = $2 and field = $3 and version = $4 returning id",
+                " where organisation_id = $1 and document_id = $2 and field = $3 and version = $4"
+                " returning id",
                 organisation_id,
                 decision.document_id,
                 decision.field,
@@ -89,7 +91,7 @@ class StoredReviews:
         rows = await self._pool.fetch(
             "select x.document_id, x.field, x.version, x.action, x.by_key, x.by_name, x.made_at, x.before,"
             " x.after, x.note from document_decision x"
-            " join document d on d.organisation_id = x.organisation_id and d.id = x.document_id"
+            " join job_document d on d.organisation_id = x.organisation_id and d.id = x.document_id"
             " where x.organisation_id = $1 and d.job_id = $2 order by x.id",
             organisation_id,
             job_id,

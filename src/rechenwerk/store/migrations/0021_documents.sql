@@ -85,7 +85,7 @@ create table document_part (
     foreign key (organisation_id, sha256) references document_file (organisation_id, sha256) on delete cascade
 );
 
-create table document (
+create table job_document (
     organisation_id bigint not null,
     id bigint generated always as identity unique,
     job_id bigint not null,
@@ -111,15 +111,15 @@ create table document (
     primary key (organisation_id, id),
     unique nulls not distinct (organisation_id, job_id, parent_id, name, sha256),
     foreign key (organisation_id, job_id) references document_job (organisation_id, id) on delete cascade,
-    foreign key (organisation_id, parent_id) references document (organisation_id, id) on delete cascade,
+    foreign key (organisation_id, parent_id) references job_document (organisation_id, id) on delete cascade,
     foreign key (organisation_id, sha256) references document_file (organisation_id, sha256),
     check ((state = 'running') = (lease is not null)),
     check ((lease is null) = (lease_until is null))
 );
-create index document_waits on document (next_at, id) where state = 'waiting';
-create index document_runs on document (lease_until) where state = 'running';
-create index document_of_job on document (organisation_id, job_id, id);
-create index document_of_file on document (organisation_id, sha256);
+create index job_document_waits on job_document (next_at, id) where state = 'waiting';
+create index job_document_runs on job_document (lease_until) where state = 'running';
+create index job_document_of_job on job_document (organisation_id, job_id, id);
+create index job_document_of_file on job_document (organisation_id, sha256);
 
 create table document_page (
     organisation_id bigint not null,
@@ -130,7 +130,7 @@ create table document_page (
     width real not null default 0,
     height real not null default 0,
     primary key (organisation_id, document_id, number),
-    foreign key (organisation_id, document_id) references document (organisation_id, id) on delete cascade
+    foreign key (organisation_id, document_id) references job_document (organisation_id, id) on delete cascade
 );
 
 create table document_text (
@@ -139,7 +139,7 @@ create table document_text (
     parsed bytea not null, -- sealed
     characters bigint not null,
     primary key (organisation_id, document_id),
-    foreign key (organisation_id, document_id) references document (organisation_id, id) on delete cascade
+    foreign key (organisation_id, document_id) references job_document (organisation_id, id) on delete cascade
 );
 
 create table document_value (
@@ -157,7 +157,7 @@ create table document_value (
     version integer not null default 1,
     primary key (organisation_id, id),
     unique (organisation_id, document_id, field),
-    foreign key (organisation_id, document_id) references document (organisation_id, id) on delete cascade
+    foreign key (organisation_id, document_id) references job_document (organisation_id, id) on delete cascade
 );
 create index document_value_to_review on document_value (organisation_id, document_id) where state = 'unproven';
 
@@ -177,11 +177,11 @@ create table document_decision (
     note text not null default '',
     primary key (organisation_id, id),
     unique (organisation_id, document_id, field, version),
-    foreign key (organisation_id, document_id) references document (organisation_id, id) on delete cascade
+    foreign key (organisation_id, document_id) references job_document (organisation_id, id) on delete cascade
 );
 create function document_decision_stays() returns trigger language plpgsql as $$
 begin
-    if tg_op <> 'DELETE' or exists (select from document where id = old.document_id) then
+    if tg_op <> 'DELETE' or exists (select from job_document where id = old.document_id) then
         raise exception 'decisions stay: decide again' using errcode = 'restrict_violation';
     end if;
     return old;

@@ -1,0 +1,45 @@
+"""Page images for the office: the readers' process, started when somebody looks, ended when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from rechenwerk.documents.parsing.parsers import Parsers
+
+_IDLE = 120.0
+"""Seconds without a page after which the process ends."""
+
+
+class LazyViewer:
+    """Fills `documents.office_ports.Viewer`."""
+
+    def __init__(self) -> None:
+        self._parsers: Parsers | None = None
+        self._ending: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def image(self, data: bytes, page: int, dpi: int) -> bytes:
+        """See `documents.office_ports.Viewer`."""
+        if self._ending is not None:
+            self._ending.cancel()
+        if self._parsers is None:
+            self._parsers = Parsers()
+        try:
+            return await self._parsers.image(data, page, dpi)
+        finally:
+            self._ending = asyncio.get_running_loop().call_later(_IDLE, self._end)
+
+    def _end(self) -> None:
+        task = asyncio.ensure_future(self.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """End the process; the next page starts another."""
+        parsers, self._parsers = self._parsers, None
+        if self._ending is not None:
+            self._ending.cancel()
+        if parsers is not None:
+            with contextlib.suppress(OSError):
+                await parsers.close()
