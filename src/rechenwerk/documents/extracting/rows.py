@@ -83,6 +83,8 @@ def rows(
                 values.append(Value(path, None, "absent", "rule"))
                 continue
             start, end, label = cell
+            if column.name in rights:
+                end = _whole(reading, start, end)
             role = Role(STRONG, "column", label.start, label.end, reading.text[label.start : label.end])
             claim = Claim(path, "", "rule", None, start, end, role)
             value = prove(reading, column, words[column.name], claim).value
@@ -308,6 +310,19 @@ def _texts(
         name: (_behind_code(reading, *span) if not fields[name].shape else span)
         for name, span in spans.items()
     }
+
+
+def _whole(reading: Reading, start: int, end: int) -> int:
+    """Where a text ends that goes on in the next lines of its cell."""
+    layout = reading.layout
+    piece, box = layout.at(end - 1), layout.box(start, end)
+    if piece is None or box is None or piece.cell < 0 or piece.end != end:
+        return end
+    for other in layout.pieces[layout.pieces.index(piece) + 1 :]:
+        if other.cell != piece.cell or abs(other.box.left - box.left) > _ALIGNED:
+            break
+        end = other.end
+    return end
 
 
 def _rights(reading: Reading, field: Field, every: Sequence[Row]) -> dict[str, float]:
