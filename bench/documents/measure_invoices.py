@@ -15,7 +15,7 @@ from bench.documents import endpoint, invoices, papers, plain_json
 from bench.documents.papers import Paper
 from bench.documents.scoring import Given, Judged, Score, judge, judge_rows
 from bench.results import Metric, metric
-from rechenwerk.documents.extracting.extract import by_rules
+from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.extracting.schemas import ready
 from rechenwerk.documents.parsing.parsers import Parsers
 from rechenwerk.documents.values import Parsed
@@ -66,7 +66,7 @@ def tessdata() -> Path | None:
 
 async def values(parsed: Parsed, asker: endpoint.Asker | None) -> dict[str, Given]:
     """What the product extracts."""
-    found = by_rules(parsed, ready("invoice"))
+    found = await extract(parsed, ready("invoice"), asker)
     return {one.field: Given(one.value, one.state, one.origin, one.reasons) for one in found}
 
 
@@ -181,7 +181,7 @@ def shown(lab: Lab, tally: Tally, who: str) -> None:
 
 
 def run(lab: Lab, crew: Crew) -> list[Metric]:
-    """The product is started with the models that are there, and every model call goes through its gateway."""
+    """The product is started with the models that are there; model calls go through its gateway."""
     del crew
     lab.say("starting rechenwerk with its models")
     asked = endpoint.started(lab, os.environ.get(MODELS, ""))
