@@ -27,6 +27,7 @@ from bench import (
     stream,
     unary,
 )
+from bench.documents import parsing
 from bench.documents import measure_invoices
 from bench.lab import Lab
 from bench.machine import BenchError
@@ -53,6 +54,7 @@ BENCHES = (
     chaos,
     ledger,
     exports,
+    parsing,
     routing,
     measure_invoices,
 )

@@ -169,6 +169,12 @@ PROMISES = (
         0,
     ),
     Promise("hledger = trial balance", "exports", "hledger beside the trial balance", "=", 0),
+    Promise("digital pages with boxes, one core", "parsing", "digital pages, text with boxes", ">=", 100),
+    Promise("scanned pages, one core, 200 dpi", "parsing", "scanned pages, 200 dpi", ">=", 0.7),
+    Promise("tokens found on scanned pages", "parsing", "tokens of scanned German pages found", ">=", 0.97),
+    Promise("memory of a documents worker", "parsing", "worker and reader, highest", "<=", 600),
+    Promise("... the last tenth over the second", "parsing", "the last tenth over the second", "<=", 1.1),
+    Promise("bad files that stop a job", "parsing", "jobs that they stopped", "=", 0),
     Promise("memory of an idle gateway", "memory", "idle gateway process", "<=", 120),
     Promise("start to ready without the model", "start", "start to ready", "<=", 3),
 )

@@ -74,6 +74,8 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.documents.values": "Parsed and Value are named in documents.ports",
         "rechenwerk.documents.schemas": "Schema is named in documents.ports",
+        "rechenwerk.documents.learning.examples": "Span is named in documents.learning_ports",
+        "rechenwerk.documents.learning.reports": "Report is named in documents.learning_ports",
         "rechenwerk.office.standing": "values that office.ports names",
     }
 )

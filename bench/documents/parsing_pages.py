@@ -193,7 +193,11 @@ def page(seed: int) -> tuple[bytes, tuple[str, ...], str]:
         write(" ".join(sentence(chance) for _ in range(chance.randrange(2, 5))))
         pdf.ln(3)
     for _ in range(chance.randrange(3, 8)):
-        row = (str(chance.randrange(1, 99)), chance.choice(OBJECTS).split(" ", 1)[1], money(chance))
+        row: tuple[str, ...] = (
+            str(chance.randrange(1, 99)),
+            chance.choice(OBJECTS).split(" ", 1)[1],
+            money(chance),
+        )
         row = tuple(cell.replace("€", "EUR") for cell in row) if font in CORE else row
         words.extend(" ".join(row).split())
         for width, cell, align in zip((15, 105, 45), row, "RLR", strict=True):

@@ -41,12 +41,14 @@ from rechenwerk.main_children import (
     gateway_process,
     lock_folder,
     router_process,
+    trained_process,
 )
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_documents_keeper import Crew, JobBell, delete_expired, worker_process
 from rechenwerk.main_documents_office import mount_documents, setup_of
 from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.main_keeper import keep_books
+from rechenwerk.main_learning import mount_learning
 from rechenwerk.main_models import models_folder, offer
 from rechenwerk.main_steps import period_steps
 from rechenwerk.main_welcome import Welcome, first_call, model_offered, show
@@ -130,6 +132,7 @@ class Installation:
         self._pool: asyncpg.Pool | None = None
         self._gateways: list[Child] = []
         self._router: Child | None = None
+        self._trained: Child | None = None
         self._office: _Office | None = None
         self._crew: Crew | None = None
         self._viewer = LazyViewer()
@@ -158,6 +161,7 @@ class Installation:
         with self._step("office"):
             await self._start_office(desk, box)
         self._tasks.append(asyncio.create_task(self._run_router()))
+        self._tasks.append(asyncio.create_task(self._run_trained()))
         reclaim = partial(reclaim_idle, desk, SystemClock())
         work = repeat(reclaim, _HOUR, _log, "grants that lie idle cannot be looked at")
         self._tasks.append(asyncio.create_task(work))
@@ -201,7 +205,9 @@ class Installation:
         self._tasks.append(asyncio.create_task(self._keep_models(folder)))
 
     async def _run_models(self, folder: Path) -> None:
-        self._embedded = await asyncio.to_thread(start, folder, context=_CONTEXT, slots=_SLOTS)
+        self._embedded = await asyncio.to_thread(
+            start, folder, context=_CONTEXT, slots=_SLOTS, threads=self._settings.model_threads
+        )
         await self._announce_models()
 
     async def _keep_models(self, folder: Path) -> None:
@@ -246,6 +252,13 @@ class Installation:
         with contextlib.suppress(SetupError):
             await self._router.start()
         await self._keep(self._router)
+
+    async def _run_trained(self) -> None:
+        """Who answers for models that organisations trained."""
+        self._trained = trained_process(self._url, self._options.data_dir / "trained.log")
+        with contextlib.suppress(SetupError):
+            await self._trained.start()
+        await self._keep(self._trained)
 
     async def _keep(self, child: Child) -> None:
         """Start a process again when it dies; a gateway's calls stand in the books as unresolved."""
@@ -313,6 +326,7 @@ class Installation:
         office = mount_documents(
             app, self._pool, self._url, self._viewer, WriterProcess(), setup_of(settings), crew.want
         )
+        mount_learning(app, self._pool, url, settings.documents_vectors)
         bell = JobBell(office, Webhooks(app.state.office.box, read_networks(settings.webhook_networks)))
         for work in (crew.run(office), bell.run(), delete_expired(office, app.state.office.now)):
             self._tasks.append(asyncio.create_task(work))
@@ -358,7 +372,7 @@ class Installation:
         """End every child: gateways first, so that their last calls find database and models alive."""
         for task in self._tasks:
             task.cancel()
-        children = [*self._gateways, *([self._router] if self._router is not None else [])]
+        children = [*self._gateways, *(one for one in (self._router, self._trained) if one is not None)]
         if self._crew is not None:
             await self._crew.stop()
         await self._viewer.close()

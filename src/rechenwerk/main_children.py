@@ -170,3 +170,8 @@ def gateway_process(database_url: str, host: str, port: int, *, shared: bool, lo
 def router_process(database_url: str, log: Path) -> Child:
     """The process that makes plans."""
     return Child("router", "rechenwerk.main_router", [], database_url=database_url, log=log)
+
+
+def trained_process(database_url: str, log: Path) -> Child:
+    """The process that answers for trained models."""
+    return Child("trained models", "rechenwerk.main_trained", [], database_url=database_url, log=log)

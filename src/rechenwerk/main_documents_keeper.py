@@ -181,7 +181,9 @@ async def delete_expired(office: DocumentOffice, now: Callable[[], datetime]) ->
 
 
 async def expire(office: DocumentOffice, now: datetime) -> int:
-    """Delete the jobs whose days are over; how many."""
+    """Delete the jobs whose days are over, and end keys that a dead worker left; how many were deleted."""
+    for organisation, job in await office.desk.jobs.left_keys():
+        await end_keys(office.desk, office.keys, organisation, job)
     expired = await office.desk.jobs.expired(now)
     for organisation, job in expired:
         try:

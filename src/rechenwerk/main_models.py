@@ -14,13 +14,16 @@ from rechenwerk.office.config import diff, parse
 from rechenwerk.office.ports import OPERATOR, Change, Configured, Deployment, Desk
 from rechenwerk.providers.pulled import Pullable, Pulled, catalogue, pulled
 from rechenwerk.providers.pulling import Plan, Progress, Source, pull, remove
+from rechenwerk.providers.sentences import LICENCE, MINILM, TITLE, install
 
 __all__ = ["Progress", "Pulled", "Source", "known_models", "models_folder", "offer", "pull_model", "remove"]
 
 _log = logging.getLogger("rechenwerk.main")
 _OFFERED = "offered-models.json"
 _PROVIDER = "embedded"
+_VECTORS = "embedded-embeddings"
 _FREE = '{ input = "0", output = "0" }'
+_FREE_INPUT = '{ input = "0" }'
 
 
 class KnownModel(msgspec.Struct, frozen=True):
@@ -72,6 +75,9 @@ def known_models(data_dir: Path) -> list[KnownModel]:
         for one in catalogue().values()
         if one.name not in names
     ]
+    if MINILM.name not in names:
+        weights = MINILM.files[0]
+        rest.append(KnownModel(MINILM.name, TITLE, LICENCE, weights.size, weights.sha256, "not pulled"))
     return [*there, *rest]
 
 
@@ -85,6 +91,8 @@ def pull_model(
     """
     settings = read_settings(os.environ)
     plan = Plan(models_folder(settings, data_dir), source, settings.model_hub)
+    if name == MINILM.name:
+        return install(plan.folder, progress)
     return pull(_wanted(name, url, sha256.strip().lower()), plan, progress)
 
 
@@ -93,14 +101,14 @@ def _wanted(name: str, url: str, sha256: str) -> Pullable:
     if not url and not sha256:
         if name not in known:
             raise SetupError(
-                f"unknown model {name!r}; known: {', '.join(sorted(known))}. "
+                f"unknown model {name!r}; known: {', '.join(sorted({*known, MINILM.name}))}. "
                 "Any other GGUF: --url https://… --sha256 HASH"
             )
         return known[name]
     if not url or len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise SetupError("a model by address needs --url and --sha256 with 64 hexadecimal digits")
     if (
-        name in known
+        name in {*known, MINILM.name}
         or not name
         or not all(sign.isalnum() or sign in "-._" for sign in name)
         or name[0] == "."
@@ -145,7 +153,7 @@ def _changes(current: Configured, fresh: list[Pulled], gone: set[str]) -> list[C
             # Provider and contract as at the first start; what stands is the operator's.
             keep = change.what in ("provider", "contract") and change.action == "create"
         elif isinstance(row, Deployment):
-            withdrawn = row.provider == _PROVIDER and model in gone
+            withdrawn = row.provider in {_PROVIDER, _VECTORS} and model in gone
             keep = withdrawn if change.action == "deactivate" else model in new
         else:
             keep = model in new and model not in priced
@@ -164,18 +172,30 @@ kind = "embedded"
 name = "embedded on demand"
 provider = "{_PROVIDER}"
 kind = "on-demand"
+[[provider]]
+name = "{_VECTORS}"
+kind = "embedded-embeddings"
+[[contract]]
+name = "embedded embeddings on demand"
+provider = "{_VECTORS}"
+kind = "on-demand"
 """
     for one in models:
+        provider, contract = _PROVIDER, "embedded on demand"
+        endpoints, free = '["chat", "completions"]', _FREE
+        if one.kind == "embeddings":
+            provider, contract = _VECTORS, "embedded embeddings on demand"
+            endpoints, free = '["embeddings"]', _FREE_INPUT
         text += f"""[[deployment]]
 model = "{one.name}"
-provider = "{_PROVIDER}"
-contract = "embedded on demand"
-endpoints = ["chat", "completions"]
+provider = "{provider}"
+contract = "{contract}"
+endpoints = {endpoints}
 context_tokens = {one.context_tokens}
 max_output_tokens = {one.max_output_tokens}
-cost = {_FREE}
+cost = {free}
 [[tariff]]
 model = "{one.name}"
-price = {_FREE}
+price = {free}
 """
     return text

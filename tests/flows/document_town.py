@@ -1,4 +1,4 @@
-"""A town that works on documents: office, gateway, a provider that answers constrained JSON, worker processes."""
+"""A town that works on documents: office, gateway, a provider with constrained JSON, worker processes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ class DocumentTown:
 
     def job(self, **fields: Any) -> int:
         """A new job."""
-        made: int = self.ok("POST", "/jobs", json={"schema": "invoice", "model": "fake-model", **fields})["id"]
+        made: int = self.ok("POST", "/jobs", json={"schema": "invoice", "model": "fake-model", **fields})[
+            "id"
+        ]
         return made
 
     def upload(self, job: int, name: str, data: bytes | str) -> Any:

@@ -28,6 +28,7 @@ from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
 from rechenwerk.main_documents_office import mount_documents
 from rechenwerk.main_documents_viewer import LazyViewer
+from rechenwerk.main_learning import mount_learning
 from rechenwerk.main_steps import period_steps
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
@@ -77,6 +78,7 @@ class Office:
             larger=partial(largest_body, setting=Setup().largest),
         )
         mount_documents(self.app, self.pool, database_url, LazyViewer(), WriterProcess(), Setup())
+        mount_learning(self.app, self.pool, "http://127.0.0.1:9", "potion-multilingual")
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")
 

@@ -25,6 +25,7 @@ from rechenwerk.documents.routes import largest_body
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.main_documents_office import mount_documents
 from rechenwerk.main_documents_viewer import LazyViewer
+from rechenwerk.main_learning import mount_learning
 from rechenwerk.office.app import create_app
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.control import open_desk
@@ -56,6 +57,7 @@ class Served:
 
     def __init__(self, database_url: str) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = "http://127.0.0.1:9"  # nobody, until a gateway runs
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._started: Future[tuple[uvicorn.Server, FirstRun]] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(database_url)))
@@ -71,6 +73,7 @@ class Served:
             larger = partial(largest_body, setting=Setup().largest)
             app = create_app(desk, SystemClock(), secrets.token_bytes, box=box, larger=larger)
             mount_documents(app, pool, database_url, LazyViewer(), WriterProcess(), Setup())
+            mount_learning(app, pool, lambda: self.endpoint, "potion-multilingual")
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             self._started.set_result((server, first))
             await server.serve(sockets=[self._socket])

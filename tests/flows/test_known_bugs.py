@@ -51,10 +51,14 @@ ELSEWHERE = MappingProxyType(
         "late usage": (
             "tests/flows/test_nothing_lost.py::test_whatever_goes_wrong_stands_in_the_books",
             "tests/flows/test_reconcile.py::test_a_bill_is_looked_at_and_then_settled",
+            "tests/flows/test_money_settled.py::test_usage_that_the_bill_tells_is_what_counts",
+            "tests/flows/test_money_wallets.py::test_it_can_be_settled_again_and_gives_back_again",
         ),
         "rounding drift over a million small calls": (
             "tests/unit/test_prices.py::test_price_lists_agree_with_fractions",
             "tests/unit/test_money.py::test_division_agrees_with_fractions",
+            "tests/unit/test_tariffs.py::test_a_million_small_calls_drift_and_the_month_mends_it",
+            "tests/flows/test_tariffs.py::test_what_is_booked_is_the_price_of_the_month",
         ),
         "unknown model priced at zero": (
             "tests/unit/test_config.py::test_a_mistake_has_its_line_and_its_fix",

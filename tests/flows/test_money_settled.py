@@ -143,3 +143,14 @@ def test_a_month_that_was_booked_before_is_mended(shop: Shop) -> None:
     assert shop.month() == tiered(30, 60) + PRICE
     shop.bill(euros(4 * COST))
     assert shop.month() == tiered(40, 80)
+
+
+def test_the_proof_finds_a_settlement_that_moved_something_else(shop: Shop) -> None:
+    shop.call()
+    shop.call("unresolved")
+    shop.bill(euros(2 * COST))
+    for table in ("transfer_voucher", "transfer"):
+        shop.office.sql(f"alter table {table} disable trigger user")
+    shop.office.sql("update transfer set amount = amount + 1 where call_id < 0")
+    checks = shop.office.ok("GET", "/books/verify")["checks"]
+    assert [one for one in checks if not one["ok"] and one["name"].startswith("every settlement moved")]

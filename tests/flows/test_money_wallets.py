@@ -186,6 +186,17 @@ def test_two_steps_at_once_pay_once(customer: Customer) -> None:
     assert customer.stands() == {"wallet": "-12", "left": "12"}
 
 
+def test_a_close_pays_from_the_wallet(customer: Customer) -> None:
+    office = customer.office
+    office.app.state.office = msgspec.structs.replace(office.app.state.office, steps=(customer.step,))
+    earlier = datetime.fromtimestamp(MONTH.starts.timestamp() - 86_400, UTC)
+    customer.topup("20")
+    customer.owes(5, at=earlier)
+    office.ok("POST", f"/books/periods/{month_of(earlier).name}/close", json={})
+    assert customer.stands() == {"wallet": "-15", "left": "15"}
+    customer.sound()
+
+
 # -- a bill that is undone ------------------------------------------------------------------------
 
 
@@ -254,3 +265,18 @@ def test_undone_twice_at_once_it_is_undone_once(customer: Customer) -> None:
     assert sorted(type(one).__name__ for one in found) == ["BookError", "int"]
     customer.sound()
     assert customer.stands() == {"wallet": "-10", "left": "6"}
+
+
+def test_a_bill_is_undone_while_steps_run(customer: Customer) -> None:
+    settled(customer)
+    customer.owes(2)
+
+    async def all_at_once() -> list[object]:
+        undo = customer.office.desk.bills.undo(0, 1, NOW, "again", "test")
+        steps = [customer.step.book(customer.organisation, MONTH, "test") for _ in range(2)]
+        return list(await asyncio.gather(undo, *steps, return_exceptions=True))
+
+    found = customer.office.runner.run(all_at_once())
+    assert not [one for one in found if isinstance(one, BaseException)], found
+    customer.pay()
+    assert customer.stands() == {"wallet": "-8", "left": "4"}

@@ -108,7 +108,7 @@ def scanned_pdf(data: bytes) -> bytes:
 
 def word() -> bytes:
     """A DOCX with a header, a table, a page break, a tracked deletion and hidden text."""
-    document = docx.Document()
+    document: Any = docx.Document()
     document.core_properties.title = "Rahmenvertrag"
     document.core_properties.author = "Erika Muster"
     document.sections[0].header.paragraphs[0].text = "Stadtwerke Beispielstadt"

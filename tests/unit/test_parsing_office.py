@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from rechenwerk.base.errors import UnreadableError
+from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.parsing.einvoice import german
 from rechenwerk.documents.parsing.languages import language_of
 from rechenwerk.documents.values import Parsed
@@ -283,7 +284,7 @@ def test_languages(text: str, language: str) -> None:
 
 
 def test_a_text_beyond_its_bound_is_cut_and_says_so() -> None:
-    document = parsed(b"Wort " * 1000, "a.txt", files.Limits(characters=1000))
+    document = parsed(b"Wort " * 1000, "a.txt", Limits(characters=1000))
     assert len(document.text) <= 1000
     assert "more characters than are read" in document.faults[0]
 

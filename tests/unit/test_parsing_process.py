@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from fpdf import FPDF
+from PIL import Image
 
 from rechenwerk.base.errors import UnreadableError
 from rechenwerk.documents.intake.limits import Limits
@@ -75,11 +77,11 @@ def test_a_document_that_kills_every_reader_is_given_up() -> None:
 
 
 def test_a_page_that_needs_too_much_memory_is_lost_and_the_others_are_read() -> None:
-    sheet = files.FPDF()
+    sheet = FPDF()
     sheet.add_page()
     sheet.set_font("Helvetica", size=10)
     sheet.text(20, 20, "Seite eins")
-    picture = files.Image.effect_noise((2500, 2500), 90).convert("RGB")
+    picture = Image.effect_noise((2500, 2500), 90).convert("RGB")
     sheet.add_page()
     sheet.image(picture, 0, 0, 210, 297)
     data = bytes(sheet.output())

@@ -161,6 +161,16 @@ def test_a_month_is_never_below_its_minimum(
     assert month(with_minimum, use, share=share) == max(month(terms, use, share=share), least)
 
 
+@given(linear(), COUNTS, st.decimals(0, 10**6, places=2), st.fractions("1/1000", 1, max_denominator=1000))
+def test_what_is_included_in_money_comes_off_use_and_never_more(
+    terms: Terms, count: int, included: Decimal, share: Fraction
+) -> None:
+    with_included = Terms(price=terms.price, cost_plus=terms.cost_plus, included=included)
+    use = DayUse(units(input=count, output=count), count)
+    most = round(Fraction(included) * NANO * share)
+    assert month(with_included, use, share=share) == max(0, month(terms, use, share=share) - most)
+
+
 def test_a_million_small_calls_drift_and_the_month_mends_it() -> None:
     """0.4 nano-units a call are booked as nothing, 0.6 as one: the month knows the sum."""
     for rate, booked, owed in (

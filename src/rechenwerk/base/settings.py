@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_from: str = ""
     models_dir: str = ""
     model_hub: str = "https://huggingface.co"
+    model_threads: int = 0
     documents_largest: int = 100_000_000
     documents_keep_days: int = 3650
     documents_at_once: int = 4
@@ -124,6 +125,9 @@ TABLE = (
         "RECHENWERK_MODELS_DIR",
         "models_dir",
         "folder of model files, which several installations may share; empty: `models` in the data folder",
+    ),
+    Setting(
+        "RECHENWERK_MODEL_THREADS", "model_threads", "threads of each embedded model; unset: at most four"
     ),
     Setting("RECHENWERK_MODEL_HUB", "model_hub", "where `model pull` gets models from; a mirror, perhaps"),
     Setting("RECHENWERK_DOCUMENTS_LARGEST", "documents_largest", "largest document that may be uploaded"),

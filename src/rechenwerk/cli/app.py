@@ -21,6 +21,7 @@ from rechenwerk.cli.chat import add_chat
 from rechenwerk.cli.concentration import add_concentration
 from rechenwerk.cli.configuration import add_configuration
 from rechenwerk.cli.contracts import add_contracts
+from rechenwerk.cli.docs import add_docs
 from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.models import add_models
 from rechenwerk.cli.plan import add_plan
@@ -100,6 +101,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_routing(app)
     add_plan(app)
     add_chat(app)
+    add_docs(app)
     add_adviser(app)
     add_concentration(app)
     return app

@@ -96,6 +96,7 @@ class JobView(BaseModel):
     ended_at: datetime | None
     keep_days: int
     documents: CountsView
+    read: Annotated[int, Field(description="documents that need not be read any more")]
     pages: int
     values: ValueCountsView
     currency: str

@@ -85,6 +85,7 @@ class Progress(msgspec.Struct, frozen=True):
     Attributes:
         documents: state -> how many.
         pages: read so far.
+        read: documents that need not be read any more.
         characters: of text read so far.
         values: state -> how many.
         calls: booked under the job's keys, failed ones too; `cost` what they were charged, `held` what calls
@@ -92,6 +93,7 @@ class Progress(msgspec.Struct, frozen=True):
     """
 
     documents: Mapping[str, int]
+    read: int
     pages: int
     characters: int
     values: Mapping[str, int]
@@ -248,6 +250,10 @@ class Jobs(Protocol):
 
     async def forget_keys(self, organisation_id: int, job_id: int) -> None:
         """The keys' texts are gone; their ids stay, for the books."""
+        ...
+
+    async def left_keys(self) -> list[tuple[int, int]]:
+        """(organisation, job) of jobs that have ended and whose keys still open: a worker died in between."""
         ...
 
     async def delete(self, organisation_id: int, job_id: int, by: str) -> int | None:

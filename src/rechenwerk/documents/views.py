@@ -52,6 +52,7 @@ def job_view(
         ended_at=job.ended_at,
         keep_days=job.keep_days,
         documents=bodies.CountsView(**progress.documents),
+        read=progress.read,
         pages=progress.pages,
         values=bodies.ValueCountsView(**progress.values),
         currency=currency,

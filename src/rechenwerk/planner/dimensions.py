@@ -44,6 +44,8 @@ def _unit(formula: Formula, units: Mapping[str, Unit]) -> Unit | None:
     if what in {"since", "until", "period"}:
         return ONE
     # What is compared, chosen between, shifted or summed must be alike; past(x, n) counts periods.
+    if what == "if":
+        _unit(parts[0], units)
     alike = parts[1:] if what == "if" else parts[:1] if what == "past" else parts
     found = _same(formula, alike, units)
     return ONE if what in {"<", "<=", ">", ">=", "=", "<>"} else found

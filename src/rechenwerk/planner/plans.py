@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -25,6 +26,7 @@ from rechenwerk.planner.tables import DriverTable, LineTable, Written
 from rechenwerk.planner.units import Unit, read_unit
 
 T = TypeVar("T")
+_WORDS = re.compile(r"[a-z_][a-z0-9_.]*")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -123,7 +125,7 @@ class _Builder:
             }
         )
         add_statements(sheet, written.policy, written.lines, written.contracts, funded)
-        program = self._try((), lambda: order(self.axis, sheet.inputs, list(sheet.lines.values())))
+        program = self._ordered()
         self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
         factor = self._try(("correlation",), lambda: correlated(list(sheet.inputs.values()), pairs))
@@ -131,13 +133,31 @@ class _Builder:
             written, self.axis, sheet.money, sheet.inputs, program, factor, sheet.titles, sheet.sources
         )
 
+    def _ordered(self) -> Program:
+        try:
+            return order(self.axis, self.sheet.inputs, list(self.sheet.lines.values()))
+        except PlanError as error:
+            said = str(error)
+            places = self._places()
+            first = next((name for name in _WORDS.findall(said) if name.split(".")[0] in places), "")
+            path = places.get(first.split(".")[0], ())
+
+            def again() -> Program:
+                raise PlanError(said)
+
+            return self._try(path, again)
+
+    def _places(self) -> dict[str, Path]:
+        """Where a line, a contract or a source of money stands in the file."""
+        found: dict[str, Path] = {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
+        found |= {one.name: ("contract", at) for at, one in enumerate(self.written.contracts)}
+        return found | {one.name: ("funding", at) for at, one in enumerate(self.written.funding)}
+
     def _check_units(self) -> None:
         """What the file's own lines say about units; contracts and funding are added to the same sheet."""
         units = {name: one.unit for name, one in self.sheet.inputs.items()}
         units |= {name: one.unit for name, one in self.sheet.lines.items()}
-        places: dict[str, Path] = {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
-        places |= {one.name: ("contract", at) for at, one in enumerate(self.written.contracts)}
-        places |= {one.name: ("funding", at) for at, one in enumerate(self.written.funding)}
+        places = self._places()
         for name, line in self.sheet.lines.items():
             path = places.get(name) or places.get(name.split(".")[0]) or ()
             self._try(path, partial(check_unit, line.formula, units, line.unit, name))

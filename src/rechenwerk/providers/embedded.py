@@ -28,9 +28,11 @@ from rechenwerk.providers.embedded_chat import ChatFront
 from rechenwerk.providers.embedded_vectors import VectorServer
 from rechenwerk.providers.embedder import Embedder
 from rechenwerk.providers.pulled import Pulled, pulled
+from rechenwerk.providers.sentences import SentenceEmbedder
 
 HOST = "127.0.0.1"
 TEMPLATE = Path(__file__).with_name("smollm2.jinja")
+EMBEDDED_TOKENS = 512  # that a sentence model sees at once
 MOST_THREADS = 4  # a model this small gains nothing from more, and its threads wait actively
 
 
@@ -41,22 +43,23 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-chat", action="store_true", help="embeddings only")
     parser.add_argument("--context", type=int, default=8192, help="tokens that all slots share evenly")
     parser.add_argument("--slots", type=int, default=4, help="chats that are answered at the same time")
+    parser.add_argument("--threads", type=int, default=0, help="of each model; 0: the processors, at most 4")
     parser.add_argument("--chat-port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--embed-port", type=int, default=0, help="0 takes a free one")
     return parser.parse_args(argv)
 
 
-def load_chat(models: Path, context: int, slots: int) -> Any:
+def load_chat(models: Path, context: int, slots: int, threads: int = 0) -> Any:
     """llama.cpp's server on a free loopback port, in threads of its own; keep the object alive.
 
     Raises:
         SetupError: the model file is missing or llama.cpp cannot load it.
     """
     (model,) = locate(SMOLLM2, models)
-    return load(model, SMOLLM2.name, context, slots, TEMPLATE.read_text(encoding="utf-8"))
+    return load(model, SMOLLM2.name, context, slots, TEMPLATE.read_text(encoding="utf-8"), threads)
 
 
-def load_pulled(models: Path) -> dict[str, Any]:
+def load_pulled(models: Path, kind: str, threads: int) -> dict[str, Any]:
     """Name -> llama.cpp's server of every pulled model; what cannot be loaded is told and left out."""
     servers = {}
     found: list[Pulled] = []
@@ -66,13 +69,31 @@ def load_pulled(models: Path) -> dict[str, Any]:
         sys.stderr.write(f"{error}\n")
     for one in found:
         try:
-            servers[one.name] = load(one.path(models), one.name, one.context_tokens * one.slots, one.slots)
+            if one.kind == kind:
+                servers[one.name] = load_as(one, models, threads)
         except SetupError as error:
             sys.stderr.write(f"{error}\n")
     return servers
 
 
-def load(model: Path, name: str, context: int, slots: int, template: str = "") -> Any:
+def load_as(one: Pulled, models: Path, threads: int) -> Any:
+    """A pulled model behind llama.cpp's server, for chats or for embeddings."""
+    if one.kind == "chat":
+        return load(one.path(models), one.name, one.context_tokens * one.slots, one.slots, threads=threads)
+    # One thread: more of them wait for each other over sentences this short.
+    return load(one.path(models), one.name, EMBEDDED_TOKENS, 1, threads=1, embeddings=True)
+
+
+def load(
+    model: Path,
+    name: str,
+    context: int,
+    slots: int,
+    template: str = "",
+    threads: int = 0,
+    *,
+    embeddings: bool = False,
+) -> Any:
     """A model behind llama.cpp's server.
 
     Args:
@@ -81,6 +102,8 @@ def load(model: Path, name: str, context: int, slots: int, template: str = "") -
         context: tokens that the slots share evenly.
         slots: chats at the same time.
         template: of its chats; empty for the one in the file.
+        threads: 0 for as many as processors, but at most four.
+        embeddings: serve vectors instead of chats.
 
     Raises:
         SetupError: llama.cpp cannot load it.
@@ -92,7 +115,10 @@ def load(model: Path, name: str, context: int, slots: int, template: str = "") -
     params.port = 0
     params.n_ctx = context
     params.n_parallel = slots
-    params.cpuparams.n_threads = min(MOST_THREADS, os.cpu_count() or 1)
+    params.cpuparams.n_threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
+    if embeddings:
+        params.embedding = True
+        params.n_batch = params.n_ubatch = context
     params.use_jinja = True
     if template:
         params.chat_template = template
@@ -143,15 +169,18 @@ def start(options: argparse.Namespace) -> tuple[dict[str, str | None], Any]:
         The two addresses and the names of pulled models, and llama.cpp's servers, which serve for as long as
         the objects are kept.
     """
-    vectors = VectorServer(Embedder(*locate(POTION, options.models)))
+    sentences = load_pulled(options.models, "embeddings", options.threads)
+    others = {name: SentenceEmbedder(server.listening_address) for name, server in sentences.items()}
+    vectors = VectorServer(Embedder(*locate(POTION, options.models)), others)
     apps: list[tuple[Any, socket.socket]] = [(vectors, listen(options.embed_port))]
-    llamas: dict[str, Any] = {}
+    llamas: dict[str, Any] = sentences
     if not options.no_chat:
         chat_socket = listen(options.chat_port)
-        llamas = load_pulled(options.models)
-        addresses = {name: server.listening_address for name, server in llamas.items()}
-        llamas[""] = load_chat(options.models, options.context, options.slots)
-        apps.append((ChatFront(llamas[""].listening_address, addresses), chat_socket))
+        chats = load_pulled(options.models, "chat", options.threads)
+        addresses = {name: server.listening_address for name, server in chats.items()}
+        chats[""] = load_chat(options.models, options.context, options.slots, options.threads)
+        llamas = sentences | chats
+        apps.append((ChatFront(chats[""].listening_address, addresses), chat_socket))
     threading.Thread(target=serve, args=(apps,), daemon=True).start()
     urls = [f"http://{HOST}:{sock.getsockname()[1]}" for _, sock in apps]
     chat = urls[1] if len(urls) > 1 else None

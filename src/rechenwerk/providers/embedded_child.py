@@ -91,6 +91,7 @@ def start(
     chat: bool = True,
     context: int = 8192,
     slots: int = 4,
+    threads: int = 0,
     chat_port: int = 0,
     embed_port: int = 0,
     deadline: float = 60.0,
@@ -102,6 +103,7 @@ def start(
         chat: with the chat model; embeddings are always there.
         context: tokens of context that the slots share evenly: a chat gets ``context // slots``.
         slots: chats answered at the same time.
+        threads: of each model; 0 for as many as processors, but at most four.
         chat_port: port on loopback, 0 for a free one.
         embed_port: the same for embeddings.
         deadline: seconds until it must be ready.
@@ -111,6 +113,7 @@ def start(
     """
     command = [sys.executable, "-m", "rechenwerk.providers.embedded", "--models", str(models_dir)]
     command += ["--context", str(context), "--slots", str(slots)]
+    command += ["--threads", str(threads)]
     command += ["--chat-port", str(chat_port), "--embed-port", str(embed_port)]
     if not chat:
         command.append("--no-chat")

@@ -4,25 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from rechenwerk.providers.embedded_http import BadRequestError, answer, decode, read_body, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rechenwerk.providers.embedded_http import Message, Receive, Send
-    from rechenwerk.providers.embedder import Embedder
 
 MODEL = "potion-multilingual-128m"
 MOST_TEXTS = 2048  # as at OpenAI
 
 
+class Vectors(Protocol):
+    """What turns texts into vectors."""
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a text."""
+
+    def encode(
+        self, texts: Sequence[str], dimensions: int | None = None
+    ) -> tuple[NDArray[np.float32], list[int]]:
+        """A unit vector for each text, and counts of tokens whose sum is the usage."""
+
+
 class VectorServer:
     """``POST /v1/embeddings``, ``POST /tokenize``, ``GET /v1/models``, ``GET /health``."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Vectors, others: Mapping[str, Vectors] | None = None) -> None:
         self._embedder = embedder
+        self._others = others or {}
+
+    def _of(self, body: dict[str, Any]) -> tuple[str, Vectors]:
+        """The model that a request names; the usual one for every other name."""
+        name = body.get("model")
+        if isinstance(name, str) and name in self._others:
+            return name, self._others[name]
+        return MODEL, self._embedder
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,12 +65,15 @@ class VectorServer:
             # In a thread: a large batch must not hold up the chat streams of the same loop.
             return await asyncio.to_thread(self._embeddings, decode(await read_body(receive)))
         if (method, path) == ("POST", "/tokenize"):
-            content = decode(await read_body(receive)).get("content")
+            body = decode(await read_body(receive))
+            content = body.get("content")
             if not isinstance(content, str):
                 raise BadRequestError("content must be a string", "content")
-            return {"tokens": self._embedder.tokens(content)}
+            return {"tokens": await asyncio.to_thread(self._of(body)[1].tokens, content)}
         if (method, path) == ("GET", "/v1/models"):
-            return {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "minishlab"}]}
+            names = (MODEL, *self._others)
+            models = [{"id": name, "object": "model", "owned_by": "embedded"} for name in names]
+            return {"object": "list", "data": models}
         return {"status": "ok"} if (method, path) == ("GET", "/health") else None
 
     def _embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +85,8 @@ class VectorServer:
         if dimensions is not None and type(dimensions) is not int:
             raise BadRequestError("dimensions must be an integer", "dimensions")
         try:
-            vectors, counts = self._embedder.encode(texts, dimensions)
+            name, embedder = self._of(body)
+            vectors, counts = embedder.encode(texts, dimensions)
         except ValueError as error:
             raise BadRequestError(str(error), "dimensions") from error
         # Base64 is the little-endian float32 bytes; it is what OpenAI's SDK asks for by default.
@@ -69,7 +97,7 @@ class VectorServer:
         return {
             "object": "list",
             "data": [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(data)],
-            "model": MODEL,
+            "model": name,
             "usage": {"prompt_tokens": sum(counts), "total_tokens": sum(counts)},
         }
 

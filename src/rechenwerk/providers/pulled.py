@@ -76,6 +76,7 @@ class Pulled(msgspec.Struct, frozen=True):
 
     Args:
         source: where it came from: an address, or 'package registry'.
+        kind: 'chat' or 'embeddings'.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Pulled(msgspec.Struct, frozen=True):
     context_tokens: int = 8192
     max_output_tokens: int = 2048
     slots: int = 2
+    kind: str = "chat"
 
     def path(self, folder: Path) -> Path:
         """Of the GGUF."""

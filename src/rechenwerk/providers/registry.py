@@ -178,8 +178,10 @@ _OWN_SERVERS: Mapping[str, ProviderKind] = MappingProxyType(
         "litellm": ProviderKind(aliases=(*_LLAMA, "fallbacks"), rerank="/rerank"),
         "embedded": ProviderKind(tokenize="/tokenize", usage_of_first_choice=True, own=True, aliases=_LLAMA),
         "embedded-embeddings": ProviderKind(tokenize="/tokenize", own=True, endpoints=("embeddings",)),
+        "trained": ProviderKind(own=True, endpoints=_CHAT),
     }
 )
 
 KINDS: Mapping[str, ProviderKind] = MappingProxyType({**_CLOUDS, **_OWN_SERVERS})
-"""Kind -> row. The embedded ones are llama.cpp and the static embedder in a child of this installation."""
+"""Kind -> row. The embedded ones are llama.cpp and the embedders in a child of this installation, `trained` is
+what organisations made from their own examples."""

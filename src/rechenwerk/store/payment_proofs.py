@@ -69,7 +69,21 @@ where v.kind = 'clearing' and (v.details ->> 'owner')::bigint = $1 and {_STANDS}
 group by a.contract_id having sum(e.amount) <> 0
 """  # noqa: S608 - our own words
 
+_SETTLED = "select count(*) from settled_call where organisation_id = $1 and cost is not null"
+# What stands as cost and as owed is what the settlement says, which tariffs and wallets go by.
+_SETTLEMENTS = """
+select s.voucher_id as subject, x.cost || ' cost, ' || x.price || ' owed' as is,
+    s.cost || ' cost, ' || s.price || ' owed' as should
+from settled_call s cross join lateral (
+    select coalesce(sum(e.amount) filter (where a.kind = 'cost'), 0) as cost,
+        coalesce(sum(e.amount) filter (where a.kind = 'receivable'), 0) as price
+    from entry e join account a on a.organisation_id = e.organisation_id and a.id = e.account_id
+    where e.organisation_id = s.organisation_id and e.call_id = s.voucher_id) x
+where s.organisation_id = $1 and s.cost is not null and (x.cost, x.price) <> (s.cost, s.price)
+"""
+
 PAYMENT_PROOFS = (
+    Proof("every settlement moved what it says", "voucher", _SETTLEMENTS, _SETTLED),
     Proof("customers' payments and write-offs moved what they say", "voucher", _RECEIPTS, _RECEIVED),
     Proof("no statement is paid beyond what it says", "document", _DOCUMENTS, _NAMED),
     Proof("what providers were paid left the banks that owed it", "payment", _PAID, _GROUPS),

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from rechenwerk.documents.checking.folding import fold, key, occurrences
+from rechenwerk.documents.checking.folding import occurrences
 from rechenwerk.documents.checking.labels import NEVER, NONE, STRONG, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role, role
-from rechenwerk.documents.checking.typed import KINDS, same, value_of
+from rechenwerk.documents.checking.typed import KINDS, agrees, value_of
 from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Evidence, Value
 
@@ -89,7 +89,7 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     value = value_of(field, quote, reading)
     if value is None:
         reasons.append(f"type: '{_short(quote)}' is no {field.type}")
-    elif claim.value is not None and not _agrees(field, claim.value, value):
+    elif claim.value is not None and not agrees(field, claim.value, value):
         reasons.append(f"digits: the quote says {_shown(value)}, not {_shown(claim.value)}")
     if value is not None:
         reasons += _boundaries(reading, field, start, end)
@@ -123,28 +123,11 @@ def _narrowed(reading: Reading, field: Field, claim: Claim, start: int, end: int
         inside = [
             mark
             for mark in inside
-            if _agrees(field, claim.value, value_of(field, reading.text[mark.start : mark.end], reading))
+            if agrees(field, claim.value, value_of(field, reading.text[mark.start : mark.end], reading))
         ]
     if len({reading.text[mark.start : mark.end] for mark in inside}) == 1:
         return inside[0].start, inside[0].end
     return start, end
-
-
-def _agrees(field: Field, claimed: Any, value: Any) -> bool:
-    """Whether a claimed value is the one that the quote says; how it is written does not matter."""
-    if same(claimed, value):
-        return True
-    if isinstance(claimed, dict) and isinstance(value, dict):
-        told = {name: said for name, said in claimed.items() if said not in {"", None}}
-        return bool(told) and all(same(said, value.get(name)) for name, said in told.items())
-    if isinstance(claimed, str) and isinstance(value, dict):
-        number = value.get("amount", value.get("number"))
-        return number is not None and same(claimed, number)
-    if isinstance(claimed, str) and isinstance(value, str):
-        if field.type in {"iban", "vat_id"}:
-            return key(claimed) == key(value)
-        return fold(claimed).text.casefold() == fold(value).text.casefold()
-    return False
 
 
 def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[str]:

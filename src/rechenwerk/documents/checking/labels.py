@@ -19,7 +19,9 @@ def _set(text: str) -> frozenset[str]:
 
 
 _WORD = re.compile(r"[^\s:;|]+")
-_NUMERIC = re.compile(r"^[\d.,%()€$£+/-]+$")
+_NUMERIC = re.compile(r"^[.,%()€$£+/-]+$|\d")
+_SPACED = re.compile(r"(?<!\w)(?:[^\W\d_] ){3,}[^\W\d_](?!\w)")
+"""'R E C H N U N G'."""
 _FILL = _set(
     "eur euro usd chf gbp ca gesetzl gesetzliche gesetzlicher gesetzlichen der die das des dem den the "
     "unsere unser our in of bitte hv von ueber ist lautet betraegt is sind derzeit gueltige "
@@ -60,8 +62,8 @@ class FieldWords:
     def __init__(self, field: Field, *, tolerant: bool = False) -> None:
         titles = tuple(field.title.values())
         self.field = field
-        self.strong = frozenset(map(key, (*field.labels, *titles))) - {""}
-        self.weak = frozenset(map(key, field.weak)) - self.strong
+        self.weak = frozenset(map(key, field.weak)) - frozenset(map(key, field.labels))
+        self.strong = frozenset(map(key, (*field.labels, *titles))) - self.weak - {""}
         self.never = frozenset(map(key, field.never)) - self.strong
         words = [key(word) for label in field.labels for word in label.split()]
         self.stems = frozenset(word[:_STEM] for word in words if len(word) >= _STEM - 1)
@@ -74,7 +76,10 @@ class FieldWords:
             phrase: the words before or above a value.
             prose: a label at the end of a sentence counts, too.
         """
-        words = [found for found in _WORD.finditer(phrase) if key(found[0]) and not _NUMERIC.match(found[0])]
+        if _SPACED.search(phrase) is not None:
+            fitted = self.match(_SPACED.sub(lambda found: found[0].replace(" ", ""), phrase), prose=prose)
+            return Match(fitted.strength, 0, len(phrase.rstrip())) if fitted.end else fitted
+        words = [found for found in _WORD.finditer(phrase) if key(found[0]) and not _NUMERIC.search(found[0])]
         if not words:
             return Match(NONE)
         whole = words[0].start(), words[-1].end()
@@ -87,7 +92,8 @@ class FieldWords:
             return Match(STRONG, *whole)
         if self._forbidden(words):
             return Match(NEVER, *whole)
-        if any(variant in self.weak for variant in variants):
+        known = [any(one in self.weak | self.strong for one in self._variants(_keys(part))) for part in parts]
+        if any(variant in self.weak for variant in variants) or (len(parts) > 1 and all(known)):
             return Match(WEAK, *whole)
         return self._at_the_end(words) if prose else Match(NONE, *whole)
 
@@ -153,7 +159,7 @@ class FieldWords:
 
 
 def _keys(text: str) -> list[str]:
-    return [key(word) for word in _WORD.findall(text) if key(word) and not _NUMERIC.match(word)]
+    return [key(word) for word in _WORD.findall(text) if key(word) and not _NUMERIC.search(word)]
 
 
 def _near(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ from rechenwerk.documents.checking.labels import (
     Match,
 )
 from rechenwerk.documents.checking.layout import FAR, Piece
-from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.checking.reading import Mark, Reading
 
 _BREAK = re.compile(
     r"(?<=\w{5})[.;!?](?=\s+[A-ZÄÖÜ])|[•·|]|\n\s*\n| oder | or "
@@ -107,12 +107,17 @@ def _inline(reading: Reading, words: FieldWords, piece: Piece, start: int, end: 
 def _before_base(reading: Reading, piece: Piece, line: str, begin: int) -> tuple[str, int]:
     """'19 % USt auf 100,00: 19,00': what stands before the amount that the tax is on names the tax."""
     base = next((mark for mark in reading.marks_in(piece.start, piece.end) if mark.end == begin), None)
-    found = _BASE.search(reading.text, piece.start, base.start) if base is not None else None
+    first = None if base is None else _base(reading, piece, base)
+    return (line, begin) if first is None else (reading.text[first[0] : first[1]], first[0])
+
+
+def _base(reading: Reading, piece: Piece, amount: Mark) -> tuple[int, int] | None:
+    """What stands before the amount that something is reckoned on: 'MwSt. 19 %' before 'auf 100,00'."""
+    found = _BASE.search(reading.text, piece.start, amount.start)
     if found is None:
-        return line, begin
+        return None
     marks = [mark for mark in reading.marks_in(piece.start, found.start()) if mark.kind != "percent"]
-    first = max((mark.end for mark in marks), default=piece.start)
-    return reading.text[first : found.start()], first
+    return max((mark.end for mark in marks), default=piece.start), found.start()
 
 
 def _begins_sentence(reading: Reading, piece: Piece) -> bool:
@@ -206,9 +211,12 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             continue
         marks = [mark for mark in reading.marks_in(other.start, other.end) if mark.kind != "percent"]
         line = reading.text[other.start : other.end]
+        begin = other.start
         if marks and marks[-1].end >= other.end - 2:
-            skipped = True  # 'Datum: 01.02.' is a pair of its own
-            line = reading.text[other.start : marks[-1].start]
+            base = _base(reading, other, marks[-1])
+            begin, stop = base or (other.start, marks[-1].start)
+            line = reading.text[begin:stop]
+            skipped = skipped or base is None  # 'Datum: 01.02.' is a pair of its own
         match = words.match(line, prose=len(line) > 40)
         strength = match.strength
         if skipped and strength > NONE:
@@ -220,8 +228,8 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
         return Role(
             strength,
             "row" if skipped else "left",
-            other.start + match.start,
-            other.start + match.end,
+            begin + match.start,
+            begin + match.end,
             " ".join(line.split()),
         )
     return None

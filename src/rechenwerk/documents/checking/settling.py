@@ -63,7 +63,7 @@ def settle(
                 chosen[path] = _confirmed(proof, rule, found)
                 confirmed.add(path)
     for rule in schema.rules:
-        _by_items(rule, candidates, item_sums, chosen, confirmed)
+        _by_items(schema, rule, candidates, item_sums, chosen, confirmed)
     for field in schema.fields:
         if field.type != "rows" and field.name not in chosen:
             proofs = candidates.get(field.name, ())
@@ -91,6 +91,7 @@ def _confirmed(proof: Proof, rule: Rule, found: Sum) -> Value:
 
 
 def _by_items(
+    schema: Schema,
     rule: Rule,
     candidates: Mapping[str, Sequence[Proof]],
     item_sums: Mapping[str, Decimal],
@@ -101,13 +102,27 @@ def _by_items(
     if rule.kind != "sum" or len(rule.fields) != 2 or rule.fields[0] not in item_sums:
         return
     column, path = rule.fields
+    taxed = any(
+        proof.role.strength > NONE
+        for other in schema.rules
+        if other.kind == "tax"
+        for name in other.fields[1:]
+        for proof in candidates.get(name, ())
+    )
     fitting = [
         proof
         for proof in candidates.get(path, ())
         if amount_of(proof.value) == item_sums[column]
-        and proof.role.strength >= PROSE
+        and proof.role.strength >= (PROSE if taxed else WEAK)
         and all(reason.startswith("role:") for reason in proof.value.reasons)
     ]
+    weak = {
+        amount_of(proof.value)
+        for proof in candidates.get(path, ())
+        if proof.role.strength > NONE and proof.role.relation != "column"
+    }
+    if fitting and max(proof.role.strength for proof in fitting) <= WEAK and len(weak) > 1:
+        return  # a discount or the freight stands between the sum of the items and the total
     if fitting and path not in chosen:
         best = max(fitting, key=lambda proof: proof.role.strength)
         said = f"sum: {column} = {path} ({item_sums[column]})"

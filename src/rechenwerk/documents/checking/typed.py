@@ -113,6 +113,23 @@ def _option(field: Field, quote: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
+def agrees(field: Field, claimed: Any, value: Any) -> bool:
+    """Whether a claimed value is the one that the quote says; how it is written does not matter."""
+    if same(claimed, value):
+        return True
+    if isinstance(claimed, dict) and isinstance(value, dict):
+        told = {name: said for name, said in claimed.items() if said not in {"", None}}
+        return bool(told) and all(same(said, value.get(name)) for name, said in told.items())
+    if isinstance(claimed, str) and isinstance(value, dict):
+        number = value.get("amount", value.get("number"))
+        return number is not None and same(claimed, number)
+    if isinstance(claimed, str) and isinstance(value, str):
+        if field.type in {"iban", "vat_id"}:
+            return key(claimed) == key(value)
+        return fold(claimed).text.casefold() == fold(value).text.casefold()
+    return False
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two values of one field say the same; numbers are compared as numbers."""
     if isinstance(one, dict) and isinstance(other, dict):

@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
+from typing import Any
 
-from rechenwerk.documents.checking.evidence import Claim, Proof, prove
-from rechenwerk.documents.checking.labels import FieldWords
-from rechenwerk.documents.checking.reading import Reading
-from rechenwerk.documents.checking.settling import settle
-from rechenwerk.documents.checking.sums import amount_of
-from rechenwerk.documents.extracting.parties import recipients, senders
-from rechenwerk.documents.extracting.passages import sentences, titles, unique
-from rechenwerk.documents.extracting.rows import checked, column_sum, rows
-from rechenwerk.documents.extracting.rules import claims, mention
+import msgspec
+
+from rechenwerk.base.errors import ModelRefusedError
+from rechenwerk.documents.checking.evidence import Claim, Proof, unproven
+from rechenwerk.documents.checking.labels import NEVER, PROSE, WEAK, FieldWords
+from rechenwerk.documents.checking.roles import Role
+from rechenwerk.documents.checking.typed import KINDS, agrees, same
+from rechenwerk.documents.extracting.companions import HIDDEN
+from rechenwerk.documents.extracting.desk import Candidates, Desk
+from rechenwerk.documents.extracting.invoice_xml import values_of
+from rechenwerk.documents.extracting.ports import Trained
+from rechenwerk.documents.extracting.questions import choices, choose
+from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Parsed, Value
 
-
-class Desk:
-    """One document, one schema: what is known of it while its values are found.
-
-    Args:
-        parsed: the document.
-        schema: what is asked for.
-        today: the document's date, for relative dates; None where unknown.
-    """
-
-    def __init__(self, parsed: Parsed, schema: Schema, today: date | None = None) -> None:
-        self.schema = schema
-        self.reading = Reading(parsed, today)
-        tolerant = any(page.source == "ocr" for page in parsed.pages)
-        self.words = {field.name: FieldWords(field, tolerant=tolerant) for field in schema.fields}
-        self.columns = {
-            field.name: {column.name: FieldWords(column, tolerant=tolerant) for column in field.fields}
-            for field in schema.fields
-            if field.type == "rows"
-        }
-        self.known = frozenset(
-            word for words in self.words.values() for word in (*words.strong, *words.weak, *words.never)
-        )
-
-    def candidates(self) -> dict[str, list[Proof]]:
-        """Checked candidates of every single field, by rules."""
-        return {
-            field.name: [
-                prove(self.reading, field, self.words[field.name], claim) for claim in self._claims(field)
-            ]
-            for field in self.schema.fields
-            if field.type != "rows"
-        }
-
-    def _claims(self, field: Field) -> Iterator[Claim]:
-        words = self.words[field.name]
-        match field.shape:
-            case "sender":
-                return senders(self.reading, field, words, self.known)
-            case "recipient":
-                return recipients(self.reading, field, words, self.known)
-            case "unique":
-                return unique(self.reading, field)
-            case "sentence":
-                return sentences(self.reading, field, words)
-            case "title":
-                return titles(self.reading, field)
-        return claims(self.reading, field, words, self.known)
+_DOUBTS = ("role:", "rival:", "sum:")
+SURE = 0.95
+"""Confidence from which a trained extractor gives a place its role where no label does."""
 
 
 def by_rules(parsed: Parsed, schema: Schema, today: date | None = None) -> tuple[Value, ...]:
@@ -77,34 +36,198 @@ def by_rules(parsed: Parsed, schema: Schema, today: date | None = None) -> tuple
         today: the document's date, for relative dates; None where unknown.
     """
     desk = Desk(parsed, schema, today)
+    tables = desk.tables()
+    return desk.all_values(desk.settled(desk.candidates(), tables), tables)
+
+
+async def extract(
+    parsed: Parsed,
+    schema: Schema,
+    asker: Asker | None = None,
+    trained: Trained | None = None,
+    *,
+    purpose: str = "extract",
+    today: date | None = None,
+) -> tuple[Value, ...]:
+    """The values of a document, all of them checked.
+
+    Args:
+        parsed: the document.
+        schema: what is asked for.
+        asker: a model for what rules leave open; None for none.
+        trained: the organisation's own extractor; None for none.
+        purpose: of the questions, unique within the job.
+        today: the document's date, for relative dates; None where unknown.
+
+    Returns:
+        A value for every field (of rows: for every cell), in the schema's order. Where the model could not
+        answer, the values are what rules found, and the reason says so.
+    """
+    desk = Desk(parsed, schema, today)
     candidates = desk.candidates()
-    totals = [desk.words[field.name] for field in schema.fields if field.type == "money"]
-    tables = {
-        field.name: rows(desk.reading, field, desk.columns[field.name], totals, schema.rules)
-        for field in schema.fields
-        if field.type == "rows"
-    }
-    item_sums: dict[str, Decimal] = {}
-    for field in schema.fields:
-        for column in field.fields:
-            total = column_sum(field, tables[field.name], column.name) if field.type == "rows" else None
-            if total is not None:
-                item_sums[f"{field.name}.{column.name}"] = total
-    mentioned = {
-        field.name: mention(desk.reading, desk.words[field.name])
-        for field in schema.fields
-        if field.type != "rows" and not any(proof.role.strength > 0 for proof in candidates[field.name])
-    }
-    settled = settle(desk.reading, schema, candidates, mentioned, item_sums)
-    amounts = {
-        amount
-        for value in settled.values.values()
-        if value.state == "proven" and (amount := amount_of(value)) is not None
-    }
-    values: list[Value] = []
-    for field in schema.fields:
-        if field.type == "rows":
-            values += checked(field, tables[field.name], schema.rules, amounts)
-        else:
-            values.append(settled.values[field.name])
-    return tuple(values)
+    if trained is not None:
+        _add_trained(desk, candidates, trained)
+    tables = desk.tables()
+    singles = desk.settled(candidates, tables)
+    if asker is not None:
+        try:
+            if await _ask(desk, candidates, singles, asker, purpose):
+                singles = desk.settled(candidates, tables)
+        except ModelRefusedError as error:
+            singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
+    values = desk.all_values(singles, tables)
+    said = values_of(parsed.invoice)
+    return tuple(_with_xml(desk, value, said) for value in values) if said else values
+
+
+def _unanswered(value: Value, error: str) -> Value:
+    return unproven(value, f"model: {error}") if value.state == "unproven" else value
+
+
+def _add_trained(desk: Desk, candidates: Candidates, trained: Trained) -> None:
+    """What a trained extractor found: it confirms a weak label, and gives a role where it is sure."""
+    for found in trained.find(desk.reading.text, desk.reading.layout.words):
+        field = desk.fields.get(found.field)
+        if field is None or field.type == "rows":
+            continue
+        claim = Claim(field.name, "", "trained", None, found.start, found.end)
+        proof = desk.prove(field, claim)
+        if proof.role.strength == NEVER:
+            continue
+        if proof.role.strength <= WEAK and found.confidence >= SURE:
+            proof = desk.prove(field, _with_role(claim, proof, "trained"))
+        candidates[field.name] = _joined(candidates[field.name], proof)
+
+
+def _with_role(claim: Claim, proof: Proof, relation: str) -> Claim:
+    """The claim with the role that a second reader gives to it; the words that govern it are its label."""
+    role = msgspec.structs.replace(proof.role, strength=PROSE, relation=relation)
+    return msgspec.structs.replace(claim, role=role)
+
+
+def _joined(proofs: list[Proof], added: Proof) -> list[Proof]:
+    """Candidates with one more; at the same place the stronger one stays."""
+    place = added.value.evidence
+    kept = [
+        proof
+        for proof in proofs
+        if proof.value.evidence is None
+        or place is None
+        or (proof.value.evidence.start, proof.value.evidence.end) != (place.start, place.end)
+        or proof.role.strength > added.role.strength
+    ]
+    stronger = any(
+        proof.role.strength > added.role.strength and proof.value.evidence == place for proof in kept
+    )
+    return kept if stronger else [*kept, added]
+
+
+async def _ask(
+    desk: Desk, candidates: Candidates, singles: Mapping[str, Value], asker: Asker, purpose: str
+) -> bool:
+    """Ask for fields that are open; whether anything new is known then."""
+    changed = False
+    for field in desk.singles():
+        if (
+            field.name.startswith(HIDDEN)
+            or singles[field.name].state == "proven"
+            or any(
+                reason.startswith(("sum:", "tax:", "order:", "differ:"))
+                for reason in singles[field.name].reasons
+            )
+        ):
+            continue
+        offered = choices(desk.reading, _offered(desk, field, candidates))
+        if not offered:
+            continue
+        chosen = await choose(asker, desk.reading, field, offered, purpose)
+        if chosen is None or chosen.value.evidence is None:
+            continue
+        evidence = chosen.value.evidence
+        claim = Claim(field.name, "", "model", None, evidence.start, evidence.end)
+        proof = desk.prove(field, claim)
+        if _believed(desk.words[field.name], proof, offered):
+            proof = desk.prove(field, _with_role(claim, proof, "model"))
+        candidates[field.name] = _joined(candidates[field.name], proof)
+        changed = True
+    return changed
+
+
+def _offered(desk: Desk, field: Field, candidates: Candidates) -> list[Proof]:
+    """Candidates by rules; for texts also what stands beside any label that the schema does not know."""
+    if field.type in KINDS or candidates[field.name]:
+        return candidates[field.name]
+    if field.type != "text" or field.shape:
+        return []
+    found = []
+    for piece in desk.reading.layout.pieces:
+        text = desk.reading.text[piece.start : piece.end]
+        colon = text.find(": ")
+        if 0 < colon < len(text) - 2:
+            claim = Claim(field.name, "", "model", None, piece.start + colon + 2, piece.end)
+            found.append(desk.prove(field, claim))
+    return found
+
+
+def _believed(words: FieldWords, proof: Proof, offered: list[Proof]) -> bool:
+    """Whether a model's choice may stand in for a label.
+
+    Its place is governed by words that share a stem with the field's labels, and no other candidate is
+    governed by the same words.
+    """
+    role = proof.role
+    if role.strength == NEVER or role.strength > WEAK or not role.phrase:
+        return False
+    alike = [
+        one
+        for one in offered
+        if one.role.phrase == role.phrase and not same(one.value.value, proof.value.value)
+    ]
+    return not alike and words.touches(role.phrase)
+
+
+def _with_xml(desk: Desk, value: Value, said: Mapping[str, Any]) -> Value:
+    """A value beside what the XML says: it confirms, contradicts, or gives what rules left open."""
+    claimed = said.get(value.field)
+    if claimed is None:
+        return value
+    field = _field_of(desk, value.field)
+    if value.value is not None and value.evidence is not None and agrees(field, claimed, value.value):
+        reasons = tuple(reason for reason in value.reasons if not reason.startswith(_DOUBTS))
+        wrong = any(reason.startswith(("digits:", "ocr:", "sign:", "place:")) for reason in reasons)
+        state = "unproven" if wrong else "proven"
+        return msgspec.structs.replace(value, state=state, origin="xml", reasons=reasons)
+    if value.state == "proven":
+        return unproven(value, f"xml: the e-invoice says {_shown(claimed)}")
+    return _from_xml(desk, field, value, claimed)
+
+
+def _from_xml(desk: Desk, field: Field, value: Value, claimed: Any) -> Value:
+    """The XML's value, proven where the page says it, too."""
+    role = Role(PROSE, "xml", 0, 0, "the XML of the e-invoice")
+    kinds = KINDS.get(field.type)
+    spans = (
+        [(mark.start, mark.end) for mark in desk.reading.marks if mark.kind in kinds]
+        if kinds is not None
+        else [(-1, -1)]
+    )
+    words = FieldWords(field)
+    for start, end in spans:
+        quote = claimed if isinstance(claimed, str) and start < 0 else ""
+        claim = Claim(value.field, quote, "xml", claimed, start, end, role)
+        proof = desk.prove_as(field, words, claim)
+        if proof.value.state == "proven":
+            return proof.value
+    return Value(value.field, claimed, "unproven", "xml", None, ("xml: the page does not say it",))
+
+
+def _field_of(desk: Desk, path: str) -> Field:
+    head, *rest = path.split(".")
+    field = desk.fields[head]
+    return next(column for column in field.fields if column.name == rest[-1]) if rest else field
+
+
+def _shown(claimed: Any) -> str:
+    if isinstance(claimed, dict):
+        return " ".join(str(part) for part in claimed.values() if part)
+    return str(claimed)

@@ -42,7 +42,7 @@ _QUALIFIER_ENDS = frozenset("snrdtuaermpbfxigkhclo.~≈")
 _AMOUNT_OF = re.compile(
     r"(?:rechnung|vertrag|gutachten|betrag|scheck|auftrag|kredit|darlehen|gutschrift|angebot|bestellung|urkunde"
     r"|vereinbarung|anleihe|police|bericht|quittung|mahnung|bürgschaft|abkommen|kaufvertrag|bescheid|forderung"
-    r"|deal|order|investition)(?:e?n|e?s|en)?[ \u00a0\n]$",
+    r"|deal|order|investition|turned|turns|took|takes|taking|handed|hands)(?:e?n|e?s|en)?[ \u00a0\n]$",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(

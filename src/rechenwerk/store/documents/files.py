@@ -20,8 +20,8 @@ _COUNTS = """
 _PLAIN = f"select {DOCUMENT} from job_document d where organisation_id = $1"  # noqa: S608 - our own words
 _COUNTED = f"select {DOCUMENT}, {_COUNTS} from job_document d where organisation_id = $1"  # noqa: S608
 _ADD = f"""
-insert into job_document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step, reason,
-    german, ended_at)
+insert into job_document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step,
+    reason, german, ended_at)
 select $1, $2, $3, $4, $5, $6, $7,
     case when $8 <> '' then 'refused' when twin.name is not null then 'duplicate' else 'waiting' end,
     case when $8 <> '' or twin.name is not null then 'end' else 'read' end,

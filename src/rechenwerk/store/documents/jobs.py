@@ -91,7 +91,8 @@ class StoredJobs:
     async def progress(self, organisation_id: int, job_id: int) -> Progress:
         """See `documents.job_ports.Jobs`."""
         documents = await self._pool.fetch(
-            "select d.state, count(*) as number, sum(d.pages) as pages, coalesce(sum(t.characters), 0)"
+            "select d.state, count(*) as number, sum(d.pages) as pages, count(*) filter (where d.step <>"
+            " 'read') as read, coalesce(sum(t.characters), 0)"
             " as chars"
             " from job_document d left join document_text t"
             " on t.organisation_id = d.organisation_id and t.document_id = d.id"
@@ -110,6 +111,7 @@ class StoredJobs:
         assert cost is not None
         return Progress(
             documents={row["state"]: row["number"] for row in documents},
+            read=sum(row["read"] for row in documents),
             pages=sum(int(row["pages"]) for row in documents),
             characters=sum(int(row["chars"]) for row in documents),
             values={row["state"]: row["number"] for row in values},
@@ -184,6 +186,15 @@ class StoredJobs:
             organisation_id,
             job_id,
         )
+
+    async def left_keys(self) -> list[tuple[int, int]]:
+        """See `documents.job_ports.Jobs`."""
+        rows = await self._pool.fetch(
+            "select distinct j.organisation_id, j.id from document_job j join document_key k"
+            " on k.organisation_id = j.organisation_id and k.job_id = j.id and k.sealed is not null"
+            " where j.state in ('done', 'cancelled')"
+        )
+        return [(row["organisation_id"], row["id"]) for row in rows]
 
     async def delete(self, organisation_id: int, job_id: int, by: str) -> int | None:
         """See `documents.job_ports.Jobs`."""

@@ -215,6 +215,12 @@ class StoredQueue:
                     for place, value in enumerate(values)
                 ],
             )
+            # One after the other: of two that end at once, each would see the other still at work.
+            await connection.execute(
+                "select from document_job where organisation_id = $1 and id = $2 for no key update",
+                organisation_id,
+                claimed.job.id,
+            )
             return await connection.fetchval(_FINISH, organisation_id, claimed.job.id) is not None
 
     async def finish(self, organisation_id: int, job_id: int) -> bool:
@@ -256,9 +262,9 @@ async def _mine(connection: Connection, claimed: Claimed, changes: str, *argumen
     Raises:
         LeaseLostError: it is another's now, or gone.
     """
+    where = "where organisation_id = $1 and id = $2 and lease = $3 returning id"
     found = await connection.fetchval(
-        f"update job_document set {changes} where organisation_id = $1 and id = $2 and lease = $3"
-        f" returning id",  # noqa: S608
+        f"update job_document set {changes} {where}",  # noqa: S608 - our own words
         claimed.organisation_id,
         claimed.document.id,
         claimed.lease,

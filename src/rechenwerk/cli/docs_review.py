@@ -1,0 +1,145 @@
+"""Command: docs review. One value after the other: its quote in its place, why it is in doubt, a key."""
+
+from __future__ import annotations
+
+import base64
+import html
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.docs_remote import DocumentRemote
+from rechenwerk.cli.docs_run import JobNumber, Language, words_of
+from rechenwerk.cli.docs_words import DocumentWords
+from rechenwerk.cli.remote import explain, remote
+from rechenwerk.cli.show import Json, Organisation, console, print_json
+
+_DPI = 110
+_POINTS = 72
+_PAGE = """<!doctype html><meta charset="utf-8"><title>{title}</title>
+<style>body{{margin:0;background:#555}}div{{position:relative;margin:1em auto;width:{width}px}}
+img{{width:100%}}b{{position:absolute;border:3px solid #d00;background:#ff03;margin:-3px}}</style>
+<div><img src="data:image/png;base64,{image}" alt="">{boxes}</div>"""
+
+
+def review(
+    context: typer.Context,
+    job: JobNumber,
+    show_pages: Annotated[
+        bool, typer.Option("--pages", help="Open each page in the browser, with the place marked.")
+    ] = False,
+    language: Language = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Decide what could not be proven: accept, correct or reject, one value after the other."""
+    say, there = words_of(language), DocumentRemote(remote(context), organisation)
+    found = there.ask("GET", f"/jobs/{job}/review", limit=500, language=say.language)
+    if as_json:
+        print_json(found)
+        return
+    out = console()
+    if not found["values"]:
+        out.print(say("nothing is left to review in job {job}", job=job), markup=False)
+        return
+    decided = 0
+    for at, value in enumerate(found["values"]):
+        show_value(out, value, say, at + 1, found["left"])
+        if show_pages:
+            _open(there, value, say, out)
+        done = _decide(there, value, say, out)
+        if done is None:
+            break
+        decided += done
+    left = there.ask("GET", f"/jobs/{job}/review", limit=1)["left"]
+    out.print(say("decided: {decided}, left: {left}", decided=decided, left=left), markup=False)
+
+
+def show_value(out: Console, value: Any, say: DocumentWords, number: int, left: int) -> None:
+    """One value with its surroundings."""
+    out.rule(say("{number} of {left}", number=number, left=left))
+    out.print(Text.assemble((value["document_name"], "dim"), "  ", (value["title"], "bold")))
+    evidence = value["evidence"]
+    out.print(Text.assemble("  ", (value["text"] or "-", "bold yellow"), f"   ({say(value['origin'])})"))
+    if evidence is None:
+        out.print(Text(f"  {say('nothing was found for it in the document')}", style="dim"))
+    else:
+        before = " ".join(value["before"].split())[-110:]
+        after = " ".join(value["after"].split())[:110]
+        quote = " ".join(evidence["quote"].split())
+        shown = Text(f"  {say('page')} {evidence['page']}: ... {before} ", style="dim")
+        shown.append(quote, style="bold black on yellow")
+        shown.append(f" {after} ...", style="dim")
+        out.print(shown)
+    for reason in value["reasons"]:
+        out.print(Text(f"  ! {reason}", style="red"))
+    if value["options"]:
+        out.print(Text("  " + say("one of: {options}", options=", ".join(value["options"]))))
+
+
+def _decide(there: DocumentRemote, value: Any, say: DocumentWords, out: Console) -> int | None:
+    """Ask until there is a decision: 1, 0 for none, None to end."""
+    keys = say(
+        "{a} accept  {c} correct  {r} reject  {s} skip  {p} page  {q} quit",
+        **{key: f"[{key}]" for key in "acrspq"},
+    )
+    out.print(Text(f"  {keys}", style="cyan"))
+    while True:
+        key = typer.prompt(say("choose"), default="s", show_default=False).strip().casefold()[:1]
+        if key == "q":
+            return None
+        if key == "s":
+            return 0
+        if key == "p":
+            _open(there, value, say, out)
+            continue
+        if key not in {"a", "c", "r"}:
+            continue
+        body: dict[str, Any] = {
+            "action": {"a": "accept", "c": "correct", "r": "reject"}[key],
+            "version": value["version"],
+        }
+        if key == "c":
+            asked = say("right value (empty: it is not in the document)")
+            body["value"] = typer.prompt(asked, default="", show_default=False)
+        path = f"/files/{value['document']}/values/{value['field']}/decision"
+        answered = there.try_ask("POST", path, body)
+        if answered.status == 409:
+            out.print(say("somebody else decided meanwhile; here is the next one"), markup=False)
+            return 0
+        if answered.status < 400:
+            return 1
+        out.print(Text(explain(answered.status, answered.body, "")[:300], style="red"))
+
+
+def _open(there: DocumentRemote, value: Any, say: DocumentWords, out: Console) -> None:
+    """The page in the browser, with the place marked."""
+    if not value["image"]:
+        out.print(say("there is no image of this page"), markup=False)
+        return
+    try:
+        image = there.fetch(value["image"], dpi=_DPI)
+    except RechenwerkError as error:
+        out.print(str(error), markup=False)
+        return
+    scale = _DPI / _POINTS
+    boxes = "".join(
+        f'<b style="left:{left * scale:.0f}px;top:{top * scale:.0f}px;width:{(right - left) * scale:.0f}px;'
+        f'height:{(bottom - top) * scale:.0f}px"></b>'
+        for left, top, right, bottom in value["evidence"]["boxes"]
+    )
+    page = _PAGE.format(
+        title=html.escape(value["document_name"]),
+        width=round(value["page_width"] * scale),
+        image=base64.b64encode(image).decode(),
+        boxes=boxes,
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="rechenwerk-", delete=False) as file:
+        file.write(page)
+    webbrowser.open(Path(file.name).as_uri())
