@@ -74,7 +74,7 @@ def about(reported: Contradiction, one: Named) -> bool:
 
 
 def judged(cases: list[Named], reported: tuple[Contradiction, ...]) -> Found:
-    """Hits, misses and false alarms; what is reported twice of the same pair counts as false the second time."""
+    """Hits, misses and false alarms; a pair that is reported a second time counts as false then."""
     by_name = {one.name: one for one in cases}
     found = Found()
     for each in reported:
@@ -91,9 +91,9 @@ def judged(cases: list[Named], reported: tuple[Contradiction, ...]) -> Found:
         if one.case.planted and one.name not in found.hits:
             found.missed.add(one.name)
             if one.half == "tuning":
-                found.lines.append(
-                    f"{one.name} missed: {one.case.what}: {one.case.said_a} / {one.case.said_b}"
-                )
+                case = one.case
+                found.lines.append(f"{one.name} missed: {case.what}: {case.said_a} / {case.said_b}")
+
     return found
 
 
