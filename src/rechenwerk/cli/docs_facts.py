@@ -1,12 +1,15 @@
-"""Commands: docs facts, docs contradictions. What documents say together, and where they disagree."""
+"""Commands: docs facts, docs contradictions. What the documents of a job say together."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import typer
 from rich.text import Text
 
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_run import JobNumber, Language, words_of
+from rechenwerk.cli.docs_words import DocumentWords
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, print_json, table
 
@@ -18,31 +21,28 @@ def facts(
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Show who, what, how much and for when: each fact once, with its sources."""
+    """Show each fact of a job's documents once; what only one source says is marked with 1."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    found = there.ask("GET", f"/jobs/{job}/facts", language=say.language)
+    found = there.ask("GET", f"/jobs/{job}/facts")
     if as_json:
         print_json(found)
         return
-    if not found["statements"]:
+    if not found["facts"]:
         console().print(say("no facts yet"), markup=False)
         return
     rows = [
         (
             one["who"],
-            " ".join(part for part in (say(one["what"]), one["part"], one["whom"]) if part),
-            one["amount"],
-            one["period"],
+            f"{_what(one, say)} ({one['part']})" if one["part"] else _what(one, say),
+            _period(one["period"]),
             say(one["status"]),
+            "\n".join(dict.fromkeys(fact["quote"] for fact in one["facts"])),
             Text(str(one["sources"]), style="yellow" if one["single"] else "green"),
-            ", ".join(dict.fromkeys(fact["document_name"] for fact in one["facts"])),
-            " ".join(one["facts"][0]["evidence"]["quote"].split()),
         )
-        for one in found["statements"]
+        for one in found["facts"]
     ]
-    names = ("who", "what", "amount", "period", "status", "sources", "document", "quote")
-    right = [say("amount"), say("sources")]
-    table(say("Facts of job {job}", job=job), [say(name) for name in names], rows, right=right)
+    columns = [say(name) for name in ("who", "what", "period", "status", "amount", "sources")]
+    table(say("Facts of job {job}", job=job), columns, rows, right=[say("sources")])
 
 
 def contradictions(
@@ -52,9 +52,9 @@ def contradictions(
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Show where documents disagree: the same fact with different values, side by side."""
+    """Show facts of a job's documents that cannot both be true, side by side with their quotes."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    found = there.ask("GET", f"/jobs/{job}/contradictions", language=say.language)
+    found = there.ask("GET", f"/jobs/{job}/contradictions")
     if as_json:
         print_json(found)
         return
@@ -63,13 +63,29 @@ def contradictions(
         return
     rows = [
         (
-            one["who"],
-            " ".join(part for part in (say(one["what"]), one["period"]) if part),
-            f"{one['left']['amount']}\n{one['right']['amount']}",
-            f"{one['left']['document_name']}\n{one['right']['document_name']}",
-            "\n".join(" ".join(one[side]["sentence"].split())[:160] for side in ("left", "right")),
+            f"{one['who']}: {_what(one, say)}\n{_period(one['period'])}",
+            _side(one["left"], say),
+            _side(one["right"], say),
         )
         for one in found["contradictions"]
     ]
-    names = ("who", "what", "amount", "document", "quote")
-    table(say("Contradictions in job {job}", job=job), [say(name) for name in names], rows)
+    columns = [say("who"), say("document"), f"{say('document')} "]
+    table(say("Contradictions in job {job}", job=job), columns, rows)
+
+
+def _what(one: Any, say: DocumentWords) -> str:
+    return str(one["what_de"] if say.language == "de" else one["what"])
+
+
+def _period(period: Any) -> str:
+    if period is None:
+        return ""
+    return str(period["from"]) if period["from"] == period["to"] else f"{period['from']} - {period['to']}"
+
+
+def _side(fact: Any, say: DocumentWords) -> Text:
+    """One side of a contradiction: the quote in its sentence, and where it stands."""
+    sentence, quote = " ".join(fact["sentence"].split()), " ".join(fact["quote"].split())
+    before, _, after = sentence.partition(quote)
+    place = f"{fact['document_name']}, {say('page')} {fact['page']}"
+    return Text.assemble(before, (quote, "bold red"), after, "\n", (place, "dim"))
