@@ -318,8 +318,9 @@ class Installation:
         assert self._pool is not None
         options, settings = self._options, self._settings
         folder, url = options.data_dir, _address(options.host, options.port)
+        models = models_folder(settings, folder)
         crew = self._crew = Crew(
-            lambda number: worker_process(self._url, url, folder / f"documents-{number}.log"),
+            lambda number: worker_process(self._url, url, models, folder / f"documents-{number}.log"),
             options.document_workers,
             settings.grace,
         )
