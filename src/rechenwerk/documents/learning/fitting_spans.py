@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -21,7 +22,9 @@ from rechenwerk.documents.learning.tokens import FindFigures, Token, features, t
 LEAST = 5
 """Documents with a value of a field: with fewer it is left out."""
 FOLDS = 4
-SETTINGS = {"c1": 0.05, "c2": 0.02, "max_iterations": 80, "feature.possible_transitions": True}
+SETTINGS = MappingProxyType(
+    {"c1": 0.05, "c2": 0.02, "max_iterations": 80, "feature.possible_transitions": True}
+)
 
 
 class _Read(msgspec.Struct):
