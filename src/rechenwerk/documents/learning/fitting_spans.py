@@ -120,7 +120,7 @@ def _evaluate(field: str, data: Sequence[_Read], folds: Sequence[Sequence[int]])
 
 
 def _train(field: str, data: Sequence[_Read]) -> FieldModel:
-    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=SETTINGS, verbose=False)
+    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=dict(SETTINGS), verbose=False)
     for one in data:
         trainer.append(one.rows, [LABELS[label] for label in one.truth])
     with tempfile.TemporaryDirectory(prefix="rw-crf-") as folder:
