@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rechenwerk.documents.facts.entities import VERB, Named, Register
+from rechenwerk.documents.facts.entities import VERB, Named, Register, candidates, guesses, key, marked
 from rechenwerk.documents.facts.regions import REGIONS
 from rechenwerk.documents.facts.sentences import Sentence, sentences
 from rechenwerk.documents.facts.topics import (
@@ -86,6 +86,8 @@ class _Reading:
         self.register = register
         self.text = article.text
         self.figures = find(article.text, language=article.language, today=article.date)
+        whole = f"{article.title}\n{article.text}"
+        self.own = {key(name) for name in (*candidates(whole), *guesses(whole))}
         self.local = self._local()
         self.main = self._main()
 
@@ -100,7 +102,11 @@ class _Reading:
 
     def _named(self, text: str, start: int = 0, end: int | None = None) -> list[Named]:
         """Known names between two offsets."""
-        found = self.register.named(text, start, end, self.article.document)
+        found = [
+            one
+            for one in self.register.named(text, start, end, self.article.document)
+            if key(one.name) in self.own or not marked(text, one.start)
+        ]
         return [one._replace(entity=self.local.get(one.entity, one.entity)) for one in found]
 
     def _main(self) -> Named | None:
