@@ -298,6 +298,11 @@ def _kept(names: Iterable[str]) -> list[str]:
     ]
 
 
+def candidate(name: str) -> bool:
+    """Whether a word may be a name, and no common word of the news."""
+    return bool(_kept([name]))
+
+
 def _repeated(text: str, *, placed: bool = True) -> list[str]:
     """Capitalised words that come back as names do.
 
