@@ -27,8 +27,7 @@ from bench import (
     stream,
     unary,
 )
-from bench.documents import parsing
-from bench.documents import measure_invoices
+from bench.documents import measure_articles, measure_invoices, parsing
 from bench.lab import Lab
 from bench.machine import BenchError
 from bench.peers import Crew
@@ -57,6 +56,7 @@ BENCHES = (
     parsing,
     routing,
     measure_invoices,
+    measure_articles,
 )
 NAMES = tuple(module.NAME for module in BENCHES)
 

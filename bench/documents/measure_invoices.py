@@ -15,7 +15,7 @@ from bench.documents import endpoint, invoices, papers, plain_json
 from bench.documents.papers import Paper
 from bench.documents.scoring import Given, Judged, Score, judge, judge_rows
 from bench.results import Metric, metric
-from rechenwerk.documents.extracting.extract import by_rules
+from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.extracting.schemas import ready
 from rechenwerk.documents.parsing.parsers import Parsers
 from rechenwerk.documents.values import Parsed
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NAME = "documents_invoices"
 MODELS = "RECHENWERK_MODELS_DIR"
+COUNT = "RECHENWERK_BENCH_COUNT"
+CHOICE = "RECHENWERK_BENCH_MODELS"
 RULES = "rules only"
 PLAIN = "plain JSON"
 
@@ -66,7 +68,7 @@ def tessdata() -> Path | None:
 
 async def values(parsed: Parsed, asker: endpoint.Asker | None) -> dict[str, Given]:
     """What the product extracts."""
-    found = by_rules(parsed, ready("invoice"))
+    found = await extract(parsed, ready("invoice"), asker)
     return {one.field: Given(one.value, one.state, one.origin, one.reasons) for one in found}
 
 
@@ -141,9 +143,20 @@ class Size:
 
 
 def size(lab: Lab) -> Size:
+    """How many; `RECHENWERK_BENCH_COUNT` bounds the documents that a model is asked about."""
+    many = Size(invoices.ROUTINE, invoices.ROUTINE, 12)
     if lab.full:
-        return Size(invoices.ALL, invoices.ALL, invoices.ROUTINE)
-    return Size(12, 2, 2) if lab.quick else Size(invoices.ROUTINE, invoices.ROUTINE, 12)
+        many = Size(invoices.ALL, invoices.ALL, invoices.ROUTINE)
+    elif lab.quick:
+        many = Size(12, 2, 2)
+    bound = int(os.environ.get(COUNT, "0")) or many.models
+    return Size(many.rules, min(many.models, bound), min(many.plain, bound))
+
+
+def chosen(models: set[str]) -> dict[str, bool]:
+    """The models to be asked, and whether they are there; `RECHENWERK_BENCH_MODELS` leaves some out."""
+    named = os.environ.get(CHOICE, ",".join(endpoint.SHOWN.values())).split(",")
+    return {model: model in models for model, short in endpoint.SHOWN.items() if short in named}
 
 
 async def measured(lab: Lab, asked: endpoint.Endpoint, models: set[str]) -> list[Metric]:
@@ -156,14 +169,14 @@ async def measured(lab: Lab, asked: endpoint.Endpoint, models: set[str]) -> list
         found = metrics(tally, RULES)
         found.append(metric(NAME, "parsing per document", "s", tally.parse_s))
         shown(lab, tally, RULES)
-        other = await one_set(islice(papers.others(), None if lab.full else 40), parsers, None, lab.say)
+        other = await one_set(islice(papers.others(), 12 if lab.quick else None), parsers, None, lab.say)
         if other.both.accepted:
             found += metrics(other, f"{RULES}, e-invoices of others")
             shown(lab, other, "others")
         else:
             lab.remark(f"{NAME}: no e-invoices of others: name their folder in RECHENWERK_BENCH_INVOICES")
-        for model in (endpoint.SMALL, endpoint.LARGE):
-            if model not in models:
+        for model, there in chosen(models).items():
+            if not there:
                 lab.remark(f"{NAME}: {model} is not installed: rechenwerk model pull {model}")
                 continue
             async with endpoint.Asker(asked, model) as asker:
@@ -181,7 +194,7 @@ def shown(lab: Lab, tally: Tally, who: str) -> None:
 
 
 def run(lab: Lab, crew: Crew) -> list[Metric]:
-    """The product is started with the models that are there, and every model call goes through its gateway."""
+    """The product is started with the models that are there; model calls go through its gateway."""
     del crew
     lab.say("starting rechenwerk with its models")
     asked = endpoint.started(lab, os.environ.get(MODELS, ""))

@@ -19,6 +19,7 @@ from bench.documents.bounds import upper
 MONEY = frozenset({"net", "tax", "gross", "prepaid", "payable", "unit_price", "amount"})
 NUMBERS = frozenset({"tax_rate", "quantity"})
 DATES = frozenset({"invoice_date", "delivery_date", "due_date"})
+SALUTATION = re.compile(r"^(?:herrn?|frau|firma|mr|mrs|ms) ")
 HEADER = ("invoice_number", "invoice_date", "due_date", "delivery_date", "service_period", "supplier",
           "supplier_vat_id", "supplier_tax_number", "customer", "customer_vat_id", "customer_number",
           "order_number", "net", "tax_rate", "tax", "gross", "prepaid", "payable", "iban", "bic")  # fmt: skip
@@ -99,6 +100,8 @@ def agrees(name: str, value: Any, truth: Any, currency: str = "") -> bool:
         return plain(value).startswith(plain(truth))
     if name == "service_period":
         return bool(value == truth)
+    if name in {"supplier", "customer"}:
+        return SALUTATION.sub("", plain(value)) == SALUTATION.sub("", plain(truth))
     return plain(value) == plain(truth)
 
 

@@ -8,6 +8,7 @@ their case, digits and separators stay as they are.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from types import MappingProxyType
@@ -107,6 +108,7 @@ def _inside(text: str, at: int) -> bool:
     return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
 
+@functools.lru_cache(maxsize=65536)
 def key(text: str) -> str:
     """A label as it is compared: letters, digits, '#' and '%' only, lower case, umlauts written out.
 

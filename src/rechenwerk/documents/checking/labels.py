@@ -29,6 +29,8 @@ _FILL = _set(
     "belaeuft insgesamt hoehe fuer spaetestens"
 )
 """Words that a label may be surrounded by without changing what it says."""
+_NUMBER = _set("nr no nummer number")
+"""'Rechnung Nr. 17 vom' is a label of a date, whatever the number."""
 _OTHER = _set(
     "zu zur aus alte alter alten bisherige bisherigen vorherige letzte letzten original previous old "
     "korrigierte bezug urspruengliche urspruenglichen storniert stornierte against gegen keine kein ohne no "
@@ -68,6 +70,8 @@ class FieldWords:
         words = [key(word) for label in field.labels for word in label.split()]
         self.stems = frozenset(word[:_STEM] for word in words if len(word) >= _STEM - 1)
         self._tolerant = tolerant
+        self._fill = _FILL if field.type == "text" else _FILL | _NUMBER
+        self._matched: dict[tuple[str, bool], Match] = {}
 
     def match(self, phrase: str, *, prose: bool = False) -> Match:
         """How well a phrase gives the role.
@@ -76,6 +80,13 @@ class FieldWords:
             phrase: the words before or above a value.
             prose: a label at the end of a sentence counts, too.
         """
+        asked = phrase, prose
+        found = self._matched.get(asked)
+        if found is None:
+            found = self._matched[asked] = self._match(phrase, prose=prose)
+        return found
+
+    def _match(self, phrase: str, *, prose: bool) -> Match:
         if _SPACED.search(phrase) is not None:
             fitted = self.match(_SPACED.sub(lambda found: found[0].replace(" ", ""), phrase), prose=prose)
             return Match(fitted.strength, 0, len(phrase.rstrip())) if fitted.end else fitted
@@ -101,13 +112,13 @@ class FieldWords:
         """The phrase as a key: whole, and without words that say nothing at its ends or anywhere."""
         first, last = 0, len(keys)
         found = ["".join(keys)]
-        while last - first > 1 and keys[last - 1] in _FILL:
+        while last - first > 1 and keys[last - 1] in self._fill:
             last -= 1
             found.append("".join(keys[first:last]))
-        while last - first > 1 and keys[first] in _FILL:
+        while last - first > 1 and keys[first] in self._fill:
             first += 1
             found += ["".join(keys[first:last]), "".join(keys[first:])]
-        found.append("".join(one for one in keys if one not in _FILL))
+        found.append("".join(one for one in keys if one not in self._fill))
         return [one for one in found if one]
 
     def _forbidden(self, words: list[re.Match[str]]) -> bool:
@@ -133,10 +144,10 @@ class FieldWords:
                 before = keys[first - 1] if first else ""
                 if before in _OTHER:
                     return Match(NEVER, words[first].start(), words[last - 1].end())
-                if first and len(keys) < _SENTENCE and before not in _FILL:
+                if first and len(keys) < _SENTENCE and before not in self._fill:
                     return Match(NONE, words[0].start(), words[-1].end())
                 return Match(PROSE if strong else WEAK_PROSE, words[first].start(), words[last - 1].end())
-            if last <= max(1, len(keys) - 3) or keys[last - 1] not in _FILL:
+            if last <= max(1, len(keys) - 3) or keys[last - 1] not in self._fill:
                 return Match(NONE, words[0].start(), words[-1].end())
             last -= 1
 

@@ -15,7 +15,7 @@ from rechenwerk.documents.values import Evidence, Value
 
 _TERM = re.compile(
     r"(?<![\d.,])(?P<days>\d{1,3})\s*(?:Kalender)?(?:[Tt]agen?\b|days\b)|(?<![\d.,])(?P<weeks>\d{1,2})\s*(?:[Ww]ochen?\b|weeks\b)"
-    r"|(?:[Nn]et|NET)\s+(?P<net>\d{1,3})\b(?!\s*[%.,\d])|\b(?P<now>sofort)\b"
+    r"|(?:[Nn]et|NET)\s+(?P<net>\d{1,3})\b(?!\s*[%.,\d])|\b(?P<now>[Ss]ofort)\b"
 )
 _PAYING = re.compile(
     r"zahlbar|fällig|zahlung|überweis|begleich|zu zahlen|bezahl|zahlen|payable|\bdue\b|payment|\bpay\b"
@@ -27,6 +27,8 @@ _OTHER = re.compile(
     r"|cancel|warranty|return|\d\s*%|erhalt|eingang|zugang|receipt|receiv|leistung|delivery",
     re.IGNORECASE,
 )
+_LONG = 60
+"""A line of so many characters may go on in the next."""
 _CLAUSE = re.compile(r"[.;!?](?=\s)|\n\s*\n|,(?=\s)| oder | or | bzw\.? |\(|\)")
 
 
@@ -66,6 +68,8 @@ def _clause(text: str, start: int, end: int) -> str:
     after = _CLAUSE.search(text, end, end + 160)
     stop = after.start() if after else min(len(text), end + 160)
     lines = before[begin:].split("\n")
-    kept = "\n".join(lines[-2:])
+    kept = " ".join(lines[-2:]) if len(lines) > 1 and len(lines[-2]) >= _LONG else lines[-1]
+    line = text.rfind("\n", 0, start) + 1
     following = text[end:stop].split("\n")
-    return f"{kept}{text[start:end]}{' '.join(following[:2])}"
+    goes_on = len(text[line:end]) + len(following[0]) >= _LONG
+    return f"{kept}{text[start:end]}{' '.join(following[: 2 if goes_on else 1])}"

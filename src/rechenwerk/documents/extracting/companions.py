@@ -1,8 +1,8 @@
 """Fields that nobody asked for, but that prove what was asked for.
 
 A form "invoice number, supplier, total, due date" has no net and no tax; the document has, and "Total" is
-only a weak label without them. So the fields of a ready schema's cross-checks are looked for besides, and left out
-of the result.
+only a weak label without them. So the fields of a ready schema's cross-checks are looked for besides, and
+left out of the result.
 """
 
 from __future__ import annotations
