@@ -100,7 +100,7 @@ def _count(chance: random.Random) -> bytes:
 
 
 def _depth(chance: random.Random) -> bytes:
-    data = zipped({"a.txt": b"unten"})
+    data = zipped({"a.txt": chance.randbytes(20)})
     for _ in range(chance.randrange(4, 60)):
         data = zipped({"a.zip": data}, zipfile.ZIP_STORED)
     return data
@@ -108,7 +108,7 @@ def _depth(chance: random.Random) -> bytes:
 
 def _liar(chance: random.Random) -> bytes:
     """The directory says other sizes than what comes out."""
-    data = bytearray(zipped({"a.txt": b"Hallo Welt " * 1000}))
+    data = bytearray(zipped({"a.txt": b"Hallo Welt " * chance.randrange(1000, 9000)}))
     at = data.index(b"PK\x01\x02")
     struct.pack_into("<II", data, at + 20, chance.randrange(1 << 32), chance.randrange(1 << 32))
     return bytes(data)
@@ -130,7 +130,7 @@ def _office_bomb(chance: random.Random) -> bytes:
 
 def _quine_like(chance: random.Random) -> bytes:
     """An archive with many copies of an archive with many copies."""
-    inner = zipped({f"{at}.txt": b"text " * 200 for at in range(40)})
+    inner = zipped({f"{at}.txt": b"text " * chance.randrange(100, 300) for at in range(40)})
     for _ in range(3):
         inner = zipped({f"{at}.zip": inner for at in range(chance.randrange(8, 16))})
     return inner
@@ -139,7 +139,7 @@ def _quine_like(chance: random.Random) -> bytes:
 def _xml_bomb(chance: random.Random) -> bytes:
     levels = "".join(f'<!ENTITY l{at} "{f"&l{at - 1};" * 10}">' for at in range(1, 10))
     head = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "ha">{levels}<!ENTITY f SYSTEM "file:///etc/passwd">]>'
-    name = chance.choice(("Invoice", "html", "x"))
+    name = chance.choice(("Invoice", "html", f"x{chance.randrange(10**6)}"))
     return f"{head}<{name}>&l9;&f;</{name}>".encode()
 
 
@@ -151,7 +151,8 @@ def _deep_xml(chance: random.Random) -> bytes:
 
 
 def hostile_pdf(chance: random.Random) -> bytes:
-    return chance.choice((_loop, _huge_page, _many_pages, _endless_form, _stream_bomb, _huge_image))(chance)
+    make = chance.choice((_loop, _huge_page, _many_pages, _endless_form, _stream_bomb, _huge_image))
+    return make(chance) + b"\n%% %d" % chance.randrange(10**9)
 
 
 def _pdf(*objects: str | bytes) -> bytes:
@@ -232,11 +233,11 @@ def _huge_image(chance: random.Random) -> bytes:
 
 def locked(chance: random.Random) -> bytes:
     if chance.random() < 0.5:
-        data = bytearray(zipped({"a.txt": b"geheim"}))
+        data = bytearray(zipped({"a.txt": chance.randbytes(30)}))
         for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
             data[data.index(magic) + offset] |= 1
         return bytes(data)
-    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(text_pages(1, chance.randrange(50), 50))))
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(text_pages(1, chance.randrange(10**6), 50))))
     writer.encrypt("kennwort", algorithm="AES-256")
     out = io.BytesIO()
     writer.write(out)
@@ -244,7 +245,8 @@ def locked(chance: random.Random) -> bytes:
 
 
 def empty(chance: random.Random) -> bytes:
-    return chance.choice((b"", b" \n", b"\0" * 1000, b"\xef\xbb\xbf", b"\xff\xfe", zipped({})))
+    blanks = "".join(chance.choices(" \t\r\n\0", k=chance.randrange(40, 2000))).encode()
+    return chance.choice((b"", blanks, blanks, blanks, b"\xff\xfe" + blanks, blanks + zipped({})))
 
 
 MAKERS: tuple[Callable[[random.Random], bytes], ...] = (

@@ -22,6 +22,7 @@ from rechenwerk.store.learning import StoredLearning
 
 PROVIDER = "trained"
 _CONTRACT = "trained on demand"
+_EMBEDDED = "embedded-embeddings"
 _BATCH = 128
 _KNOWN = 40
 """Tries, a quarter of a second apart, until every gateway has heard of a new key."""
@@ -44,9 +45,13 @@ class EndpointVectors:
         """See `documents.learning_ports.Vectors`."""
         async with self._client(key) as client:
             answer = await self._ask(client, "GET", "/v1/models", None)
-        there = {one["id"] for one in answer.json()["data"]}
+        # To answer, a trained model needs the vectors on its own machine.
+        there = {one["id"] for one in answer.json()["data"] if one["owned_by"] == _EMBEDDED}
         if wanted and wanted not in there:
-            raise ModelRefusedError(f"there is no model {wanted!r} to embed with; ask your operator for one")
+            names = ", ".join(sorted(there)) or "none runs"
+            raise ModelRefusedError(
+                f"{wanted!r} is no embeddings model of this installation ({names}); take one of those, or none"
+            )
         best = (self._usual, MINILM.name) if german else (MINILM.name, self._usual)
         return wanted or next((name for name in best if name in there), "")
 

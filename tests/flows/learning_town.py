@@ -114,6 +114,14 @@ class LearningTown:
         answer = httpx2.get(f"{self.gateway.address}/v1/models", headers=headers)
         return {one["id"] for one in answer.json()["data"]}
 
+    def booked(self, call: str) -> Any:
+        """A call, once it is booked."""
+        ends = time.monotonic() + 20
+        while (answer := self.answer("GET", f"/books/calls/{call}")).status_code == 404:
+            assert time.monotonic() < ends, answer.text
+        assert answer.is_success, answer.text
+        return answer.json()
+
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run something in a loop of its own."""
         return asyncio.run(work)

@@ -27,6 +27,7 @@ from rechenwerk.main_documents_office import mount_documents
 from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.main_learning import mount_learning
 from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.webhooks import read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.control import open_desk
 from tests.flows.office_desk import DEFAULT
@@ -71,7 +72,10 @@ class Served:
             assert first is not None
             box = SecretBox(bytes(32))
             larger = partial(largest_body, setting=Setup().largest)
-            app = create_app(desk, SystemClock(), secrets.token_bytes, box=box, larger=larger)
+            here = read_networks("127.0.0.0/8")
+            app = create_app(
+                desk, SystemClock(), secrets.token_bytes, box=box, webhook_networks=here, larger=larger
+            )
             mount_documents(app, pool, database_url, LazyViewer(), WriterProcess(), Setup())
             mount_learning(app, pool, lambda: self.endpoint, "potion-multilingual")
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))

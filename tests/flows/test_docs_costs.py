@@ -109,8 +109,8 @@ def test_the_page_shows_what_the_commands_print(march: Office, database_url: str
             file = tmp_path / name
             code, out, err = listening.cli(*asked, "--chart", str(file), "--language", "de")
             assert (code, err) == (0, "")
-            assert "Leerstand: gpu server, davon 25.00 % genutzt" in out
-            assert "mit Verlust verkauft: small brachte 142.60 und kostete 149.50 EUR" in out
+            assert "Leerstand: gpu server, davon 25,00 % genutzt" in out
+            assert "mit Verlust verkauft: small brachte 142,60 und kostete 149,50 EUR" in out
             assert file.stat().st_size > 10_000
         code, _, err = listening.cli(*asked, "--chart", str(tmp_path / "chart.doc"))
         assert code != 0

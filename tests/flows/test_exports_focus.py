@@ -152,6 +152,7 @@ def changed(column: str, value: str, category: str = "Usage") -> Change:
 
 def test_the_validator_of_1_2_rejects_what_is_broken(full: Books, tmp_path: Path) -> None:
     file = in_ascii(full.write(tmp_path, "focus-1.2", "2026-03"))
+    assert verifiers.focus_1_2(file, SUPPORTED).failed == INVERTED  # as it is, only the inverted rules fail
     rows = read(file)
     write(file, without("SubAccountId")(without("BilledCost")(rows)))
     missing = verifiers.focus_1_2(file, SUPPORTED).failed

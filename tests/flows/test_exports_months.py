@@ -48,7 +48,9 @@ def test_a_month_reads_its_partitions(office: Office, bookkeeper: Bookkeeper, na
     query: str = getattr(exported, name)
     assert "call_2027_03" in explained(office, query)
     assert explained(office, query) <= NEAR
-    unbounded = "select count(*) from call where organisation_id = $1 and started_at >= $2 and started_at < $3"
+    unbounded = (
+        "select count(*) from call where organisation_id = $1 and started_at >= $2 and started_at < $3"
+    )
     assert explained(office, unbounded) > NEAR - {"call_other"}  # what it was before
 
 

@@ -35,9 +35,14 @@ def test_from_examples_to_an_answer_that_is_booked(town: LearningTown) -> None:
     assert '\\"label\\":\\"invoice\\"' in answer.text
     assert answer.text.endswith("data: [DONE]\n\n")
     assert "trained/mail-kind" in town.models()
-    calls = town.ok("GET", "/books/balance")
-    assert calls
-    assert town.ok("GET", "/books/verify")["sound"] is True
+    booked = town.booked(town.ask("trained/mail-kind", MAIL).headers["x-request-id"])
+    assert (booked["model"], booked["outcome"], booked["project"]) == (
+        "trained/mail-kind",
+        "posted",
+        "default",
+    )
+    assert booked["usage"]["input"] == len(MAIL.split())
+    assert town.ok("GET", "/books/verify")["ok"]
 
 
 def test_examples_can_be_seen_replaced_and_deleted(town: LearningTown) -> None:
@@ -161,7 +166,7 @@ def test_vectors_of_the_embedded_model_are_booked_on_who_trains(
         made = town.train("kind", examples(), vectors="")
         assert made["vectors"] == "potion-multilingual"
         assert town.label("trained/kind", MAIL)["label"] == "invoice"
-        assert town.ok("GET", "/books/verify")["sound"] is True
+        assert town.ok("GET", "/books/verify")["ok"]
         keys = town.ok("GET", "/keys")["keys"]
         training = [one for one in keys if one["name"] == "training kind"]
         assert [one["revoked_at"] is not None for one in training] == [True]

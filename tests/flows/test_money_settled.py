@@ -19,8 +19,6 @@ IN, OUT, ABOVE = 1_500, 3_000, 1_000
 PRICE = 10 * IN + 20 * OUT
 """Of a call of the bookkeeper: 10 tokens in, 20 out."""
 COST = PRICE // 3
-NOW = datetime.now(UTC)
-MONTH = month_of(NOW)
 TERMS = {
     "price": {"input": "1.50", "output": "3.00"},
     "tiers": [{"bucket": "output", "steps": [{"above": "25", "rate": "1.00"}]}],
@@ -33,6 +31,7 @@ class Shop:
     def __init__(self, office: Office, bookkeeper: Bookkeeper) -> None:
         self.office, self._bookkeeper = office, bookkeeper
         self.step = TariffStep(office.pool)
+        self.period = month_of(datetime.now(UTC))
         body = {"period": "month", "amount": "100"}
         office.ok("PUT", "/projects/default/budget", json=body)
         (row,) = office.sql("select id from tariff where model = 'smollm2-135m'")
@@ -52,8 +51,8 @@ class Shop:
     def month(self) -> int:
         """Book the month; what stands on revenue then."""
         run, organisation = self.office.runner.run, self._organisation()
-        run(self.step.book(organisation, MONTH, "the test"))
-        assert run(self.step.book(organisation, MONTH, "the test")) == 0
+        run(self.step.book(organisation, self.period, "the test"))
+        assert run(self.step.book(organisation, self.period, "the test")) == 0
         checks = self.office.ok("GET", "/books/verify")
         assert checks["ok"], [one for one in checks["checks"] if not one["ok"]]
         rows = run(self.office.desk.books.balance(organisation))
@@ -64,10 +63,11 @@ class Shop:
         return int(row["id"])
 
     def bill(self, *lines: str, head: str = "date,model,amount,currency") -> Any:
-        """A bill of today, settled tomorrow."""
-        day = f"{NOW:%Y-%m-%d}"
+        """A bill of the day of the calls, settled the day after."""
+        (row,) = self.office.sql("select max(started_at) as at from call")
+        day = f"{row['at']:%Y-%m-%d}"
         text = "\n".join([head, *[f"{day},smollm2-135m,{line}" for line in lines], ""])
-        self.office.clock.at = NOW.timestamp() + 86_400
+        self.office.clock.at = row["at"].timestamp() + 86_400
         body = {"provider": "embedded", "name": "bill.csv", "text": text, "settle": True}
         return self.office.ok("POST", "/books/reconcile", json=body)
 

@@ -205,12 +205,17 @@ def settled(customer: Customer) -> None:
     customer.topup("10")
     customer.call(4, "unresolved")
     office = customer.office
-    office.clock.at = NOW.timestamp() + 86_400
-    text = f"date,model,amount,currency\n{NOW:%Y-%m-%d},smollm2-135m,0.5,EUR\n"
+    office.clock.at = datetime.now(UTC).timestamp() + 86_400
+    text = f"date,model,amount,currency\n{day(customer)},smollm2-135m,0.5,EUR\n"
     body = {"provider": "embedded", "name": "bill.csv", "text": text, "settle": True}
     office.ok("POST", "/books/reconcile", json=body)
     customer.pay()
     assert customer.stands() == {"wallet": "-9", "left": "9"}
+
+
+def day(customer: Customer) -> str:
+    (row,) = customer.office.sql("select max(started_at) as at from call")
+    return f"{row['at']:%Y-%m-%d}"
 
 
 def undo(customer: Customer) -> Any:
@@ -230,7 +235,7 @@ def test_what_came_back_for_it_is_taken_back(customer: Customer) -> None:
 def test_it_can_be_settled_again_and_gives_back_again(customer: Customer) -> None:
     settled(customer)
     assert undo(customer).is_success
-    text = f"date,model,amount,currency\n{NOW:%Y-%m-%d},smollm2-135m,1.00,EUR\n"
+    text = f"date,model,amount,currency\n{day(customer)},smollm2-135m,1.00,EUR\n"
     body = {"provider": "embedded", "name": "again.csv", "text": text, "settle": True}
     customer.office.ok("POST", "/books/reconcile", json=body)
     customer.pay()

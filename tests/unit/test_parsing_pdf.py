@@ -213,6 +213,27 @@ def test_an_embedded_invoice_is_found_by_its_name_or_its_content() -> None:
     assert parsed(neither).invoice == ""
 
 
+FORM = b"""%PDF-1.7
+1 0 obj<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[5 0 R]/NeedAppearances true/DA(/Helv 10 Tf 0 g)
+/DR<</Font<</Helv 6 0 R>>>>>>>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 6 0 R>>>>
+/Annots[5 0 R]>>endobj
+4 0 obj<</Length 36>>stream
+BT /F1 10 Tf 72 700 Td (Name:) Tj ET
+endstream
+endobj
+5 0 obj<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Erika Muster)/Rect[110 695 300 712]
+/DA(/Helv 10 Tf 0 g)/F 4/P 3 0 R>>endobj
+6 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
+trailer<</Root 1 0 R/Size 7>>
+"""
+
+
+def test_what_was_filled_into_a_form_is_text_of_its_page() -> None:
+    assert lines(parsed(FORM)) == ["Name: Erika Muster"]
+
+
 def test_properties() -> None:
     sheet = FPDF()
     sheet.add_page()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -124,6 +125,22 @@ def test_a_reader_that_died_between_documents_is_replaced() -> None:
             return await parsers.parse(b"zwei", "b.txt")
 
     assert run(work()).text == "zwei\n"
+
+
+def test_who_breaks_off_in_the_middle_leaves_nothing_for_the_next() -> None:
+    async def work() -> Parsed:
+        async with Parsers() as parsers:
+            begun = asyncio.Event()
+            task = asyncio.create_task(
+                parsers.parse(LONG, "lang.pdf", on_page=lambda _page, _of: begun.set())
+            )
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return await parsers.parse(b"danach", "a.txt")
+
+    assert run(work()).text == "danach\n"
 
 
 def test_archives_are_unpacked_in_the_process() -> None:

@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     documents_lease: float = 60.0
     documents_model: str = ""
     documents_vectors: str = "potion-multilingual"
+    documents_pages: int = 5000
+    documents_page_seconds: float = 60.0
+    documents_reader_memory: int = 800_000_000
+    documents_dpi: int = 200
 
     def __repr__(self) -> str:
         """Without the values: some are secrets."""
@@ -150,6 +154,18 @@ TABLE = (
         "model that jobs of documents ask unless they name one; empty: the first that may see the data",
     ),
     Setting("RECHENWERK_DOCUMENTS_VECTORS", "documents_vectors", "model that embeds for jobs of documents"),
+    Setting("RECHENWERK_DOCUMENTS_PAGES", "documents_pages", "pages that are read of one document"),
+    Setting(
+        "RECHENWERK_DOCUMENTS_PAGE_SECONDS",
+        "documents_page_seconds",
+        "to read one page, recognition included; a page that takes longer is lost, the others are not",
+    ),
+    Setting(
+        "RECHENWERK_DOCUMENTS_READER_MEMORY",
+        "documents_reader_memory",
+        "address space of the process that reads files",
+    ),
+    Setting("RECHENWERK_DOCUMENTS_DPI", "documents_dpi", "resolution at which scanned pages are recognised"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from babel.numbers import format_decimal
 from rich.text import Text
@@ -25,7 +25,8 @@ def amount(text: str, decimals: int = _LEAST, language: str = "en") -> str:
     if not _AMOUNT.fullmatch(text):
         return text
     pattern = f"#,##0.{'0' * max(decimals, _LEAST)}"
-    said: str = format_decimal(Decimal(text), format=pattern, locale=language, decimal_quantization=False)
+    with localcontext(prec=len(text) + decimals):
+        said: str = format_decimal(Decimal(text), format=pattern, locale=language)
     return f"+{said}" if text.startswith("+") else said
 
 

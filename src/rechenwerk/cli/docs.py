@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.docs_facts import contradictions, facts
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_review import review
 from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of, write
@@ -301,6 +302,8 @@ def add_docs(app: typer.Typer) -> None:
         ("show", show),
         ("review", review),
         ("schemas", schemas),
+        ("facts", facts),
+        ("contradictions", contradictions),
         ("export", export),
         ("pause", pause),
         ("resume", resume),

@@ -131,6 +131,12 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "status": "Stand",
         "document": "Dokument",
         "sources": "Quellen",
+        "reported": "gemeldet",
+        "contracted": "vertraglich",
+        "planned": "geplant",
+        "target": "Ziel",
+        "estimated": "geschätzt",
+        "conditional": "bedingt",
         "no facts yet": "noch keine Fakten",
         "no contradictions": "keine Widersprüche",
     }

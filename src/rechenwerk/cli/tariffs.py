@@ -21,6 +21,7 @@ from rechenwerk.cli.show import Json, Organisation, console, plain, print_json, 
 _WHOSE = Annotated[
     str | None, typer.Option("--organisation", help="Only this organisation; else all of them.")
 ]
+_HALF = Decimal("0.005")
 _PERIOD = Annotated[str | None, typer.Option(help="A month such as 2026-03; this one if left out.")]
 
 
@@ -241,14 +242,19 @@ def _percent(share: str) -> str:
 
 
 def _cents(value: str) -> str:
-    return f"{Decimal(value):,.2f}"
+    """In cents, as tables of months are; what is less than half of one is told from nothing."""
+    number = Decimal(value)
+    if number and abs(number) < _HALF:
+        return "< 0.01" if number > 0 else "> -0.01"
+    return f"{number:,.2f}"
 
 
 def _signed(value: str | None) -> Text:
     if value is None:
         return Text("")
     number = Decimal(value)
-    return Text(f"{number:+,.2f}", style="green" if number > 0 else "red" if number < 0 else "dim")
+    said = _cents(value) if abs(number) < _HALF else f"{number:+,.2f}"
+    return Text(said, style="green" if number > 0 else "red" if number < 0 else "dim")
 
 
 def _margin(value: str | None) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -29,6 +30,8 @@ _WORDS = MappingProxyType(
                 "charges": "tariffs, fees, shares",
                 "credit": "credited",
                 "calls": "calls",
+                "next": "pay in: rechenwerk wallet topup AMOUNT --reference TEXT;"
+                " book what calls cost: rechenwerk books accrue",
                 "columns": ("date", "movement", "calls", "amount", "balance", "text"),
             }
         ),
@@ -44,6 +47,8 @@ _WORDS = MappingProxyType(
                 "charges": "Tarife, Gebühren, Umlagen",
                 "credit": "Gutschrift",
                 "calls": "Aufrufe",
+                "next": "einzahlen: rechenwerk wallet topup BETRAG --reference TEXT;"
+                " verbuchen, was Aufrufe kosten: rechenwerk books accrue",
                 "columns": ("Datum", "Bewegung", "Aufrufe", "Betrag", "Saldo", "Text"),
             }
         ),
@@ -154,7 +159,7 @@ def wallet_statement(
     rows: list[tuple[object, ...]] = [("", words["opening"], "", "", found["opening"], "")]
     rows += [
         (
-            one["at"][:10],
+            _day(one["at"], language),
             words[one["kind"]],
             one["calls"] or "",
             Text(one["amount"], style="red" if one["amount"].startswith("-") else "green"),
@@ -169,6 +174,12 @@ def wallet_statement(
     )
     columns = words["columns"]
     table(title, columns, rows, right=columns[2:3], money=columns[3:5], language=language)
+    console().print(words["next"], style="dim", markup=False)
+
+
+def _day(moment: str, language: str) -> str:
+    day = date.fromisoformat(moment[:10])
+    return f"{day:%d.%m.%Y}" if language == "de" else f"{day}"
 
 
 def add_wallets(app: typer.Typer) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from types import MappingProxyType
 
 import msgspec
 
 from rechenwerk.contracts.periods import add_months, day_of, ends_at
 from rechenwerk.contracts.terms import Contract
 
-_DAYS = {"day": 1, "week": 7}
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_DAYS = MappingProxyType({"day": 1, "week": 7})
+_MONTHS = MappingProxyType({"month": 1, "quarter": 3, "year": 12})
 
 
 def with_renewals(versions: Sequence[tuple[int, Contract]], until: int) -> list[tuple[int, Contract]]:

@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
 from rechenwerk.documents.export_routes import add_export_routes
+from rechenwerk.documents.facts_routes import add_facts_routes
 from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, NewDocument, NewJob
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
@@ -363,5 +364,6 @@ def document_routes() -> APIRouter:
     add_schema_routes(router)
     add_export_routes(router)
     add_review_routes(router)
+    add_facts_routes(router)
     add_learning_routes(router)
     return router

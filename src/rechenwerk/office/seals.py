@@ -207,7 +207,9 @@ async def check_seals(realm: Realm, leaves: int, wrong: Sequence[Wrong]) -> list
     broken = broken_links(await seals.chain(realm.organisation_id), trusted)
     return [
         _check("everything sealed is as it was sealed", rows, f"{leaves} checked"),
-        _check("every sealed day is signed and names the one before it", broken, f"{len(trusted)} keys"),
+        _check(
+            "every sealed day is signed and names the one before it", broken, f"keys trusted: {len(trusted)}"
+        ),
     ]
 
 

@@ -10,8 +10,9 @@ _STANDS = (
 _RECEIVED = "select count(*) from voucher v where v.organisation_id = $1 and v.details ? 'received'"
 # Bank or bad debt against what the customer owes; a payment of tax and cents goes onto their own accounts.
 _RECEIPTS = """
-select v.id as subject, x.moved || case when x.fits then '' else ', and on other accounts' end as is,
-    x.said || ' on receivable, overrun, tax and rounding' as should
+select v.id as subject,
+    money_text(x.moved) || case when x.fits then '' else ', and on other accounts' end as is,
+    money_text(x.said) || ' on receivable, overrun, tax and rounding' as should
 from voucher v cross join lateral (
     select sum(case when d.kind in ('bank', 'bad_debt') then t.amount else -t.amount end) as moved,
         case when v.kind = 'write-off' and v.details ? 'documents' then null
@@ -45,7 +46,8 @@ select count(distinct v.details ->> 'group') from voucher v where v.details ? 'g
 """
 # A payment to a provider is what left all banks for it; what was cleared stands in both books.
 _PAID = f"""
-select x.group_id as subject, x.moved::text as is, x.said::text as should from (
+select x.group_id as subject, money_text(x.moved) as is,
+    money_text(x.said) as should from (
     select v.details ->> 'group' as group_id,
         sum(case when k.kind = 'bank' then t.amount when d.kind = 'bank' then -t.amount else 0 end) as moved,
         max(((v.details ->> 'total')::numeric * 1000000000)::numeric(38, 0)) as said
@@ -59,8 +61,9 @@ where x.moved <> x.said
 """  # noqa: S608 - our own words
 _CLEARED = f"""
 select a.contract_id as subject,
-    coalesce(sum(e.amount) filter (where v.organisation_id = $1), 0) || ' came in' as is,
-    coalesce(-sum(e.amount) filter (where v.organisation_id <> $1), 0) || ' was paid by others' as should
+    money_text(coalesce(sum(e.amount) filter (where v.organisation_id = $1), 0)) || ' came in' as is,
+    money_text(coalesce(-sum(e.amount) filter (where v.organisation_id <> $1), 0)) || ' was paid by others'
+        as should
 from voucher v
 join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
 join account a on a.organisation_id = e.organisation_id and a.id = e.account_id
@@ -72,8 +75,8 @@ group by a.contract_id having sum(e.amount) <> 0
 _SETTLED = "select count(*) from settled_call where organisation_id = $1 and cost is not null"
 # What stands as cost and as owed is what the settlement says, which tariffs and wallets go by.
 _SETTLEMENTS = """
-select s.voucher_id as subject, x.cost || ' cost, ' || x.price || ' owed' as is,
-    s.cost || ' cost, ' || s.price || ' owed' as should
+select s.voucher_id as subject, money_text(x.cost) || ' cost, ' || money_text(x.price) || ' owed' as is,
+    money_text(s.cost) || ' cost, ' || money_text(s.price) || ' owed' as should
 from settled_call s cross join lateral (
     select coalesce(sum(e.amount) filter (where a.kind = 'cost'), 0) as cost,
         coalesce(sum(e.amount) filter (where a.kind = 'receivable'), 0) as price

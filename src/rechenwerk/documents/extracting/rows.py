@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -16,40 +16,29 @@ from rechenwerk.documents.checking.reading import Mark, Reading
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.checking.sums import CENT, amount_of
 from rechenwerk.documents.checking.typed import KINDS, value_of
+from rechenwerk.documents.extracting.headings import (
+    ASIDE,
+    LEAST,
+    NUMERIC,
+    Column,
+    Heading,
+    columns_of,
+    heading_of,
+    over,
+    shared,
+    under,
+)
 from rechenwerk.documents.schemas import Field, Rule
 from rechenwerk.documents.values import Box, Value
 
-_LEAST = 2
-"""Columns that a heading names at least."""
 _MOST = 2000
 _CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
-_WORD = re.compile(r"\S+")
 _CENTS = re.compile(r"[.,]\d{2}-?$")
 _CODE = re.compile(r"(?:\d{3,}|[A-Z]{1,3}-\d+)\s+(?=[^\W\d]{2})")
-_ASIDE = 15.0
-"""Points that an amount may stand beside its heading."""
-_NUMERIC = frozenset({"number", "money", "date", "period"})
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A column's heading: `text[start:end]` and where it stands; the name is '' where nobody asked for it."""
-
-    name: str
-    start: int
-    end: int
-    box: Box
-
-
-class Heading(msgspec.Struct, frozen=True):
-    """A table's heading: its columns from left to right."""
-
-    bottom: float
-    page: int
-    columns: tuple[Column, ...]
-
-    def named(self) -> dict[str, Column]:
-        """The columns that were asked for."""
-        return {column.name: column for column in self.columns if column.name}
+_ALIGNED = 3.0
+"""Left edges within so many points are one column's."""
+_BLANK = 0.25
+"""Width of a blank, as a share of the line's height."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -75,14 +64,17 @@ def rows(
         totals: labels of amounts that end a table.
         rules: of the schema; a product tells which number of a row is the quantity.
     """
-    heading = _heading(reading, field, words)
+    heading = heading_of(reading, field, words)
     if heading is None:
         return []
     found = []
-    for at, drawn in enumerate(_rows(reading, field, heading, words, totals)):
+    every = _rows(reading, field, heading, words, totals)
+    rights = _rights(reading, field, every)
+    begun = frozenset(cell[0] for row in every for cell in row.cells.values())
+    for at, drawn in enumerate(every):
         row = _by_product(reading, field, heading, drawn, rules)
         missing = [name for name, column in heading.named().items() if name not in row.cells]
-        numeric = [column.name for column in field.fields if column.type in _NUMERIC]
+        numeric = [column.name for column in field.fields if column.type in NUMERIC]
         values = []
         for column in field.fields:
             path = f"{field.name}.{at}.{column.name}"
@@ -91,11 +83,15 @@ def rows(
                 values.append(Value(path, None, "absent", "rule"))
                 continue
             start, end, label = cell
+            if column.name in rights:
+                end = _whole(reading, start, end)
             role = Role(STRONG, "column", label.start, label.end, reading.text[label.start : label.end])
             claim = Claim(path, "", "rule", None, start, end, role)
             value = prove(reading, column, words[column.name], claim).value
             if column.type == "text" and set(missing) & set(numeric):
                 value = unproven(value, f"row: it has no {', '.join(missing)}")
+            if column.name in rights and _goes_on(reading, (start, end), rights[column.name], begun):
+                value = unproven(value, "row: the text goes on in the next line")
             values.append(value)
         found.append(values)
     return found
@@ -201,86 +197,6 @@ def column_sum(field: Field, table: list[list[Value]], column: str) -> Decimal |
     return sum(known, Decimal(0)) if known and len(known) == len(amounts) else None
 
 
-def _heading(reading: Reading, field: Field, words: Mapping[str, FieldWords]) -> Heading | None:
-    """The line that names most columns, the required ones among them; of equals the first."""
-    best: Heading | None = None
-    required = {column.name for column in field.fields if column.required}
-    for piece in reading.layout.pieces:
-        row = reading.layout.row(piece)
-        if row[0] is not piece:
-            continue
-        columns = _columns(reading, field, words, row)
-        named = {column.name for column in columns if column.name}
-        if len(named) < _LEAST or not required <= named:
-            continue
-        if best is None or len(named) > len(best.named()):
-            best = Heading(max(column.box.bottom for column in columns), piece.page, tuple(columns))
-    return best
-
-
-def _columns(
-    reading: Reading, field: Field, words: Mapping[str, FieldWords], row: Sequence[Piece]
-) -> list[Column]:
-    """Which words of a line name which column."""
-    columns: list[Column] = []
-    for piece in row:
-        if reading.marks_in(piece.start, piece.end):
-            continue
-        for start, end in _labels(reading, words, piece):
-            box = reading.layout.box(start, end)
-            if box is None:
-                continue
-            text = reading.text[start:end]
-            taken = {column.name for column in columns}
-            fitting = [
-                column.name
-                for column in field.fields
-                if words[column.name].match(text).strength >= WEAK and column.name not in taken
-            ]
-            is_last = piece is row[-1] and end == piece.end
-            name = (
-                _wanted(field, fitting, is_last=is_last) if fitting else _again(field, words, columns, text)
-            )
-            columns.append(Column(name, start, end, box))
-    return columns
-
-
-def _again(field: Field, words: Mapping[str, FieldWords], columns: list[Column], text: str) -> str:
-    """A second heading for a text, such as 'Item' and 'Description': the later is the text's."""
-    for column in field.fields:
-        if column.type == "text" and not column.shape and words[column.name].match(text).strength >= WEAK:
-            for at, other in enumerate(columns):
-                if other.name == column.name:
-                    columns[at] = msgspec.structs.replace(other, name="")
-            return column.name
-    return ""
-
-
-def _labels(reading: Reading, words: Mapping[str, FieldWords], piece: Piece) -> Iterator[tuple[int, int]]:
-    """The headings in a piece, which may be several where columns stand close together."""
-    tokens = [(found.start(), found.end()) for found in _WORD.finditer(reading.text, piece.start, piece.end)]
-    at = 0
-    while at < len(tokens):
-        for last in range(min(len(tokens), at + 4), at, -1):
-            text = reading.text[tokens[at][0] : tokens[last - 1][1]]
-            if any(one.match(text).strength >= WEAK for one in words.values()):
-                break
-        else:
-            last = at + 1
-        yield tokens[at][0], tokens[last - 1][1]
-        at = last
-
-
-def _wanted(field: Field, fitting: list[str], *, is_last: bool) -> str:
-    """'Gesamt' names the amount, 'Preis' in the last column as well; else the first that fits."""
-    required = [column.name for column in field.fields if column.required]
-    if is_last:
-        for name in required:
-            if name in fitting:
-                return name
-    return next((name for name in fitting if name not in required), fitting[0])
-
-
 def _rows(
     reading: Reading,
     field: Field,
@@ -294,8 +210,8 @@ def _rows(
         if len(found) >= _MOST:
             break
         text = " ".join(reading.text[piece.start : piece.end] for piece in line)
-        named = [column for column in _columns(reading, field, words, line) if column.name]
-        if len(named) >= max(_LEAST, len(heading.named()) - 1):
+        named = [column for column in columns_of(reading, field, words, line) if column.name]
+        if len(named) >= max(LEAST, len(heading.named()) - 1):
             ended = False  # the heading again, on the next page
             continue
         if _CARRIED.search(text):
@@ -352,14 +268,14 @@ def _cells(
     for piece in line:
         for mark in reading.marks_in(piece.start, piece.end):
             box = reading.layout.box(mark.start, mark.end)
-            over = None if box is None else _over(heading, fields, box)
-            if box is None or over is None or not _fits(reading, fields[over.name], mark):
+            column = None if box is None else over(heading, fields, box)
+            if box is None or column is None or not _fits(reading, fields[column.name], mark):
                 continue
-            shared = _shared(over.box, box)
-            if shared > best.get(over.name, -_ASIDE):
-                taken = [one for one in taken if cells.get(over.name, (-1,))[0] != one.start]
-                best[over.name] = shared
-                cells[over.name] = mark.start, mark.end, over
+            width = shared(column.box, box)
+            if width > best.get(column.name, -ASIDE):
+                taken = [one for one in taken if cells.get(column.name, (-1,))[0] != one.start]
+                best[column.name] = width
+                cells[column.name] = mark.start, mark.end, column
                 taken.append(mark)
     named = heading.named()
     spans = _texts(reading, fields, heading, line, taken)
@@ -382,9 +298,9 @@ def _texts(
             if box is None or any(mark.start <= word.start < mark.end for mark in taken):
                 free = "" if free in spans else free
                 continue
-            name = free or _under(heading, box).name
+            name = free or under(heading, box).name
             field = fields.get(name)
-            if field is None or field.type in _NUMERIC:
+            if field is None or field.type in NUMERIC:
                 continue
             free = name if not field.shape else ""
             start, end = spans.get(name, (word.start, word.end))
@@ -394,6 +310,81 @@ def _texts(
         name: (_behind_code(reading, *span) if not fields[name].shape else span)
         for name, span in spans.items()
     }
+
+
+def _whole(reading: Reading, start: int, end: int) -> int:
+    """Where a text ends that goes on in the next lines of its cell."""
+    layout = reading.layout
+    piece, box = layout.at(end - 1), layout.box(start, end)
+    if piece is None or box is None or piece.cell < 0 or piece.end != end:
+        return end
+    for other in layout.pieces[layout.pieces.index(piece) + 1 :]:
+        if other.cell != piece.cell or abs(other.box.left - box.left) > _ALIGNED:
+            break
+        end = other.end
+    return end
+
+
+def _rights(reading: Reading, field: Field, every: Sequence[Row]) -> dict[str, float]:
+    """How far to the right the lines of each column of free text reach, all lines of a row."""
+    rights: dict[str, float] = {}
+    for name in [column.name for column in field.fields if column.type == "text" and not column.shape]:
+        places = [_place(reading, row.cells[name]) for row in every if name in row.cells]
+        if not places:
+            continue
+        left = min(box.left for _, box in places)
+        others = [
+            box.left
+            for row in every
+            for other, cell in row.cells.items()
+            if other != name and (box := _place(reading, cell)[1]).left > left + _ALIGNED
+        ]
+        stop = min(others, default=float("inf"))
+        rights[name] = max((box.right for _, box in places if box.right <= stop), default=0.0)
+        for page in {page for page, _ in places}:
+            tops = [box.top for number, box in places if number == page]
+            rights[name] = max(
+                piece.box.right
+                if piece.box.right <= stop
+                and min(tops) <= piece.box.top <= max(tops)
+                and abs(piece.box.left - left) <= _ALIGNED
+                else rights[name]
+                for piece in reading.layout.page(page)
+            )
+    return rights
+
+
+def _place(reading: Reading, cell: tuple[int, int, Column]) -> tuple[int, Box]:
+    """Page and box of a cell."""
+    piece, box = reading.layout.at(cell[0]), reading.layout.box(cell[0], cell[1])
+    return (piece.page if piece else 0), (box or cell[2].box)
+
+
+def _goes_on(reading: Reading, span: tuple[int, int], right: float, begun: frozenset[int]) -> bool:
+    """Whether a text was broken for want of width: what stands under it would not have fitted behind it.
+
+    Args:
+        reading: the document.
+        span: of the text.
+        right: how far texts of this column reach.
+        begun: where cells of rows begin: what begins a row goes on with none.
+    """
+    piece, box = reading.layout.at(span[0]), reading.layout.box(*span)
+    if piece is None or box is None:
+        return False
+    below = [
+        other
+        for other in reading.layout.page(piece.page)
+        if 0 < other.box.top - box.top <= 1.6 * piece.height
+        and other.box.top >= box.bottom - 0.4 * piece.height
+        and abs(other.box.left - box.left) <= _ALIGNED
+        and not any(other.start <= one < other.end for one in begun)
+    ]
+    if not below:
+        return False
+    word = reading.layout.words_of(below[0].start, below[0].end)[0]
+    first = reading.layout.box(word.start, word.end)
+    return first is not None and box.right + _BLANK * piece.height + first.right - first.left > right
 
 
 def _behind_code(reading: Reading, start: int, end: int) -> tuple[int, int]:
@@ -410,27 +401,3 @@ def _fits(reading: Reading, column: Field, mark: Mark) -> bool:
     if column.type == "money":
         return mark.kind == "money" or cents
     return column.shape != "percent" or mark.kind == "percent" or (mark.kind == "number" and not cents)
-
-
-def _over(heading: Heading, fields: Mapping[str, Field], box: Box) -> Column | None:
-    """The numeric column under whose heading a box stands; None for a number within text."""
-    over = max(heading.columns, key=lambda column: _shared(column.box, box))
-    field = fields.get(over.name)
-    if field is None or field.type not in _NUMERIC:
-        return None
-    if _shared(over.box, box) > 0:
-        return over
-    beside = fields.get(_under(heading, box).name)
-    within_text = beside is not None and beside.type not in _NUMERIC
-    return None if within_text or _shared(over.box, box) < -_ASIDE else over
-
-
-def _shared(one: Box, other: Box) -> float:
-    """Width that two boxes share; negative: how far they are apart."""
-    return min(one.right, other.right) - max(one.left, other.left)
-
-
-def _under(heading: Heading, box: Box) -> Column:
-    """The column of a word of text: the last that begins left of it."""
-    begun = [column for column in heading.columns if column.box.left <= box.left + 3]
-    return begun[-1] if begun else heading.columns[0]

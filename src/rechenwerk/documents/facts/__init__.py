@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rechenwerk.documents.facts.entities import Register
 from rechenwerk.documents.facts.extracting import extract
 from rechenwerk.documents.facts.reconciling import contradictions, reconcile
+from rechenwerk.documents.facts.rows import from_rows
 from rechenwerk.documents.facts.values import Article, Contradiction, Fact, Reconciled, Statement
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "contradictions",
     "extract",
     "extract_all",
+    "from_rows",
     "reconcile",
 ]
 

@@ -17,7 +17,9 @@ _SCALED = re.compile(
 )
 _HALF, _TENTH = Decimal("0.5"), Decimal("0.1")
 _ABOUT_LEAST, _ABOUT_MOST, _ROUNDED_MOST = Decimal("0.05"), Decimal("0.17"), Decimal("0.08")
-"""Shares of a value: what 'about' allows at least and at most, and the most that rounding to the digits given may."""
+"""Shares of a value: what 'about' allows at least and at most, and the most that rounding to the
+digits given may.
+"""
 
 _INFINITE = Decimal("Infinity")
 _EPSILON = Decimal("1e-12")

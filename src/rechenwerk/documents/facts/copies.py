@@ -18,6 +18,9 @@ _RUN = 5
 _BANDS, _ROWS = 16, 4
 _ALIKE = 0.6
 _FEW = 200
+_LEAST, _LEAST_CONTAINED = 10, 30
+"""Runs of words: a sentence that two documents share makes none a copy."""
+
 _CONTAINED = 0.8
 _WORD = re.compile(r"\w+")
 
@@ -74,7 +77,10 @@ def copies(articles: Sequence[Article]) -> tuple[tuple[str, ...], ...]:
     for left, right in sorted(_likely(hashes), key=lambda pair: (order[pair[0]], order[pair[1]])):
         common = len(hashes[left] & hashes[right])
         alike = common / len(hashes[left] | hashes[right])
-        if alike >= _ALIKE or common / min(len(hashes[left]), len(hashes[right])) >= _CONTAINED:
+        shorter = min(len(hashes[left]), len(hashes[right]))
+        if (alike >= _ALIKE and shorter >= _LEAST) or (
+            common / shorter >= _CONTAINED and shorter >= _LEAST_CONTAINED
+        ):
             leader[top(right)] = top(left)
     groups: dict[str, list[str]] = defaultdict(list)
     for article in articles:

@@ -1,7 +1,7 @@
 """Facts of a news article by rules: no model, German and English.
 
-For every figure of a sentence: the topic's word that stands nearest, the subject, the period, how firm the words
-make it, and whether it is denied. A figure without a topic or a name is no fact.
+For every figure of a sentence: the topic's word that stands nearest, the subject, the period, how firm the
+words make it, and whether it is denied. A figure without a topic or a name is no fact.
 """
 
 from __future__ import annotations
@@ -13,21 +13,33 @@ from collections.abc import Sequence
 import msgspec
 
 from rechenwerk.documents.facts.entities import VERB, Named, Register
-from rechenwerk.documents.facts.sentences import Sentence, sentences
 from rechenwerk.documents.facts.regions import REGIONS
-from rechenwerk.documents.facts.topics import COUNTED, DONE, TOPICS, Mention, direction, mentions, negated, status
+from rechenwerk.documents.facts.sentences import Sentence, sentences
+from rechenwerk.documents.facts.topics import (
+    COUNTED,
+    DONE,
+    TOPICS,
+    Mention,
+    direction,
+    mentions,
+    negated,
+    status,
+)
 from rechenwerk.documents.facts.values import Article, Fact
 from rechenwerk.documents.figures import find
 from rechenwerk.documents.values import Amount, Days, Evidence, Figure
 
 _AMOUNTS = frozenset({"money", "number", "percent"})
 _EARLIER = re.compile(
-    r"(?:nach|gegenüber|vorjahr\w*|im jahr zuvor|ein jahr zuvor|zuvor|vorher|bislang|bisher|from|compared (?:with|to)|against"
-    r"|a year earlier|year-earlier|previously|up from|down from|statt|instead of|rather than|after|von)\s*(?:\w+\s*){0,2}$",
+    r"(?:nach|gegenüber|vorjahr\w*|im jahr zuvor|ein jahr zuvor|zuvor|vorher|bislang|bisher|from"
+    r"|compared (?:with|to)|against"
+    r"|a year earlier|year-earlier|previously|up from|down from|statt|instead of|rather than|after"
+    r"|von)\s*(?:\w+\s*){0,2}$",
     re.IGNORECASE,
 )
 _EARLIER_AFTER = re.compile(
-    r"^\s*(?:\w+\s+){0,2}(?:im vorjahr|ein jahr zuvor|im jahr zuvor|zuvor|a year earlier|the year before|in the previous year|a year ago"
+    r"^\s*(?:\w+\s+){0,2}(?:im vorjahr|ein jahr zuvor|im jahr zuvor|zuvor|a year earlier|the year"
+    r" before|in the previous year|a year ago"
     r"|im vorjahreszeitraum|vor einem jahr|auf\s+\d|to\s+[$€£\d])",
     re.IGNORECASE,
 )
@@ -36,23 +48,33 @@ _BEFORE_PAREN = re.compile(
 )
 _RISE_BY = re.compile(r"\b(?:um|by|plus|minus|von plus)\s+(?:\w+\s+){0,2}$", re.IGNORECASE)
 _PART = re.compile(
-    r"\b(?:davon|darunter|hiervon|of which|of that|thereof|including|allein|alone|entfiel\w*|entfallen|accounted for"
-    r"|steuerte\w*|contributed|sparte|segment|geschäftsbereich|bereich|division|unit|tochter\w*|subsidiary|region\w*"
+    r"\b(?:davon|darunter|hiervon|of which|of that|thereof|including|allein|alone|entfiel\w*"
+    r"|entfallen|accounted for"
+    r"|steuerte\w*|contributed|sparte|segment|geschäftsbereich|bereich|division|unit|tochter\w*"
+    r"|subsidiary|region\w*"
     r"|inland\w*|ausland\w*|domestic|abroad|inlandsgeschäft|auslandsgeschäft)\b",
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
-    r"\b(?:laut|nach angaben (?:von|des|der)|according to|bei|mit|an|für|durch|with|to|from|by|for|at|an die|an den"
-    r"|gegen|against|vom|via|über|zu)\s+(?:(?:der|die|das|dem|den|the|its|ihrem|seinem)\s+)?(?:[\wäöüß-]+(?:bauer|hersteller|anbieter"
+    r"\b(?:laut|nach angaben (?:von|des|der)|according to|bei|mit|an|für|durch|with|to|from|by|for"
+    r"|at|an die|an den"
+    r"|gegen|against|vom|via|über|zu|in|im|aus|nahe|near|outside|außerhalb von)\s+(?:(?:der|die|das"
+    r"|dem|den|the|its|ihrem|seinem)\s+)?(?:[\wäöüß-]+(?:bauer|hersteller|anbieter"
     r"|konzern|betreiber|agentur|maker|provider|company|group)\s+)?$",
     re.IGNORECASE,
 )
 _OWNER = re.compile(r"\b(?:von|of|bei|at)\s+(?:der\s+|the\s+)?$", re.IGNORECASE)
 _SAYING = re.compile(
-    r"\b(?:laut|nach angaben (?:von|des|der)|according to|berichtet\w*|reported by|sagte|told)\s+(?:\w+\s+){0,2}$",
+    r"\b(?:laut|nach angaben (?:von|des|der)|according to|berichtet\w*|reported by|sagte|sagt|said"
+    r"|says|told)\s+(?:[\w-]+\s+){0,3}$",
     re.IGNORECASE,
 )
-_REGION = re.compile(rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(?:in|im|aus|nahe|near|from|outside|at|bei)\s+(?:the\s+|der\s+|dem\s+)?$", re.IGNORECASE
+)
+_REGION = re.compile(
+    rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE
+)
 _DAY_OF_STOCK = re.compile(r"\b(?:zum|per|stand|as of|at|on)\s+$", re.IGNORECASE)
 
 
@@ -67,15 +89,18 @@ class _Reading:
         self.local = self._local()
         self.main = self._main()
 
+    def _all_names(self) -> list[Named]:
+        return self.register.named(f"{self.article.title}\n{self.text}", document=self.article.document)
+
     def _local(self) -> dict[str, str]:
-        """Short names in this text that can only mean its one longer name: 'Nordwind' is 'Nordwind Energie' here."""
-        here = {one.entity for one in self.register.named(f"{self.article.title}\n{self.text}")}
+        """Short names that can only mean the text's one longer name: 'Nordwind' is 'Nordwind Energie'."""
+        here = {one.entity for one in self._all_names()}
         longer = {short: [one for one in here if one.startswith(f"{short} ")] for short in here}
         return {short: ones[0] for short, ones in longer.items() if len(ones) == 1}
 
     def _named(self, text: str, start: int = 0, end: int | None = None) -> list[Named]:
         """Known names between two offsets."""
-        found = self.register.named(text, start, end)
+        found = self.register.named(text, start, end, self.article.document)
         return [one._replace(entity=self.local.get(one.entity, one.entity)) for one in found]
 
     def _main(self) -> Named | None:
@@ -140,7 +165,7 @@ class _Reading:
         ):
             what = f"{what} difference"
         whom = self._whom(names, who, topic) if topic.topic.pair else None
-        part = self._part(sentence, figure, clause)
+        part = self._part(sentence, clause)
         return Fact(
             document=self.article.document,
             who=who.name,
@@ -149,7 +174,7 @@ class _Reading:
             amount=amount,
             status=status(_scope(self.text, sentence, clause, topic)),
             evidence=self._evidence(figure, topic),
-            period=self._period(sentence, figure, figures, clause, stock=topic.topic.stock),
+            period=self._period(figure, figures, clause, stock=topic.topic.stock),
             whom=whom.name if whom else "",
             part=part,
             negated=negated(self.text[clause[0] : figure.start]),
@@ -170,7 +195,7 @@ class _Reading:
         )
 
     def _earlier(self, sentence: Sentence, figure: Figure) -> bool:
-        """Whether a figure is only there to compare with: 'nach 3 Mrd. im Vorjahr', 'from $2 billion to ...'."""
+        """Whether a figure is only there to compare: 'nach 3 Mrd. im Vorjahr', 'from $2 billion to ...'."""
         before = self.text[max(sentence.start, figure.start - 40) : figure.start]
         if _BEFORE_PAREN.search(before):
             return True
@@ -205,14 +230,15 @@ class _Reading:
         return (
             turn
             if re.search(
-                r"\b(?:rose|grew|fell|dropped|increased|climbed|declined|jumped|surged|gained|up|down)\s+(?:\w+\s+)?$",
+                r"\b(?:rose|grew|fell|dropped|increased|climbed|declined|jumped|surged|gained|up"
+                r"|down)\s+(?:\w+\s+)?$",
                 before,
             )
             else 0
         )
 
     def _who(self, names: Sequence[Named], figure: Figure, clause: tuple[int, int]) -> Named | None:
-        """The subject: the first name that no preposition governs, before the figure rather than behind it."""
+        """The subject: the first name that no preposition governs, rather before the figure than behind."""
         free = [one for one in names if not self._governed(one)]
         own = [one for one in free if clause[0] <= one.start < figure.start]
         before = [one for one in free if one.start < figure.start]
@@ -235,11 +261,15 @@ class _Reading:
         others = [
             one
             for one in names
-            if one.entity != who.entity and not _SAYING.search(self.text, max(0, one.start - 30), one.start)
+            if one.entity != who.entity
+            and not _SAYING.search(self.text, max(0, one.start - 40), one.start)
+            and (
+                topic.topic.name == "stake" or not _PLACE.search(self.text, max(0, one.start - 14), one.start)
+            )
         ]
         return min(others, key=lambda one: abs(one.start - topic.start), default=None)
 
-    def _part(self, sentence: Sentence, figure: Figure, clause: tuple[int, int]) -> str:
+    def _part(self, sentence: Sentence, clause: tuple[int, int]) -> str:
         """What restricts a figure to a part: the words around the cue, normalised; '' for the whole."""
         first = sentence.clauses[0]
         region = _REGION.search(self.text, clause[0], clause[1])
@@ -256,7 +286,6 @@ class _Reading:
 
     def _period(
         self,
-        sentence: Sentence,
         figure: Figure,
         figures: Sequence[Figure],
         clause: tuple[int, int],
@@ -278,8 +307,8 @@ class _Reading:
 def _dated(facts: Sequence[Fact]) -> list[Fact]:
     """Facts that name no period take that of the text around them: of the same party, as firm.
 
-    The only one of the text, else the last one before. What lies between two parties, or stands at a day, is left as
-    it is.
+    The only one of the text, else the last one before. Deals, and what stands at a day, are left
+    as they are.
     """
     found: list[Fact] = []
     last: dict[tuple[str, str], Days] = {}
@@ -294,7 +323,8 @@ def _dated(facts: Sequence[Fact]) -> list[Fact]:
             last[where] = fact.period
         elif topic and not topic.firm and not topic.stock:
             lone = next(iter(every[where])) if len(every[where]) == 1 else last.get(where)
-            fact = msgspec.structs.replace(fact, period=lone)
+            found.append(msgspec.structs.replace(fact, period=lone))
+            continue
         found.append(fact)
     return found
 
@@ -302,7 +332,8 @@ def _dated(facts: Sequence[Fact]) -> list[Fact]:
 def _of(before: str) -> bool:
     """'of', 'von' as what a topic is of: 'revenue of $5 billion'."""
     return bool(re.search(r"\w\s+(?:of|von)\s+(?:\w+\s+){0,2}$", before)) and not re.search(
-        r"(?:stieg|sank|wuchs|rose|fell|grew|increased|gestiegen|gesunken|fiel|erhöht\w*|up|down)\s+(?:\w+\s+){0,2}von\s",
+        r"(?:stieg|sank|wuchs|rose|fell|grew|increased|gestiegen|gesunken|fiel|erhöht\w*|up"
+        r"|down)\s+(?:\w+\s+){0,2}von\s",
         before,
         re.IGNORECASE,
     )
@@ -318,7 +349,7 @@ def _clause_of(sentence: Sentence, figure: Figure) -> tuple[int, int]:
 
 
 def _scope(text: str, sentence: Sentence, clause: tuple[int, int], topic: Mention) -> str:
-    """The words that say how firm a figure is: its clause's, with those before it where the clause has no verb."""
+    """The words that say how firm a figure is: its clause's, and those before it where that has no verb."""
     own = text[min(clause[0], topic.start) : max(clause[1], topic.end)]
     return own if VERB.search(own) else text[sentence.start : clause[1]]
 
@@ -336,7 +367,7 @@ def _counted(one: Mention) -> Mention:
 
 
 def _topic(text: str, figure: Figure, topics: Sequence[Mention], clause: tuple[int, int]) -> Mention | None:
-    """The topic's word that belongs to a figure: of its clause, the nearest; words before it rather than behind."""
+    """The topic's word that belongs to a figure: the nearest of its clause, rather before it than behind."""
     counted = [_counted(one) for one in topics] if figure.kind == "number" else topics
     fitting = [one for one in counted if _fits(one, figure)]
     own = [one for one in fitting if clause[0] <= one.start < clause[1]]

@@ -36,7 +36,7 @@ def _key(fact: Fact) -> type_of_key:
 
 
 def _same_time(left: Days | None, right: Days | None, *, stock: bool) -> bool:
-    """Whether two periods are one: equal, or for what stands at a day one within the other."""
+    """Whether two periods are one: equal, or one within the other for what stands at a day."""
     if left is None or right is None:
         return left is right
     if left == right:
@@ -48,7 +48,7 @@ def _same_time(left: Days | None, right: Days | None, *, stock: bool) -> bool:
 
 
 def _by_time(facts: Sequence[Fact], *, stock: bool) -> list[list[Fact]]:
-    """Facts of one kind, by their periods; those without one join the others where these have one period only."""
+    """Facts of one kind, by periods; those without join where the others have one period only."""
     groups: list[list[Fact]] = []
     for fact in (one for one in facts if one.period):
         home = next(
@@ -144,8 +144,8 @@ def reconcile(
     Args:
         facts: of all documents, their entities resolved.
         articles: their texts, to see copies; a copied story counts as one source.
-        rates: (from, to) -> units of the second currency for one of the first. Amounts in two currencies without a
-            rate are not compared.
+        rates: (from, to) -> units of the second currency for one of the first. Amounts in two currencies
+            without a rate are not compared.
     """
     groups = copies(articles)
     every = statements(facts, groups)

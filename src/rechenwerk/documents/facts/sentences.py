@@ -11,11 +11,13 @@ from rechenwerk.documents.values import Figure
 
 _END = re.compile(r"[.!?][\"“”»«')\]]*(?=\s+[\"„“»(]?[A-ZÄÖÜ0-9])|\n\s*\n|\n(?=[A-ZÄÖÜ•*-])|$")
 _SHORT = re.compile(
-    r"(?:\b(?:Mrd|Mio|Mill|Tsd|ca|bzw|z\.B|u\.a|d\.h|Dr|Prof|Nr|Str|St|vgl|inkl|zzgl|Inc|Corp|Ltd|Co|Mr|Mrs|Ms|vs|approx"
+    r"(?:\b(?:Mrd|Mio|Mill|Tsd|ca|bzw|z\.B|u\.a|d\.h|Dr|Prof|Nr|Str|St|vgl|inkl|zzgl|Inc|Corp|Ltd|Co"
+    r"|Mr|Mrs|Ms|vs|approx"
     r"|No|U\.S|Jan|Feb|Aug|Sept|Okt|Oct|Nov|Dez|Dec)|\b[A-Z])\.$"
 )
 _CLAUSE = re.compile(
-    r"[;:]\s|,\s|\s[-–]\s|\s(?:und|and|während|while|but|aber|sowie|whereas|wobei|nach|after|gegenüber|compared)\s",
+    r"[;:]\s|,\s|\s[-\u2013]\s|\s(?:und|and|während|while|but|aber|sowie|whereas|wobei|nach|after"
+    r"|gegenüber|compared)\s",
     re.IGNORECASE,
 )
 

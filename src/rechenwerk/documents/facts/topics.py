@@ -1,7 +1,7 @@
 """What a figure measures and how firm it is: words of German and English business news.
 
-A topic's words are beginnings of words in lower case; `~` before one: anywhere in a word (German joins words),
-`=` before one: the whole word.
+A topic's words are beginnings of words in lower case; `~` before one: anywhere in a word (German joins
+words), `=` before one: the whole word.
 """
 
 from __future__ import annotations
@@ -36,29 +36,48 @@ class Topic(NamedTuple):
 _TABLE: tuple[tuple[Topic, str], ...] = (
     (
         Topic("revenue", _MONEY),
-        "umsatz umsätz ~umsatz ~umsätze erlös umsatzerlös einnahmen ~einnahmen revenue sales turnover top-line umgesetzt turned_over turns_over =erlöse",
+        (
+            "umsatz umsätz ~umsatz ~umsätze erlös umsatzerlös einnahmen ~einnahmen revenue sales"
+            " turnover top-line umgesetzt turned_over turns_over =erlöse"
+        ),
     ),
     (
         Topic("operating profit", _MONEY),
-        "betriebsergebnis betriebsgewinn =ebit operatives_ergebnis operativer_gewinn operativen_gewinn operating_profit operating_income operating_earnings operatives_plus operating_result",
+        (
+            "betriebsergebnis betriebsgewinn =ebit operatives_ergebnis operativer_gewinn"
+            " operativen_gewinn operating_profit operating_income operating_earnings operatives_plus"
+            " operating_result"
+        ),
     ),
     (Topic("ebitda", _MONEY), "ebitda"),
     (
         Topic("pretax profit", _MONEY),
-        "vorsteuergewinn vorsteuerergebnis pretax_profit pre-tax_profit profit_before_tax gewinn_vor_steuern ergebnis_vor_steuern",
+        (
+            "vorsteuergewinn vorsteuerergebnis pretax_profit pre-tax_profit profit_before_tax"
+            " gewinn_vor_steuern ergebnis_vor_steuern"
+        ),
     ),
     (
         Topic("profit", _MONEY),
-        "gewinn nettogewinn reingewinn jahresüberschuss überschuss quartalsgewinn ~gewinn nettoergebnis profit net_income net_profit earnings verdient verdiente earned net_earnings",
+        (
+            "gewinn nettogewinn reingewinn jahresüberschuss überschuss quartalsgewinn ~gewinn"
+            " nettoergebnis profit net_income net_profit earnings verdient verdiente earned net_earnings"
+        ),
     ),
     (
         Topic("loss", _MONEY),
-        "verlust nettoverlust ~verlust fehlbetrag jahresfehlbetrag loss losses net_loss verlor verloren =lost ein_minus_von einem_minus_von einen_fehlbetrag defizit deficit",
+        (
+            "verlust nettoverlust ~verlust fehlbetrag jahresfehlbetrag loss losses net_loss verlor"
+            " verloren =lost ein_minus_von einem_minus_von einen_fehlbetrag defizit deficit"
+        ),
     ),
     (Topic("operating loss", _MONEY), "betriebsverlust operativer_verlust operativen_verlust operating_loss"),
     (
         Topic("order intake", _MONEY),
-        "auftragseingang auftragseingänge aufträge aufträgen bestellungen =orders =bookings neuaufträge order_intake new_orders incoming_orders orders_received",
+        (
+            "auftragseingang auftragseingänge aufträge aufträgen bestellungen =orders =bookings"
+            " neuaufträge order_intake new_orders incoming_orders orders_received"
+        ),
     ),
     (
         Topic("order backlog", _MONEY, stock=True),
@@ -70,34 +89,60 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     ),
     (
         Topic("market value", _MONEY, stock=True),
-        "börsenwert marktkapitalisierung marktwert market_value market_cap market_capitalisation market_capitalization",
+        (
+            "börsenwert marktkapitalisierung marktwert market_value market_cap market_capitalisation"
+            " market_capitalization"
+        ),
     ),
     (
         Topic("acquisition price", _MONEY, pair=True, firm=True),
-        "übernahme übernimmt übernahm übernehmen übernommen kaufpreis kauft =kaufte gekauft erwirbt erwarb erworben erwerben acquisition acquire acquires acquired takeover purchase_price =buy =buys =bought takes_over taking_over",
+        (
+            "übernahme übernimmt übernahm übernehmen übernommen kaufpreis kauft =kaufte gekauft erwirbt"
+            " erwarb erworben erwerben acquisition acquire acquires acquired takeover purchase_price"
+            " =buy =buys =bought takes_over taking_over"
+        ),
     ),
-    (Topic("sale price", _MONEY, pair=True, firm=True), "verkaufspreis verkauft verkaufte sale_price sells sold"),
+    (
+        Topic("sale price", _MONEY, pair=True, firm=True),
+        "verkaufspreis verkauft verkaufte sale_price sells sold",
+    ),
     (
         Topic("investment", _MONEY),
-        "investition ~investition investitions investiert investierte investieren investment invests invested =invest investing capex capital_expenditure =steckt =stecken =steckte",
+        (
+            "investition ~investition investitions investiert investierte investieren investment invests"
+            " invested =invest investing capex capital_expenditure =steckt =stecken =steckte"
+        ),
     ),
     (
         Topic("funding", _MONEY, firm=True),
-        "finanzierungsrunde eingesammelt sammelt sammelte einsammeln kapitalerhöhung frisches_kapital funding_round funding raised raises =raise fresh_capital",
+        (
+            "finanzierungsrunde eingesammelt sammelt sammelte einsammeln kapitalerhöhung"
+            " frisches_kapital funding_round funding raised raises =raise fresh_capital"
+        ),
     ),
     (
         Topic("commitment", _MONEY, pair=True, firm=True),
-        "zusage zusagen abnahmeverpflichtung verpflichtung verpflichtet verpflichtete abnahme vertrag vertrags rahmenvertrag ~vertrag auftrag großauftrag commitment committed commits contract =order =deal =agreement",
+        (
+            "zusage zusagen abnahmeverpflichtung verpflichtung verpflichtet verpflichtete abnahme"
+            " vertrag vertrags rahmenvertrag ~vertrag auftrag großauftrag commitment committed commits"
+            " contract =order =deal =agreement"
+        ),
     ),
     (
         Topic("debt", _MONEY, stock=True),
-        "schulden verschuldung nettoverschuldung verbindlichkeit schuldenstand debt net_debt liabilities borrowings",
+        (
+            "schulden verschuldung nettoverschuldung verbindlichkeit schuldenstand debt net_debt"
+            " liabilities borrowings"
+        ),
     ),
     (Topic("loan", _MONEY, firm=True), "kredit darlehen loan credit_line kreditlinie"),
     (Topic("bond", _MONEY, firm=True), "anleihe =bond =bonds"),
     (Topic("equity", _MONEY, stock=True), "eigenkapital shareholders'_equity equity_capital"),
     (Topic("cash", _MONEY, stock=True), "barmittel liquidität liquide_mittel kassenbestand cash liquidity"),
-    (Topic("cost", _MONEY), "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses"),
+    (
+        Topic("cost", _MONEY),
+        "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses",
+    ),
     (Topic("spending", _MONEY), "ausgaben ausgegeben spending spends spent expenditure"),
     (Topic("budget", _MONEY), "budget etat haushalt"),
     (
@@ -112,18 +157,28 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("tax", _MONEY), "steuerzahlung gewerbesteuer =taxes tax_bill"),
     (Topic("rent", _MONEY), "=miete mieteinnahmen jahresmiete =rent"),
     (Topic("fee", _MONEY), "gebühr =fee =fees"),
-    (Topic("payment", _MONEY, pair=True, firm=True), "zahlt zahlte bezahlt bezahlte zahlung zahlungen pays =paid =pay payment payments"),
+    (
+        Topic("payment", _MONEY, pair=True, firm=True),
+        "zahlt zahlte bezahlt bezahlte zahlung zahlungen pays =paid =pay payment payments",
+    ),
     (Topic("price", _MONEY), "=preis verkaufspreis stückpreis =price"),
     (Topic("savings", _MONEY), "einsparung einsparungen sparen einsparen savings =save"),
     (Topic("research", _MONEY), "forschungsausgaben forschungsetat research_and_development r&d"),
     (
         Topic("job cuts", _COUNT),
-        "stellenabbau stellen_streichen stellenstreichungen arbeitsplätze_abbauen job_cuts layoffs jobs_cut laid_off lay_off",
+        (
+            "stellenabbau stellen_streichen stellenstreichungen arbeitsplätze_abbauen job_cuts layoffs"
+            " jobs_cut laid_off lay_off"
+        ),
     ),
     (Topic("new jobs", _COUNT), "neue_arbeitsplätze neue_stellen new_jobs neue_jobs"),
     (
         Topic("employees", _COUNT, stock=True),
-        "mitarbeit beschäftigte beschäftigten beschäftigt angestellte arbeitnehmer belegschaft arbeitskräfte employee employees employs employed staff workforce headcount workers =arbeiten =arbeitet =arbeiteten =work",
+        (
+            "mitarbeit beschäftigte beschäftigten beschäftigt angestellte arbeitnehmer belegschaft"
+            " arbeitskräfte employee employees employs employed staff workforce headcount workers"
+            " =arbeiten =arbeitet =arbeiteten =work"
+        ),
     ),
     (Topic("jobs", _COUNT, stock=True), "arbeitsplätze arbeitsplätzen stellen =jobs"),
     (Topic("customers", _COUNT, stock=True), "kunden ~kunden kundinnen customer clients"),
@@ -137,7 +192,10 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     (Topic("vehicles", _COUNT), "fahrzeuge fahrzeugen autos wagen vehicles =cars trucks lkw busse"),
     (Topic("unit sales", _COUNT), "absatz abgesetzt unit_sales units_sold"),
     (Topic("units ordered", _COUNT), "units_ordered"),
-    (Topic("deliveries", _COUNT), "auslieferungen ausgeliefert auslieferte lieferte lieferten deliveries =delivered =delivers"),
+    (
+        Topic("deliveries", _COUNT),
+        "auslieferungen ausgeliefert auslieferte lieferte lieferten deliveries =delivered =delivers",
+    ),
     (Topic("production", _COUNT), "produktion produziert produzierte hergestellt output production produced"),
     (
         Topic("capacity", _COUNT, stock=True),
@@ -159,34 +217,52 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
 
 TOPICS = MappingProxyType({topic.name: topic for topic, _ in _TABLE})
 
-_TRIGGERS = tuple(
-    (word.lstrip("~=").replace("_", " "), topic, word[0] if word[0] in "~=" else "")
-    for topic, words in _TABLE
-    for word in listed(words)
-)
+
+def _of_mode(mode: str) -> dict[str, Topic]:
+    """The words of one kind with their topics, phrases left out; the first topic of a word has it."""
+    found: dict[str, Topic] = {}
+    for topic, words in _TABLE:
+        for word in listed(words):
+            own = word[0] if word[0] in "~=" else ""
+            if own == mode and "_" not in word:
+                found.setdefault(word.lstrip("~="), topic)
+    return found
 
 
-def _pattern() -> re.Pattern[str]:
-    """One pattern over all words; the longest one first, the topic's place in the table as the group's name."""
-    ordered = sorted(_TRIGGERS, key=lambda one: -len(one[0]))
-    names = {topic.name: at for at, (topic, _) in enumerate(_TABLE)}
-    parts: dict[str, list[tuple[str, int]]] = {"": [], "~": [], "=": []}
-    for word, topic, mode in ordered:
-        parts[mode].append((re.escape(word), names[topic.name]))
-    pieces = [(rf"\b{word}\w*", at) for word, at in parts[""]]
-    pieces += [(rf"\b{word}\b", at) for word, at in parts["="]]
-    pieces += [(rf"\b\w*{word}\w{{0,3}}\b", at) for word, at in parts["~"]]
-    return re.compile("|".join(f"({piece})" for piece, _ in pieces), re.IGNORECASE)
+def _phrases() -> dict[str, tuple[tuple[str, Topic], ...]]:
+    """First word of a phrase -> phrases, the longest first."""
+    found: dict[str, list[tuple[str, Topic]]] = {}
+    for topic, words in _TABLE:
+        for word in listed(words):
+            phrase = word.lstrip("~=").replace("_", " ")
+            if " " in phrase:
+                found.setdefault(phrase.partition(" ")[0], []).append((phrase, topic))
+    return {first: tuple(sorted(some, key=lambda one: -len(one[0]))) for first, some in found.items()}
 
 
-def _places() -> tuple[Topic, ...]:
-    """The topic of every group of the pattern."""
-    ordered = sorted(_TRIGGERS, key=lambda one: -len(one[0]))
-    return tuple(topic for mode in ("", "=", "~") for _, topic, own in ordered if own == mode)
+_WHOLE = MappingProxyType(_of_mode("="))
+_BEGINNING = MappingProxyType(_of_mode(""))
+_INNER = tuple(_of_mode("~").items())
+_PHRASES = MappingProxyType(_phrases())
+_WORD = re.compile(r"[^\W\d_][\w&'-]*")
+_SHORTEST = 4
+_ENDING = 3
+"""Letters that may follow a part of a word: 'Jahresumsatzes'."""
 
 
-_WORDS = _pattern()
-_TOPIC_OF = _places()
+def _topic_of(word: str) -> Topic | None:
+    """The topic of one word in lower case."""
+    if word in _WHOLE:
+        return _WHOLE[word]
+    for size in range(len(word), _SHORTEST - 1, -1):
+        topic = _BEGINNING.get(word[:size])
+        if topic:
+            return topic
+    for part, topic in _INNER:
+        at = word.find(part)
+        if at >= 0 and len(word) - at - len(part) <= _ENDING:
+            return topic
+    return None
 
 
 _PARTED = (
@@ -196,7 +272,9 @@ _PARTED = (
 )
 """German verbs whose second part stands at the end: 'setzte 549 Millionen Euro um'."""
 
-COUNTED = MappingProxyType({"sale price": "unit sales", "commitment": "units ordered", "order intake": "units ordered"})
+COUNTED = MappingProxyType(
+    {"sale price": "unit sales", "commitment": "units ordered", "order intake": "units ordered"}
+)
 """What a topic of money is where pieces are counted: 'verkaufte 40.000 Fahrzeuge'."""
 
 DONE = frozenset({"production", "deliveries", "unit sales", "units ordered", "job cuts", "new jobs"})
@@ -213,47 +291,62 @@ class Mention(NamedTuple):
 
 def mentions(text: str, start: int, end: int) -> list[Mention]:
     """The topics' words between two offsets."""
-    found = []
-    for match in _WORDS.finditer(text, start, end):
-        assert match.lastindex is not None
-        found.append(Mention(match.start(), match.end(), _TOPIC_OF[match.lastindex - 1]))
+    found: list[Mention] = []
+    reached = start
+    for word in _WORD.finditer(text, start, end):
+        if word.start() < reached:
+            continue
+        low = word.group().lower()
+        for phrase, topic in _PHRASES.get(low, ()):
+            if text[word.start() : word.start() + len(phrase)].lower() == phrase:
+                reached = word.start() + len(phrase)
+                found.append(Mention(word.start(), min(reached, end), topic))
+                break
+        else:
+            single = _topic_of(low)
+            if single:
+                found.append(Mention(word.start(), word.end(), single))
     for name, pattern in _PARTED:
         found += [Mention(one.start(), one.end(), TOPICS[name]) for one in pattern.finditer(text, start, end)]
     return sorted(found)
 
 
-_STATUS = (
-    (
-        "conditional",
-        r"falls|sofern|vorausgesetzt|vorbehaltlich|unter der bedingung|\bwenn\b|\bif\b|subject to|provided that|unless",
-    ),
-    (
-        "target",
-        r"\bziel\b|\bziele\b|angestrebt\w*|\bstrebt|anstrebt|peilt|anpeilt|zielmarke|\bzielt\b|\btarget\w*|\bgoal\w*|\baims?\b"
-        r"|\baiming\b|ambition|\bzielwert|zielvorgabe",
-    ),
-    (
-        "estimated",
-        r"schätz\w*|geschätzt\w*|analyst\w*|erwartet\w*|erwarten|erwartung\w*|prognos\w*|dürfte\w*|rechnet|rechnen"
-        r"|voraussichtlich\w*|könnte\w*|estimat\w*|expect\w*|forecast\w*|projected|predict\w*|could\b|might\b|\blikely\b",
-    ),
-    (
-        "planned",
-        r"plant\b|planen|geplant\w*|plante\w*|\bwill\b|wollen|\bwolle\b|\bsoll\b|sollen|beabsichtigt|vorgesehen\w*|\bplans?\b"
-        r"|planned|planning|intends?|\bwants?\b|proposed|vorhaben|\bw(?:ird|erden|erde)\b[^,.;]*\b(?!ge)\w+en\b(?=\s*(?:[,.;]|$))|is to\b|are to\b|going to",
-    ),
-    (
-        "contracted",
-        r"vertrag\w*|\w*vertrag\b|vereinbar\w*|unterzeichn\w*|unterschrieben|verpflichtet\w*|zugesagt|\b(?:groß)?auftrag\b"
-        r"|contract\w*|signed|signs|agreed|agrees|agreement|committed|commitment\w*|\bdeal\b|ordered|bestellt\w*",
-    ),
+_STATUS = MappingProxyType(
+    {
+        "conditional": (
+            r"falls|sofern|vorausgesetzt|vorbehaltlich|unter der bedingung|\bwenn\b|\bif\b|subject to"
+            r"|provided that|unless"
+        ),
+        "target": (
+            r"\bziel\b|\bziele\b|angestrebt\w*|\bstrebt|anstrebt|peilt|anpeilt|zielmarke|\bzielt\b"
+            r"|\btarget\w*|\bgoal\w*|\baims?\b|\baiming\b|ambition|\bzielwert|zielvorgabe"
+        ),
+        "estimated": (
+            r"schätz\w*|geschätzt\w*|analyst\w*|erwartet\w*|erwarten|erwartung\w*|prognos\w*"
+            r"|dürfte\w*|rechnet|rechnen|voraussichtlich\w*|könnte\w*|estimat\w*|expect\w*"
+            r"|forecast\w*|projected|predict\w*|could\b|might\b|\blikely\b"
+        ),
+        "planned": (
+            r"plant\b|planen|geplant\w*|plante\w*|\bwill\b|wollen|\bwolle\b|\bsoll\b|sollen"
+            r"|beabsichtigt|vorgesehen\w*|\bplans?\b|planned|planning|intends?|\bwants?\b|proposed"
+            r"|vorhaben|\bw(?:ird|erden|erde)\b[^,.;]*\b(?!ge)\w+en\b(?=\s*(?:[,.;]|$))|is to\b"
+            r"|are to\b|going to"
+        ),
+        "contracted": (
+            r"vertrag\w*|\w*vertrag\b|vereinbar\w*|unterzeichn\w*|unterschrieben|verpflichtet\w*"
+            r"|zugesagt|\b(?:groß)?auftrag\b|contract\w*|signed|signs|agreed|agrees|agreement"
+            r"|committed|commitment\w*|\bdeal\b|ordered|bestellt\w*"
+        ),
+    }
 )
-_STATUS_PATTERN = re.compile("|".join(f"(?P<{name}>{words})" for name, words in _STATUS), re.IGNORECASE)
-_RANK = tuple(name for name, _ in _STATUS)
+_FIRMNESS = re.compile("|".join(f"(?P<{name}>{words})" for name, words in _STATUS.items()), re.IGNORECASE)
+_RANK = tuple(_STATUS)
 _ENGLISH_WILL = re.compile(r"\bwill\b", re.IGNORECASE)
 _FINISHED = re.compile(
-    r"wurden? (?:\w+ )?(?:erwartet|geplant)|(?:als|than|stärker als) (?:erwartet|geplant|expected|planned|forecast)"
-    r"|erwartungen (?:übertroffen|verfehlt)|(?:beat|missed|above|below|exceed\w*|topp\w*) (?:\w+ )?(?:expectations|forecasts)",
+    r"wurden? (?:\w+ )?(?:erwartet|geplant)|(?:als|than|stärker als) (?:erwartet|geplant|expected"
+    r"|planned|forecast)"
+    r"|erwartungen (?:übertroffen|verfehlt)|(?:beat|missed|above|below|exceed\w*"
+    r"|topp\w*) (?:\w+ )?(?:expectations|forecasts)",
     re.IGNORECASE,
 )
 
@@ -261,12 +354,13 @@ _FINISHED = re.compile(
 def status(clause: str) -> str:
     """How firm a clause makes its figures, by its words."""
     text = _FINISHED.sub(" ", clause)
-    found = {match.lastgroup for match in _STATUS_PATTERN.finditer(text)}
+    found = {match.lastgroup for match in _FIRMNESS.finditer(text)}
     return next((name for name in _RANK if name in found), "reported")
 
 
 _NEGATION = re.compile(
-    r"\b(?:nicht(?! nur| zuletzt| mehr als| weniger als| über| unter)|kein\w*|dementiert\w*|bestritt\w*|bestreitet|not(?! only| more than| less than)"
+    r"\b(?:nicht(?! nur| zuletzt| mehr als| weniger als| über| unter)|kein\w*|dementiert\w*"
+    r"|bestritt\w*|bestreitet|not(?! only| more than| less than)"
     r"|never|no longer|denied|denies|neither|weder)\b",
     re.IGNORECASE,
 )
@@ -278,12 +372,14 @@ def negated(clause: str) -> bool:
 
 
 _DOWN = re.compile(
-    r"\b(?:sank\w*|sinkt|sinken|gesunken\w*|fiel\w*|fällt|gefallen|schrumpf\w*|ging\w*|rückgang\w*|minus|verringert\w*|reduziert\w*"
+    r"\b(?:sank\w*|sinkt|sinken|gesunken\w*|fiel\w*|fällt|gefallen|schrumpf\w*|ging\w*|rückgang\w*"
+    r"|minus|verringert\w*|reduziert\w*"
     r"|weniger|fell|falls?|fallen|dropped?|drops|declin\w*|decreas\w*|shrank|shrunk|down|lower|cut)\b",
     re.IGNORECASE,
 )
 _UP = re.compile(
-    r"\b(?:stieg\w*|steig\w*|gestiegen\w*|wuchs\w*|wächst|gewachsen\w*|wachstum\w*|zulegt\w*|legte\w*|plus|zuwachs\w*|anstieg\w*|erhöht\w*|mehr"
+    r"\b(?:stieg\w*|steig\w*|gestiegen\w*|wuchs\w*|wächst|gewachsen\w*|wachstum\w*|zulegt\w*"
+    r"|legte\w*|plus|zuwachs\w*|anstieg\w*|erhöht\w*|mehr"
     r"|rose|ris\w+|grew|grow\w*|increas\w*|gain\w*|up|higher|jump\w*|climb\w*|surged?)\b",
     re.IGNORECASE,
 )

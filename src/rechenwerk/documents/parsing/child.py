@@ -78,6 +78,10 @@ FLOWING: MappingProxyType[str, Callable[[bytes, Limits], FlowReader]] = MappingP
 """Kinds without fixed pages, and who reads them."""
 
 
+PATIENCE = 0.8
+"""Share of a page's time after which its recognition is given up, before the worker ends the process."""
+
+
 class Service:
     """What the process does with each request.
 
@@ -87,7 +91,7 @@ class Service:
 
     def __init__(self, setup: Setup) -> None:
         self._limits = setup.limits
-        self._recognizer = Recognizer(setup.tessdata, setup.limits.page_seconds)
+        self._recognizer = Recognizer(setup.tessdata, PATIENCE * setup.limits.page_seconds)
         self._reader: Reader | None = None
         self._pages = 0
         self._name = ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from rechenwerk.base.errors import SetupError
+from rechenwerk.base.errors import SetupError, UnreadableError
 from rechenwerk.documents.intake.kinds import FOREIGN, READ, kind_of
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import Refused, refused, unreadable
@@ -77,7 +78,7 @@ class Parsers:
 
     async def unpack(self, data: bytes, name: str) -> tuple[Member | Refused, ...]:
         """What a file consists of; as `intake.unpack`, in the process."""
-        async with self._turn:
+        async with self._taken():
             try:
                 got = await self._ask(Unpack(data, name), self._limits.open_seconds)
             except DiedError as died:
@@ -98,7 +99,7 @@ class Parsers:
             UnreadableError: with the reason in two languages.
         """
         kind = self._kind(data, name)
-        async with self._turn:
+        async with self._taken():
             opened = await self._open(kind, data, name)
             parts, faults = await self._pages(Open(kind, data, name), opened, on_page or _nobody)
             await self._recycle()
@@ -111,7 +112,7 @@ class Parsers:
             UnreadableError: the file or the page cannot be shown.
         """
         kind = self._kind(data, "")
-        async with self._turn:
+        async with self._taken():
             await self._open(kind, data, "")
             try:
                 got = await self._ask(Picture(page, max(10, min(600, dpi))), self._limits.page_seconds)
@@ -120,6 +121,18 @@ class Parsers:
         if isinstance(got, Png):
             return got.data
         raise unreadable(got if isinstance(got, Refused) else refused("", "died", what="no picture came"))
+
+    @asynccontextmanager
+    async def _taken(self) -> AsyncIterator[None]:
+        """The process to oneself. Who breaks off midway ends it: its answers would reach the next one."""
+        async with self._turn:
+            try:
+                yield
+            except UnreadableError:
+                raise
+            except BaseException:
+                await self.close()
+                raise
 
     def _kind(self, data: bytes, name: str) -> str:
         limit = self._limits.file_mb
@@ -141,7 +154,7 @@ class Parsers:
             try:
                 got = await self._ask(Open(kind, data, name), self._limits.open_seconds)
             except DiedError as died:
-                if died.slow or attempt + 1 == TRIES:
+                if died.seconds or attempt + 1 == TRIES:
                     raise unreadable(self._refusal(died, name)) from died
                 continue
             if isinstance(got, Refused):
@@ -209,9 +222,10 @@ class Parsers:
         ):
             await self.close()
 
-    def _refusal(self, died: DiedError, name: str) -> Refused:
-        if died.slow:
-            return refused(name, "too_slow", limit=f"{self._limits.page_seconds:g}")
+    @staticmethod
+    def _refusal(died: DiedError, name: str) -> Refused:
+        if died.seconds:
+            return refused(name, "too_slow", limit=f"{died.seconds:g}")
         return refused(name, "died", what=str(died))
 
 

@@ -54,6 +54,8 @@ class PdfReader:
             locked = "password" in str(error).lower() or "security" in str(error).lower()
             raise RefusedError("locked" if locked else "corrupt", what=str(error)[:80]) from error
         self._count = len(self._document)
+        if self._document.get_formtype():
+            self._document.init_forms()
         if not self._count:
             raise RefusedError("corrupt", what="no pages")
 
@@ -73,6 +75,10 @@ class PdfReader:
         """Read a page, from 1."""
         page = self._document[number - 1]
         try:
+            # What was filled into a form or stamped on a page is no text of it until it is flattened.
+            if pdfium.FPDFPage_GetAnnotCount(page.raw) and pdfium.FPDFPage_Flatten(page.raw, 0) == 1:
+                page.close()
+                page = self._document[number - 1]
             return self._read(page, number, offset, room)
         finally:
             page.close()

@@ -17,9 +17,10 @@ LARGEST = 1_000_000_000
 class DiedError(Exception):
     """The process ended, or was ended because it took too long."""
 
-    def __init__(self, why: str, *, slow: bool = False) -> None:
+    def __init__(self, why: str, *, seconds: float = 0.0) -> None:
         super().__init__(why)
-        self.slow = slow
+        self.seconds = seconds
+        """How long it was waited for; 0 where that was not the reason."""
 
 
 class ReaderProcess:
@@ -82,7 +83,7 @@ class ReaderProcess:
                 await self._process.stdin.drain()
         except TimeoutError as error:
             await self.kill()
-            raise DiedError(f"longer than {seconds:g} s", slow=True) from error
+            raise DiedError(f"longer than {seconds:g} s", seconds=seconds) from error
         except (ConnectionError, RuntimeError) as error:
             raise DiedError(await self._how()) from error
 
@@ -101,7 +102,7 @@ class ReaderProcess:
                 return reply(await self._process.stdout.readexactly(size))
         except TimeoutError as error:
             await self.kill()
-            raise DiedError(f"longer than {seconds:g} s", slow=True) from error
+            raise DiedError(f"longer than {seconds:g} s", seconds=seconds) from error
         except asyncio.IncompleteReadError as error:
             raise DiedError(await self._how()) from error
         except ValueError as error:  # msgspec's errors too

@@ -1,0 +1,105 @@
+"""The check: a value counts only where the document says all of it, under a label that gives it its role."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from rechenwerk.documents.checking.evidence import Claim, prove
+from rechenwerk.documents.checking.folding import fold, key, occurrences
+from rechenwerk.documents.checking.labels import FieldWords
+from rechenwerk.documents.checking.reading import Reading
+from rechenwerk.documents.extracting.extract import by_rules
+from rechenwerk.documents.extracting.schemas import ready
+from rechenwerk.documents.values import Value
+from tests.unit.drawn import drawn
+
+FIELDS = {field.name: field for field in ready("invoice").fields}
+
+
+def claimed(drawing: str, field: str, quote: str, value: object = None) -> Value:
+    """What the check says of a model's claim."""
+    claim = Claim(field, quote, "model", value)
+    return prove(Reading(drawn(drawing)), FIELDS[field], FieldWords(FIELDS[field]), claim).value
+
+
+@pytest.mark.parametrize(
+    ("drawing", "field", "quote", "reason"),
+    [
+        ("Rechnungsdatum: 03.04.2025", "invoice_date", "03.04.2025", ""),
+        ("Rechnungsdatum: 03.04.2025", "invoice_date", "Rechnungsdatum: 03.04.2025", ""),
+        ("Rechnungsdatum: 03.04.2025", "invoice_date", "04.04.2025", "quote: not in the document"),
+        ("Fällig am: 03.04.2025", "invoice_date", "03.04.2025", "role:"),
+        ("Druckstand 03.04.2025", "invoice_date", "03.04.2025", "role:"),
+        ("Gesamtbetrag: 11.234,56 EUR", "gross", "1.234,56 EUR", "quote:"),
+        ("Gesamtbetrag: 1.234,56 EUR", "gross", "234,56 EUR", "digits:"),
+        ("Gesamtbetrag: -1.234,56 EUR", "gross", "1.234,56 EUR", "digits:"),
+        ("Gesamtbetrag: 1.234,56 EUR", "gross", "1.234,56", "digits:"),
+        ("Gesamtbetrag: 12 Mio. EUR", "gross", "12", "digits:"),
+        ("Gesamtbetrag: kein 119,00 EUR", "gross", "119,00 EUR", "negation:"),
+        ("IBAN: DE02120300000000202052", "iban", "DE02120300000000202052", "type:"),
+        ("Rechnungsdatum: ~03.04.2025", "invoice_date", "03.04.2025", "ocr:"),
+        ("> Rechnungsdatum: 03.04.2025", "invoice_date", "03.04.2025", "quoted:"),
+    ],
+)
+def test_what_is_missing_is_said(drawing: str, field: str, quote: str, reason: str) -> None:
+    value = claimed(drawing, field, quote)
+    assert value.state == ("unproven" if reason else "proven"), value.reasons
+    if reason:
+        assert any(said.startswith(reason) for said in value.reasons), value.reasons
+
+
+def test_a_value_that_its_quote_does_not_say_is_unproven() -> None:
+    value = claimed(
+        "Gesamtbetrag: 1.234,56 EUR", "gross", "1.234,56 EUR", {"amount": "1243.56", "currency": "EUR"}
+    )
+    assert value.state == "unproven"
+    assert value.reasons[0].startswith("digits: the quote says 1234.56 EUR")
+
+
+def test_evidence_leads_back_to_words_and_label() -> None:
+    drawing = "Rechnungsdatum      03.04.2025"
+    parsed = drawn(drawing)
+    (value,) = [one for one in by_rules(parsed, ready("invoice")) if one.field == "invoice_date"]
+    evidence = value.evidence
+    assert evidence is not None
+    assert parsed.text[evidence.start : evidence.end] == evidence.quote == "03.04.2025"
+    assert parsed.text[evidence.label_start : evidence.label_end] == "Rechnungsdatum"
+    (word,) = [word for word in parsed.words if word.start == evidence.start]
+    assert evidence.boxes == (word.box,)
+
+
+@given(
+    st.text(alphabet="aB1.-\u00ad\u2013\ufb01 \n\u00a0\u201c\u00df", max_size=40),
+    st.integers(0, 40),
+    st.integers(0, 40),
+)
+def test_folding_leads_back(text: str, one: int, other: int) -> None:
+    folded = fold(text)
+    first, last = sorted((min(one, len(folded.text)), min(other, len(folded.text))))
+    start, end = folded.span(first, last)
+    assert 0 <= start <= end <= len(text)
+    if first < last:
+        assert folded.text[first:last].strip() in fold(text[start:end]).text
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("Der Rech-\nnungsbetrag", "Rechnungsbetrag", "Rech-\nnungsbetrag"),
+        ("eine \ufb01xe Summe", "fixe Summe", "\ufb01xe Summe"),
+        ("am 3.\u00a0April\n2025", "3. April 2025", "3.\u00a0April\n2025"),
+        ("sagte \u201eja\u201c", 'sagte "ja"', "sagte \u201eja\u201c"),
+        ("\u22125 Grad", "-5 Grad", "\u22125 Grad"),
+        ("12345", "234", ""),
+    ],
+)
+def test_quotes_are_found_after_folding(text: str, quote: str, found: str) -> None:
+    spans = occurrences(fold(text), quote)
+    assert [text[start:end] for start, end in spans] == ([found] if found else [])
+
+
+@pytest.mark.parametrize("label", ["Rechnungs-Nr.", "RECHNUNGS NR:", "Rechnungsnr", "rechnungs-nr"])
+def test_labels_are_one_however_they_are_written(label: str) -> None:
+    assert key(label) == "rechnungsnr"
