@@ -16,6 +16,7 @@ import os
 import secrets
 import signal
 import sys
+from pathlib import Path
 
 import asyncpg
 import httpx2
@@ -35,7 +36,7 @@ from rechenwerk.store.documents.desk import open_documents
 _CONNECTIONS = 6
 
 
-async def run(settings: Settings, url: str, *, parent_pipe: bool) -> int:
+async def run(settings: Settings, url: str, models: Path | None, *, parent_pipe: bool) -> int:
     """Work until SIGTERM, SIGINT, or the parent's end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -50,7 +51,6 @@ async def run(settings: Settings, url: str, *, parent_pipe: bool) -> int:
     async with (
         asyncpg.create_pool(settings.database_url, min_size=1, max_size=_CONNECTIONS) as pool,
         httpx2.AsyncClient(trust_env=False) as client,
-        open_parts(settings) as parts,
     ):
         desk = open_documents(pool)
         vault = Vault(box, desk.files)
@@ -60,14 +60,14 @@ async def run(settings: Settings, url: str, *, parent_pipe: bool) -> int:
         def asker(claimed: Claimed, key: str) -> JobAsker:
             return JobAsker(endpoint, claimed, key, desk.queue, vault)
 
-        worker = Worker(
-            desk, vault, parts, JobKeys(open_desk(pool)), asker, lambda: secrets.randbits(62), pace
-        )
         print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201
-        work = loop.create_task(worker.run())
-        await asyncio.wait({work, loop.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        async with open_parts(pool, vault, models) as parts:
+            keys = JobKeys(open_desk(pool))
+            worker = Worker(desk, vault, parts, keys, asker, lambda: secrets.randbits(62), pace)
+            work = loop.create_task(worker.run())
+            await asyncio.wait({work, loop.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
     return 0
 
 
@@ -75,6 +75,7 @@ def main() -> int:
     """Entry point of the process."""
     parser = argparse.ArgumentParser(prog="rechenwerk docs worker", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the public endpoint")
+    parser.add_argument("--models", type=Path, help="folder of models; without one scans are not read")
     parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -82,7 +83,7 @@ def main() -> int:
         settings = read_settings(os.environ)
         if not settings.database_url:
             raise SetupError("a worker needs a database: RECHENWERK_DATABASE_URL")
-        return asyncio.run(run(settings, arguments.url, parent_pipe=arguments.parent_pipe))
+        return asyncio.run(run(settings, arguments.url, arguments.models, parent_pipe=arguments.parent_pipe))
     except RechenwerkError as error:
         print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
         return 1

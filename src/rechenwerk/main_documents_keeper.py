@@ -30,8 +30,9 @@ _DELETE = 600.0
 
 def worker_process(database_url: str, url: str, log: Path) -> Child:
     """A process that works on documents."""
+    arguments = ["--url", url, "--models", str(log.parent / "models")]
     return Child(
-        "document worker", "rechenwerk.main_documents", ["--url", url], database_url=database_url, log=log
+        "document worker", "rechenwerk.main_documents", arguments, database_url=database_url, log=log
     )
 
 

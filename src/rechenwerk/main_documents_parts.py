@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
 
-import msgspec
+import asyncpg
 
-from rechenwerk.base.settings import Settings
+from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.intake.refusals import Refused
+from rechenwerk.documents.learning.service import artefact_context
+from rechenwerk.documents.learning.spans import Extractor, read_extractor
+from rechenwerk.documents.learning_ports import EXTRACTOR
 from rechenwerk.documents.parsing.parsers import Parsers
-from rechenwerk.documents.ports import Asker, Question
+from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Evidence, Parsed, Value
+from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Piece
+from rechenwerk.providers.assets import TESSERACT_ENGLISH, TESSERACT_GERMAN, fetch
+from rechenwerk.store.learning import StoredLearning
+
+_log = logging.getLogger("rechenwerk.documents")
+_KEPT = 8
+"""Trained extractors in memory."""
+
+
+class Extractors:
+    """The extractors that organisations trained for their schemas; the active version of each.
+
+    Args:
+        learning: where they are kept.
+        vault: opens them.
+    """
+
+    def __init__(self, learning: StoredLearning, vault: Vault) -> None:
+        self._learning = learning
+        self._vault = vault
+        self._loaded: OrderedDict[tuple[int, int, int], Extractor] = OrderedDict()
+
+    async def of(self, organisation_id: int, schema: str) -> Extractor | None:
+        """The newest that was trained for a schema and is in service; None for none."""
+        found = await self._learning.models(organisation_id)
+        mine = [one for one in found if (one.kind, one.schema) == (EXTRACTOR, schema) and one.active]
+        if not mine:
+            return None
+        artefact = await self._learning.active(organisation_id, max(mine, key=lambda one: one.id).name)
+        if artefact is None:
+            return None
+        key = (organisation_id, artefact.model_id, artefact.version)
+        if key not in self._loaded:
+            context = artefact_context(organisation_id, artefact.model_id)
+            data = self._vault.box.open_bytes(artefact.body, context)
+            self._loaded[key] = await asyncio.to_thread(read_extractor, data)
+            while len(self._loaded) > _KEPT:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
 
 
 class WorkerParts:
@@ -21,10 +70,12 @@ class WorkerParts:
 
     Args:
         parsers: with their process.
+        extractors: trained ones.
     """
 
-    def __init__(self, parsers: Parsers) -> None:
+    def __init__(self, parsers: Parsers, extractors: Extractors) -> None:
         self._parsers = parsers
+        self._extractors = extractors
 
     async def unpack(self, data: bytes, name: str) -> Sequence[Piece]:
         """See `documents.working.Parts`."""
@@ -44,35 +95,43 @@ class WorkerParts:
         self, organisation_id: int, parsed: Parsed, schema: Schema, asker: Asker | None
     ) -> Sequence[Value]:
         """See `documents.working.Parts`."""
-        del organisation_id
-        if asker is None:
-            return []
-        names = [one.name for one in schema.fields if one.type != "rows"]
-        shape = {
-            "type": "object",
-            "properties": {name: {"type": "string"} for name in names},
-            "required": names,
-            "additionalProperties": False,
-        }
-        said = await asker.ask(
-            Question("extract", "Copy what the document says, word by word.", parsed.text[:8000], shape)
-        )
-        found = msgspec.json.decode(said, type=dict[str, str])
-        return [_value(name, found.get(name, ""), parsed) for name in names]
+        trained = await self._extractors.of(organisation_id, schema.name)
+        return await extract(parsed, schema, asker, trained, today=written_on(parsed))
 
 
-def _value(name: str, quote: str, parsed: Parsed) -> Value:
-    start = parsed.text.find(quote) if quote else -1
-    if start < 0:
-        return Value(name, None, "absent", "model")
-    page = next((one.number for one in parsed.pages if one.start <= start < one.end), 1)
-    evidence = Evidence(page, start, start + len(quote), quote)
-    return Value(name, quote, "unproven", "model", evidence, ("role: nothing says that it is this",))
+def written_on(parsed: Parsed) -> date | None:
+    """The day that a document's format gives it: of a mail, of a file's properties."""
+    try:
+        return date.fromisoformat(parsed.properties.get("date", "")[:10])
+    except ValueError:
+        return None
+
+
+async def tessdata(models: Path | None) -> Path | None:
+    """The folder with what reads scans; None where it cannot be had, and scans are refused page by page.
+
+    Args:
+        models: where models are kept; None for nowhere.
+    """
+    if models is None:
+        return None
+    try:
+        for asset in (TESSERACT_GERMAN, TESSERACT_ENGLISH):
+            paths = await asyncio.to_thread(fetch, asset, models, _log.info)
+    except RechenwerkError as error:
+        _log.warning("scans cannot be read: %s", error)
+        return None
+    return paths[0].parent
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[WorkerParts]:
-    """The parts of a worker, until it ends."""
-    del settings
-    async with Parsers() as parsers:
-        yield WorkerParts(parsers)
+async def open_parts(pool: asyncpg.Pool, vault: Vault, models: Path | None) -> AsyncIterator[WorkerParts]:
+    """The parts of a worker, until it ends.
+
+    Args:
+        pool: connections to the installation's database.
+        vault: opens what was trained.
+        models: folder of the installation's models; None reads no scans.
+    """
+    async with Parsers(await tessdata(models)) as parsers:
+        yield WorkerParts(parsers, Extractors(StoredLearning(pool), vault))

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import io
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 
+from rechenwerk.base.clock import SystemClock
+from rechenwerk.documents.exporting.process import WriterProcess
+from rechenwerk.documents.office_ports import Setup
+from rechenwerk.identity.secrets import SecretBox
+from rechenwerk.main_documents_keeper import JobBell
+from rechenwerk.main_documents_office import mount_documents
+from rechenwerk.main_documents_viewer import LazyViewer
+from rechenwerk.office.app import create_app
+from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
+from rechenwerk.store.control import open_desk
 from tests.fakes.provider import FakeProvider, Knobs, running_fake
+from tests.fakes.receivers import Hook, running_hook
 from tests.flows.served import Ended, Served
 from tests.installation import CONFIG, Process, gateway_process
 
@@ -27,6 +43,7 @@ Rechnung
 Rechnungsnummer: {number}
 Rechnungsdatum: 03.04.2025
 Gesamtbetrag: 119,00 EUR
+Gesamtbetrag: 120,00 EUR
 """
 
 
@@ -73,6 +90,7 @@ class DocumentTown:
         self.served = served
         self.fake = fake
         self.gateway = gateway
+        self.hook = Hook()
         self._workers: list[WorkerProcess] = []
 
     def worker(self, **environment: str) -> WorkerProcess:
@@ -138,6 +156,84 @@ class DocumentTown:
                 return found
             assert time.monotonic() < ends, found
 
+    def until_reason(self, job: int, seconds: float = 60) -> Any:
+        """The job, once it says what it waits for."""
+        ends = time.monotonic() + seconds
+        while not (found := self.ok("GET", f"/jobs/{job}"))["reason"]:
+            assert time.monotonic() < ends, found
+        return found
+
+    def until_revoked(self, key: int, seconds: float = 30) -> None:
+        """Wait until a key opens nothing any more."""
+        ends = time.monotonic() + seconds
+        while not next(one for one in self.office("GET", "/keys")["keys"] if one["id"] == key)["revoked_at"]:
+            assert time.monotonic() < ends
+
+    def lease_over(self, job: int, seconds: float = 30) -> None:
+        """Wait until the lease of whoever had the job's documents is over."""
+        query = "select count(*) from job_document where job_id = $1 and lease_until > now()"
+
+        async def look() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                async with asyncio.timeout(seconds):
+                    while await connection.fetchval(query, job):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+            finally:
+                await connection.close()
+
+        asyncio.run(look())
+
+    def office(self, method: str, path: str, **more: Any) -> Any:
+        """The office's answer beside documents."""
+        headers = {"authorization": f"Bearer {self.served.first.key}"}
+        address = f"{self.served.url}/api/v1{path}"
+        json = more.pop("json", None)
+        answer = httpx2.request(method, address, headers=headers, json=json, params=more)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def archive(self, files: dict[str, str]) -> bytes:
+        """A ZIP of these."""
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        return out.getvalue()
+
+    def type(self, *words: str) -> str:
+        """Run a command in a process of its own, with keys typed; what it printed.
+
+        Args:
+            words: the keys, one a line, and from "docs" on the command.
+        """
+        at = words.index("docs")
+        options = ("--office-url", self.served.url, "--key", self.served.first.key)
+        done = subprocess.run(
+            [sys.executable, "-m", "rechenwerk", *options, *words[at:]],
+            input="".join(f"{key}\n" for key in words[:at]),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ring(self) -> None:
+        """Tell what is to be told, as `serve` does."""
+
+        async def once() -> None:
+            async with asyncpg.create_pool(self.url, min_size=1, max_size=2) as pool:
+                app = create_app(
+                    open_desk(pool), SystemClock(), secrets.token_bytes, box=SecretBox(bytes(32))
+                )
+                office = mount_documents(app, pool, self.url, LazyViewer(), WriterProcess(), Setup())
+                sender = Webhooks(app.state.office.box, read_networks("127.0.0.0/8"))
+                await JobBell(office, sender).ring()
+
+        asyncio.run(once())
+
     def cli(self, *arguments: str, **more: Any) -> Ended:
         """Run one command."""
         return self.served.cli(*arguments, **more)
@@ -156,7 +252,8 @@ def document_town(url: str, folder: Path, knobs: Knobs | None = None) -> Iterato
             with gateway_process(url, GRACE="1", SPOOL=str(folder / "spool"), ATTEMPTS="1") as gateway:
                 town = DocumentTown(url, served, fake, gateway)
                 try:
-                    yield town
+                    with running_hook() as town.hook:
+                        yield town
                 finally:
                     town.close()
     finally:

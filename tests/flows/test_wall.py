@@ -11,6 +11,17 @@ CENT = NANO // 100
 
 APPLICATION = {"pool": "main", "project": "default", "amount": 1, "purpose": "x", "ends_on": "2027-02-01"}
 ALERT = {"name": "low", "watch": "budgets", "mail": "a@example.org", "at": [80]}
+JOB_ROUTES = (
+    ("GET", ""),
+    ("DELETE", ""),
+    *(("POST", f"/{verb}") for verb in ("start", "pause", "reopen", "cancel")),
+    *(
+        ("GET", f"/{what}")
+        for what in ("events", "files", "values", "review", "decisions", "facts", "contradictions")
+    ),
+    *(("GET", f"/export/{form}") for form in ("csv", "xlsx", "json", "parquet")),
+)
+"""Of a job of documents."""
 CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     # From the neighbour's key into the organisation "default". Named outright: there is no such thing.
     ("GET", "/projects", {"params": {"organisation": "default"}}, 404),
@@ -163,6 +174,20 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/payables", {"params": {"organisation": "default"}}, 403),
     ("POST", "/books/provider-payments", {"json": {"provider": "embedded", "amount": "1"}}, 403),
     ("POST", "/books/clearings", {"json": {}}, 403),
+    ("GET", "/documents/schemas", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/documents/schemas/dogs", {}, 404),
+    ("PUT", "/documents/schemas/dogs", {"json": {"words": "x"}, "params": {"organisation": "default"}}, 404),
+    ("GET", "/documents/jobs", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/documents/jobs", {"json": {"schema": "invoice", "project": "secret"}}, 404),
+    ("POST", "/documents/jobs", {"json": {"schema": "invoice"}, "params": {"organisation": "default"}}, 404),
+    *((method, f"/documents/jobs/1{rest}", {}, 404) for method, rest in JOB_ROUTES),
+    ("POST", "/documents/jobs/1/files", {"params": {"name": "a.txt"}, "content": b"x"}, 404),
+    ("POST", "/documents/jobs/1/resume", {"json": {}}, 404),
+    ("GET", "/documents/files/1", {}, 404),
+    ("GET", "/documents/files/1/values", {}, 404),
+    ("GET", "/documents/files/1/bytes", {}, 404),
+    ("GET", "/documents/files/1/pages/1.png", {}, 404),
+    ("POST", "/documents/files/1/values/total/decision", {"json": {"action": "accept", "version": 1}}, 404),
 )
 OPEN = frozenset({("GET", "/public/utilisation")})
 """What needs no key: sums over everybody."""
@@ -171,7 +196,8 @@ OPEN = frozenset({("GET", "/public/utilisation")})
 def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
-    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment")
+    _a_job_of_documents(office)
+    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
@@ -186,6 +212,14 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     assert office.ok("GET", "/books/balance", neighbour)["accounts"] == []
     assert [one["name"] for one in office.ok("GET", "/projects", neighbour)["projects"]] == ["default"]
     assert {one["organisation"] for one in office.ok("GET", "/keys", neighbour)["keys"]} == {"neighbour"}
+
+
+def _a_job_of_documents(office: Office) -> None:
+    """In the organisation "default": job 1 with document 1 and schema "dogs"."""
+    office.ok("PUT", "/documents/schemas/dogs", json={"words": "breed, colour"})
+    assert office.ok("POST", "/documents/jobs", json={"schema": "dogs", "model": ""})["id"] == 1
+    sent = office.ok("POST", "/documents/jobs/1/files", params={"name": "a.txt"}, content=b"brown")
+    assert sent["id"] == 1
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:

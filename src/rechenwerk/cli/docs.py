@@ -301,6 +301,8 @@ def add_docs(app: typer.Typer) -> None:
         ("jobs", jobs),
         ("show", show),
         ("review", review),
+        ("facts", facts),
+        ("contradictions", contradictions),
         ("schemas", schemas),
         ("facts", facts),
         ("contradictions", contradictions),

@@ -90,6 +90,7 @@ class Progress(msgspec.Struct, frozen=True):
         values: state -> how many.
         calls: booked under the job's keys, failed ones too; `cost` what they were charged, `held` what calls
             under way may cost at most; nano-units.
+        waits_for: what a document that has to wait waits for; empty when none has to.
     """
 
     documents: Mapping[str, int]
@@ -100,6 +101,7 @@ class Progress(msgspec.Struct, frozen=True):
     calls: int
     cost: int
     held: int
+    waits_for: str = ""
 
 
 class Document(msgspec.Struct, frozen=True):

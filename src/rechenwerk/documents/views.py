@@ -45,7 +45,7 @@ def job_view(
         model=job.model,
         data_class=job.data_class,
         state=job.state,  # type: ignore[arg-type]
-        reason=job.reason,
+        reason=job.reason or (progress.waits_for if job.state == "running" else ""),
         made_by=job.made_by,
         made_at=job.made_at,
         started_at=job.started_at,

@@ -107,6 +107,12 @@ class StoredJobs:
             organisation_id,
             job_id,
         )
+        waits_for = await self._pool.fetchval(
+            "select reason from job_document where organisation_id = $1 and job_id = $2"
+            " and state = 'waiting' and reason <> '' order by next_at limit 1",
+            organisation_id,
+            job_id,
+        )
         cost = await self._pool.fetchrow(_COST, organisation_id, job_id)
         assert cost is not None
         return Progress(
@@ -118,6 +124,7 @@ class StoredJobs:
             calls=cost["calls"],
             cost=int(cost["cost"]),
             held=int(cost["held"]),
+            waits_for=waits_for or "",
         )
 
     async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:
