@@ -47,8 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: str = ""
     smtp_from: str = ""
     models_dir: str = ""
-    model_hub: str = "https://huggingface.co"
     model_threads: int = 0
+    model_hub: str = "https://huggingface.co"
     documents_largest: int = 100_000_000
     documents_keep_days: int = 3650
     documents_at_once: int = 4
