@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bench.documents.bounds import upper
+from scipy.stats import beta
 
 MONEY = frozenset({"net", "tax", "gross", "prepaid", "payable", "unit_price", "amount"})
 NUMBERS = frozenset({"tax_rate", "quantity"})
@@ -222,6 +222,11 @@ def judge_rows(
                 verdict = "unseen" if row is None or one is None or one.state == "absent" else "open"
             found.append(Judged(document, f"items.{name}", verdict, name in real, one, real.get(name)))
     return found
+
+
+def upper(found: int, tried: int, confidence: float = 0.95) -> float:
+    """The upper bound of Clopper and Pearson, one-sided: larger shares would seldom show so few."""
+    return float(beta.ppf(confidence, found + 1, tried - found)) if found < tried else 1.0
 
 
 @dataclass

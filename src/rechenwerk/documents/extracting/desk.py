@@ -12,6 +12,7 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.settling import settle
 from rechenwerk.documents.checking.sums import amount_of
 from rechenwerk.documents.extracting.companions import HIDDEN, with_companions
+from rechenwerk.documents.extracting.lists import lists
 from rechenwerk.documents.extracting.parties import recipients, senders
 from rechenwerk.documents.extracting.passages import sentences, titles, unique
 from rechenwerk.documents.extracting.rows import checked, column_sum, rows
@@ -86,6 +87,7 @@ class Desk:
         totals = [self.words[field.name] for field in self.singles() if field.type == "money"]
         return {
             field.name: rows(self.reading, field, self.columns[field.name], totals, self.schema.rules)
+            or lists(self.reading, field, self.columns[field.name])
             for field in self.schema.fields
             if field.type == "rows"
         }

@@ -160,7 +160,8 @@ def checked(
     adds_up = {
         name: (total := column_sum(field, table, name)) is not None and total in totals for name in money
     }
-    sure_of_all = bool(money) and all(adds_up.values())
+    summed = any(rule.kind == "sum" and rule.fields[0].startswith(f"{field.name}.") for rule in rules)
+    sure_of_all = (bool(money) and all(adds_up.values())) or not (products or summed)
     result: list[Value] = []
     for row in table:
         cells = {column.name: value for column, value in zip(field.fields, row, strict=True)}
