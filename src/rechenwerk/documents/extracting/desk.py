@@ -82,9 +82,7 @@ class Desk:
                 return sentences(self.reading, field, words)
             case "title":
                 return titles(self.reading, field)
-        return chain(
-            headlines(self.reading, field, words), claims(self.reading, field, words, self.known)
-        )
+        return chain(headlines(self.reading, field, words), claims(self.reading, field, words, self.known))
 
     def tables(self) -> dict[str, list[list[Value]]]:
         """Rows of every field of type rows, their cells checked one by one."""

@@ -16,13 +16,15 @@ _HEADLINE = re.compile(
     r"(?P<word>(?:[A-ZÄÖÜ][\w-]*)?(?:rechnung|gutschrift|korrektur|bestellung|vertrag)"
     r"|(?:(?:tax|commercial|final|sales|vat|proforma|pro forma)\s)?invoice|credit (?:note|memo)|purchase order"
     r"|R E C H N U N G)"
-    r"(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?(?:\s*\(\d{1,4}\))?"
+    r"(?:\s(?:des|der)\s[A-ZÄÖÜ]\w+)?(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?(?:\s*\(\d{1,4}\))?"
     r"\s*(?::|(?:Nr|No|Nummer|Number)\b\.?\s?:?|#)?\s*"
     r"(?P<number>(?=\S*\d)\w[\w./-]*\w)"
-    r"(?:,?\s+(?:vom|v\.|dated|of|from)\s+(?P<date>\S.*?))?[\s.,;:]*$",
+    r"(?:,?\s+(?:vom|v\.|dated|of|from)\s+(?P<date>\S.*?))?(?:\s+vom)?[\s.,;:]*$",
     re.IGNORECASE,
 )
-_OTHERS = re.compile(r"^(?:ursprungs|original|bezugs|referenz|vor|hoch|be|ver|end)(?:rechnung|vertrag)$", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"^(?:ursprungs|original|bezugs|referenz|vor|hoch|be|ver|end)(?:rechnung|vertrag)$", re.IGNORECASE
+)
 _KINDS = ("rechnung", "gutschrift", "bestellung", "vertrag")
 
 
@@ -61,5 +63,7 @@ def _names(words: FieldWords, word: str, part: str) -> bool:
     plain = word.replace(" ", "") if word.isupper() and " " in word else word
     short = next((kind for kind in _KINDS if key(plain).endswith(kind)), plain)
     if part == "date":
-        return words.match(f"{short} vom").strength == STRONG or words.match(f"{short} dated").strength == STRONG
+        return (
+            words.match(f"{short} vom").strength == STRONG or words.match(f"{short} dated").strength == STRONG
+        )
     return words.match(f"{short} Nr").strength == STRONG or words.match(f"{short} no").strength >= WEAK
