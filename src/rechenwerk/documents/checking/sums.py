@@ -48,7 +48,9 @@ def usable(proofs: Sequence[Proof]) -> list[tuple[Decimal, Proof]]:
             continue
         if amount not in best or best[amount].role.strength < proof.role.strength:
             best[amount] = proof
-    ranked = sorted(best.items(), key=lambda item: -item[1].role.strength)
+    ranked = sorted(
+        best.items(), key=lambda item: (-item[1].role.strength, item[1].role.relation in {"column", "above"})
+    )
     return ranked[:MOST]
 
 
