@@ -62,6 +62,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.minutes": "MinuteUse is named in office.standing",
         "rechenwerk.contracts.energy": "Meter is named in gateway.ports",
         "rechenwerk.ledger.guards": "GuardRow is named in gateway.ports",
+        "rechenwerk.ledger.payments": "values that office.payment_ports names, and how they are shared out",
         "rechenwerk.ledger.prices": "PriceList is named in gateway.ports",
         "rechenwerk.ledger.tariffs": "Terms are named in gateway.ports and office.tariff_ports",
         "rechenwerk.ledger.tariff_months": "Version is named in office.tariff_ports",

@@ -46,6 +46,7 @@ from rechenwerk.main_children import (
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_documents_keeper import Crew, JobBell, delete_expired, worker_process
 from rechenwerk.main_documents_office import mount_documents, setup_of
+from rechenwerk.main_documents_reading import reading_limits
 from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.main_keeper import keep_books
 from rechenwerk.main_learning import mount_learning
@@ -135,7 +136,7 @@ class Installation:
         self._trained: Child | None = None
         self._office: _Office | None = None
         self._crew: Crew | None = None
-        self._viewer = LazyViewer()
+        self._viewer = LazyViewer(reading_limits(settings))
         self._office_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._url = settings.database_url
@@ -318,8 +319,9 @@ class Installation:
         assert self._pool is not None
         options, settings = self._options, self._settings
         folder, url = options.data_dir, _address(options.host, options.port)
+        models = models_folder(settings, folder)
         crew = self._crew = Crew(
-            lambda number: worker_process(self._url, url, folder / f"documents-{number}.log"),
+            lambda number: worker_process(self._url, url, models, folder / f"documents-{number}.log"),
             options.document_workers,
             settings.grace,
         )

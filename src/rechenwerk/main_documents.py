@@ -61,7 +61,7 @@ async def run(settings: Settings, url: str, models: Path | None, *, parent_pipe:
             return JobAsker(endpoint, claimed, key, desk.queue, vault)
 
         print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201
-        async with open_parts(pool, vault, models) as parts:
+        async with open_parts(settings, pool, vault, models) as parts:
             keys = JobKeys(open_desk(pool))
             worker = Worker(desk, vault, parts, keys, asker, lambda: secrets.randbits(62), pace)
             work = loop.create_task(worker.run())

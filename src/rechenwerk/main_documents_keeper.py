@@ -28,9 +28,9 @@ _TELL = 2.0
 _DELETE = 600.0
 
 
-def worker_process(database_url: str, url: str, log: Path) -> Child:
-    """A process that works on documents."""
-    arguments = ["--url", url, "--models", str(log.parent / "models")]
+def worker_process(database_url: str, url: str, models: Path, log: Path) -> Child:
+    """A process that works on documents; `models`: folder of what reads scans."""
+    arguments = ["--url", url, "--models", str(models)]
     return Child(
         "document worker", "rechenwerk.main_documents", arguments, database_url=database_url, log=log
     )

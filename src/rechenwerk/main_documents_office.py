@@ -40,6 +40,7 @@ from rechenwerk.routing.residency import forbids
 from rechenwerk.store.documents.desk import open_documents
 from rechenwerk.store.snapshot import PostgresSource
 
+_STARTER = "smollm2-135m"
 _INPUT, _OUTPUT = 0, 3
 """Places of the buckets in a list of prices."""
 _MILLION = 1_000_000
@@ -163,7 +164,8 @@ def _offered(snapshot: Snapshot, offer: Offer, organisation_id: int, data_class:
     price = _price(snapshot, organisation_id, offer.model)
     into, out = (None, None) if price is None else (_rate(price, _INPUT), _rate(price, _OUTPUT))
     refused = "" if None in rules else next((rule for rule in rules if rule is not None), "")
-    return Offered(offer.model, refused, any(row.jurisdiction == LOCAL for row in rows), into, out)
+    local = any(row.jurisdiction == LOCAL for row in rows)
+    return Offered(offer.model, refused, local, into, out, offer.model == _STARTER)
 
 
 def _price(snapshot: Snapshot, organisation_id: int, model: str) -> CallPrice | None:

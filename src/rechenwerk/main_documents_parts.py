@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.settings import Settings
 from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.intake.refusals import Refused
 from rechenwerk.documents.learning.service import artefact_context
@@ -24,10 +23,9 @@ from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Piece
-from rechenwerk.providers.assets import TESSERACT_ENGLISH, TESSERACT_GERMAN, fetch
+from rechenwerk.main_documents_reading import open_parsers, reading_limits
 from rechenwerk.store.learning import StoredLearning
 
-_log = logging.getLogger("rechenwerk.documents")
 _KEPT = 8
 """Trained extractors in memory."""
 
@@ -107,31 +105,20 @@ def written_on(parsed: Parsed) -> date | None:
         return None
 
 
-async def tessdata(models: Path | None) -> Path | None:
-    """The folder with what reads scans; None where it cannot be had, and scans are refused page by page.
-
-    Args:
-        models: where models are kept; None for nowhere.
-    """
-    if models is None:
-        return None
-    try:
-        for asset in (TESSERACT_GERMAN, TESSERACT_ENGLISH):
-            paths = await asyncio.to_thread(fetch, asset, models, _log.info)
-    except RechenwerkError as error:
-        _log.warning("scans cannot be read: %s", error)
-        return None
-    return paths[0].parent
-
-
 @asynccontextmanager
-async def open_parts(pool: asyncpg.Pool, vault: Vault, models: Path | None) -> AsyncIterator[WorkerParts]:
+async def open_parts(
+    settings: Settings, pool: asyncpg.Pool, vault: Vault, models: Path | None
+) -> AsyncIterator[WorkerParts]:
     """The parts of a worker, until it ends.
 
     Args:
+        settings: of the installation.
         pool: connections to the installation's database.
         vault: opens what was trained.
         models: folder of the installation's models; None reads no scans.
     """
-    async with Parsers(await tessdata(models)) as parsers:
+    reader = (
+        Parsers(None, reading_limits(settings)) if models is None else await open_parsers(settings, models)
+    )
+    async with reader as parsers:
         yield WorkerParts(parsers, Extractors(StoredLearning(pool), vault))

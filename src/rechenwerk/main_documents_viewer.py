@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.parsing.parsers import Parsers
 
 _IDLE = 120.0
@@ -12,9 +13,14 @@ _IDLE = 120.0
 
 
 class LazyViewer:
-    """Fills `documents.office_ports.Viewer`."""
+    """Fills `documents.office_ports.Viewer`.
 
-    def __init__(self) -> None:
+    Args:
+        limits: bounds of reading.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits
         self._parsers: Parsers | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -24,7 +30,7 @@ class LazyViewer:
         if self._ending is not None:
             self._ending.cancel()
         if self._parsers is None:
-            self._parsers = Parsers()
+            self._parsers = Parsers(None, self._limits)
         try:
             return await self._parsers.image(data, page, dpi)
         finally:

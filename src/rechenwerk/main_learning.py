@@ -50,7 +50,7 @@ class EndpointVectors:
         if wanted and wanted not in there:
             names = ", ".join(sorted(there)) or "none runs"
             raise ModelRefusedError(
-                f"{wanted!r} is no embeddings model of this installation ({names}); take one of those, or none"
+                f"{wanted!r} is no embeddings model of this installation ({names}); take one of them"
             )
         best = (self._usual, MINILM.name) if german else (MINILM.name, self._usual)
         return wanted or next((name for name in best if name in there), "")

@@ -163,6 +163,13 @@ class DocumentTown:
             assert time.monotonic() < ends, found
         return found
 
+    def settled(self, job: int, seconds: float = 30) -> Any:
+        """The job, once all its calls stand in the books."""
+        ends = time.monotonic() + seconds
+        while (found := self.ok("GET", f"/jobs/{job}"))["held"] != "0.00":
+            assert time.monotonic() < ends, found
+        return found
+
     def until_revoked(self, key: int, seconds: float = 30) -> None:
         """Wait until a key opens nothing any more."""
         ends = time.monotonic() + seconds

@@ -50,7 +50,8 @@ def test_the_job_costs_what_its_calls_cost(town: DocumentTown) -> None:
     job = town.job()
     town.invoices(job, 2)
     town.ok("POST", f"/jobs/{job}/start")
-    done = town.wait(job, "done")
+    town.wait(job, "done")
+    done = town.settled(job)
     keys = town.office("GET", "/keys")["keys"]
     mine = next(one for one in keys if one["name"] == f"documents {job}")
     town.until_revoked(mine["id"])

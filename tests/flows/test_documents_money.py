@@ -25,7 +25,8 @@ def test_a_budget_runs_out_and_the_job_goes_on(database_url: str, tmp_path: Path
         asked = paused["calls"]
         resumed = town.cli("docs", "resume", str(job), "--budget", "1.00", "--language", "en")
         assert resumed.code == 0, resumed.err
-        done = town.wait(job, "done")
+        town.wait(job, "done")
+        done = town.settled(job)
         assert done["documents"]["done"] == 12
         assert done["calls"] == len(fetch(town, "select from document_answer")) > asked
         assert done["budget"] == "1.00"

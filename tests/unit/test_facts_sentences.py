@@ -29,7 +29,9 @@ def parse(line: str) -> Case:
 
 
 CASES = tuple(
-    parse(line) for line in TABLE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    parse(line)
+    for line in TABLE.read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
 )
 
 

@@ -169,7 +169,7 @@ def test_an_extractor_is_the_same_for_the_same_documents() -> None:
 def test_our_best_path_is_crfsuites(tmp_path: Path) -> None:
     """Its own tagger on documents that neither has seen, token for token."""
     documents = bills(12)
-    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=SETTINGS, verbose=False)
+    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=dict(SETTINGS), verbose=False)
     for one in documents:
         tokens = tokens_of(one.text)
         truth = labels_of(tokens, [span for span in one.spans if span.field == "total"])

@@ -47,8 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: str = ""
     smtp_from: str = ""
     models_dir: str = ""
-    model_hub: str = "https://huggingface.co"
     model_threads: int = 0
+    model_hub: str = "https://huggingface.co"
     documents_largest: int = 100_000_000
     documents_keep_days: int = 3650
     documents_at_once: int = 4
@@ -151,7 +151,8 @@ TABLE = (
     Setting(
         "RECHENWERK_DOCUMENTS_MODEL",
         "documents_model",
-        "model that jobs of documents ask unless they name one; empty: the first that may see the data",
+        "model that jobs of documents ask unless they name one; empty: the first that may see the data,"
+        " but not the starter model",
     ),
     Setting("RECHENWERK_DOCUMENTS_VECTORS", "documents_vectors", "model that embeds for jobs of documents"),
     Setting("RECHENWERK_DOCUMENTS_PAGES", "documents_pages", "pages that are read of one document"),

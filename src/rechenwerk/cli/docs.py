@@ -304,8 +304,6 @@ def add_docs(app: typer.Typer) -> None:
         ("facts", facts),
         ("contradictions", contradictions),
         ("schemas", schemas),
-        ("facts", facts),
-        ("contradictions", contradictions),
         ("export", export),
         ("pause", pause),
         ("resume", resume),

@@ -142,6 +142,10 @@ class Learning(Protocol):
         """What answers for a model."""
         ...
 
+    async def active_extractor(self, organisation_id: int, schema: str) -> Artefact | None:
+        """What answers for the newest extractor of a schema."""
+        ...
+
 
 class Trainer(Protocol):
     """Trains in a process of its own."""

@@ -281,7 +281,12 @@ async def train_model(
         await realm.schema(body.schema_)
         model = await office.store.ensure(organisation, name, EXTRACTOR, body.schema_)
         if (model.kind, model.schema) != (EXTRACTOR, body.schema_):
-            raise refuse(409, f"{name!r} is a {model.kind} already; take another name", "model_kind", "name")
+            raise refuse(
+                409,
+                f"{name!r} is another model already ({model.kind} {model.schema}); take another name",
+                "model_kind",
+                "name",
+            )
     else:
         model = await _model(realm, office, name)
         if model.kind != CLASSIFIER:

@@ -45,6 +45,8 @@ class Offered(msgspec.Struct, frozen=True):
         refused: why data of the class may not go to any of its deployments; empty when it may.
         local: it runs here.
         input, output: nano-units per million tokens that a project is charged; None where it is not sold.
+        starter: the small model that every installation has; it is asked only by name: what it proposes is
+            hardly ever right and takes minutes.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Offered(msgspec.Struct, frozen=True):
     local: bool
     input: int | None
     output: int | None
+    starter: bool = False
 
 
 class Reception(Protocol):

@@ -107,7 +107,7 @@ def _data_class(project: ProjectRow, wanted: str | None) -> str:
 
 
 async def _model(realm: Realm, data_class: str, wanted: str | None) -> str:
-    """Who is asked: somebody who may see the data, or nobody where that is wished."""
+    """Who is asked: somebody who may see the data; nobody where that is wished or nobody is good enough."""
     if wanted == "":
         return ""
     offered = await realm.office.reception.models(realm.organisation_id, data_class)
@@ -123,7 +123,8 @@ async def _model(realm: Realm, data_class: str, wanted: str | None) -> str:
             "no_deployment_allowed",
             "model",
         )
-    return min(allowed, key=lambda one: (not one.local, one.name)).name
+    good = [one for one in allowed if not one.starter]
+    return min(good, key=lambda one: (not one.local, one.name)).name if good else ""
 
 
 def _permitted(name: str, offered: Offered | None, data_class: str) -> str:

@@ -43,19 +43,21 @@ def text_of(value: Any, kind: str, language: str) -> str:
         return _DASH.join(ends)
     unit = str(value.get("currency") or value.get("unit") or "")
     amount = str(value.get("amount", value.get("number", "")))
-    numbers = [number(amount, german=german)]
-    if value.get("upper") is not None:
-        numbers.append(number(str(value["upper"]), german=german))
+    places = 2 if "amount" in value else 0
+    given = [amount] if value.get("upper") is None else [amount, str(value["upper"])]
+    numbers = [number(one, german=german, places=places) for one in given]
     qualifier = str(value.get("qualifier") or "")
     said = _GERMAN.get(qualifier, qualifier) if german else qualifier.replace("range", "")
     return " ".join(part for part in (said, _DASH.join(numbers), unit) if part)
 
 
-def number(text: str, *, german: bool) -> str:
-    """1234.5 as 1.234,5 or 1,234.5."""
+def number(text: str, *, german: bool, places: int = 0) -> str:
+    """1234.5 as 1.234,5 or 1,234.5; with so many decimal places at least."""
     try:
-        grouped = f"{Decimal(text):,f}"
-    except (InvalidOperation, ValueError):
+        exact = Decimal(text)
+        decimals = max(places, -int(exact.as_tuple().exponent))
+        grouped = f"{exact:,.{decimals}f}"
+    except (InvalidOperation, ValueError):  # infinite, or no number
         return text
     return grouped.translate(str.maketrans(",.", ".,")) if german else grouped
 

@@ -183,5 +183,5 @@ _OWN_SERVERS: Mapping[str, ProviderKind] = MappingProxyType(
 )
 
 KINDS: Mapping[str, ProviderKind] = MappingProxyType({**_CLOUDS, **_OWN_SERVERS})
-"""Kind -> row. The embedded ones are llama.cpp and the embedders in a child of this installation, `trained` is
+"""Kind -> row. The embedded ones are llama.cpp and the embedders in a child of this installation; `trained`:
 what organisations made from their own examples."""

@@ -23,6 +23,10 @@ select m.id, m.name, m.kind, m.schema_name as schema, m.active, m.made_at, (sele
     from trained_example e where e.organisation_id = m.organisation_id and e.model_id = m.id) as examples
 from trained_model m
 """
+_ACTIVE = """
+select m.id as model_id, m.kind, v.version, v.artefact as body, v.embedder from trained_model m
+join trained_version v on v.organisation_id = m.organisation_id and v.model_id = m.id and v.version = m.active
+"""
 _VALUES = """
 select d.id, d.name, t.parsed,
     array_agg(v.field order by v.place) as fields,
@@ -198,11 +202,17 @@ class StoredLearning:
     async def active(self, organisation_id: int, name: str) -> Artefact | None:
         """See `documents.learning_ports.Learning`."""
         row = await self._pool.fetchrow(
-            "select m.id as model_id, m.kind, v.version, v.artefact as body, v.embedder from trained_model m"
-            " join trained_version v on v.organisation_id = m.organisation_id and v.model_id = m.id"
-            " and v.version = m.active where m.organisation_id = $1 and m.name = $2",
+            f"{_ACTIVE} where m.organisation_id = $1 and m.name = $2", organisation_id, name
+        )
+        return None if row is None else Artefact(**row)
+
+    async def active_extractor(self, organisation_id: int, schema: str) -> Artefact | None:
+        """See `documents.learning_ports.Learning`."""
+        row = await self._pool.fetchrow(
+            f"{_ACTIVE} where m.organisation_id = $1 and m.kind = 'extractor' and m.schema_name = $2"
+            " order by v.made_at desc limit 1",
             organisation_id,
-            name,
+            schema,
         )
         return None if row is None else Artefact(**row)
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.documents.checking.folding import occurrences
-from rechenwerk.documents.checking.labels import NEVER, NONE, STRONG, WEAK, FieldWords
+from rechenwerk.documents.checking.labels import NEVER, NONE, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role, role
 from rechenwerk.documents.checking.typed import KINDS, agrees, value_of
@@ -17,6 +17,10 @@ from rechenwerk.documents.values import Evidence, Value
 
 SURE = 75
 """Confidence of the OCR from which a word is believed."""
+SURE_TEXT = 92
+"""The same for words of a text, which no check digit, sum or calendar would catch."""
+_SMUDGE = re.compile(r"[|?~^_\\{}<>]")
+"""Signs that a reader of scans writes where it saw a letter or a line of a table."""
 _CUT_BEFORE = re.compile(r"(?:\w[.,'\u2019]?|[-\u2212+])\Z")
 _CUT_AFTER = re.compile(
     r"^(?:[.,'\u2019]?\w|%|\s?(?:%|Mio|Mrd|Mill|Tsd|T€|TEUR|[Tt]ausend|million|billion|thousand|k\b))"
@@ -104,7 +108,7 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         )
     elif found.strength < WEAK and field.type != "date":
         reasons.append(f"role: '{_short(found.phrase)}' may mean something else")
-    reasons += _unsure(reading, start, end)
+    reasons += _unsure(reading, field, start, end)
     evidence = _evidence(reading, start, end, found)
     if evidence is None:
         reasons.append("place: no word of the document stands there")
@@ -137,6 +141,8 @@ def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[st
         cut = (start and text[start - 1].isalnum() and text[start].isalnum()) or (
             end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
         )
+        if field.shape == "identifier":
+            cut = cut or text[max(0, start - 1) : start] in {"-", "/"} or text[end : end + 1] in {"-", "/"}
         return ["digits: the quote cuts a word"] if cut else []
     reasons = []
     if field.type not in {"iban", "vat_id"}:
@@ -156,8 +162,18 @@ def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[st
     return reasons
 
 
-def _unsure(reading: Reading, start: int, end: int) -> list[str]:
-    words = [word for word in reading.layout.words_of(start, end) if word.confidence < SURE]
+def _unsure(reading: Reading, field: Field, start: int, end: int) -> list[str]:
+    """Words that were recognised and may be misread."""
+    touched = reading.layout.words_of(start, end)
+    least = SURE_TEXT if field.type == "text" else SURE
+    words = [word for word in touched if word.confidence < least]
+    recognised = {page.number for page in reading.parsed.pages if page.source == "ocr"}
+    if field.type == "text" and touched and touched[0].page in recognised:
+        words += [
+            word
+            for word in touched
+            if word not in words and _SMUDGE.search(reading.text[word.start : word.end]) is not None
+        ]
     return [
         f"ocr: '{reading.text[word.start : word.end]}' was read with a confidence of {word.confidence}"
         for word in words
@@ -178,11 +194,6 @@ def unproven(value: Value, *reasons: str) -> Value:
     """A value that lost its proof; the reasons are added."""
     added = tuple(reason for reason in reasons if reason not in value.reasons)
     return msgspec.structs.replace(value, state="unproven", reasons=(*value.reasons, *added))
-
-
-def strong(proof: Proof) -> bool:
-    """Whether a value is proven by a label that means nothing else."""
-    return proof.value.state == "proven" and proof.role.strength >= STRONG
 
 
 def _short(text: str) -> str:

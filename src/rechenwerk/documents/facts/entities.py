@@ -80,11 +80,17 @@ _MARK = re.compile(
     r"|[Dd]ies\w*|[Ii]m|[Zz]um|[Zz]ur|[Bb]eim"
     r"|[Vv]om|[Aa]m|[Ii]n|aus|[\d.,]+|[a-zäöü]+(?:e|en|er|es|em)|mehr|Herr|Frau|Mr|Mrs|Dr)[ \n]$"
 )
+_DETERMINED = re.compile(
+    r"(?<![\w-])(?:[Dd](?:er|ie|as|en|em|es)|[Ee]ine?[rnms]?|[Kk]eine?[rnms]?|[Tt]he|[Aa]n?"
+    r"|[Ii]hre?[rnms]?|[Ss]eine?[rnms]?)[ \n]"
+    r"(?:[a-zäöüß]+(?:e|en|er|es|em)[ \n])?$"
+)
 _GOVERNS = re.compile(
     rf"^(?:von|bei|mit|gegen|für|an|durch|of|at|by|with|from|to|for|against|{'|'.join(_VERBS)})[ \n]$",
     re.IGNORECASE,
 )
 _NOUN_ENDINGS = ("ung", "heit", "keit", "schaft", "tion", "ungen", "ionen", "ing", "ness", "ment")
+_DATELINE = re.compile(r"(?:^|\n)([A-ZÄÖÜ][\w-]+)\.[ ](?=[A-ZÄÖÜ])")
 _WEAK = re.compile(
     rf"\b(?:[Bb]ei|von|gegen|at|of|by|for|für|mit|with|in|[Ii]n|so|der Stadt|der Gemeinde"
     rf"|{'|'.join(_VERBS)})[ ]"
@@ -202,7 +208,9 @@ _COMMON = frozenset(
         " plan vertrag deal"
         " ende anfang mitte end mid early late fiscal year years quarter half month week day million"
         " billion trillion"
-        " percent not no yes ja nein how what why warum weshalb wieso trotzdem künftige frühere beim"
+        " percent not no yes ja nein rat stadtrat gemeinderat land bund kommune kreis landkreis"
+        " regierung bürgermeister council government state city town mayor how what why warum"
+        " weshalb wieso trotzdem künftige frühere beim"
         " kunden nutzer aktie aktien shares finanzierung"
         " ergebnis einnahmen ausgaben kosten schulden preis preise bewertung auftrag übernahme"
         " investition investitionen"
@@ -244,7 +252,11 @@ def _clean(name: str) -> str:
         words[0].lower() in _COMMON or _topical(words[0]) or words[0].lower().endswith(_GENERIC_ENDINGS)
     ):
         words.pop(0)
-    while words and words[-1].lower() in _COMMON and not re.fullmatch(_FORMS, words[-1]):
+    while (
+        words
+        and not re.fullmatch(_FORMS, words[-1])
+        and (words[-1].lower() in _COMMON or _topical(words[-1]))
+    ):
         words.pop()
     return " ".join(words)
 
@@ -266,9 +278,16 @@ def candidates(text: str) -> list[str]:
     return _kept(names)
 
 
+def marked(text: str, start: int) -> bool:
+    """Whether an article stands before an offset, or one with an adjective, as before few names."""
+    return bool(_DETERMINED.search(text, max(0, start - 30), start))
+
+
 def guesses(text: str) -> list[str]:
     """Names that a text may give, where it gives none with certainty."""
-    return _kept(found[1] or found[2] for found in _WEAK.finditer(text))
+    names = [found[1] for found in _DATELINE.finditer(text)]
+    names += [found[1] or found[2] for found in _WEAK.finditer(text)]
+    return _kept([*names, *_repeated(text, placed=False)])
 
 
 def _kept(names: Iterable[str]) -> list[str]:
@@ -279,14 +298,19 @@ def _kept(names: Iterable[str]) -> list[str]:
     ]
 
 
-def _repeated(text: str) -> list[str]:
+def candidate(name: str) -> bool:
+    """Whether a word may be a name, and no common word of the news."""
+    return bool(_kept([name]))
+
+
+def _repeated(text: str, *, placed: bool = True) -> list[str]:
     """Capitalised words that come back as names do.
 
     Never with an article, an adjective or a number before them, and once behind a verb or a preposition.
     """
     seen: Counter[str] = Counter()
     marked: set[str] = set()
-    placed: set[str] = set()
+    governed: set[str] = set()
     for found in _CAPITAL.finditer(text):
         word = found[1]
         before = _BEFORE.search(text, max(0, found.start() - 24), found.start())
@@ -295,8 +319,9 @@ def _repeated(text: str) -> list[str]:
         if _MARK.search(front) or word.lower() in _COMMON or word.lower().endswith(_NOUN_ENDINGS):
             marked.add(word)
         if _GOVERNS.search(front):
-            placed.add(word)
-    return [word for word, times in seen.items() if times > 1 and word in placed and word not in marked]
+            governed.add(word)
+    fit = set(seen) - marked if not placed else governed - marked
+    return [word for word, times in seen.items() if times > 1 and word in fit]
 
 
 class Named(NamedTuple):

@@ -12,7 +12,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rechenwerk.documents.facts.entities import VERB, Named, Register
+from rechenwerk.documents.facts.entities import (
+    VERB,
+    Named,
+    Register,
+    candidate,
+    candidates,
+    guesses,
+    key,
+    marked,
+)
 from rechenwerk.documents.facts.regions import REGIONS
 from rechenwerk.documents.facts.sentences import Sentence, sentences
 from rechenwerk.documents.facts.topics import (
@@ -75,6 +84,12 @@ _PLACE = re.compile(
 _REGION = re.compile(
     rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE
 )
+_OF_THINGS = frozenset({"cost", "price", "budget", "damage", "rent"})
+_THING = re.compile(
+    r"\s+(?:(?P<genitive>des)|(?:für|der|of|for)(?:\s+(?:das|die|den|dem|the|an?|einen?"
+    r"|eine))?)\s+(?:[a-zäöü]+en?\s)?"
+    r"(?P<name>[A-ZÄÖÜ][\w-]{3,})(?=\s+[a-zäöü])"
+)
 _DAY_OF_STOCK = re.compile(r"\b(?:zum|per|stand|as of|at|on)\s+$", re.IGNORECASE)
 
 
@@ -86,6 +101,8 @@ class _Reading:
         self.register = register
         self.text = article.text
         self.figures = find(article.text, language=article.language, today=article.date)
+        whole = f"{article.title}\n{article.text}"
+        self.own = {key(name) for name in (*candidates(whole), *guesses(whole))}
         self.local = self._local()
         self.main = self._main()
 
@@ -100,7 +117,11 @@ class _Reading:
 
     def _named(self, text: str, start: int = 0, end: int | None = None) -> list[Named]:
         """Known names between two offsets."""
-        found = self.register.named(text, start, end, self.article.document)
+        found = [
+            one
+            for one in self.register.named(text, start, end, self.article.document)
+            if key(one.name) in self.own or not marked(text, one.start)
+        ]
         return [one._replace(entity=self.local.get(one.entity, one.entity)) for one in found]
 
     def _main(self) -> Named | None:
@@ -149,7 +170,7 @@ class _Reading:
         assert figure.amount
         clause = _clause_of(sentence, figure)
         topic = _topic(self.text, figure, topics, clause)
-        who = self._who(names, figure, clause)
+        who = self._thing(topic, names) or self._who(names, figure, clause)
         if topic is None or who is None or self._earlier(sentence, figure):
             return None
         words = self.text[sentence.start : sentence.end]
@@ -250,6 +271,22 @@ class _Reading:
             and not _SAYING.search(self.text, max(0, one.start - 30), one.start)
         ]
         return next(iter([*own, *before, *free, *owners]), None) or self.main
+
+    def _thing(self, topic: Mention | None, names: Sequence[Named]) -> Named | None:
+        """'die Kosten für das Hallenbad': the thing, in a sentence that names nobody."""
+        if (
+            topic is None
+            or topic.topic.name not in _OF_THINGS
+            or any(one.end <= topic.start for one in names)
+        ):
+            return None
+        found = _THING.match(self.text, topic.end)
+        if not found or not candidate(found["name"]):
+            return None
+        name = found["name"]
+        if found["genitive"] and len(name) > 4:
+            name = re.sub(r"(?<=[^s])e?s$", "", name)
+        return Named(found.start("name"), found.end("name"), found["name"], key(name))
 
     def _governed(self, name: Named) -> bool:
         return bool(_PREPOSITION.search(self.text, max(0, name.start - 45), name.start)) or bool(

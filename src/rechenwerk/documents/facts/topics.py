@@ -341,7 +341,6 @@ _STATUS = MappingProxyType(
 )
 _FIRMNESS = re.compile("|".join(f"(?P<{name}>{words})" for name, words in _STATUS.items()), re.IGNORECASE)
 _RANK = tuple(_STATUS)
-_ENGLISH_WILL = re.compile(r"\bwill\b", re.IGNORECASE)
 _FINISHED = re.compile(
     r"wurden? (?:\w+ )?(?:erwartet|geplant)|(?:als|than|stärker als) (?:erwartet|geplant|expected"
     r"|planned|forecast)"

@@ -38,7 +38,6 @@ _QUALIFIER = re.compile(
     + r")[ \u00a0\n]{0,2}$",
     re.IGNORECASE,
 )
-_QUALIFIER_ENDS = frozenset("snrdtuaermpbfxigkhclo.~≈")
 _AMOUNT_OF = re.compile(
     r"(?:rechnung|vertrag|gutachten|betrag|scheck|auftrag|kredit|darlehen|gutschrift|angebot|bestellung|urkunde"
     r"|vereinbarung|anleihe|police|bericht|quittung|mahnung|bürgschaft|abkommen|kaufvertrag|bescheid|forderung"

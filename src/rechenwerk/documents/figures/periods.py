@@ -6,8 +6,6 @@ from datetime import date, timedelta
 
 from rechenwerk.documents.values import Days
 
-_FIRST, _LAST = 1900, 2099
-
 
 def calendar_day(year: int, month: int, of_month: int) -> Days | None:
     """One day, None where the calendar has none such."""
@@ -22,11 +20,6 @@ def full_year(digits: str) -> int:
     """'25' is 2025, '79' is 1979: up to 69 the years are 2000 and more, as POSIX counts."""
     year = int(digits)
     return year if len(digits) > 2 else year + (2000 if year < 70 else 1900)
-
-
-def sane(year: int) -> bool:
-    """Whether a bare number may be a year."""
-    return _FIRST <= year <= _LAST
 
 
 def whole_months(year: int, first: int, count: int) -> Days:

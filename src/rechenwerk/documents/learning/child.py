@@ -10,6 +10,7 @@ import sys
 import msgspec
 import numpy as np
 
+from rechenwerk.documents.figures import find
 from rechenwerk.documents.learning.examples import ExamplesError
 from rechenwerk.documents.learning.fitting import fit_classifier
 from rechenwerk.documents.learning.fitting_spans import fit_extractor
@@ -20,7 +21,7 @@ def train(task: Task) -> Done:
     """Train; a fault of the examples is an answer."""
     try:
         if task.kind == "extractor":
-            extractor, report = fit_extractor(task.schema, task.documents, seed=task.seed)
+            extractor, report = fit_extractor(task.schema, task.documents, find, task.seed)
             return Done(extractor.to_bytes(), report)
         rows = len(task.examples)
         vectors = np.frombuffer(task.vectors, dtype="<f4").reshape(rows, -1 if task.vectors else 0)

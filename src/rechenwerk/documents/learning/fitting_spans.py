@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -21,7 +22,9 @@ from rechenwerk.documents.learning.tokens import FindFigures, Token, features, t
 LEAST = 5
 """Documents with a value of a field: with fewer it is left out."""
 FOLDS = 4
-SETTINGS = {"c1": 0.05, "c2": 0.02, "max_iterations": 80, "feature.possible_transitions": True}
+SETTINGS = MappingProxyType(
+    {"c1": 0.05, "c2": 0.02, "max_iterations": 80, "feature.possible_transitions": True}
+)
 
 
 class _Read(msgspec.Struct):
@@ -117,7 +120,7 @@ def _evaluate(field: str, data: Sequence[_Read], folds: Sequence[Sequence[int]])
 
 
 def _train(field: str, data: Sequence[_Read]) -> FieldModel:
-    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=SETTINGS, verbose=False)
+    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=dict(SETTINGS), verbose=False)
     for one in data:
         trainer.append(one.rows, [LABELS[label] for label in one.truth])
     with tempfile.TemporaryDirectory(prefix="rw-crf-") as folder:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ from rechenwerk.documents.learning.examples import LONGEST
 WORD = re.compile(r"\w+")
 LETTERS = (2, 3, 4, 5)
 KINDS = ("letters", "words")
-MOST = {"letters": 30_000, "words": 15_000}
+MOST = MappingProxyType({"letters": 30_000, "words": 15_000})
 
 
 def grams(text: str, kind: str) -> Iterator[str]:

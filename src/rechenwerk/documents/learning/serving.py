@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
@@ -20,10 +19,10 @@ import msgspec
 import numpy as np
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.documents.learning.classifier import Classifier, read_classifier
-from rechenwerk.documents.learning.service import CUT, artefact_context
-from rechenwerk.documents.learning.spans import Extractor, read_extractor
-from rechenwerk.documents.learning_ports import CLASSIFIER, PREFIX, Artefact, Learning
+from rechenwerk.documents.learning.loading import OwnExtractor, OwnModels
+from rechenwerk.documents.learning.service import CUT
+from rechenwerk.documents.learning.spans import Extractor
+from rechenwerk.documents.learning_ports import PREFIX, Artefact, Learning
 from rechenwerk.documents.vault import Vault
 
 Message = MutableMapping[str, Any]
@@ -32,8 +31,6 @@ Send = Callable[[Message], Awaitable[None]]
 Embed = Callable[[str, str], Awaitable[Sequence[float]]]
 """Model and text -> a vector."""
 
-KEPT = 64
-"""Models in memory."""
 ALTERNATIVES = 4
 
 
@@ -58,10 +55,9 @@ class Served:
         self, store: Learning, vault: Vault, embed: Embed, organisation: Callable[[str], int | None]
     ) -> None:
         self._store = store
-        self._vault = vault
         self._embed = embed
         self._organisation = organisation
-        self._loaded: OrderedDict[tuple[int, int, int], Classifier | Extractor] = OrderedDict()
+        self._models = OwnModels(store, vault)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -100,9 +96,9 @@ class Served:
             await _answer(send, 200, reply)
 
     async def _say(self, organisation: int, artefact: Artefact, text: str) -> dict[str, Any]:
-        model = await self._load(organisation, artefact)
+        model = await self._models.load(organisation, artefact)
         if isinstance(model, Extractor):
-            found = await asyncio.to_thread(model.find, text)
+            found = await asyncio.to_thread(OwnExtractor(model).find, text)
             return {
                 "values": [
                     {
@@ -122,19 +118,6 @@ class Served:
         first, *rest = await asyncio.to_thread(model.guesses, text, vector)
         others = [{"label": one.label, "confidence": round(one.confidence, 4)} for one in rest[:ALTERNATIVES]]
         return {"label": first.label, "confidence": round(first.confidence, 4), "alternatives": others}
-
-    async def _load(self, organisation: int, artefact: Artefact) -> Classifier | Extractor:
-        key = (organisation, artefact.model_id, artefact.version)
-        model = self._loaded.get(key)
-        if model is None:
-            context = artefact_context(organisation, artefact.model_id)
-            data = self._vault.box.open_bytes(artefact.body, context)
-            read = read_classifier if artefact.kind == CLASSIFIER else read_extractor
-            model = self._loaded[key] = await asyncio.to_thread(read, data)
-            while len(self._loaded) > KEPT:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(key)
-        return model
 
 
 def _text(messages: list[dict[str, Any]]) -> str:
