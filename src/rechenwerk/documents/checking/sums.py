@@ -48,7 +48,9 @@ def usable(proofs: Sequence[Proof]) -> list[tuple[Decimal, Proof]]:
             continue
         if amount not in best or best[amount].role.strength < proof.role.strength:
             best[amount] = proof
-    ranked = sorted(best.items(), key=lambda item: -item[1].role.strength)
+    ranked = sorted(
+        best.items(), key=lambda item: (-item[1].role.strength, item[1].role.relation in {"column", "above"})
+    )
     return ranked[:MOST]
 
 
@@ -115,6 +117,7 @@ def _chosen(found: list[Sum]) -> Sum | None:
         others = [other for other in sums if other is not one]
         if all(sum(other.parts[at] for other in others) == one.parts[at] for at in range(len(one.parts))):
             return one
+    sums = [one for one in sums if None not in one.proofs] or sums
     best = max(one.strength for one in sums)
     leaders = [one for one in sums if one.strength == best]
     return leaders[0] if len(leaders) == 1 else None
