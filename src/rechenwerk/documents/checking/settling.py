@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -20,6 +22,9 @@ from rechenwerk.documents.values import Value
 
 _HIGHEST_TAX = Decimal("0.30")
 """No rate of VAT in Europe is higher than 27 %."""
+_LISTED = 160
+"""Characters between two accounts of one list."""
+_BANK = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _SHOWN = 3
 """Rivals that a reason shows."""
 
@@ -161,13 +166,24 @@ def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:
             same(proof.value.value, one.value.value) for one in known
         ):
             rivals.append(proof)
-    if rivals:
+    if rivals and not _accounts(field, [first, *rivals]):
         return unproven(first.value, *(_rival(proof) for proof in rivals[:_SHOWN]))
     if first.role.strength <= WEAK and field.type in {"money", "number"} and first.value.state == "proven":
         return unproven(
             first.value, f"role: '{first.role.phrase}' is a weak label and no cross-check confirms it"
         )
     return first.value
+
+
+def _accounts(field: Field, proofs: Sequence[Proof]) -> bool:
+    """Whether they are the accounts of one party, listed beside each other: the first may be paid to."""
+    quotes = [proof.value.evidence for proof in proofs if proof.value.evidence is not None]
+    if len(quotes) < len(proofs) or any(proof.value.state != "proven" for proof in proofs):
+        return False
+    banks = all(_BANK.fullmatch(quote.quote) for quote in quotes)
+    ordered = sorted(quotes, key=lambda quote: quote.start)
+    near = all(later.start - one.end <= _LISTED for one, later in pairwise(ordered))
+    return near and (field.type == "iban" or banks)
 
 
 def _rank(proof: Proof) -> int:

@@ -115,6 +115,7 @@ def _chosen(found: list[Sum]) -> Sum | None:
         others = [other for other in sums if other is not one]
         if all(sum(other.parts[at] for other in others) == one.parts[at] for at in range(len(one.parts))):
             return one
+    sums = [one for one in sums if None not in one.proofs] or sums
     best = max(one.strength for one in sums)
     leaders = [one for one in sums if one.strength == best]
     return leaders[0] if len(leaders) == 1 else None
