@@ -19,7 +19,7 @@ _HEADLINE = re.compile(
     r"(?:\s(?:des|der)\s[A-ZÄÖÜ]\w+)?(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?(?:\s*\(\d{1,4}\))?"
     r"\s*(?::|(?:Nr|No|Nummer|Number)\b\.?\s?:?|#)?\s*"
     r"(?P<number>(?=\S*\d)\w[\w./-]*\w)"
-    r"(?:,?\s+(?:vom|v\.|dated|of|from)\s+(?P<date>\S.*?))?(?:\s+vom)?[\s.,;:]*$",
+    r"(?:,?\s+(?:vom|v\.|dated|of|from)\s+(?P<date>\S.*?))?(?P<next>\s+vom)?[\s.,;:]*$",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
@@ -46,22 +46,32 @@ def headlines(reading: Reading, field: Field, words: FieldWords) -> Iterator[Cla
         if found is None or _OTHERS.match(found["word"]) or key(found["word"]) in words.never:
             continue
         part = "date" if field.type == "date" else "number"
-        if found[part] is None or not _names(words, found["word"], part):
-            continue
-        start, end = piece.start + found.start(part), piece.start + found.end(part)
-        if part == "date" and not any(
-            mark.kind == "date" and mark.start == start and mark.end == end
-            for mark in reading.overlapping(start, end)
-        ):
+        span = _span(reading, found, piece.start, part)
+        if span is None or not _names(words, found["word"], part):
             continue
         label = piece.start + found.start("word"), piece.start + found.end("word")
-        yield Claim(field.name, "", "rule", None, start, end, Role(STRONG, "headline", *label, found["word"]))
+        yield Claim(field.name, "", "rule", None, *span, Role(STRONG, "headline", *label, found["word"]))
+
+
+def _span(reading: Reading, found: re.Match[str], at: int, part: str) -> tuple[int, int] | None:
+    """Where the number or the date stands; the date may begin the next line."""
+    if part == "number":
+        return at + found.start(part), at + found.end(part)
+    start = at + found.start(part) if found[part] is not None else at + found.end() + 1
+    if found[part] is None and not found["next"]:
+        return None
+    for mark in reading.overlapping(start, start + 1):
+        whole = found[part] is None or mark.end == at + found.end(part)
+        if mark.kind == "date" and mark.start == start and whole:
+            return mark.start, mark.end
+    return None
 
 
 def _names(words: FieldWords, word: str, part: str) -> bool:
     """Whether the kind of document that a headline names gives the field its role."""
     plain = word.replace(" ", "") if word.isupper() and " " in word else word
     short = next((kind for kind in _KINDS if key(plain).endswith(kind)), plain)
+    short = _KINDS[0] if key(plain).endswith("rechnungskorrektur") else short
     if part == "date":
         return (
             words.match(f"{short} vom").strength == STRONG or words.match(f"{short} dated").strength == STRONG
