@@ -10,6 +10,8 @@ from rechenwerk.documents.checking.reading import Reading
 
 _LINES = 6
 """Lines below the heading in which the name is looked for."""
+_LONGEST = 20
+"""Characters of the longest label of a name."""
 _NAMED = re.compile(r"^(?:Name|Firma|Firmenname|Company|Company name|Unternehmen)\s*:?\s+(?=\S)")
 _ASIDE = re.compile(
     r"^(?:(?:globale|lieferanten|kunden|käufer|verkäufer)?-?\s?(?:nummer|nr\.?)|number"
@@ -44,6 +46,7 @@ def named_in_sections(
             if _ASIDE.match(line.strip()) or _SALUTATION.match(line.strip()):
                 numbered = True
                 continue
-            if numbered and ":" not in line:
+            goes_on = _NAMED.match(reading.text[last + 1 : last + 1 + _LONGEST]) is not None
+            if numbered and ":" not in line and not goes_on:
                 yield (first, last), (start, end)
             break
