@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.documents.checking.folding import occurrences
-from rechenwerk.documents.checking.labels import NEVER, NONE, STRONG, WEAK, FieldWords
+from rechenwerk.documents.checking.labels import NEVER, NONE, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role, role
 from rechenwerk.documents.checking.typed import KINDS, agrees, value_of
@@ -194,11 +194,6 @@ def unproven(value: Value, *reasons: str) -> Value:
     """A value that lost its proof; the reasons are added."""
     added = tuple(reason for reason in reasons if reason not in value.reasons)
     return msgspec.structs.replace(value, state="unproven", reasons=(*value.reasons, *added))
-
-
-def strong(proof: Proof) -> bool:
-    """Whether a value is proven by a label that means nothing else."""
-    return proof.value.state == "proven" and proof.role.strength >= STRONG
 
 
 def _short(text: str) -> str:

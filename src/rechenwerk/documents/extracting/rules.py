@@ -133,8 +133,10 @@ def _identifier(reading: Reading, start: int, end: int) -> tuple[int, int] | Non
     taken: list[re.Match[str]] = []
     for token in tokens[:5]:
         word = token[0].rstrip(",;:.")
-        dated = any(mark.start <= start + token.start() < mark.end for mark in dates)
-        if dated and not (word.isdigit() or _inner(reading, start + token.start(), dates)):
+        at = start + token.start()
+        dated = [mark for mark in dates if mark.start <= at < mark.end]
+        whole = word.isdigit() and all(mark.end <= at + len(word) for mark in dated)
+        if dated and not (whole or _inner(reading, at, dates)):
             break
         if _BANK.match(word) and not taken:
             taken.append(token)
