@@ -90,7 +90,7 @@ def sensitivity_command(file: Path, line: str, at: str, name: str, *, samples: i
     )
     table(title, ("driver", "low", "high", ""), rows, ("low", "high"))
     if indices:
-        rows = [
+        shares = [
             (
                 one.driver,
                 f"{one.first:.3f} ± {one.first_error:.3f}",
@@ -98,4 +98,4 @@ def sensitivity_command(file: Path, line: str, at: str, name: str, *, samples: i
             )
             for one in indices
         ]
-        table("Share of the variance (Sobol)", ("driver", "alone", "with all others"), rows)
+        table("Share of the variance (Sobol)", ("driver", "alone", "with all others"), shares)
