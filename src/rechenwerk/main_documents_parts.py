@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
+import numpy as np
 
 from rechenwerk.base.settings import Settings
+from rechenwerk.base.errors import DocumentError, ModelRefusedError
+from rechenwerk.documents.extracting.classify import classify
 from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.intake.refusals import Refused
-from rechenwerk.documents.learning.service import artefact_context
-from rechenwerk.documents.learning.spans import Extractor, read_extractor
-from rechenwerk.documents.learning_ports import EXTRACTOR
+from rechenwerk.documents.job_ports import JobKind, Sorted
+from rechenwerk.documents.learning.classifier import Classifier, Guess
+from rechenwerk.documents.learning.loading import OwnModels
+from rechenwerk.documents.learning.service import CUT
+from rechenwerk.documents.learning_ports import CLASSIFIER
 from rechenwerk.documents.parsing.parsers import Parsers
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
@@ -26,41 +31,40 @@ from rechenwerk.documents.working import Piece
 from rechenwerk.main_documents_reading import open_parsers, reading_limits
 from rechenwerk.store.learning import StoredLearning
 
-_KEPT = 8
-"""Trained extractors in memory."""
+_TOLD: Mapping[str, str] = MappingProxyType(
+    {
+        "trained": "the organisation's own classifier is sure",
+        "rule": "its words, or the e-invoice in it, say so",
+        "model": "the model chose it, twice in different order",
+    }
+)
+UNTOLD = "its kind cannot be told: say it with `rechenwerk docs kind`"
 
 
-class Extractors:
-    """The extractors that organisations trained for their schemas; the active version of each.
+class OwnClassifier:
+    """An organisation's classifier. Fills `extracting.ports.TrainedClassifier`.
 
     Args:
-        learning: where they are kept.
-        vault: opens them.
+        model: opened.
+        asker: embeds with the job's key, where the model was trained on vectors.
     """
 
-    def __init__(self, learning: StoredLearning, vault: Vault) -> None:
-        self._learning = learning
-        self._vault = vault
-        self._loaded: OrderedDict[tuple[int, int, int], Extractor] = OrderedDict()
+    def __init__(self, model: Classifier, asker: Asker | None) -> None:
+        self._model = model
+        self._asker = asker
 
-    async def of(self, organisation_id: int, schema: str) -> Extractor | None:
-        """The newest that was trained for a schema and is in service; None for none."""
-        found = await self._learning.models(organisation_id)
-        mine = [one for one in found if (one.kind, one.schema) == (EXTRACTOR, schema) and one.active]
-        if not mine:
-            return None
-        artefact = await self._learning.active(organisation_id, max(mine, key=lambda one: one.id).name)
-        if artefact is None:
-            return None
-        key = (organisation_id, artefact.model_id, artefact.version)
-        if key not in self._loaded:
-            context = artefact_context(organisation_id, artefact.model_id)
-            data = self._vault.box.open_bytes(artefact.body, context)
-            self._loaded[key] = await asyncio.to_thread(read_extractor, data)
-            while len(self._loaded) > _KEPT:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(key)
-        return self._loaded[key]
+    async def classify(self, text: str) -> Sequence[Guess]:
+        """Its guesses; none where it needs vectors that this job cannot get."""
+        vector = None
+        try:
+            if self._model.header.embedder:
+                if self._asker is None:
+                    return ()
+                (row,) = await self._asker.embed([text[:CUT]], "classify: vector")
+                vector = np.asarray(row, dtype=np.float32)
+            return await asyncio.to_thread(self._model.guesses, text, vector)
+        except (DocumentError, ModelRefusedError):
+            return ()
 
 
 class WorkerParts:
@@ -68,12 +72,14 @@ class WorkerParts:
 
     Args:
         parsers: with their process.
-        extractors: trained ones.
+        learning: what organisations trained.
+        models: the same, opened.
     """
 
-    def __init__(self, parsers: Parsers, extractors: Extractors) -> None:
+    def __init__(self, parsers: Parsers, learning: StoredLearning, models: OwnModels) -> None:
         self._parsers = parsers
-        self._extractors = extractors
+        self._learning = learning
+        self._models = models
 
     async def unpack(self, data: bytes, name: str) -> Sequence[Piece]:
         """See `documents.working.Parts`."""
@@ -89,11 +95,34 @@ class WorkerParts:
         """See `documents.working.Parts`."""
         return await self._parsers.parse(data, name)
 
+    async def sort(
+        self, organisation_id: int, parsed: Parsed, kinds: Sequence[JobKind], asker: Asker | None
+    ) -> Sorted:
+        """See `documents.working.Parts`."""
+        schemas = [one.schema for one in kinds]
+        trained = await self._classifier(organisation_id, {one.name for one in schemas}, asker)
+        kind = await classify(parsed, schemas, trained, asker)
+        if kind.name:
+            return Sorted(kind.name, kind.origin, _TOLD[kind.origin])
+        return Sorted("", "nobody", UNTOLD)
+
+    async def _classifier(
+        self, organisation_id: int, names: set[str], asker: Asker | None
+    ) -> OwnClassifier | None:
+        """The newest classifier that the organisation trained to tell these kinds; None for none."""
+        found = [one for one in await self._learning.models(organisation_id) if one.kind == CLASSIFIER]
+        for one in sorted(found, key=lambda one: -one.id):
+            artefact = await self._learning.active(organisation_id, one.name)
+            model = None if artefact is None else await self._models.load(organisation_id, artefact)
+            if isinstance(model, Classifier) and names & set(model.header.labels):
+                return OwnClassifier(model, asker)
+        return None
+
     async def extract(
         self, organisation_id: int, parsed: Parsed, schema: Schema, asker: Asker | None
     ) -> Sequence[Value]:
         """See `documents.working.Parts`."""
-        trained = await self._extractors.of(organisation_id, schema.name)
+        trained = await self._models.extractor(organisation_id, schema.name)
         return await extract(parsed, schema, asker, trained, today=written_on(parsed))
 
 
@@ -121,4 +150,5 @@ async def open_parts(
         Parsers(None, reading_limits(settings)) if models is None else await open_parsers(settings, models)
     )
     async with reader as parsers:
-        yield WorkerParts(parsers, Extractors(StoredLearning(pool), vault))
+        learning = StoredLearning(pool)
+        yield WorkerParts(parsers, learning, OwnModels(learning, vault))

@@ -186,6 +186,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/documents/jobs/1/resume", {"json": {}}, 404),
     ("GET", "/documents/files/1", {}, 404),
     ("GET", "/documents/files/1/values", {}, 404),
+    ("POST", "/documents/files/1/kind", {"json": {"schema": "dogs"}}, 404),
     ("GET", "/documents/files/1/bytes", {}, 404),
     ("GET", "/documents/files/1/pages/1.png", {}, 404),
     ("POST", "/documents/files/1/values/total/decision", {"json": {"action": "accept", "version": 1}}, 404),

@@ -117,14 +117,34 @@ def show(
             Text(say(one["state"]), style=colours.get(one["state"], "")),
             say.count(sum(one["values"].values()) - one["values"]["absent"]),
             say.count(one["values"]["unproven"]),
+            " ".join(
+                part for part in (one["schema"], f"({say(one['schema_origin'])})") if part and one["schema"]
+            ),
             "; ".join(part for part in (one[key], *one["faults"]) if part),
         )
         for one in found["documents"]
     ]
-    names = ("job", "file", "type", "pages", "state", "values", "to review", "why")
+    names = ("job", "file", "type", "pages", "state", "values", "to review", "schema", "why")
     columns = ["#", *[say(name) for name in names[1:]]]
     right = ["#", say("pages"), say("values"), say("to review")]
     table(say("Documents of job {job}", job=job), columns, rows, right=right)
+
+
+def kind(
+    context: typer.Context,
+    job: JobNumber,
+    document: Annotated[int, typer.Argument(help="Number of the document.")],
+    schema: Annotated[str, typer.Argument(help="What kind it is.")],
+    language: Language = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Say what kind a document of a job is; it is extracted by that schema."""
+    say, there = words_of(language), DocumentRemote(remote(context), organisation)
+    if there.ask("GET", f"/files/{document}")["job"] != job:
+        raise RechenwerkError(f"document {document} is not in job {job}")
+    made = there.ask("POST", f"/files/{document}/kind", {"schema": schema})
+    answer(made, say("document {document}: {kind}", document=document, kind=schema), as_json=as_json)
 
 
 def _show_values(there: DocumentRemote, job: int, document: int, language: str, *, as_json: bool) -> None:
@@ -301,6 +321,7 @@ def add_docs(app: typer.Typer) -> None:
         ("jobs", jobs),
         ("show", show),
         ("review", review),
+        ("kind", kind),
         ("facts", facts),
         ("contradictions", contradictions),
         ("schemas", schemas),

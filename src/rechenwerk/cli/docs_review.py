@@ -45,6 +45,11 @@ def review(
         print_json(found)
         return
     out = console()
+    for one in found["kinds"]:
+        line = "the kind of {name} cannot be told: rechenwerk docs kind {job} {document} SCHEMA"
+        out.print(say(line, name=one["name"], job=job, document=one["id"]), markup=False)
+    if not found["values"] and found["kinds"]:
+        return
     if not found["values"]:
         out.print(say("nothing is left to review in job {job}", job=job), markup=False)
         return

@@ -50,7 +50,9 @@ def form_of(output: Path) -> str:
 def run(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder with documents, or one file.")],
-    schema: Annotated[str, typer.Option(help="What is to be found; `docs schemas` lists them.")] = "invoice",
+    schema: Annotated[
+        str, typer.Option(help="What is to be found (`docs schemas`); auto: the kind of each document first.")
+    ] = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result: .xlsx, .csv, .json, .parquet.")
     ] = None,
@@ -160,7 +162,9 @@ def _agreed(there: DocumentRemote, job: int, say: DocumentWords, *, as_json: boo
         text = say("what it will cost cannot be told")
     else:
         text = say(
-            "it will cost about {amount} {currency}", amount=found["estimate"], currency=found["currency"]
+            "several short questions per document: about {amount} {currency}, a guess; --budget is the bound",
+            amount=found["estimate"],
+            currency=found["currency"],
         )
     console().print(text, markup=False)
     return typer.confirm(say("Go on?"))
@@ -199,6 +203,9 @@ def _move(bars: Progress, tasks: tuple[TaskID, TaskID], job: Any, say: DocumentW
     note = f"{say('cost')} {say.money(job['cost'], job['currency'])}"
     if job["seconds_left"] is not None:
         note += f"  ~{say.seconds(job['seconds_left'])}"
+    if job["model"] and job["asking"]:
+        one = job["asking"][0]
+        note += "  " + say("asking about {name}: {count} answers", name=one["name"], count=one["answers"])
     if job["reason"]:
         note = say("waiting: {reason}", reason=job["reason"])
     if waited > _QUIET and not counts["running"] and not ended:
@@ -233,7 +240,7 @@ def finish(
         out = console()
         if output is not None:
             out.print(say("written: {file}", file=output), markup=False)
-        if job["values"]["unproven"]:
+        if job["values"]["unproven"] or job["kinds"].get(""):
             text = say("look at what is to be reviewed: rechenwerk docs review {job}", job=number)
             out.print(text, markup=False)
     if job["state"] == "paused":
@@ -267,6 +274,8 @@ def _summary(
     ]
     always = {say("files done"), say("values proven"), say("values to review"), say("cost"), say("time")}
     shown = [row for row in rows if row[0] in always or row[1] != "0"]
+    named = [(name or say("kind not told"), count) for name, count in job["kinds"].items()]
+    shown += [(say("documents: {kind}", kind=name), say.count(count)) for name, count in named]
     title = say("Summary of job {job}: {name}", job=job["id"], name=job["name"])
     table(title, (say("what"), say("how many")), shown, right=(say("how many"),))
     key = "reason_de" if say.language == "de" else "reason"

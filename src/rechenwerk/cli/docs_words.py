@@ -94,7 +94,16 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
             "ansehen, was zu prüfen ist: rechenwerk docs review {job}"
         ),
         "{count} files are being sent": "{count} Dateien werden gesendet",
-        "it will cost about {amount} {currency}": "es wird etwa {amount} {currency} kosten",
+        "several short questions per document: about {amount} {currency}, a guess; --budget is the bound": (
+            "mehrere kurze Fragen je Dokument: etwa {amount} {currency}, geschätzt; --budget ist die Grenze"
+        ),
+        "asking about {name}: {count} answers": "frage zu {name}: {count} Antworten",
+        "kind not told": "Art nicht erkannt",
+        "documents: {kind}": "Dokumente: {kind}",
+        "the kind of {name} cannot be told: rechenwerk docs kind {job} {document} SCHEMA": (
+            "die Art von {name} ist nicht zu erkennen: rechenwerk docs kind {job} {document} SCHEMA"
+        ),
+        "document {document}: {kind}": "Dokument {document}: {kind}",
         "it costs nothing: no model is asked": "es kostet nichts: kein Modell wird gefragt",
         "what it will cost cannot be told": "was es kosten wird, lässt sich nicht sagen",
         "Go on?": "Weiter?",

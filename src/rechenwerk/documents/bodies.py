@@ -29,7 +29,17 @@ class Body(BaseModel):
 class JobBody(Body):
     """A new job."""
 
-    schema_: Annotated[str, Field(alias="schema", max_length=100, description="what is to be found")]
+    schema_: Annotated[
+        str | None,
+        Field(
+            alias="schema",
+            max_length=100,
+            description="what is to be found; null or 'auto': each document's kind is told first",
+        ),
+    ] = None
+    schemas: Annotated[
+        list[str], Field(max_length=50, description="for 'auto': the kinds that there are; else all schemas")
+    ] = []
     name: Annotated[str, Field(max_length=200, description="for people; else the schema's name")] = ""
     source: Annotated[
         str, Field(max_length=1000, description="where the files are: the same source finds the same job")
@@ -76,6 +86,20 @@ class ValueCountsView(BaseModel):
     rejected: int = 0
 
 
+class AskingView(BaseModel):
+    """A document in hand, and how many answers of a model there are about it."""
+
+    document: int
+    name: str
+    answers: int
+
+
+class KindBody(Body):
+    """What kind a document is."""
+
+    schema_: Annotated[str, Field(alias="schema", max_length=100)]
+
+
 class JobView(BaseModel):
     """A job and how far it is."""
 
@@ -99,6 +123,11 @@ class JobView(BaseModel):
     read: Annotated[int, Field(description="documents that need not be read any more")]
     pages: int
     values: ValueCountsView
+    kinds: Annotated[
+        dict[str, int], Field(description="documents by schema; '' for those whose kind cannot be told")
+    ] = {}
+    answers: Annotated[int, Field(description="of a model, about documents that are done")] = 0
+    asking: Annotated[list[AskingView], Field(description="documents whose values are being looked for")] = []
     currency: str
     budget: str | None
     cost: Annotated[str, Field(description="of all calls of the job's keys, from the books")]
@@ -147,6 +176,9 @@ class DocumentView(BaseModel):
     made_at: datetime
     ended_at: datetime | None
     values: ValueCountsView
+    schema_: Annotated[str, Field(serialization_alias="schema")] = ""
+    schema_origin: Annotated[str, Field(description="trained, rule, model, person or nobody")] = ""
+    schema_reason: str = ""
 
 
 class UploadedView(DocumentView):
@@ -212,8 +244,9 @@ class ReviewView(ValueView):
 class ReviewsView(BaseModel):
     """What waits for a person."""
 
-    left: int
+    left: Annotated[int, Field(description="values")]
     values: list[ReviewView]
+    kinds: Annotated[list[DocumentView], Field(description="documents whose kind a person has to say")] = []
 
 
 class DecisionBody(Body):

@@ -34,7 +34,7 @@ async def export(
     found = await realm.job(job)
     documents = await realm.desk.files.documents(realm.organisation_id, job)
     values = await realm.desk.reviews.values(realm.organisation_id, job, None)
-    tables = Tables(found.schema, documents, values, language)
+    tables = Tables(found.schema, documents, values, language, [one.schema for one in found.kinds])
     if form == "json":
         data = as_json(found, documents, values)
     elif form == "csv":

@@ -22,11 +22,33 @@ CLASSES = ("public", "internal", "confidential", "restricted")
 """From the freest to the strictest."""
 
 
+class JobKind(msgspec.Struct, frozen=True):
+    """A kind that a job's documents may be of, as its schema was then; version 0 for a ready schema."""
+
+    schema: Schema
+    version: int = 0
+
+
+class Sorted(msgspec.Struct, frozen=True):
+    """What kind a document is.
+
+    Attributes:
+        schema: its name; '' where nobody can tell.
+        origin: trained, rule, model or person; 'nobody' where nobody can tell.
+        reason: how it was told, or why it cannot be told.
+    """
+
+    schema: str
+    origin: str
+    reason: str
+
+
 class NewJob(msgspec.Struct, frozen=True):
     """A job as somebody wants it.
 
     Attributes:
         source: where a command found the files; the same source and schema find the same job again.
+        kinds: where each document's kind is told first: those it may be of. `schema` is a mere name then.
         schema_version: 0 for a ready schema.
         model: '' for rules only.
         budget: nano-units; None: as far as the project's budgets go.
@@ -46,6 +68,7 @@ class NewJob(msgspec.Struct, frozen=True):
     webhook: str = ""
     webhook_secret: bytes | None = None
     webhook_id: str = ""
+    kinds: tuple[JobKind, ...] = ()
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -54,6 +77,7 @@ class Job(msgspec.Struct, frozen=True):
     Attributes:
         reason: why it is paused, or what holds it up.
         webhook_state: '', waiting, delivered or given up.
+        kinds: see `NewJob`.
     """
 
     organisation_id: int
@@ -77,6 +101,19 @@ class Job(msgspec.Struct, frozen=True):
     webhook: str
     webhook_state: str
     webhook_answer: str
+    kinds: tuple[JobKind, ...] = ()
+
+    def schema_of(self, name: str) -> Schema:
+        """The schema of a document that is of this kind; the job's where there is only one."""
+        return next((one.schema for one in self.kinds if one.schema.name == name), self.schema)
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """A document about which a model is asked, and how many answers there are."""
+
+    document_id: int
+    document: str
+    answers: int
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -91,6 +128,9 @@ class Progress(msgspec.Struct, frozen=True):
         calls: booked under the job's keys, failed ones too; `cost` what they were charged, `held` what calls
             under way may cost at most; nano-units.
         waits_for: what a document that has to wait waits for; empty when none has to.
+        kinds: kind -> how many documents are of it; '' for those whose kind cannot be told.
+        answers: of a model, about documents that are done.
+        asking: the documents in hand whose text was read.
     """
 
     documents: Mapping[str, int]
@@ -102,6 +142,9 @@ class Progress(msgspec.Struct, frozen=True):
     cost: int
     held: int
     waits_for: str = ""
+    kinds: Mapping[str, int] = {}
+    answers: int = 0
+    asking: tuple[Asking, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -112,6 +155,7 @@ class Document(msgspec.Struct, frozen=True):
         step: read, extract or end.
         reason, german: why it was refused or failed, or what it waits for.
         values: state -> how many.
+        schema_name, schema_origin, schema_reason: its kind, in a job of several; see `Sorted`.
     """
 
     id: int
@@ -132,6 +176,9 @@ class Document(msgspec.Struct, frozen=True):
     made_at: datetime
     ended_at: datetime | None
     values: Mapping[str, int] = {}
+    schema_name: str = ""
+    schema_origin: str = ""
+    schema_reason: str = ""
 
 
 class NewDocument(msgspec.Struct, frozen=True):
@@ -170,6 +217,7 @@ class StoredValue(msgspec.Struct, frozen=True):
 
     Attributes:
         version: grows with every decision; who decides says which one was seen.
+        schema: the document's kind, in a job of several.
     """
 
     document_id: int
@@ -177,6 +225,7 @@ class StoredValue(msgspec.Struct, frozen=True):
     job_id: int
     version: int
     value: Value
+    schema: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -310,6 +359,13 @@ class Files(Protocol):
         """Try again what failed; how many documents."""
         ...
 
+    async def set_kind(self, organisation_id: int, document_id: int, kind: Sorted) -> bool:
+        """Another kind of a document that is done: it waits to be extracted anew, its values are dropped.
+
+        False, and nothing changed: it is not done, was not read, or people decided about its values.
+        """
+        ...
+
 
 class Queue(Protocol):
     """The work that waits, for all organisations: a worker serves them all."""
@@ -340,6 +396,10 @@ class Queue(Protocol):
         faults: Sequence[str],
     ) -> None:
         """What was read; the document goes on to be extracted. Raises LeaseLostError."""
+        ...
+
+    async def sort(self, claimed: Claimed, kind: Sorted) -> None:
+        """What kind the document in hand is. Raises LeaseLostError."""
         ...
 
     async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:

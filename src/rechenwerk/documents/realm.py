@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from rechenwerk.documents.job_ports import Document, DocumentDesk, Job
+from rechenwerk.documents.job_ports import Document, DocumentDesk, Job, JobKind
 from rechenwerk.documents.office_ports import DocumentOffice, Visitor
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.schemas import Schema
@@ -62,6 +63,15 @@ class Realm(msgspec.Struct, frozen=True):
                 "schema",
             )
         return ready, 0
+
+    async def kinds(self, names: Sequence[str]) -> tuple[JobKind, ...]:
+        """The schemas of these names; of all that there are for none, the organisation's own before the ready."""
+        if names:
+            return tuple([JobKind(*await self.schema(name)) for name in dict.fromkeys(names)])
+        own = await self.desk.schemas.schemas(self.organisation_id)
+        replaced = {one.schema.name for one in own}
+        ready = [JobKind(one) for name, one in self.office.ready.items() if name not in replaced]
+        return (*(JobKind(one.schema, one.version) for one in own), *ready)
 
 
 async def _visit(

@@ -14,7 +14,7 @@ from rechenwerk.documents.job_ports import Decision, Job, StoredValue
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.values import Parsed, Value
-from rechenwerk.documents.views import evidence_view, field_of, value_fields
+from rechenwerk.documents.views import document_view, evidence_view, field_of, value_fields
 
 Language = Annotated[Literal["de", "en"], Query(description="of titles and of values as text")]
 _ROUND = 160
@@ -33,7 +33,9 @@ async def job_values(
     found = await realm.job(job)
     values = await realm.desk.reviews.values(realm.organisation_id, job, None, state or ())
     return bodies.ValuesView(
-        values=[bodies.ValueView(**value_fields(one, found.schema, language)) for one in values]
+        values=[
+            bodies.ValueView(**value_fields(one, found.schema_of(one.schema), language)) for one in values
+        ]
     )
 
 
@@ -44,7 +46,7 @@ async def document_values(
     job = await realm.job((await realm.document(document)).job_id)
     values = await realm.desk.reviews.values(realm.organisation_id, None, document)
     return bodies.ValuesView(
-        values=[bodies.ValueView(**value_fields(one, job.schema, language)) for one in values]
+        values=[bodies.ValueView(**value_fields(one, job.schema_of(one.schema), language)) for one in values]
     )
 
 
@@ -62,7 +64,9 @@ async def review(
         if one.document_id not in texts:
             texts[one.document_id] = await parsed_of(realm, one.document_id)
     shown = [_review(one, found, texts[one.document_id], language) for one in values[:limit]]
-    return bodies.ReviewsView(left=len(values), values=shown)
+    listed = await realm.desk.files.documents(realm.organisation_id, job) if found.kinds else []
+    untold = [document_view(one) for one in listed if one.schema_origin == "nobody"]
+    return bodies.ReviewsView(left=len(values), values=shown, kinds=untold)
 
 
 async def parsed_of(realm: Realm, document: int) -> Parsed | None:
@@ -74,8 +78,8 @@ async def parsed_of(realm: Realm, document: int) -> Parsed | None:
 
 
 def _review(stored: StoredValue, job: Job, parsed: Parsed | None, language: str) -> bodies.ReviewView:
-    fields: dict[str, Any] = value_fields(stored, job.schema, language)
-    field = field_of(job.schema, stored.value.field)
+    fields: dict[str, Any] = value_fields(stored, job.schema_of(stored.schema), language)
+    field = field_of(job.schema_of(stored.schema), stored.value.field)
     fields["options"] = [] if field is None else list(field.options)
     evidence = stored.value.evidence
     if parsed is not None and evidence is not None:
@@ -126,14 +130,14 @@ async def decide(
             "version_conflict",
             "version",
         )
-    return bodies.ValueView(**value_fields(made, job.schema, language))
+    return bodies.ValueView(**value_fields(made, job.schema_of(made.schema), language))
 
 
 async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.DecisionBody) -> Value:
     """The value after a decision."""
     before = stored.value
     if body.action == "correct":
-        kind = field_of(job.schema, before.field)
+        kind = field_of(job.schema_of(stored.schema), before.field)
         if kind is None:
             raise refuse(409, f"the job's schema has no field {before.field!r}", "field_not_found", "field")
         return corrected(before, kind, body.value, await parsed_of(realm, stored.document_id))

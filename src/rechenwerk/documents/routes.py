@@ -17,13 +17,14 @@ from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
-from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, NewDocument, NewJob
+from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.review_routes import add_review_routes
 from rechenwerk.documents.schema_routes import add_schema_routes
+from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.views import document_fields, document_view, job_view
 from rechenwerk.documents.working import end_keys
 
@@ -34,6 +35,8 @@ _IN_MEMORY = 4_000_000
 _LOOK = 1.0
 _ALIVE = 15
 _JOBS = 50
+AUTO = "auto"
+"""In the place of a schema: each document's kind is told first."""
 
 
 def largest_body(path: str, setting: int) -> int:
@@ -46,7 +49,7 @@ def largest_body(path: str, setting: int) -> int:
 
 async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJobView:
     """A new job, open for files; with a source that has one already, that one."""
-    schema, version = await realm.schema(body.schema_)
+    schema, version, kinds = await _wanted(realm, body)
     if body.source and not body.new:
         found = await realm.desk.jobs.find(realm.organisation_id, body.source, schema.name)
         if found is not None:
@@ -74,10 +77,43 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
         webhook=body.webhook,
         webhook_secret=sealed,
         webhook_id=message,
+        kinds=kinds,
     )
     made = await realm.desk.jobs.add(realm.organisation_id, new)
     shown = await _view(realm, await realm.job(made))
     return bodies.NewJobView(**shown.model_dump(), found=False, webhook_secret=secret)
+
+
+async def _wanted(realm: Realm, body: bodies.JobBody) -> tuple[Schema, int, tuple[JobKind, ...]]:
+    """The schema of a job; of one of several kinds a mere name, and the kinds."""
+    if body.schema_ not in {None, AUTO}:
+        if body.schemas:
+            raise refuse(422, "schemas: only schema 'auto' takes them", "invalid_value", "schemas")
+        return *await realm.schema(body.schema_ or ""), ()
+    name = "+".join([AUTO, *sorted(set(body.schemas))])
+    return Schema(name, ()), 0, await realm.kinds(body.schemas)
+
+
+async def set_kind(realm: DocumentsRealm, document: int, body: bodies.KindBody) -> bodies.DocumentView:
+    """A person says what kind a document is; it is extracted (anew) by that schema."""
+    found = await realm.document(document)
+    job = await realm.job(found.job_id)
+    names = [one.schema.name for one in job.kinds]
+    if body.schema_ not in names:
+        there = f"the job has {', '.join(names)}" if names else "the job has one schema for all documents"
+        raise refuse(
+            422, f"schema: {body.schema_!r} is no kind of this job; {there}", "invalid_value", "schema"
+        )
+    if job.state == "cancelled":
+        raise refuse(409, f"job {job.id} was cancelled; make a new one", "job_state")
+    said = Sorted(body.schema_, "person", f"said by {realm.visitor.key_name}")
+    if not await realm.desk.files.set_kind(realm.organisation_id, document, said):
+        why = "people decided about its values" if found.state == "done" else f"it is {found.state}"
+        raise refuse(409, f"the kind of document {document} cannot change: {why}", "document_state")
+    if job.state == "done":
+        await _go(realm, job, ("done",))
+    realm.office.wanted()
+    return await show_document(realm, document)
 
 
 async def _project(realm: Realm, name: str | None) -> ProjectRow:
@@ -362,6 +398,7 @@ def document_routes() -> APIRouter:
     add("/jobs/{job}/files", list_documents, methods=["GET"], tags=files)
     add("/jobs/{job}/files", upload_file, methods=["POST"], status_code=201, tags=files)
     add("/files/{document}", show_document, methods=["GET"], tags=files)
+    add("/files/{document}/kind", set_kind, methods=["POST"], tags=files)
     add_schema_routes(router)
     add_export_routes(router)
     add_review_routes(router)

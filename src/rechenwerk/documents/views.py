@@ -55,6 +55,12 @@ def job_view(
         read=progress.read,
         pages=progress.pages,
         values=bodies.ValueCountsView(**progress.values),
+        kinds=dict(progress.kinds),
+        answers=progress.answers,
+        asking=[
+            bodies.AskingView(document=one.document_id, name=one.document, answers=one.answers)
+            for one in progress.asking
+        ],
         currency=currency,
         budget=None if job.budget is None else money(job.budget),
         cost=money(progress.cost),
@@ -126,6 +132,9 @@ def document_fields(document: Document) -> dict[str, Any]:
         "made_at": document.made_at,
         "ended_at": document.ended_at,
         "values": bodies.ValueCountsView(**document.values),
+        "schema_": document.schema_name,
+        "schema_origin": document.schema_origin,
+        "schema_reason": document.schema_reason,
     }
 
 

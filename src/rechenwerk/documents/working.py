@@ -22,7 +22,7 @@ import msgspec
 from rechenwerk.base.errors import ModelRefusedError, RechenwerkError, UnreadableError
 from rechenwerk.base.loops import repeat
 from rechenwerk.documents.asking import HeldUpError, JobAsker, PausedError
-from rechenwerk.documents.job_ports import Claimed, DocumentDesk, LeaseLostError, NewDocument
+from rechenwerk.documents.job_ports import Claimed, DocumentDesk, JobKind, LeaseLostError, NewDocument, Sorted
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Parsed, Value
@@ -31,6 +31,7 @@ from rechenwerk.documents.vault import Vault
 _log = logging.getLogger("rechenwerk.documents")
 TRIES = 3
 """Of a document, before it is left out with its reason."""
+UNTOLD_GERMAN = "Die Art des Dokuments ist nicht zu erkennen; ein Mensch muss sie angeben."
 _NAP = 0.5
 """Seconds between two looks into an empty queue."""
 _AGAIN = 2.0
@@ -61,6 +62,12 @@ class Parts(Protocol):
 
     async def parse(self, data: bytes, name: str) -> Parsed:
         """The text of a file. Raises UnreadableError."""
+        ...
+
+    async def sort(
+        self, organisation_id: int, parsed: Parsed, kinds: Sequence[JobKind], asker: Asker | None
+    ) -> Sorted:
+        """What kind a document is."""
         ...
 
     async def extract(
@@ -244,16 +251,38 @@ class Worker:
             if claimed.key is None:
                 raise PausedError("the job's key is gone; resume the job")
             asker = self._asker(claimed, self._vault.open(organisation, f"key/{job.id}", claimed.key))
-        values = await self._parts.extract(organisation, parsed, job.schema, asker)
-        if asker is not None and isinstance(asker.trouble, (PausedError, HeldUpError)):
-            raise asker.trouble
+        schema = job.schema
+        if job.kinds:
+            kind = await self._sort(claimed, parsed, asker)
+            if not kind.schema:
+                await self._end(claimed, "done", kind.reason, german=UNTOLD_GERMAN)
+                return
+            schema = job.schema_of(kind.schema)
+        values = await self._parts.extract(organisation, parsed, schema, asker)
+        _held_up(asker)
         await self._end(claimed, "done", _lack(asker), values)
+
+    async def _sort(self, claimed: Claimed, parsed: Parsed, asker: JobAsker | None) -> Sorted:
+        """The document's kind; told once, then it stands with the document."""
+        document = claimed.document
+        if document.schema_name:
+            return Sorted(document.schema_name, document.schema_origin, document.schema_reason)
+        kind = await self._parts.sort(claimed.organisation_id, parsed, claimed.job.kinds, asker)
+        _held_up(asker)
+        await self._desk.queue.sort(claimed, kind)
+        return kind
 
     async def _end(
         self, claimed: Claimed, state: str, reason: str, values: Sequence[Value] = (), german: str = ""
     ) -> None:
         if await self._desk.queue.end(claimed, state, reason, values, german):
             await end_keys(self._desk, self._keys, claimed.organisation_id, claimed.job.id)
+
+
+def _held_up(asker: JobAsker | None) -> None:
+    """Who extracts makes do without answers; the document is not finished without those that may still come."""
+    if asker is not None and isinstance(asker.trouble, (PausedError, HeldUpError)):
+        raise asker.trouble
 
 
 def _lack(asker: JobAsker | None) -> str:

@@ -103,6 +103,7 @@ class Tables:
         documents: of the job.
         values: of the job.
         language: de or en, of headings and words.
+        kinds: of a job of several: then documents have a sheet per kind.
     """
 
     def __init__(
@@ -111,8 +112,10 @@ class Tables:
         documents: Sequence[Document],
         values: Sequence[StoredValue],
         language: str,
+        kinds: Sequence[Schema] = (),
     ) -> None:
         self._schema = schema
+        self._kinds = kinds
         self._documents = documents
         self._values = values
         self._language = language
@@ -126,14 +129,18 @@ class Tables:
         chosen = [one for one in self._values if not states or one.value.state in states]
         return Table(
             self.word(title),
-            [self.word(name) for name, _ in _VALUES],
-            [kind for _, kind in _VALUES],
-            [self._value(one) for one in chosen],
+            [self.word(name) for name, _ in _VALUES] + ([self.word("schema")] if self._kinds else []),
+            [kind for _, kind in _VALUES] + (["text"] if self._kinds else []),
+            [self._value(one) + ([one.schema] if self._kinds else []) for one in chosen],
         )
+
+    def _schema_of(self, stored: StoredValue) -> Schema:
+        return next((one for one in self._kinds if one.name == stored.schema), self._schema)
 
     def _value(self, stored: StoredValue) -> list[object]:
         value = stored.value
-        field = field_of(self._schema, value.field)
+        schema = self._schema_of(stored)
+        field = field_of(schema, value.field)
         kind = "text" if field is None else field.type
         parts = parts_of(value.value)
         found = value.evidence
@@ -148,7 +155,7 @@ class Tables:
             stored.document_id,
             stored.document,
             value.field,
-            title_of(self._schema, value.field, self._language),
+            title_of(schema, value.field, self._language),
             kind,
             text_of(value.value, kind, self._language),
             *[parts.get(name) for name in ("number", "upper", "unit", "qualifier", "from", "to")],
@@ -224,7 +231,16 @@ class Tables:
     def workbook(self) -> list[Table]:
         """The sheets of a workbook."""
         review = self.values(("unproven",), "To review")
+        if self._kinds:
+            sheets = [sheet for one in self._kinds for sheet in self._of(one)]
+            return [*sheets, review, self.values(), self.files()]
         return [self.wide(), *self.rows(), review, self.values(), self.files()]
+
+    def _of(self, kind: Schema) -> list[Table]:
+        """The sheets of the documents of one kind; none where there is none."""
+        mine = [one for one in self._values if one.schema == kind.name]
+        own = Tables(kind, self._documents, mine, self._language)
+        return [own.wide(), *own.rows()] if mine else []
 
 
 def parts_of(value: Any) -> dict[str, str]:

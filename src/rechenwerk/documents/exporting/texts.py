@@ -55,6 +55,7 @@ def as_json(job: Job, documents: Sequence[Document], values: Sequence[StoredValu
                 "pages": one.pages,
                 "language": one.language,
                 "state": one.state,
+                "schema": one.schema_name or job.schema.name,
                 "reason": one.reason,
                 "faults": list(one.faults),
                 "values": found.get(one.id, []),

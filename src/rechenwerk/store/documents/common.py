@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.job_ports import Document, Job
+from rechenwerk.documents.job_ports import Document, Job, JobKind
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Evidence, Value
 
@@ -15,7 +15,7 @@ JOB = """
     j.organisation_id, j.id, j.project_id, p.name as project, j.name, j.source, j.schema_body,
     j.schema_version,
     j.model, j.data_class, j.budget, j.state, j.reason, j.made_by, j.made_at, j.started_at, j.ended_at,
-    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer
+    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer, j.kinds
 """
 JOBS = f"""
     select {JOB} from document_job j
@@ -23,7 +23,8 @@ JOBS = f"""
 """  # noqa: S608 - our own words
 DOCUMENT = """
     d.id, d.job_id, d.parent_id, d.name, d.sha256, d.size, d.kind, d.language, d.pages, d.state, d.step,
-    d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at
+    d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at,
+    d.schema_name, d.schema_origin, d.schema_reason
 """
 
 
@@ -32,6 +33,9 @@ def job_of(row: asyncpg.Record) -> Job:
     fields = dict(row)
     fields["schema"] = msgspec.json.decode(fields.pop("schema_body"), type=Schema)
     fields["budget"] = None if row["budget"] is None else int(row["budget"])
+    fields["kinds"] = (
+        () if row["kinds"] is None else msgspec.json.decode(row["kinds"], type=tuple[JobKind, ...])
+    )
     return Job(**fields)
 
 

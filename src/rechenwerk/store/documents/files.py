@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.documents.job_ports import ENDED, Document, NewDocument
+from rechenwerk.documents.job_ports import ENDED, Document, NewDocument, Sorted
 from rechenwerk.store.documents.common import DOCUMENT, document_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -33,6 +33,15 @@ from (select 1) one left join lateral (select o.name from job_document o where o
 on conflict (organisation_id, job_id, parent_id, name, sha256) do nothing
 returning {DOCUMENT}
 """  # noqa: S608 - our own words
+
+_SET_KIND = """
+update job_document d set state = 'waiting', step = 'extract', reason = '', german = '', tries = 0, next_at = now(),
+    ended_at = null, schema_name = $3, schema_origin = $4, schema_reason = $5
+where organisation_id = $1 and id = $2 and state = 'done'
+    and exists (select from document_text t where t.organisation_id = $1 and t.document_id = d.id)
+    and not exists (select from document_decision x where x.organisation_id = $1 and x.document_id = d.id)
+returning id
+"""
 
 
 class StoredFiles:
@@ -143,6 +152,27 @@ class StoredFiles:
             job_id,
         )
         return len(rows)
+
+    async def set_kind(self, organisation_id: int, document_id: int, kind: Sorted) -> bool:
+        """See `documents.job_ports.Files`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            # Values are locked by whoever decides about one of them: a decision comes before or after, not between.
+            await connection.execute(
+                "select from document_value where organisation_id = $1 and document_id = $2 for update",
+                organisation_id,
+                document_id,
+            )
+            changed = await connection.fetchval(
+                _SET_KIND, organisation_id, document_id, kind.schema, kind.origin, kind.reason
+            )
+            if changed is None:
+                return False
+            await connection.execute(
+                "delete from document_value where organisation_id = $1 and document_id = $2",
+                organisation_id,
+                document_id,
+            )
+        return True
 
 
 async def _keep(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.documents.job_ports import Job, NewJob, Progress
+from rechenwerk.documents.job_ports import Asking, Job, NewJob, Progress
 from rechenwerk.store.documents.common import JOBS, as_json, job_of
 
 # Failed attempts are calls of their own in the books; what they cost was charged to nobody's budget.
@@ -24,6 +24,20 @@ select coalesce((select sum(c.charged) from call c where c.organisation_id = $1 
     + coalesce((select sum(h.amount) from hold h where h.organisation_id = $1 and h.key_id = any(k.ids)), 0)
 from (select array_agg(key_id) as ids from document_key where organisation_id = $1 and job_id = $2
     and ($3::bigint is null or key_id <> $3)) k
+"""
+
+_KINDS = """
+select schema_name, count(*) as number from job_document
+where organisation_id = $1 and job_id = $2 and schema_origin <> '' group by 1 order by 1
+"""
+# Answers are kept as 'document 17: what was asked' (`documents.asking`).
+_ASKED = """
+select d.id, d.name, d.state, coalesce(a.answers, 0) as answers from job_document d
+left join (select split_part(purpose, ':', 1) as about, count(*) as answers from document_answer
+    where organisation_id = $1 and job_id = $2 group by 1) a on a.about = 'document ' || d.id
+where d.organisation_id = $1 and d.job_id = $2
+    and (d.state = 'done' or (d.state = 'running' and d.step = 'extract'))
+order by d.id
 """
 
 
@@ -43,8 +57,9 @@ class StoredJobs:
             "insert into document_job (organisation_id, project_id, name, source, schema_name,"
             " schema_version,"
             " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret,"
-            " webhook_id)"
-            " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15) returning id",
+            " webhook_id, kinds)"
+            " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb)"
+            " returning id",
             organisation_id,
             job.project_id,
             job.name,
@@ -60,6 +75,7 @@ class StoredJobs:
             job.webhook,
             job.webhook_secret,
             job.webhook_id,
+            as_json(job.kinds or None),
         )
         return made
 
@@ -113,6 +129,8 @@ class StoredJobs:
             organisation_id,
             job_id,
         )
+        kinds = await self._pool.fetch(_KINDS, organisation_id, job_id)
+        asked = await self._pool.fetch(_ASKED, organisation_id, job_id)
         cost = await self._pool.fetchrow(_COST, organisation_id, job_id)
         assert cost is not None
         return Progress(
@@ -125,6 +143,11 @@ class StoredJobs:
             cost=int(cost["cost"]),
             held=int(cost["held"]),
             waits_for=waits_for or "",
+            kinds={row["schema_name"]: row["number"] for row in kinds},
+            answers=sum(row["answers"] for row in asked if row["state"] == "done"),
+            asking=tuple(
+                Asking(row["id"], row["name"], row["answers"]) for row in asked if row["state"] == "running"
+            ),
         )
 
     async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.documents.job_ports import Claimed, LeaseLostError
+from rechenwerk.documents.job_ports import Claimed, LeaseLostError, Sorted
 from rechenwerk.documents.values import Page, Value
 from rechenwerk.store.documents.common import DOCUMENT, JOBS, as_json, document_of, job_of
 
@@ -166,6 +166,17 @@ class StoredQueue:
                 ],
             )
 
+    async def sort(self, claimed: Claimed, kind: Sorted) -> None:
+        """See `documents.job_ports.Queue`."""
+        await _mine(
+            self._pool,
+            claimed,
+            "schema_name = $4, schema_origin = $5, schema_reason = $6",
+            kind.schema,
+            kind.origin,
+            kind.reason,
+        )
+
     async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:
         """See `documents.job_ports.Queue`."""
         await self._pool.execute(
@@ -256,7 +267,9 @@ class StoredQueue:
         )
 
 
-async def _mine(connection: Connection, claimed: Claimed, changes: str, *arguments: object) -> None:
+async def _mine(
+    connection: Connection | asyncpg.Pool, claimed: Claimed, changes: str, *arguments: object
+) -> None:
     """Change a document while its lease is ours.
 
     Raises:

@@ -14,7 +14,7 @@ from rechenwerk.store.documents.common import as_json, value_of
 _VALUES = """
 select v.document_id, d.name as document, d.job_id, v.version, v.field, v.value, v.state, v.origin,
 v.evidence,
-    v.reasons
+    v.reasons, d.schema_name
 from document_value v join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id
 """
 
@@ -109,4 +109,6 @@ class StoredReviews:
 
 
 def _stored(row: asyncpg.Record) -> StoredValue:
-    return StoredValue(row["document_id"], row["document"], row["job_id"], row["version"], value_of(row))
+    return StoredValue(
+        row["document_id"], row["document"], row["job_id"], row["version"], value_of(row), row["schema_name"]
+    )
