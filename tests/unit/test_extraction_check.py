@@ -50,6 +50,28 @@ def test_what_is_missing_is_said(drawing: str, field: str, quote: str, reason: s
         assert any(said.startswith(reason) for said in value.reasons), value.reasons
 
 
+@pytest.mark.parametrize(
+    ("term", "due"),
+    [
+        ("Zahlbar innerhalb von 30 Tagen.", "2025-05-03"),
+        ("Zahlbar sofort ohne Abzug.", "2025-04-03"),
+        ("Payment terms: net 14 days", "2025-04-17"),
+        ("Zahlbar innerhalb von 30 Tagen ab Monatsende.", None),
+        ("Payment terms: 30 days end of month.", None),
+        ("Net 30 EOM", None),
+        ("Zahlbar 14 Tage vor Anreise.", None),
+        ("Payable 14 days before arrival.", None),
+        ("Zahlung 10 Tage nach Abnahme.", None),
+        ("Die Zahlung erfolgt 10 Tage nach Bestellung.", None),
+    ],
+)
+def test_a_term_counts_from_the_date_that_it_names(term: str, due: str | None) -> None:
+    found = by_rules(drawn(f"Rechnung Nr. 4711\nRechnungsdatum: 03.04.2025\n\n{term}"), ready("invoice"))
+    proven = {value.field: value.value for value in found if value.state == "proven"}
+    assert proven["invoice_date"] == "2025-04-03"
+    assert proven.get("due_date") == due
+
+
 def test_a_value_that_its_quote_does_not_say_is_unproven() -> None:
     value = claimed(
         "Gesamtbetrag: 1.234,56 EUR", "gross", "1.234,56 EUR", {"amount": "1243.56", "currency": "EUR"}

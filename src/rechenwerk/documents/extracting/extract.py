@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -22,6 +23,7 @@ from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Parsed, Value
 
+Tables = Mapping[str, list[list[Value]]]
 _DOUBTS = ("role:", "rival:", "sum:")
 SURE = 0.95
 """Confidence from which a trained extractor gives a place its role where no label does."""
@@ -35,9 +37,8 @@ def by_rules(parsed: Parsed, schema: Schema, today: date | None = None) -> tuple
         schema: what is asked for.
         today: the document's date, for relative dates; None where unknown.
     """
-    desk = Desk(parsed, schema, today)
-    tables = desk.tables()
-    return desk.all_values(desk.settled(desk.candidates(), tables), tables)
+    desk, _, tables, singles = _by_rules(parsed, schema, None, today)
+    return desk.all_values(singles, tables)
 
 
 async def extract(
@@ -63,20 +64,33 @@ async def extract(
         A value for every field (of rows: for every cell), in the schema's order. Where the model could not
         answer, the values are what rules found, and the reason says so.
     """
+    # In a thread: a worker that reads a long document still tells that it lives.
+    desk, candidates, tables, singles = await asyncio.to_thread(_by_rules, parsed, schema, trained, today)
+    if asker is not None:
+        try:
+            if await _ask(desk, candidates, singles, asker, purpose):
+                singles = await asyncio.to_thread(desk.settled, candidates, tables)
+        except ModelRefusedError as error:
+            singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
+    return await asyncio.to_thread(_finished, desk, singles, tables)
+
+
+def _by_rules(
+    parsed: Parsed, schema: Schema, trained: Trained | None, today: date | None
+) -> tuple[Desk, Candidates, Tables, dict[str, Value]]:
+    """What needs no model: the document on its desk, candidates, rows and what they settle."""
     desk = Desk(parsed, schema, today)
     candidates = desk.candidates()
     if trained is not None:
         _add_trained(desk, candidates, trained)
     tables = desk.tables()
-    singles = desk.settled(candidates, tables)
-    if asker is not None:
-        try:
-            if await _ask(desk, candidates, singles, asker, purpose):
-                singles = desk.settled(candidates, tables)
-        except ModelRefusedError as error:
-            singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
+    return desk, candidates, tables, desk.settled(candidates, tables)
+
+
+def _finished(desk: Desk, singles: Mapping[str, Value], tables: Tables) -> tuple[Value, ...]:
+    """All values, beside what the XML of an e-invoice says."""
     values = desk.all_values(singles, tables)
-    said = values_of(parsed.invoice)
+    said = values_of(desk.reading.parsed.invoice)
     return tuple(_with_xml(desk, value, said) for value in values) if said else values
 
 
