@@ -13,6 +13,7 @@ import msgspec
 from rechenwerk.documents.checking.folding import Folded, fold
 from rechenwerk.documents.checking.layout import Layout, Piece
 from rechenwerk.documents.figures import find, iban_valid, style_of, vat_id_valid
+from rechenwerk.documents.figures.style import Style
 from rechenwerk.documents.values import Figure, Parsed
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[ \u00a0]?\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
@@ -62,7 +63,7 @@ class Reading:
         self.text = parsed.text
         self.language = parsed.language
         self.today = today
-        self.style = style_of(parsed.text, parsed.language)
+        self.style = _style(parsed)
         self.layout = Layout(parsed)
         numbers = [*self._spans(_IBAN, "iban"), *self._spans(_VAT, "vat_id")]
         taken = [(mark.start, mark.end) for mark in numbers]
@@ -133,6 +134,15 @@ class Reading:
             left[mark.start - piece.start : mark.end - piece.start] = " " * (mark.end - mark.start)
         rest = "".join(left).strip(" \n.,:;-+*|/()=")
         return rest.casefold() in _UNITS or (not any(letter.isalpha() for letter in rest))
+
+
+def _style(parsed: Parsed) -> Style:
+    """How a document writes; in English without a country nobody knows 04/03/2025 but by its other dates."""
+    style = style_of(parsed.text, parsed.language)
+    if style.language != "en" or "-" in parsed.language:
+        return style
+    told = style_of(parsed.text, "en-GB").day_first == style.day_first
+    return style if told else msgspec.structs.replace(style, day_first=None)
 
 
 _UNITS = frozenset(
