@@ -135,6 +135,14 @@ def test_a_trained_extractor_gives_a_role_only_where_it_is_sure() -> None:
         assert (found.value, found.state, found.origin) == ("2025-04-03", state, "trained")
 
 
+def test_a_trained_extractor_proves_nothing_that_no_word_governs() -> None:
+    parsed = drawn("03.04.2025\n\n\n\nFa. Beispiel")
+    trained = Learned([Spotted("rechnungsdatum", 0, 10, 1.0)])
+    (found,) = asyncio.run(extract(parsed, from_words("Rechnungsdatum"), None, trained))
+    assert (found.value, found.state) == ("2025-04-03", "unproven")
+    assert found.reasons == ("role: no label",)
+
+
 class Spotted(msgspec.Struct, frozen=True):
     field: str
     start: int

@@ -108,7 +108,8 @@ def _add_trained(desk: Desk, candidates: Candidates, trained: Trained) -> None:
         proof = desk.prove(field, claim)
         if proof.role.strength == NEVER:
             continue
-        if proof.role.strength <= WEAK and found.confidence >= SURE:
+        # Nothing that could be its label is no evidence of a role, however sure the extractor is.
+        if proof.role.strength <= WEAK and proof.role.phrase and found.confidence >= SURE:
             proof = desk.prove(field, _with_role(claim, proof, "trained"))
         candidates[field.name] = _joined(candidates[field.name], proof)
 
