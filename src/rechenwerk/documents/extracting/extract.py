@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,8 @@ import msgspec
 
 from rechenwerk.base.errors import ModelRefusedError
 from rechenwerk.documents.checking.evidence import Claim, Proof, unproven
-from rechenwerk.documents.checking.labels import NEVER, PROSE, WEAK, FieldWords
+from rechenwerk.documents.checking.known import Known, against_known
+from rechenwerk.documents.checking.labels import NEVER, NONE, PROSE, WEAK, FieldWords
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.checking.typed import KINDS, agrees, same
 from rechenwerk.documents.extracting.companions import HIDDEN
@@ -23,6 +24,9 @@ from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Parsed, Value
 
 _DOUBTS = ("role:", "rival:", "sum:")
+QUESTIONS = 8
+"""Questions about one document, the second order included."""
+_ORDERS = 2
 SURE = 0.95
 """Confidence from which a trained extractor gives a place its role where no label does."""
 
@@ -48,6 +52,7 @@ async def extract(
     *,
     purpose: str = "extract",
     today: date | None = None,
+    known: Sequence[Known] = (),
 ) -> tuple[Value, ...]:
     """The values of a document, all of them checked.
 
@@ -58,6 +63,7 @@ async def extract(
         trained: the organisation's own extractor; None for none.
         purpose: of the questions, unique within the job.
         today: the document's date, for relative dates; None where unknown.
+        known: entities that the organisation knows, for cross-checks of kind 'known'.
 
     Returns:
         A value for every field (of rows: for every cell), in the schema's order. Where the model could not
@@ -77,7 +83,14 @@ async def extract(
             singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
     values = desk.all_values(singles, tables)
     said = values_of(parsed.invoice)
-    return tuple(_with_xml(desk, value, said) for value in values) if said else values
+    if said:
+        values = tuple(_with_xml(desk, value, said) for value in values)
+    return against_known(schema, values, known, lambda path, name: _stands(desk, path, name))
+
+
+def _stands(desk: Desk, path: str, name: str) -> Value:
+    """A known name as a field's value, where the document says it."""
+    return desk.prove(desk.fields[path], Claim(path, name, "rule", role=Role(PROSE, "known"))).value
 
 
 def _unanswered(value: Value, error: str) -> Value:
@@ -126,7 +139,7 @@ async def _ask(
     desk: Desk, candidates: Candidates, singles: Mapping[str, Value], asker: Asker, purpose: str
 ) -> bool:
     """Ask for fields that are open; whether anything new is known then."""
-    changed = False
+    changed, left = False, QUESTIONS
     for field in desk.singles():
         if (
             field.name.startswith(HIDDEN)
@@ -138,9 +151,11 @@ async def _ask(
         ):
             continue
         offered = choices(desk.reading, _offered(desk, field, candidates))
-        if not offered:
+        hinted = any(proof.role.strength > NONE for proof in offered)
+        if not offered or not (field.required or hinted) or left < _ORDERS:
             continue
-        chosen = await choose(asker, desk.reading, field, offered, purpose)
+        chosen, asked = await choose(asker, desk.reading, field, offered, purpose)
+        left -= asked
         if chosen is None or chosen.value.evidence is None:
             continue
         evidence = chosen.value.evidence
