@@ -218,6 +218,8 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             line = reading.text[begin:stop]
             skipped = skipped or base is None  # 'Datum: 01.02.' is a pair of its own
         match = words.match(line, prose=len(line) > 40)
+        if match.strength == NONE and not marks:
+            begin, match = _joined(reading, words, other, match)
         strength = match.strength
         if skipped and strength > NONE:
             strength = (
@@ -233,6 +235,15 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             " ".join(line.split()),
         )
     return None
+
+
+def _joined(reading: Reading, words: FieldWords, piece: Piece, match: Match) -> tuple[int, Match]:
+    """A label whose words stand apart: 'Rechnungssumme   ohne USt.'."""
+    before = next(iter(reading.layout.left_of(piece)), None)
+    if before is None or reading.is_value(before) or before.end + 1 != piece.start:
+        return piece.start, match
+    whole = words.match(reading.text[before.start : piece.end])
+    return (before.start, whole) if whole.strength == STRONG else (piece.start, match)
 
 
 def _over(reading: Reading, words: FieldWords, piece: Piece, span: tuple[int, int]) -> Role | None:
