@@ -260,4 +260,6 @@ def test_forms_that_there_are(office: Office, ledger: Ledger) -> None:
     office.refused(422, "GET", f"/books/documents/{number}.docx")
     office.refused(422, "GET", f"/books/documents/{number}.pdf", params={"language": "fr"})
     error = office.refused(404, "GET", "/books/documents/RW-2026-000099.pdf")
-    assert error["message"] == "there is no document 'RW-2026-000099'"
+    assert (
+        error["message"] == "there is no document 'RW-2026-000099'; `rechenwerk books documents` lists them"
+    )

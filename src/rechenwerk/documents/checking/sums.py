@@ -9,7 +9,8 @@ from decimal import Decimal
 import msgspec
 
 from rechenwerk.documents.checking.evidence import Proof
-from rechenwerk.documents.checking.labels import NONE
+from rechenwerk.documents.checking.folding import key
+from rechenwerk.documents.checking.labels import NONE, STRONG
 from rechenwerk.documents.values import Value
 
 CENT = Decimal("0.01")
@@ -81,18 +82,35 @@ def three(
                 continue
             if other == wanted and not _same_place(one_proof, other_proof, whole_proof):
                 found.append(_sum((one, other, whole), (one_proof, other_proof, whole_proof)))
-        several = _several(wanted, seconds)
+        several = _several(wanted, seconds, one_proof)
         if several and (share is None or abs(wanted) <= share * abs(one)):
             found.append(_sum((one, wanted, whole), (one_proof, None, whole_proof)))
     return _chosen(found)
 
 
-def _several(wanted: Decimal, seconds: list[tuple[Decimal, Proof]]) -> bool:
-    """Whether two or three amounts of one field together make the part: tax at several rates."""
-    amounts = [amount for amount, proof in seconds if proof.role.strength > NONE and amount]
-    if wanted in amounts:
+def _several(wanted: Decimal, seconds: list[tuple[Decimal, Proof]], first: Proof) -> bool:
+    """Whether two or three amounts of one field together make the part: tax at several rates.
+
+    All of them have one sign and stand under the same words, rates aside; an amount that a label in its own line
+    names is one of them: a total of the field that is left out speaks against it.
+    """
+    if first.role.strength < STRONG:
         return False
-    return any(sum(some) == wanted for count in (2, 3) for some in itertools.combinations(amounts, count))
+    amounts = [(amount, proof.role) for amount, proof in seconds if proof.role.strength == STRONG and amount]
+    if wanted in {amount for amount, _ in amounts}:
+        return False
+    named = {amount for amount, role in amounts if role.relation in {"inline", "left"}}
+    for count in (2, 3):
+        for some in itertools.combinations(amounts, count):
+            alike = len({(amount > 0, _words(role.phrase)) for amount, role in some}) == 1
+            if alike and sum(amount for amount, _ in some) == wanted and named <= {one for one, _ in some}:
+                return True
+    return False
+
+
+def _words(phrase: str) -> str:
+    """The words of a label without its numbers: 'USt 19 % auf 100,00' and 'USt 7 % auf 50,00' are alike."""
+    return key("".join(letter for letter in phrase if not letter.isdigit()))
 
 
 def _same_place(*proofs: Proof) -> bool:

@@ -48,7 +48,7 @@ _WORDS = 9
 _NOT_A_NAME = re.compile(
     r"\d{3,}|@|www\.|https?:|\btel\b|\bfax\b|telefon|str\.|straße|strasse|postfach|geschäftsf|amtsgericht|\bhrb\b"
     r"|iban|bank\b|sparkasse|seite|page|^rechnung|^invoice|^gutschrift|^bestell|^order|^angebot|^datum|^ust"
-    r"|^steuer|^kunden(?! (?:ag|gmbh|kg|se)\b)|^mahnung",
+    r"|^steuer|^kunden(?:-?\s?(?:nr|nummer|dienst|service|konto|kennung)|$)|^mahnung|^[hf]r\.\s|^nummer$|^(?:z\.\s?hd|attn)\b",
     re.IGNORECASE,
 )
 

@@ -10,6 +10,8 @@ from rechenwerk.documents.checking.reading import Reading
 
 _LINES = 6
 """Lines below the heading in which the name is looked for."""
+_LONGEST = 20
+"""Characters of the longest label of a name."""
 _NAMED = re.compile(r"^(?:Name|Firma|Firmenname|Company|Company name|Unternehmen)\s*:?\s+(?=\S)")
 _ASIDE = re.compile(
     r"^(?:(?:globale|lieferanten|kunden|käufer|verkäufer)?-?\s?(?:nummer|nr\.?)|number"
@@ -34,22 +36,17 @@ def named_in_sections(
         heading = reading.text[start:end].strip()
         if not _HEADING.match(heading) or words.match(heading.rstrip(" :")).strength != STRONG:
             continue
-        name = _name(reading.text, lines[at + 1 : at + 1 + _LINES])
-        if name is not None:
-            yield name, (start, end)
-
-
-def _name(text: str, lines: list[tuple[int, int]]) -> tuple[int, int] | None:
-    """The name in the lines of a section; None where its first line has one, as other places know better."""
-    numbered = False
-    for at, (first, last) in enumerate(lines):
-        line = text[first:last]
-        named = _NAMED.match(line)
-        if named is not None:
-            return first + named.end(), last
-        if _ASIDE.match(line.strip()) or _SALUTATION.match(line.strip()):
-            numbered = True
-            continue
-        split = at + 1 < len(lines) and _NAMED.match(text[slice(*lines[at + 1])]) is not None
-        return (first, last) if numbered and ":" not in line and not split else None
-    return None
+        numbered = False
+        for first, last in lines[at + 1 : at + 1 + _LINES]:
+            line = reading.text[first:last]
+            named = _NAMED.match(line)
+            if named is not None:
+                yield (first + named.end(), last), (start, end)
+                break
+            if _ASIDE.match(line.strip()) or _SALUTATION.match(line.strip()):
+                numbered = True
+                continue
+            goes_on = _NAMED.match(reading.text[last + 1 : last + 1 + _LONGEST]) is not None
+            if numbered and ":" not in line and not goes_on:
+                yield (first, last), (start, end)
+            break
