@@ -53,12 +53,13 @@ class _Choice(msgspec.Struct):
 
 
 def choices(reading: Reading, proofs: Sequence[Proof]) -> list[Proof]:
-    """Candidates worth asking about: each value once, labels of other roles left out, the best first."""
+    """Candidates worth asking about: each value once, other roles and misprints left out, the best first."""
     seen: set[tuple[str, str]] = set()
     kept = []
     for proof in sorted(proofs, key=lambda one: (-one.role.strength, len(one.value.reasons))):
         evidence = proof.value.evidence
-        if evidence is None or proof.role.strength == NEVER or reading.is_quoted(evidence.start):
+        spoilt = proof.value.value is None or proof.role.strength == NEVER
+        if evidence is None or spoilt or reading.is_quoted(evidence.start):
             continue
         said = evidence.quote, proof.role.phrase
         if said not in seen:
