@@ -33,6 +33,8 @@ _ALIKE = MappingProxyType(
     }
 )
 """Numbers that have the form of an account or a VAT id, whether their check digits are right or not."""
+_REST = re.compile(r" ?\n\d{1,4}(?: \d{1,4}){0,2}(?![A-Za-z0-9])")
+"""The end of an account in the next line; its check digits say whether it is."""
 _CITED = re.compile(r"^>.*$", re.MULTILINE)
 _ANSWERED = re.compile(
     r"^(?:-{3,}\s*(?:Ursprüngliche Nachricht|Original Message|Weitergeleitete Nachricht|Forwarded message).*"
@@ -110,7 +112,15 @@ class Reading:
             # what looks like one and fails its check digits is for a person, not absent
             alike = _ALIKE[kind].match(found[0])
             if alike is not None:
-                yield Mark(found.start(), found.start() + alike.end(), kind)
+                end = found.start() + alike.end()
+                rest = _REST.match(self.text, end)
+                if (
+                    kind == "iban"
+                    and rest
+                    and iban_valid("".join(self.text[found.start() : rest.end()].split()))
+                ):
+                    end = rest.end()
+                yield Mark(found.start(), end, kind)
 
     def _figures(self) -> Iterator[Figure]:
         pieces = self.layout.pieces

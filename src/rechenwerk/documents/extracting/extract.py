@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import asyncio
 from collections.abc import Mapping
+=======
+from collections.abc import Mapping, Sequence
+>>>>>>> refs/heads/d8
 from datetime import date
 from typing import Any
 
@@ -11,7 +15,8 @@ import msgspec
 
 from rechenwerk.base.errors import ModelRefusedError
 from rechenwerk.documents.checking.evidence import Claim, Proof, unproven
-from rechenwerk.documents.checking.labels import NEVER, PROSE, WEAK, FieldWords
+from rechenwerk.documents.checking.known import Known, against_known
+from rechenwerk.documents.checking.labels import NEVER, NONE, PROSE, WEAK, FieldWords
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.checking.typed import KINDS, agrees, same
 from rechenwerk.documents.extracting.companions import HIDDEN
@@ -25,6 +30,9 @@ from rechenwerk.documents.values import Parsed, Value
 
 Tables = Mapping[str, list[list[Value]]]
 _DOUBTS = ("role:", "rival:", "sum:")
+QUESTIONS = 8
+"""Questions about one document, the second order included."""
+_ORDERS = 2
 SURE = 0.95
 """Confidence from which a trained extractor gives a place its role where no label does."""
 
@@ -49,6 +57,7 @@ async def extract(
     *,
     purpose: str = "extract",
     today: date | None = None,
+    known: Sequence[Known] = (),
 ) -> tuple[Value, ...]:
     """The values of a document, all of them checked.
 
@@ -59,6 +68,7 @@ async def extract(
         trained: the organisation's own extractor; None for none.
         purpose: of the questions, unique within the job.
         today: the document's date, for relative dates; None where unknown.
+        known: entities that the organisation knows, for cross-checks of kind 'known'.
 
     Returns:
         A value for every field (of rows: for every cell), in the schema's order. Where the model could not
@@ -90,8 +100,20 @@ def _by_rules(
 def _finished(desk: Desk, singles: Mapping[str, Value], tables: Tables) -> tuple[Value, ...]:
     """All values, beside what the XML of an e-invoice says."""
     values = desk.all_values(singles, tables)
+<<<<<<< HEAD
     said = values_of(desk.reading.parsed.invoice)
     return tuple(_with_xml(desk, value, said) for value in values) if said else values
+=======
+    said = values_of(parsed.invoice)
+    if said:
+        values = tuple(_with_xml(desk, value, said) for value in values)
+    return against_known(schema, values, known, lambda path, name: _stands(desk, path, name))
+
+
+def _stands(desk: Desk, path: str, name: str) -> Value:
+    """A known name as a field's value, where the document says it."""
+    return desk.prove(desk.fields[path], Claim(path, name, "rule", role=Role(PROSE, "known"))).value
+>>>>>>> refs/heads/d8
 
 
 def _unanswered(value: Value, error: str) -> Value:
@@ -141,7 +163,7 @@ async def _ask(
     desk: Desk, candidates: Candidates, singles: Mapping[str, Value], asker: Asker, purpose: str
 ) -> bool:
     """Ask for fields that are open; whether anything new is known then."""
-    changed = False
+    changed, left = False, QUESTIONS
     for field in desk.singles():
         if (
             field.name.startswith(HIDDEN)
@@ -153,9 +175,11 @@ async def _ask(
         ):
             continue
         offered = choices(desk.reading, _offered(desk, field, candidates))
-        if not offered:
+        hinted = any(proof.role.strength > NONE for proof in offered)
+        if not offered or not (field.required or hinted) or left < _ORDERS:
             continue
-        chosen = await choose(asker, desk.reading, field, offered, purpose)
+        chosen, asked = await choose(asker, desk.reading, field, offered, purpose)
+        left -= asked
         if chosen is None or chosen.value.evidence is None:
             continue
         evidence = chosen.value.evidence
