@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import asyncio
-from collections.abc import Mapping
-=======
 from collections.abc import Mapping, Sequence
->>>>>>> refs/heads/d8
 from datetime import date
 from typing import Any
 
@@ -82,7 +78,7 @@ async def extract(
                 singles = await asyncio.to_thread(desk.settled, candidates, tables)
         except ModelRefusedError as error:
             singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
-    return await asyncio.to_thread(_finished, desk, singles, tables)
+    return await asyncio.to_thread(_finished, desk, singles, tables, known)
 
 
 def _by_rules(
@@ -97,23 +93,20 @@ def _by_rules(
     return desk, candidates, tables, desk.settled(candidates, tables)
 
 
-def _finished(desk: Desk, singles: Mapping[str, Value], tables: Tables) -> tuple[Value, ...]:
-    """All values, beside what the XML of an e-invoice says."""
+def _finished(
+    desk: Desk, singles: Mapping[str, Value], tables: Tables, known: Sequence[Known]
+) -> tuple[Value, ...]:
+    """All values, beside what the XML of an e-invoice and known entities say."""
     values = desk.all_values(singles, tables)
-<<<<<<< HEAD
     said = values_of(desk.reading.parsed.invoice)
-    return tuple(_with_xml(desk, value, said) for value in values) if said else values
-=======
-    said = values_of(parsed.invoice)
     if said:
         values = tuple(_with_xml(desk, value, said) for value in values)
-    return against_known(schema, values, known, lambda path, name: _stands(desk, path, name))
+    return against_known(desk.schema, values, known, lambda path, name: _stands(desk, path, name))
 
 
 def _stands(desk: Desk, path: str, name: str) -> Value:
     """A known name as a field's value, where the document says it."""
     return desk.prove(desk.fields[path], Claim(path, name, "rule", role=Role(PROSE, "known"))).value
->>>>>>> refs/heads/d8
 
 
 def _unanswered(value: Value, error: str) -> Value:
