@@ -79,6 +79,22 @@ def test_a_term_counts_from_the_date_that_it_names(term: str, due: str | None) -
 
 
 @pytest.mark.parametrize(
+    ("term", "label"),
+    [
+        ("Zahlungsziel: 14 Tage netto", "Zahlungsziel"),
+        ("Rechnungen sind innerhalb von 14 Tagen zahlbar.", "zahlbar"),
+        ("Net 14", "Net"),
+    ],
+)
+def test_a_day_that_a_term_says_has_its_label(term: str, label: str) -> None:
+    parsed = drawn(f"Rechnung Nr. 4711\nRechnungsdatum: 03.04.2025\n\n{term}")
+    (due,) = [value for value in by_rules(parsed, ready("invoice")) if value.field == "due_date"]
+    assert (due.value, due.state) == ("2025-04-17", "proven")
+    assert due.evidence is not None
+    assert parsed.text[due.evidence.label_start : due.evidence.label_end] == label
+
+
+@pytest.mark.parametrize(
     ("other", "day"),
     [("", None), ("Due date: 05/22/2025", "2025-04-03"), ("Due date: 22/05/2025", "2025-03-04")],
 )

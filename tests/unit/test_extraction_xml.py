@@ -12,6 +12,7 @@ from rechenwerk.documents.extracting.invoice_xml import values_of
 from rechenwerk.documents.extracting.schemas import ready
 from rechenwerk.documents.values import Value
 from tests.unit.drawn import drawn
+from tests.unit.test_extraction_model import Learned, Spotted
 
 CII = """<?xml version="1.0"?>
 <rsm:CrossIndustryInvoice xmlns:rsm="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
@@ -143,3 +144,18 @@ def test_a_page_that_says_something_else_goes_to_a_person(document: str) -> None
     found = values(document, page)["gross"]
     assert found.state == "unproven"
     assert any(reason.startswith("xml: the e-invoice says 119.00 EUR") for reason in found.reasons)
+
+
+@pytest.mark.parametrize("document", [CII, UBL], ids=["cii", "ubl"])
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("Gesamtbetrag: nicht 119,00 EUR", "negation:"), ("> Gesamtbetrag: 119,00 EUR", "quoted:")],
+)
+def test_what_a_page_denies_or_quotes_is_not_proven_by_the_xml(document: str, line: str, reason: str) -> None:
+    parsed = msgspec.structs.replace(drawn(line), invoice=document)
+    start = parsed.text.index("119,00 EUR")
+    trained = Learned([Spotted("gross", start, start + len("119,00 EUR"), 1.0)])
+    found = asyncio.run(extract(parsed, ready("invoice"), trained=trained))
+    (gross,) = [value for value in found if value.field == "gross"]
+    assert gross.state == "unproven"
+    assert any(said.startswith(reason) for said in gross.reasons), gross.reasons

@@ -26,6 +26,8 @@ from rechenwerk.documents.values import Parsed, Value
 
 Tables = Mapping[str, list[list[Value]]]
 _DOUBTS = ("role:", "rival:", "sum:")
+_FAULTS = ("digits:", "currency:", "ocr:", "sign:", "place:", "quoted:", "negation:", "planned:", "type:")
+"""Reasons that an e-invoice which says the same does not answer: the page says it otherwise, or not for now."""
 QUESTIONS = 8
 """Questions about one document, the second order included."""
 _ORDERS = 2
@@ -226,7 +228,7 @@ def _with_xml(desk: Desk, value: Value, said: Mapping[str, Any]) -> Value:
     field = _field_of(desk, value.field)
     if value.value is not None and value.evidence is not None and agrees(field, claimed, value.value):
         reasons = tuple(reason for reason in value.reasons if not reason.startswith(_DOUBTS))
-        wrong = any(reason.startswith(("digits:", "ocr:", "sign:", "place:")) for reason in reasons)
+        wrong = any(reason.startswith(_FAULTS) for reason in reasons)
         state = "unproven" if wrong else "proven"
         return msgspec.structs.replace(value, state=state, origin="xml", reasons=reasons)
     if value.state == "proven":
