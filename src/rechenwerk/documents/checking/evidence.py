@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.documents.checking.beside import other_bound, planned
 from rechenwerk.documents.checking.folding import occurrences
 from rechenwerk.documents.checking.labels import NEVER, NONE, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
@@ -110,6 +111,9 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     elif found.strength < WEAK and field.type != "date":
         reasons.append(f"role: '{_short(found.phrase)}' may mean something else")
     reasons += _unsure(reading, field, start, end)
+    plan = planned(reading, field, start, end, (found.start, found.end))
+    if plan:
+        reasons.append(f"planned: '{plan}' stands beside it")
     evidence = _evidence(reading, start, end, found)
     if evidence is None:
         reasons.append("place: no word of the document stands there")
@@ -157,6 +161,9 @@ def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[st
             )
         if before.rstrip().endswith("(") and after.lstrip().startswith(")") and field.type == "money":
             reasons.append("sign: brackets may mean that it is negative")
+        bound = other_bound(reading, start, end)
+        if bound:
+            reasons.append(f"digits: the document says '{bound}', too")
         denied = _NEGATION.search(text[max(0, start - 16) : start])
         if denied:
             reasons.append(f"negation: '{denied[0].strip()}' stands before it")

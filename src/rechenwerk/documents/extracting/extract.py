@@ -27,7 +27,7 @@ from rechenwerk.documents.values import Parsed, Value
 Tables = Mapping[str, list[list[Value]]]
 _DOUBTS = ("role:", "rival:", "sum:")
 _FAULTS = ("digits:", "currency:", "ocr:", "sign:", "place:", "quoted:", "negation:", "planned:", "type:")
-"""Reasons that an e-invoice which says the same does not answer: the page says it otherwise, or not for now."""
+"""Reasons that an e-invoice which says the same does not answer."""
 QUESTIONS = 8
 """Questions about one document, the second order included."""
 _ORDERS = 2
