@@ -1,4 +1,4 @@
-"""What stands beside a value, and before it, and takes its proof: another's account, a second bound, a plan."""
+"""What stands beside a value and takes its proof: another's account, a second bound, a plan."""
 
 from __future__ import annotations
 
@@ -61,3 +61,25 @@ def test_an_amount_with_two_bounds_is_not_one_of_them(line: str, number: str | N
 )
 def test_a_day_that_is_only_planned_is_for_a_person(line: str, day: str | None) -> None:
     assert proven(f"Bestellung vom 03.04.2025\n{line}", ready("order")).get("delivery_date") == day
+
+
+AMOUNTS = "Nettobetrag      100,00\nUSt 19 %      19,00\nGesamtbetrag      119,00"
+
+
+@pytest.mark.parametrize(
+    ("drawing", "currency"),
+    [
+        (AMOUNTS, None),
+        (f"{AMOUNTS}\n\nWir spenden 5 $ je Kunde.", None),
+        (f"{AMOUNTS}\n\nAlle Beträge in EUR.", "EUR"),
+        (f"{AMOUNTS}\n\nAlle Beträge in EUR. Wir spenden 5 $ je Kunde.", "EUR"),
+        (AMOUNTS.replace("betrag ", "betrag in CHF "), "CHF"),
+        (AMOUNTS.replace("100,00", "100,00 €").replace("119,00", "119,00 €"), "EUR"),
+        (AMOUNTS.replace("119,00", "119,00 €"), None),
+    ],
+)
+def test_a_currency_that_only_stands_somewhere_is_no_amounts(drawing: str, currency: str | None) -> None:
+    found = proven(f"Rechnung Nr. 4711\n\n{drawing}")
+    assert found.get("net", {}).get("currency") == currency
+    assert found.get("tax", {}).get("currency") == currency
+    assert found.get("currency") in {currency, None}

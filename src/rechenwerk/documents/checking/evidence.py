@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.documents.checking.beside import other_bound, planned
+from rechenwerk.documents.checking.currency import named
 from rechenwerk.documents.checking.folding import occurrences
 from rechenwerk.documents.checking.labels import NEVER, NONE, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
@@ -91,7 +92,9 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     start, end = _narrowed(reading, field, claim, start, end)
     quote = reading.text[start:end]
     reasons: list[str] = []
-    value = value_of(field, quote, reading)
+    found = claim.role or role(reading, words, start, end)
+    label = named(found.phrase) if found.strength > NONE else ""
+    value = value_of(field, quote, reading, label)
     if value is None:
         wrong = "has wrong check digits" if field.type in {"iban", "vat_id"} else f"is no {field.type}"
         reasons.append(f"type: '{_short(quote)}' {wrong}")
@@ -99,9 +102,9 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         reasons.append(f"digits: the quote says {_shown(value)}, not {_shown(claim.value)}")
     if value is not None:
         reasons += _boundaries(reading, field, start, end)
+        reasons += _open(reading, field, value, found, (start, end))
     if reading.is_quoted(start):
         reasons.append("quoted: it stands in an older mail that this one quotes")
-    found = claim.role or role(reading, words, start, end)
     if found.strength == NEVER:
         reasons.append(f"role: '{_short(found.phrase)}' gives it another role")
     elif found.strength == NONE:
@@ -111,9 +114,6 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     elif found.strength < WEAK and field.type != "date":
         reasons.append(f"role: '{_short(found.phrase)}' may mean something else")
     reasons += _unsure(reading, field, start, end)
-    plan = planned(reading, field, start, end, (found.start, found.end))
-    if plan:
-        reasons.append(f"planned: '{plan}' stands beside it")
     evidence = _evidence(reading, start, end, found)
     if evidence is None:
         reasons.append("place: no word of the document stands there")
@@ -168,6 +168,14 @@ def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[st
         if denied:
             reasons.append(f"negation: '{denied[0].strip()}' stands before it")
     return reasons
+
+
+def _open(reading: Reading, field: Field, value: Any, found: Role, span: tuple[int, int]) -> list[str]:
+    """What the document leaves open: an amount's currency, whether a day is only planned."""
+    if field.type == "money" and not value["currency"]:
+        return ["currency: neither the quote nor its label nor the document says it"]
+    plan = planned(reading, field, *span, (found.start, found.end))
+    return [f"planned: '{plan}' stands beside it"] if plan else []
 
 
 def _unsure(reading: Reading, field: Field, start: int, end: int) -> list[str]:

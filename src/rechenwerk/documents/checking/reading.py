@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from rechenwerk.documents.checking.currency import of_document
 from rechenwerk.documents.checking.folding import Folded, fold
 from rechenwerk.documents.checking.layout import Layout, Piece
 from rechenwerk.documents.figures import find, iban_valid, style_of, vat_id_valid
@@ -43,10 +44,6 @@ _ANSWERED = re.compile(
 )
 _LONG = 40
 """A line of so many characters is running text: a figure may go on in the next."""
-_CURRENCIES = re.compile(r"€|\bEUR\b|\bEuro\b|US-Dollar|US\$|\$|\bUSD\b|\bCHF\b|\bFranken\b|£|\bGBP\b")
-_CODES = MappingProxyType(
-    {"€": "EUR", "EUR": "EUR", "Euro": "EUR", "CHF": "CHF", "Franken": "CHF", "£": "GBP", "GBP": "GBP"}
-)
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -88,7 +85,10 @@ class Reading:
         ]
         self.marks = tuple(sorted([*numbers, *figures], key=lambda mark: (mark.start, mark.end)))
         self._mark_starts = [mark.start for mark in self.marks]
-        self.currency = self._currency()
+        self.currency = of_document(
+            self.text, self.layout, [mark.figure for mark in figures if mark.figure is not None]
+        )
+        """Of amounts that carry none; '' where the document does not say it."""
         self._quoted = tuple(_quoted(parsed.text))
         self._folded: Folded | None = None
 
@@ -134,11 +134,6 @@ class Reading:
             ):
                 if piece.start + figure.start < piece.end:
                     yield _moved(figure, piece.start)
-
-    def _currency(self) -> str:
-        """The one currency that the document names; '' where it names none or several."""
-        named = {_CODES.get(found[0], "USD") for found in _CURRENCIES.finditer(self.text)}
-        return named.pop() if len(named) == 1 else ""
 
     def marks_in(self, start: int, end: int) -> tuple[Mark, ...]:
         """Values that lie within a span."""

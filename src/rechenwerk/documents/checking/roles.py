@@ -85,7 +85,7 @@ def role(reading: Reading, words: FieldWords, start: int, end: int) -> Role:
 
 
 def _others_account(reading: Reading, words: FieldWords, piece: Piece) -> Role | None:
-    """A word of another role in the line of an account or in what introduces it: 'auf Ihr Konto', 'IBAN: ...'.
+    """A word of another role in the line of an account or in what introduces it: 'auf Ihr Konto'.
 
     What introduces it is the line before, or the one before the account's own lines (IBAN, then BIC).
     """

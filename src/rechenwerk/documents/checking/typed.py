@@ -30,13 +30,14 @@ _DENIED = re.compile(r"\b(?:nicht|kein\w*|ohne|weder|not|no|never|neither|withou
 _NO = frozenset({"nein", "no", "false", "falsch", "☐", "[]", "[ ]", "( )", "()"})
 
 
-def value_of(field: Field, quote: str, reading: Reading) -> Any:
+def value_of(field: Field, quote: str, reading: Reading, currency: str = "") -> Any:
     """What a quote says as a value of a field's type.
 
     Args:
         field: its type and options.
         quote: as it stands in the document.
-        reading: the document: its language and date, and the one currency that it names.
+        reading: the document: its language, date and currency.
+        currency: that the label names, for an amount that carries none; '' for the document's.
 
     Returns:
         JSON as `Value.value` describes it; None where the quote is no value of that type.
@@ -44,7 +45,7 @@ def value_of(field: Field, quote: str, reading: Reading) -> Any:
     match field.type:
         case "money" | "number" | "date" | "period":
             figure = figure_of(field, quote, reading)
-            return None if figure is None else of_figure(field, figure, reading)
+            return None if figure is None else of_figure(field, figure, currency or reading.currency)
         case "iban":
             plain = re.sub(r"[\s.-]", "", quote).upper()
             return plain if iban_valid(plain) else None
@@ -67,7 +68,7 @@ def figure_of(field: Field, quote: str, reading: Reading) -> Figure | None:
     return None
 
 
-def of_figure(field: Field, figure: Figure, reading: Reading) -> Any:
+def of_figure(field: Field, figure: Figure, currency: str) -> Any:
     """A figure as a value of a field's type; None where it is none."""
     if figure.days is not None:
         if field.type == "date":
@@ -82,7 +83,9 @@ def of_figure(field: Field, figure: Figure, reading: Reading) -> Any:
     if amount.high != amount.low:
         words["upper"] = plain(amount.high)
     if field.type == "money":
-        return {"amount": plain(amount.low), "currency": amount.unit or reading.currency, **words}
+        if figure.kind != "money" and amount.unit:
+            return None  # '5,00 kg'
+        return {"amount": plain(amount.low), "currency": amount.unit or currency, **words}
     return {"number": plain(amount.low), "unit": amount.unit, **words}
 
 
