@@ -174,3 +174,29 @@ def test_an_own_form_in_plain_words(town: DocumentTown, tmp_path: Path) -> None:
     assert town.cli("docs", "schemas", "dogs", "--put", str(path), "--json").json()["version"] == 2
     assert len(town.ok("GET", "/schemas/dogs")["schemas"]) == 2
     assert "dogs" in town.cli("docs", "schemas", "--language", "en").out
+
+
+def test_the_examples_and_the_image_of_a_page(town: DocumentTown, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    folder = Path(__file__).parents[2] / "examples" / "documents"
+    command = ("docs", "run", str(folder / "invoices"), "--without-model", "--language", "en")
+    done = town.cli(*command, "-o", str(out))
+    assert done.code == 0, done.err
+    documents = {one["name"]: one for one in json.loads(out.read_text())["documents"]}
+    assert documents["older.zip/empty.pdf"]["state"] == "refused"
+    found = {one["field"]: one for one in documents["lindenau.pdf"]["values"]}
+    assert (found["invoice_number"]["value"], found["invoice_number"]["state"]) == ("2026-0417", "proven")
+    page = town.answer("GET", f"/files/{documents['lindenau.pdf']['id']}/pages/1.png")
+    assert page.content.startswith(b"\x89PNG")
+    beyond = town.answer("GET", f"/files/{documents['lindenau.pdf']['id']}/pages/2.png")
+    assert beyond.status_code == 404
+    news = town.cli("docs", "run", str(folder / "news"), "--schema", "article", "--without-model", "--json")
+    job = str(news.json()["id"])
+    (clash,) = town.cli("docs", "contradictions", job, "--json").json()["contradictions"]
+    assert {clash["left"]["document_name"], clash["right"]["document_name"]} == {
+        "nordlicht-de.txt",
+        "nordlicht-en.txt",
+    }
+    assert "revenue" in town.cli("docs", "facts", job, "--language", "en").out
+    values = town.ok("GET", f"/files/{documents['lindenau.pdf']['id']}/values")["values"]
+    assert all(one["evidence"]["boxes"] for one in values if one["evidence"])

@@ -1,4 +1,4 @@
-"""Commands: plan run, plan compare, plan explain, plan contagion."""
+"""Commands: plan run, compare, explain, stress, solve, sensitivity, contagion."""
 
 from __future__ import annotations
 
@@ -175,11 +175,71 @@ def explain(
     explain_command(file, line, at, scenario, as_json=as_json)
 
 
+def stress(
+    file: Model,
+    together: Annotated[
+        list[str] | None, typer.Option(help="Shocks that happen together, such as demand+price; repeatable.")
+    ] = None,
+    backwards: Annotated[
+        bool, typer.Option("--reverse", help="Also look for the mildest shocks that empty the cash.")
+    ] = False,
+    scenario: Scenario = "",
+    as_json: Json = False,
+) -> None:
+    """What breaks the plan: its shocks one by one and together, and the mildest that empty the cash."""
+    from rechenwerk.cli.plan_stress import stress_command  # noqa: PLC0415
+
+    stress_command(file, together or (), scenario, backwards=backwards, as_json=as_json)
+
+
+def solve(
+    file: Model,
+    vary: Annotated[str, typer.Option(help="A driver, contract or source of money that is scaled.")],
+    line: Annotated[str, typer.Option(help="The line that is to reach a value.")] = "",
+    value: Annotated[float, typer.Option(help="That value, in the plan's unit.")] = 0.0,
+    at: Annotated[str, typer.Option(help="In this period; default: in all, of a stock the last.")] = "",
+    ruin: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Instead: the probability of running out, such as 0.05."),
+    ] = None,
+    paths: Annotated[int, typer.Option(min=100, max=1_000_000, help="For the probability.")] = 2000,
+    scenario: Scenario = "",
+    as_json: Json = False,
+) -> None:
+    """Which number makes it work: the price that covers cost, the largest commitment that can be borne."""
+    from rechenwerk.cli.plan_stress import solve_command  # noqa: PLC0415
+    from rechenwerk.planner.solving import Target  # noqa: PLC0415
+
+    if bool(line) == (ruin is not None):
+        raise typer.BadParameter("say either --line with --value, or --ruin")
+    target = Target(line, value if ruin is None else ruin, at, paths)
+    solve_command(file, vary, target, scenario, as_json=as_json)
+
+
+def sensitivity(
+    file: Model,
+    line: Annotated[str, typer.Option(help="What is looked at.")] = "cash",
+    at: Annotated[str, typer.Option(help="In this period; default: the last.")] = "",
+    samples: Annotated[
+        int, typer.Option("--sobol", min=0, help="Also shares of the variance; samples, a power of 2.")
+    ] = 0,
+    scenario: Scenario = "",
+    as_json: Json = False,
+) -> None:
+    """Which driver matters: a tornado, and Sobol's shares of the variance."""
+    from rechenwerk.cli.plan_stress import sensitivity_command  # noqa: PLC0415
+
+    sensitivity_command(file, line, at, scenario, samples=samples, as_json=as_json)
+
+
 def add_plan(app: typer.Typer) -> None:
     """Mount the commands."""
     plan = typer.Typer(no_args_is_help=True, help="Does it pay, when does the money run out, what breaks.")
     plan.command("run")(run)
     plan.command("compare")(compare)
     plan.command("explain")(explain)
+    plan.command("stress")(stress)
+    plan.command("solve")(solve)
+    plan.command("sensitivity")(sensitivity)
     plan.command("contagion")(contagion)
     app.add_typer(plan, name="plan")

@@ -92,7 +92,8 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     reasons: list[str] = []
     value = value_of(field, quote, reading)
     if value is None:
-        reasons.append(f"type: '{_short(quote)}' is no {field.type}")
+        wrong = "has wrong check digits" if field.type in {"iban", "vat_id"} else f"is no {field.type}"
+        reasons.append(f"type: '{_short(quote)}' {wrong}")
     elif claim.value is not None and not agrees(field, claim.value, value):
         reasons.append(f"digits: the quote says {_shown(value)}, not {_shown(claim.value)}")
     if value is not None:

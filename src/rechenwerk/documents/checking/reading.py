@@ -20,6 +20,18 @@ _VAT = re.compile(
     r"(?<![A-Za-z0-9])(?:DE|ATU|AT|BE|BG|CHE|CY|CZ|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI"
     r"|SK|XI)[ \u00a0.-]{0,2}[A-Z0-9](?:[ \u00a0./-]?[A-Z0-9]){6,12}(?![A-Za-z0-9])"
 )
+_ALIKE = MappingProxyType(
+    {
+        "iban": re.compile(
+            r"(?:DE|AT|CH|LI|LU|NL|BE|FR|GB|ES|IT|PL|DK|CZ)\d{2}"
+            r"(?:[A-Z0-9]{0,4}\d{10,24}|(?: [A-Z0-9]{4}){3,7}(?: \d{1,3})?)(?![A-Za-z0-9])"
+        ),
+        "vat_id": re.compile(
+            r"(?:DE ?\d{3} ?\d{3} ?\d{3}|AT ?U ?\d{8}|[A-Z]{2} ?\d{8,12})(?![A-Za-z0-9]| \d)"
+        ),
+    }
+)
+"""Numbers that have the form of an account or a VAT id, whether their check digits are right or not."""
 _CITED = re.compile(r"^>.*$", re.MULTILINE)
 _ANSWERED = re.compile(
     r"^(?:-{3,}\s*(?:Ursprüngliche Nachricht|Original Message|Weitergeleitete Nachricht|Forwarded message).*"
@@ -90,8 +102,14 @@ class Reading:
                 end = _longest_iban(found[0])
                 if end:
                     yield Mark(found.start(), found.start() + end, kind)
+                    continue
             elif vat_id_valid(found[0]):
                 yield Mark(found.start(), found.end(), kind)
+                continue
+            # what looks like one and fails its check digits is for a person, not absent
+            alike = _ALIKE[kind].match(found[0])
+            if alike is not None:
+                yield Mark(found.start(), found.start() + alike.end(), kind)
 
     def _figures(self) -> Iterator[Figure]:
         pieces = self.layout.pieces

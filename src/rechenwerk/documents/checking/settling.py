@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -20,6 +22,9 @@ from rechenwerk.documents.values import Value
 
 _HIGHEST_TAX = Decimal("0.30")
 """No rate of VAT in Europe is higher than 27 %."""
+_LISTED = 160
+"""Characters between two accounts of one list."""
+_BANK = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _SHOWN = 3
 """Rivals that a reason shows."""
 
@@ -54,9 +59,11 @@ def settle(
     """
     chosen: dict[str, Value] = {}
     confirmed: set[str] = set()
+    failed: dict[str, str] = {}
     for rule in schema.rules:
         found = _sum_of(schema, rule, candidates)
         if found is None:
+            failed |= _no_sum(rule, candidates)
             continue
         for path, proof in zip(rule.fields, found.proofs, strict=True):
             if proof is not None and path not in chosen:
@@ -67,7 +74,9 @@ def settle(
     for field in schema.fields:
         if field.type != "rows" and field.name not in chosen:
             proofs = candidates.get(field.name, ())
-            chosen[field.name] = _best(field, proofs, mentioned.get(field.name, ""))
+            best = _best(field, proofs, mentioned.get(field.name, ""))
+            doubt = failed.get(field.name, "")
+            chosen[field.name] = unproven(best, doubt) if doubt and best.state == "proven" else best
     for rule in schema.rules:
         _by_term(reading, schema, rule, chosen)
     for rule in schema.rules:
@@ -81,6 +90,25 @@ def _sum_of(schema: Schema, rule: Rule, candidates: Mapping[str, Sequence[Proof]
     first, second, total = (candidates.get(path, ()) for path in rule.fields)
     taxes = {one.fields[-1] for one in schema.rules if one.kind == "tax"}
     return three(first, second, total, share=_HIGHEST_TAX if rule.fields[1] in taxes else None)
+
+
+def _no_sum(rule: Rule, candidates: Mapping[str, Sequence[Proof]]) -> dict[str, str]:
+    """Fields whose amounts do not add up although the document says all of them, with the reason."""
+    if rule.kind != "sum" or len(rule.fields) != 3 or any("." in path for path in rule.fields):
+        return {}
+    first, second, total = (
+        {
+            abs(amount)
+            for proof in candidates.get(path, ())
+            if proof.role.strength >= PROSE and (amount := amount_of(proof.value))
+        }
+        for path in rule.fields
+    )
+    # a prepayment that is deducted is written with a minus or without
+    if not (first and second and total) or any(one + other in total for one in first for other in second):
+        return {}
+    words = f"sum: no amounts of {', '.join(rule.fields[:-1])} and {rule.fields[-1]} add up"
+    return dict.fromkeys(rule.fields, words)
 
 
 def _confirmed(proof: Proof, rule: Rule, found: Sum) -> Value:
@@ -157,17 +185,30 @@ def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:
     rivals: list[Proof] = []
     for proof in ranked[1:]:
         known = [first, *rivals]
-        if _rank(proof) == _rank(first) and not any(
+        if proof.value.value is not None and _rank(proof) == _rank(first) and not any(
             same(proof.value.value, one.value.value) for one in known
         ):
             rivals.append(proof)
-    if rivals:
+    if rivals and not _accounts(field, [first, *rivals]):
         return unproven(first.value, *(_rival(proof) for proof in rivals[:_SHOWN]))
+    if first.role.relation == "column" and field.type == "money" and first.value.state == "proven":
+        return unproven(first.value, f"role: a column '{first.role.phrase}' alone makes no total")
     if first.role.strength <= WEAK and field.type in {"money", "number"} and first.value.state == "proven":
         return unproven(
             first.value, f"role: '{first.role.phrase}' is a weak label and no cross-check confirms it"
         )
     return first.value
+
+
+def _accounts(field: Field, proofs: Sequence[Proof]) -> bool:
+    """Whether they are the accounts of one party, listed beside each other: the first may be paid to."""
+    quotes = [proof.value.evidence for proof in proofs if proof.value.evidence is not None]
+    if len(quotes) < len(proofs) or any(proof.value.state != "proven" for proof in proofs):
+        return False
+    banks = all(_BANK.fullmatch(quote.quote) for quote in quotes)
+    ordered = sorted(quotes, key=lambda quote: quote.start)
+    near = all(later.start - one.end <= _LISTED for one, later in pairwise(ordered))
+    return near and (field.type == "iban" or banks)
 
 
 def _rank(proof: Proof) -> int:

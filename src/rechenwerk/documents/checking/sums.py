@@ -9,7 +9,8 @@ from decimal import Decimal
 import msgspec
 
 from rechenwerk.documents.checking.evidence import Proof
-from rechenwerk.documents.checking.labels import NONE
+from rechenwerk.documents.checking.folding import key
+from rechenwerk.documents.checking.labels import NONE, STRONG
 from rechenwerk.documents.values import Value
 
 CENT = Decimal("0.01")
@@ -48,7 +49,9 @@ def usable(proofs: Sequence[Proof]) -> list[tuple[Decimal, Proof]]:
             continue
         if amount not in best or best[amount].role.strength < proof.role.strength:
             best[amount] = proof
-    ranked = sorted(best.items(), key=lambda item: -item[1].role.strength)
+    ranked = sorted(
+        best.items(), key=lambda item: (-item[1].role.strength, item[1].role.relation in {"column", "above"})
+    )
     return ranked[:MOST]
 
 
@@ -79,18 +82,35 @@ def three(
                 continue
             if other == wanted and not _same_place(one_proof, other_proof, whole_proof):
                 found.append(_sum((one, other, whole), (one_proof, other_proof, whole_proof)))
-        several = _several(wanted, seconds)
+        several = _several(wanted, seconds, one_proof)
         if several and (share is None or abs(wanted) <= share * abs(one)):
             found.append(_sum((one, wanted, whole), (one_proof, None, whole_proof)))
     return _chosen(found)
 
 
-def _several(wanted: Decimal, seconds: list[tuple[Decimal, Proof]]) -> bool:
-    """Whether two or three amounts of one field together make the part: tax at several rates."""
-    amounts = [amount for amount, proof in seconds if proof.role.strength > NONE and amount]
-    if wanted in amounts:
+def _several(wanted: Decimal, seconds: list[tuple[Decimal, Proof]], first: Proof) -> bool:
+    """Whether two or three amounts of one field together make the part: tax at several rates.
+
+    All of them have one sign and stand under the same words, rates aside; an amount that a label in its own line
+    names is one of them: a total of the field that is left out speaks against it.
+    """
+    if first.role.strength < STRONG:
         return False
-    return any(sum(some) == wanted for count in (2, 3) for some in itertools.combinations(amounts, count))
+    amounts = [(amount, proof.role) for amount, proof in seconds if proof.role.strength == STRONG and amount]
+    if wanted in {amount for amount, _ in amounts}:
+        return False
+    named = {amount for amount, role in amounts if role.relation in {"inline", "left"}}
+    for count in (2, 3):
+        for some in itertools.combinations(amounts, count):
+            alike = len({(amount > 0, _words(role.phrase)) for amount, role in some}) == 1
+            if alike and sum(amount for amount, _ in some) == wanted and named <= {one for one, _ in some}:
+                return True
+    return False
+
+
+def _words(phrase: str) -> str:
+    """The words of a label without its numbers: 'USt 19 % auf 100,00' and 'USt 7 % auf 50,00' are alike."""
+    return key("".join(letter for letter in phrase if not letter.isdigit()))
 
 
 def _same_place(*proofs: Proof) -> bool:
@@ -115,6 +135,7 @@ def _chosen(found: list[Sum]) -> Sum | None:
         others = [other for other in sums if other is not one]
         if all(sum(other.parts[at] for other in others) == one.parts[at] for at in range(len(one.parts))):
             return one
+    sums = [one for one in sums if None not in one.proofs] or sums
     best = max(one.strength for one in sums)
     leaders = [one for one in sums if one.strength == best]
     return leaders[0] if len(leaders) == 1 else None

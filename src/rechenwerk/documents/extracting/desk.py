@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 
 from rechenwerk.documents.checking.evidence import Claim, Proof, prove
 from rechenwerk.documents.checking.labels import NONE, FieldWords
@@ -12,6 +13,7 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.settling import settle
 from rechenwerk.documents.checking.sums import amount_of
 from rechenwerk.documents.extracting.companions import HIDDEN, with_companions
+from rechenwerk.documents.extracting.headlines import headlines
 from rechenwerk.documents.extracting.lists import lists
 from rechenwerk.documents.extracting.parties import recipients, senders
 from rechenwerk.documents.extracting.passages import sentences, titles, unique
@@ -80,7 +82,7 @@ class Desk:
                 return sentences(self.reading, field, words)
             case "title":
                 return titles(self.reading, field)
-        return claims(self.reading, field, words, self.known)
+        return chain(headlines(self.reading, field, words), claims(self.reading, field, words, self.known))
 
     def tables(self) -> dict[str, list[list[Value]]]:
         """Rows of every field of type rows, their cells checked one by one."""

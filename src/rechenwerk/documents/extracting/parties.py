@@ -20,6 +20,7 @@ from rechenwerk.documents.checking.layout import Piece
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.extracting.rules import beside_labels
+from rechenwerk.documents.extracting.sections import named_in_sections
 from rechenwerk.documents.schemas import Field
 
 _TOWN = re.compile(
@@ -27,11 +28,13 @@ _TOWN = re.compile(
     r"|\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b|\b[A-Z]{2}\s\d{5}\b"
 )
 _LEGAL = re.compile(
-    r"(?<!\w)(?:gGmbH|GmbH|mbH|AG|KG|KGaA|OHG|oHG|UG|GbR|SE|eG|e\.\s?G\.|e\.\s?K\.|e\.\s?Kfm\.|e\.\s?V\.|PartG"
+    r"(?<!\w)(?:gGmbH|GmbH|mbH|AG|KG|KGaA|OHG|oHG|UG|GbR|SE|eG|e\.\s?G\.|e\.\s?K\.|e\.\s?Kfm\.|e\.\s?V\.|a\.\s?G\.|PartG"
     r"|PartGmbB|Ltd|Limited|LLC|LLP|Inc|PLC|plc|Corp|S\.\s?A\.|SA|SAS|SARL|S\.à\s?r\.l\.|B\.V\.|BV|N\.V\.|AB"
     r"|ApS|A/S|Oy|S\.p\.A\.|S\.r\.l\.|Srl|sp\. z o\.o\.|AöR|KdöR|Stiftung|Genossenschaft)(?!\w)"
 )
-_TAIL = re.compile(r"\.?(?:\s*\(haftungsbeschränkt\)|\s*&\s*Co\.?(?:\s*K(?:G|GaA))?|\s+i\.\s?[GL]\.)?")
+_TAIL = re.compile(
+    r"\.?(?:\s*\(haftungsbeschränkt\)|\s*&\s*Co\.?(?:\s*K(?:G|GaA))?|\s+i\.\s?[GL]\.|(?:\s[A-ZÄÖÜ][\wäöüß]+){1,2}$)?"
+)
 _PARTS = re.compile(r"\s*[·•|∙*●■▪]\s*|\s+[-\u2013\u2014]\s+|\s*,\s+|\s{3,}")
 _SALUTATION = re.compile(
     r"^(?:an|an die|an den|an das|firma|fa\.?|herrn?|frau|familie|to|z\.\s?h(?:d|\.?\sd)\.?|c/o)$",
@@ -45,7 +48,7 @@ _WORDS = 9
 _NOT_A_NAME = re.compile(
     r"\d{3,}|@|www\.|https?:|\btel\b|\bfax\b|telefon|str\.|straße|strasse|postfach|geschäftsf|amtsgericht|\bhrb\b"
     r"|iban|bank\b|sparkasse|seite|page|^rechnung|^invoice|^gutschrift|^bestell|^order|^angebot|^datum|^ust"
-    r"|^steuer|^kunden|^mahnung",
+    r"|^steuer|^kunden(?:-?\s?(?:nr|nummer|dienst|service|konto|kennung)|$)|^mahnung|^[hf]r\.\s|^nummer$|^(?:z\.\s?hd|attn)\b",
     re.IGNORECASE,
 )
 
@@ -146,6 +149,15 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _labelled(reading: Reading, words: FieldWords, known: frozenset[str]) -> Iterator[Named]:
+    sections = [
+        Named(*span, "label", *label)
+        for where, label in named_in_sections(reading, words)
+        if (span := _name(reading, *where)) is not None
+    ]
+    yield from sections or _beside(reading, words, known)
+
+
+def _beside(reading: Reading, words: FieldWords, known: frozenset[str]) -> Iterator[Named]:
     for start, stop in beside_labels(reading, words, known):
         piece = reading.layout.at(start)
         span = _name(reading, start, stop)
@@ -197,8 +209,18 @@ def _name(reading: Reading, start: int, end: int) -> tuple[int, int] | None:
     if legal and part[: legal[-1].start()].strip():
         tail = _TAIL.match(part, legal[-1].end())
         part = part[: tail.end()] if tail is not None else part
+    elif not legal and _goes_on(reading.text, end):
+        return None
     first = start + text.index(part)
     return first, first + len(part)
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether the next line ends the name with its legal form: 'Muster' above 'Versicherungsverein a.G.'."""
+    stop = text.find("\n", end + 1)
+    line = text[end:stop].strip() if stop > end else ""
+    legal = list(_LEGAL.finditer(line))
+    return bool(legal) and not any(letter.isdigit() or letter in ":,|" for letter in line)
 
 
 def _places(reading: Reading) -> Iterator[Named]:

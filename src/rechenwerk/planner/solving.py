@@ -1,0 +1,154 @@
+"""Which number makes it work: a driver, a contract or a round is scaled until a target is met.
+
+The target is looked at on the same paths whatever the scale (common random numbers), so that it changes with
+the scale only. The root is found by Brent's method (SciPy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+from scipy.optimize import brentq
+
+from rechenwerk.base.errors import PlanError
+from rechenwerk.base.type_words import did_you_mean
+from rechenwerk.planner.clearing import Floats
+from rechenwerk.planner.plans import Plan, build
+from rechenwerk.planner.reading import number
+from rechenwerk.planner.running import base, run
+from rechenwerk.planner.tables import Written
+
+_NEAR, _FAR = 1e-3, 1e3
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What is to be reached.
+
+    Args:
+        line: a line of the plan, in the base case; '' for the probability of running out of cash.
+        value: in the plan's unit; of the probability a share.
+        at: the period that the line is looked at; '' for the sum over all periods, of a stock the last.
+        paths: of a probability.
+    """
+
+    line: str = ""
+    value: float = 0.0
+    at: str = ""
+    paths: int = 2000
+
+
+class Solved(msgspec.Struct, frozen=True):
+    """The scale that meets a target.
+
+    Args:
+        what: that was scaled.
+        scale: that it is multiplied with.
+        first: the scaled figure at the start, in its own unit.
+        reached: the target's value then.
+    """
+
+    what: str
+    scale: float
+    first: float
+    unit: str
+    reached: float
+
+
+_STOCKS = frozenset(
+    {"cash", "debt", "equity", "assets", "liabilities", "receivables", "payables", "fixed_assets"}
+)
+
+
+def solve(written: Written, what: str, target: Target) -> Solved:
+    """Scale something until a target is met.
+
+    Args:
+        written: tables.
+        what: name of a driver, a contract with a total, or a source of money with an amount.
+        target: to be met.
+
+    Raises:
+        PlanError: there is nothing of this name, or no scale up to a thousand times meets the target.
+    """
+    scaled = _scaling(written, what)
+    unscaled = build(written)
+    goal = target.value * (unscaled.money.scale if target.line else 1.0)
+    if target.line and target.line not in unscaled.lines:
+        raise PlanError(f"no line {target.line!r} in the plan; {did_you_mean(target.line, unscaled.lines)}")
+
+    def miss(logarithm: float) -> float:
+        return _reached(*scaled(float(np.exp(logarithm))), target) - goal
+
+    low, high = np.log(_NEAR), np.log(_FAR)
+    grid = np.linspace(low, high, 25)
+    values = [miss(at) for at in grid]
+    crossings = [at for at in range(24) if np.sign(values[at]) != np.sign(values[at + 1])]
+    if not crossings:
+        raise PlanError(
+            f"no {what} between a thousandth and a thousand times as much meets the target;"
+            f" as written it is {values[12] + goal:.4g}"
+        )
+    at = min(crossings, key=lambda one: abs(grid[one]))
+    found = float(np.exp(brentq(miss, grid[at], grid[at + 1], xtol=1e-9)))
+    first, unit = _first(written, unscaled, what)
+    reached = _reached(*scaled(found), target)
+    unit_of = unscaled.money.scale if target.line else 1.0
+    return Solved(what, found, first * found, unit, reached / unit_of)
+
+
+def _first(written: Written, plan: Plan, what: str) -> tuple[float, str]:
+    for driver in written.drivers:
+        if driver.name == what:
+            return plan.inputs[what].path[0] / plan.inputs[what].unit.scale, driver.unit
+    for contract in written.contracts:
+        if contract.name == what and contract.total is not None:
+            return number(contract.total), contract.unit
+    one = next(one for one in written.funding if one.name == what and one.amount is not None)
+    return number(one.amount or 0), one.unit
+
+
+def _scaling(written: Written, what: str) -> Callable[[float], tuple[Plan, dict[str, Floats]]]:
+    """A function from a scale to the plan and the factors of its drivers."""
+    if what in {one.name for one in written.drivers}:
+        plan = build(written)
+        return lambda scale: (plan, {what: np.full(plan.axis.count, scale)})
+    contracts = {one.name for one in written.contracts if one.total is not None}
+    funding = {one.name for one in written.funding if one.amount is not None}
+    if what not in contracts | funding:
+        known = [*(one.name for one in written.drivers), *contracts, *funding]
+        raise PlanError(f"{what!r} is no driver, contract or source of money; {did_you_mean(what, known)}")
+
+    def scaled(scale: float) -> tuple[Plan, dict[str, Floats]]:
+        changed = msgspec.structs.replace(
+            written,
+            contracts=tuple(
+                msgspec.structs.replace(one, total=number(one.total or 0) * scale)
+                if one.name == what
+                else one
+                for one in written.contracts
+            ),
+            funding=tuple(
+                msgspec.structs.replace(one, amount=number(one.amount or 0) * scale)
+                if one.name == what
+                else one
+                for one in written.funding
+            ),
+        )
+        return build(changed), {}
+
+    return scaled
+
+
+def _reached(plan: Plan, scaled: dict[str, Floats], target: Target) -> float:
+    if not target.line:
+        outcome = run(plan, paths=target.paths, seed=plan.written.head.seed, lines=("cash",), factors=scaled)
+        return float(outcome.ruined[-1])
+    series = np.broadcast_to(base(plan, scaled)[target.line][:, 0], plan.axis.count)
+    if target.at:
+        index = plan.axis.index(target.at)
+        if not 0 <= index < plan.axis.count:
+            raise PlanError(f"{target.at} is outside of the plan")
+        return float(series[index])
+    return float(series[-1] if target.line in _STOCKS else series.sum())
