@@ -14,19 +14,11 @@ from rechenwerk.documents.schemas import Field
 
 _HEADLINE = re.compile(
     r"(?P<word>(?:[A-ZÄÖÜ][\w-]*)?(?:rechnung|gutschrift|korrektur|bestellung|vertrag)"
-<<<<<<< HEAD
     r"|(?:(?:tax|commercial|final|sales|vat|proforma|pro forma)\s)?invoice|credit (?:note|memo)"
     r"|purchase order"
     r"|R E C H N U N G)"
     r"(?:\s(?:des|der)\s[A-ZÄÖÜ]\w+)?(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?"
     r"(?:\s*\(\d{1,4}\))?"
-=======
-    r"|(?:(?:tax|commercial|final|sales|vat|proforma|pro forma)\s)?invoice"
-    r"|credit (?:note|memo)|purchase order"
-    r"|R E C H N U N G)"
-    r"(?:\s(?:des|der)\s[A-ZÄÖÜ]\w+)?"
-    r"(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?(?:\s*\(\d{1,4}\))?"
->>>>>>> refs/heads/t1
     r"\s*(?::|(?:Nr|No|Nummer|Number)\b\.?\s?:?|#)?\s*"
     r"(?P<number>(?=\S*\d)\w[\w./-]*\w)"
     r"(?:,?\s+(?:vom|v\.|dated|of|from|issued (?:at|on)|ausgestellt am)\s+(?P<date>\S.*?))?"
