@@ -219,7 +219,7 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             skipped = skipped or base is None  # 'Datum: 01.02.' is a pair of its own
         match = words.match(line, prose=len(line) > 40)
         if match.strength == NONE and not marks:
-            begin, match = _joined(reading, words, other, match)
+            begin, line, match = _parted(reading, words, other, (begin, line, match))
         strength = match.strength
         if skipped and strength > NONE:
             strength = (
@@ -237,13 +237,17 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
     return None
 
 
-def _joined(reading: Reading, words: FieldWords, piece: Piece, match: Match) -> tuple[int, Match]:
-    """A label whose words stand apart: 'Rechnungssumme   ohne USt.'."""
+def _parted(
+    reading: Reading, words: FieldWords, piece: Piece, alone: tuple[int, str, Match]
+) -> tuple[int, str, Match]:
+    """A label whose words stand a little apart: 'Summe' and 'ohne USt.' beside each other are one."""
     before = next(iter(reading.layout.left_of(piece)), None)
-    if before is None or reading.is_value(before) or before.end + 1 != piece.start:
-        return piece.start, match
-    whole = words.match(reading.text[before.start : piece.end])
-    return (before.start, whole) if whole.strength == STRONG else (piece.start, match)
+    if before is None or reading.is_value(before) or piece.box.left - before.box.right > 2 * piece.height:
+        return alone
+    line = reading.text[before.start : piece.end].replace("\n", " ")
+    match = words.match(line)
+    whole = before.end <= piece.start and match.strength != NONE
+    return (before.start, line, match) if whole else alone
 
 
 def _over(reading: Reading, words: FieldWords, piece: Piece, span: tuple[int, int]) -> Role | None:

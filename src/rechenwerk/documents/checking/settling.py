@@ -185,8 +185,10 @@ def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:
     rivals: list[Proof] = []
     for proof in ranked[1:]:
         known = [first, *rivals]
-        if proof.value.value is not None and _rank(proof) == _rank(first) and not any(
-            same(proof.value.value, one.value.value) for one in known
+        if (
+            proof.value.value is not None
+            and _rank(proof) == _rank(first)
+            and not any(same(proof.value.value, one.value.value) for one in known)
         ):
             rivals.append(proof)
     if rivals and not _accounts(field, [first, *rivals]):

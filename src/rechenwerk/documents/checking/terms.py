@@ -24,7 +24,13 @@ _PAYING = re.compile(
 )
 _OTHER = re.compile(
     r"skonto|nachlass|rabatt|discount|verzug|mahn|widerr|gewährleist|reklam|rüge|beanstand|storn|liefer|garantie|interest"
-    r"|cancel|warranty|return|\d\s*%|erhalt|eingang|zugang|receipt|receiv|leistung|delivery",
+    r"|cancel|warranty|return|\d\s*%|erhalt|eingang|zugang|receipt|receiv|leistung|delivery"
+    # A term that runs from another day, or before one: 'ab Monatsende', 'net 30 EOM', '14 Tage vor Anreise'.
+    r"|monats?ende|ende des|end of|\bEOM\b|\b(?:vor|before|prior)\b|abnahme|abschluss|bestell|auftrag|versand"
+    r"|acceptance|completion|\border\b|dispatch|shipment|shipping"
+    # Part of the amount, a discount in words, money that comes back, the earliest day.
+    r"|prozent|percent|gewähr|\braten?\b|teilzahlung|anzahlung|abschlag|instal|deposit|gutschrift|erstatt|refund"
+    r"|credit|zins|gestund|\berst nach|\ballow\b",
     re.IGNORECASE,
 )
 _LONG = 60

@@ -25,6 +25,8 @@ KINDS = MappingProxyType(
 )
 """A field's type -> kinds of marks that may be its value."""
 _YES = frozenset({"ja", "yes", "true", "x", "wahr", "zutreffend", "☒", "☑", "✓", "✔", "[x]", "(x)"})
+_DENIED = re.compile(r"\b(?:nicht|kein\w*|ohne|weder|not|no|never|neither|without)\b")
+"""Words that turn an option into its contrary: 'nicht rot' is not red."""
 _NO = frozenset({"nein", "no", "false", "falsch", "☐", "[]", "[ ]", "( )", "()"})
 
 
@@ -100,7 +102,7 @@ def _yes_no(field: Field, quote: str) -> bool | None:
 
 
 def _option(field: Field, quote: str) -> str | None:
-    """The one option that a quote names; None where it names none or several."""
+    """The one option that a quote names; None where it names none, several, or denies it."""
     said = f" {' '.join(fold(quote).text.casefold().split())} "
     named = [
         option
@@ -110,7 +112,11 @@ def _option(field: Field, quote: str) -> str | None:
             for word in (option, *field.meanings.get(option, ()))
         )
     ]
-    return named[0] if len(named) == 1 else None
+    if len(named) != 1:
+        return None
+    denied = _DENIED.search(said)
+    words = (named[0], *field.meanings.get(named[0], ()))
+    return None if denied and not any(_DENIED.search(word.casefold()) for word in words) else named[0]
 
 
 def agrees(field: Field, claimed: Any, value: Any) -> bool:
