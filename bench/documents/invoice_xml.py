@@ -217,6 +217,7 @@ def read(xml: bytes) -> dict[str, Any]:
              if node.get("schemeID") == "VA"]  # fmt: skip
     head = next((node for node in root if node.tag.endswith("ExchangedDocument")), root)
     number, date = head.find("ID"), day_of(head, "IssueDateTime/DateTimeString")
+    rates = {node.text for node in settled.findall("ApplicableTradeTax/RateApplicablePercent")}
     amount = {name: sums.findtext(name) for name in ("TaxBasisTotalAmount", "TaxTotalAmount",
               "GrandTotalAmount", "DuePayableAmount", "TotalPrepaidAmount")}  # fmt: skip
     return {
@@ -237,6 +238,7 @@ def read(xml: bytes) -> dict[str, Any]:
         "bic": [node.text for node in root.iter("BICID") if node.text],
         "currency": text(".//InvoiceCurrencyCode"),
         "net": amount["TaxBasisTotalAmount"],
+        "tax_rate": rates.pop() if len(rates) == 1 else None,
         "tax": amount["TaxTotalAmount"],
         "gross": amount["GrandTotalAmount"],
         "prepaid": amount["TotalPrepaidAmount"],

@@ -40,7 +40,6 @@ from rechenwerk.routing.residency import forbids
 from rechenwerk.store.documents.desk import open_documents
 from rechenwerk.store.snapshot import PostgresSource
 
-_STARTER = "smollm2-135m"
 _INPUT, _OUTPUT = 0, 3
 """Places of the buckets in a list of prices."""
 _MILLION = 1_000_000
@@ -165,7 +164,8 @@ def _offered(snapshot: Snapshot, offer: Offer, organisation_id: int, data_class:
     into, out = (None, None) if price is None else (_rate(price, _INPUT), _rate(price, _OUTPUT))
     refused = "" if None in rules else next((rule for rule in rules if rule is not None), "")
     local = any(row.jurisdiction == LOCAL for row in rows)
-    return Offered(offer.model, refused, local, into, out, offer.model == _STARTER)
+    embedded = all(row.provider.kind == "embedded" for row in rows)
+    return Offered(offer.model, refused, local, into, out, embedded)
 
 
 def _price(snapshot: Snapshot, organisation_id: int, model: str) -> CallPrice | None:

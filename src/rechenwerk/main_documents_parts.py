@@ -12,8 +12,8 @@ from types import MappingProxyType
 import asyncpg
 import numpy as np
 
-from rechenwerk.base.settings import Settings
 from rechenwerk.base.errors import DocumentError, ModelRefusedError
+from rechenwerk.base.settings import Settings
 from rechenwerk.documents.extracting.classify import classify
 from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.intake.refusals import Refused

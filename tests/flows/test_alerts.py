@@ -26,6 +26,8 @@ from tests.fakes.receivers import Hook, running_hook, running_mailbox, tls_for
 from tests.flows.office_desk import SECRET_KEY, Bookkeeper, Office
 
 HERE = "127.0.0.0/8"
+WHEN_ENTERED = f"{HERE},169.254.0.0/16"
+"""What the operator allowed when alerts were entered; what he allows when they are sent is the courier's."""
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ class Post:
         self.office = office
         office.clock.at = time.time()
         inside = office.app.state.office
-        office.app.state.office = msgspec.structs.replace(inside, webhook_networks=read_networks(HERE))
+        office.app.state.office = msgspec.structs.replace(
+            inside, webhook_networks=read_networks(WHEN_ENTERED)
+        )
         senders: Mapping[str, Sender] = {
             "webhook": Webhooks(SecretBox(SECRET_KEY), read_networks(networks)),
             "mail": mails or Mails(None),
@@ -186,6 +190,22 @@ def test_a_webhook_reaches_nothing_that_it_may_not(
     assert post.deliver() == 0
     assert why in post.log()[0]["answer"]
     assert hook.received == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+    ],
+)
+def test_a_webhook_that_may_not_be_reached_is_refused_when_it_is_entered(office: Office, url: str) -> None:
+    error = office.refused(422, "POST", "/alerts", json={"name": "a", "webhook": url})
+    assert error["param"] == "webhook"
+    assert "that is not public" in error["message"]
+    assert office.ok("GET", "/alerts")["alerts"] == []
 
 
 @pytest.mark.parametrize(("shown", "taken"), [("localhost", 1), ("elsewhere.example.org", 0)])

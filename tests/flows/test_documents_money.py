@@ -48,6 +48,18 @@ def test_the_command_says_why_it_pauses(database_url: str, tmp_path: Path) -> No
         assert "weiter mit Auftrag 1" in done.err
 
 
+def test_a_key_that_somebody_revoked_gets_a_successor(database_url: str, tmp_path: Path) -> None:
+    with document_town(database_url, tmp_path) as town:
+        job = job_about_dogs(town, 1)
+        town.ok("POST", f"/jobs/{job}/start")
+        town.ok("POST", f"/jobs/{job}/pause")
+        fetch(town, "update api_key set revoked_at = now() where name like 'documents %'")
+        town.ok("POST", f"/jobs/{job}/resume", json={})
+        assert len(fetch(town, "select from document_key")) == 2
+        town.worker()
+        assert town.wait(job, "done")["documents"]["done"] == 1
+
+
 def test_a_provider_that_is_away_holds_documents_up(database_url: str, tmp_path: Path) -> None:
     with document_town(database_url, tmp_path, Knobs(status=503)) as town:
         job = job_about_dogs(town, 2)

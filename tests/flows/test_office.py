@@ -23,7 +23,7 @@ def test_first_start_makes_one_admin_and_a_second_start_changes_nothing(office: 
     assert office.runner.run(first_run(office.desk, DEFAULT)) is None
     keys = office.ok("GET", "/keys")["keys"]
     assert [(key["name"], key["scopes"]) for key in keys] == [
-        ("admin", ["inference", "books", "keys", "operator"])
+        ("admin", ["inference", "books", "keys", "documents", "operator"])
     ]
     budget = office.ok("GET", "/projects")["projects"][0]["budgets"][0]
     assert (budget["period"], budget["amount"], budget["hard"]) == ("month", "100.00", True)

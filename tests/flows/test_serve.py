@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -216,7 +217,7 @@ def test_a_dead_database_is_started_again(folder: Path) -> None:
 
 def test_the_commands_of_the_readme(folder: Path) -> None:
     lines = re.findall(r"^\.venv/bin/rechenwerk ([^#\n]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert len(lines) == 9
+    assert len(lines) == 11
     with serving(arguments(folder)) as (_, ready):
         environment = {
             **os.environ,
@@ -227,6 +228,8 @@ def test_the_commands_of_the_readme(folder: Path) -> None:
         (folder / "rechenwerk.toml").write_bytes(
             (ROOT / "src" / "rechenwerk" / "office" / "default.toml").read_bytes()
         )
+        for examples in ("examples", "docs/examples"):
+            shutil.copytree(ROOT / examples, folder / examples)
         for line in lines:
             done = subprocess.run(
                 [*COMMAND, *line.split()],

@@ -10,7 +10,8 @@ from rechenwerk.documents.correcting import corrected
 from rechenwerk.documents.exporting.texts import harmless
 from rechenwerk.documents.refusing import DocumentRefusedError
 from rechenwerk.documents.schemas import Field
-from rechenwerk.documents.values import Page, Parsed, Value
+from rechenwerk.documents.values import Evidence, Page, Parsed, Value
+from rechenwerk.documents.working import storable
 from rechenwerk.documents.writing import text_of
 
 WRITTEN: tuple[tuple[Any, str, str, str], ...] = (
@@ -73,6 +74,15 @@ def test_a_correction_gets_its_place_in_the_document() -> None:
     assert (after.evidence.start, after.evidence.end, after.evidence.page) == (2, 6, 1)
     nothing = corrected(after, Field("x", "text"), "", parsed)
     assert nothing.value is None
+    assert nothing.evidence is None
+
+
+def test_a_correction_does_not_keep_the_place_of_what_it_replaces() -> None:
+    said = {"amount": "119", "currency": "EUR", "qualifier": ""}
+    before = Value("total", said, "unproven", "rule", Evidence(1, 0, 10, "119,00 EUR"))
+    field = Field("total", "money")
+    assert corrected(before, field, {**said, "amount": "120"}, None).evidence is None
+    assert corrected(before, field, said, None).evidence == before.evidence
 
 
 @pytest.mark.parametrize(
@@ -88,3 +98,16 @@ def test_a_correction_gets_its_place_in_the_document() -> None:
 )
 def test_no_cell_is_a_formula(cell: object, kept: str) -> None:
     assert harmless(cell) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("post.zip/März/rechnung.pdf", "post.zip/März/rechnung.pdf"),
+        ("mail.eml/a\0b\x1b[31m.pdf", "mail.eml/a\ufffdb\ufffd[31m.pdf"),
+        ("mail.eml/\udcfc.pdf", "mail.eml/\ufffd.pdf"),
+        ("a.zip/" + "ä" * 600 + ".pdf", "..." + "ä" * 493 + ".pdf"),
+    ],
+)
+def test_a_name_from_an_archive_can_be_kept(name: str, kept: str) -> None:
+    assert storable(name) == kept

@@ -11,7 +11,7 @@ from rechenwerk.documents.checking.folding import fold, key, occurrences
 from rechenwerk.documents.checking.labels import FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.extracting.extract import by_rules
-from rechenwerk.documents.extracting.schemas import ready
+from rechenwerk.documents.extracting.schemas import read_schema, ready
 from rechenwerk.documents.values import Value
 from tests.unit.drawn import drawn
 
@@ -48,6 +48,76 @@ def test_what_is_missing_is_said(drawing: str, field: str, quote: str, reason: s
     assert value.state == ("unproven" if reason else "proven"), value.reasons
     if reason:
         assert any(said.startswith(reason) for said in value.reasons), value.reasons
+
+
+@pytest.mark.parametrize(
+    ("term", "due"),
+    [
+        ("Zahlbar innerhalb von 30 Tagen.", "2025-05-03"),
+        ("Zahlbar sofort ohne Abzug.", "2025-04-03"),
+        ("Payment terms: net 14 days", "2025-04-17"),
+        ("Zahlbar innerhalb von 30 Tagen ab Monatsende.", None),
+        ("Payment terms: 30 days end of month.", None),
+        ("Net 30 EOM", None),
+        ("Zahlbar 14 Tage vor Anreise.", None),
+        ("Payable 14 days before arrival.", None),
+        ("Zahlung 10 Tage nach Abnahme.", None),
+        ("Die Zahlung erfolgt 10 Tage nach Bestellung.", None),
+        ("Bei Zahlung innerhalb von 10 Tagen gewähren wir 3 Prozent, sonst 30 Tage netto.", None),
+        ("Die erste Rate ist zahlbar in 14 Tagen, die zweite in 60 Tagen.", None),
+        ("Die Anzahlung ist sofort zahlbar.", None),
+        ("Wir zahlen Ihnen in 7 Tagen eine Gutschrift aus.", None),
+        ("Zinsen zahlbar ab 30 Tagen.", None),
+        ("Bitte zahlen Sie erst nach 10 Tagen.", None),
+    ],
+)
+def test_a_term_counts_from_the_date_that_it_names(term: str, due: str | None) -> None:
+    found = by_rules(drawn(f"Rechnung Nr. 4711\nRechnungsdatum: 03.04.2025\n\n{term}"), ready("invoice"))
+    proven = {value.field: value.value for value in found if value.state == "proven"}
+    assert proven["invoice_date"] == "2025-04-03"
+    assert proven.get("due_date") == due
+
+
+@pytest.mark.parametrize(
+    ("term", "label"),
+    [
+        ("Zahlungsziel: 14 Tage netto", "Zahlungsziel"),
+        ("Rechnungen sind innerhalb von 14 Tagen zahlbar.", "zahlbar"),
+        ("Net 14", "Net"),
+    ],
+)
+def test_a_day_that_a_term_says_has_its_label(term: str, label: str) -> None:
+    parsed = drawn(f"Rechnung Nr. 4711\nRechnungsdatum: 03.04.2025\n\n{term}")
+    (due,) = [value for value in by_rules(parsed, ready("invoice")) if value.field == "due_date"]
+    assert (due.value, due.state) == ("2025-04-17", "proven")
+    assert due.evidence is not None
+    assert parsed.text[due.evidence.label_start : due.evidence.label_end] == label
+
+
+@pytest.mark.parametrize(
+    ("other", "day"),
+    [("", None), ("Due date: 05/22/2025", "2025-04-03"), ("Due date: 22/05/2025", "2025-03-04")],
+)
+def test_a_day_that_can_be_read_both_ways_is_told_by_the_others(other: str, day: str | None) -> None:
+    text = f"Invoice No. 4711\nInvoice date: 04/03/2025\n{other}\nTotal GBP 120.00"
+    found = by_rules(drawn(text, language="en"), ready("invoice"))
+    proven = {value.field: value.value for value in found if value.state == "proven"}
+    assert proven.get("invoice_date") == day
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("Farbe: rot", "rot"),
+        ("Farbe: nicht rot", None),
+        ("Colour: no red", None),
+        ("Farbe: ohne Rand", "ohne Rand"),
+    ],
+)
+def test_an_option_that_is_denied_is_not_chosen(line: str, option: str | None) -> None:
+    form = read_schema("Farbe (eines von: rot, red, ohne Rand), Colour (one of: red, blue)")
+    chosen = {value.value for value in by_rules(drawn(line), form) if value.state == "proven"}
+    assert chosen == ({option} if option else set())
 
 
 def test_a_value_that_its_quote_does_not_say_is_unproven() -> None:

@@ -81,7 +81,7 @@ ORDER = """
 Bestellung Nr. B-4711                 Bestelldatum: 02.04.2025
 Liefertermin: 16.04.2025
 
-Artikel-Nr.   Bezeichnung      Menge   Einzelpreis   Gesamt
+Artikel-Nr.   Bezeichnung      Menge   Einzelpreis   Gesamt EUR
 10-200        Filter           4       12,50         50,00
 10-300        Dichtung         10      1,20          12,00
                                Summe netto           62,00
@@ -92,9 +92,9 @@ def test_an_order() -> None:
     found = proven(ORDER, "order")
     assert found["order_number"] == "B-4711"
     assert (found["order_date"], found["delivery_date"]) == ("2025-04-02", "2025-04-16")
-    assert (found["items.0.quantity"], found["items.0.amount"]) == ("4", "50")
+    assert (found["items.0.quantity"], found["items.0.amount"]) == ("4", "50 EUR")
     assert (found["items.1.article_number"], found["items.1.description"]) == ("10-300", "Dichtung")
-    assert found["net"] == "62"
+    assert found["net"] == "62 EUR"
 
 
 FORM = """

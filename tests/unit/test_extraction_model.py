@@ -10,7 +10,7 @@ import msgspec
 
 from rechenwerk.base.errors import ModelRefusedError
 from rechenwerk.documents.extracting.classify import classify
-from rechenwerk.documents.extracting.extract import extract
+from rechenwerk.documents.extracting.extract import QUESTIONS, extract
 from rechenwerk.documents.extracting.schemas import READY, from_words, ready
 from rechenwerk.documents.ports import Question
 from rechenwerk.documents.values import Value, Word
@@ -135,6 +135,14 @@ def test_a_trained_extractor_gives_a_role_only_where_it_is_sure() -> None:
         assert (found.value, found.state, found.origin) == ("2025-04-03", state, "trained")
 
 
+def test_a_trained_extractor_proves_nothing_that_no_word_governs() -> None:
+    parsed = drawn("03.04.2025\n\n\n\nFa. Beispiel")
+    trained = Learned([Spotted("rechnungsdatum", 0, 10, 1.0)])
+    (found,) = asyncio.run(extract(parsed, from_words("Rechnungsdatum"), None, trained))
+    assert (found.value, found.state) == ("2025-04-03", "unproven")
+    assert found.reasons == ("role: no label",)
+
+
 class Spotted(msgspec.Struct, frozen=True):
     field: str
     start: int
@@ -148,3 +156,30 @@ class Learned:
 
     def find(self, text: str, words: Sequence[Word] = ()) -> list[Spotted]:
         return self.found
+
+
+def test_a_model_that_sees_nothing_is_not_asked_in_the_other_order() -> None:
+    asker = Chooser("", always=0)
+    values(UNKNOWN_LABEL, asker)
+    assert [question.purpose for question in asker.asked] == ["extract rechnungsdatum 1"]
+
+
+MANY = "\n".join(f"Vermerk {name}: 0{day}.03.2025" for day, name in enumerate("ABCDEFG", 1))
+
+
+def test_a_document_costs_at_most_eight_questions() -> None:
+    days = "Rechnungsdatum, Bestelldatum, Lieferdatum, Mahndatum, Druckdatum, Eingangsdatum"
+    schema = from_words(days)
+    wanted = tuple(msgspec.structs.replace(field, required=True) for field in schema.fields)
+    asker = Chooser("", always=1)
+    asyncio.run(extract(drawn(MANY), msgspec.structs.replace(schema, fields=wanted), asker))
+    assert len(asker.asked) == QUESTIONS
+    assert max(len(question.user) for question in asker.asked) < 1_200
+
+
+def test_an_optional_field_without_any_hint_is_not_asked_for() -> None:
+    asker = Chooser("", always=1)
+    asyncio.run(extract(drawn(MANY), ready("invoice"), asker))
+    about = {question.purpose.split()[1] for question in asker.asked}
+    assert "due_date" not in about
+    assert about <= {field.name for field in ready("invoice").fields if field.required}

@@ -152,7 +152,7 @@ TABLE = (
         "RECHENWERK_DOCUMENTS_MODEL",
         "documents_model",
         "model that jobs of documents ask unless they name one; empty: the first that may see the data,"
-        " but not the starter model",
+        " but not an embedded one",
     ),
     Setting("RECHENWERK_DOCUMENTS_VECTORS", "documents_vectors", "model that embeds for jobs of documents"),
     Setting("RECHENWERK_DOCUMENTS_PAGES", "documents_pages", "pages that are read of one document"),

@@ -32,9 +32,10 @@ def corrected(before: Value, field: Field, given: Any, parsed: Parsed | None) ->
         DocumentRefusedError: it does not fit the type; says what to write.
     """
     value = None if given is None or given == "" else _read(field, given)
-    evidence = before.evidence
+    # The place of what was found instead is none of this value's.
+    evidence = before.evidence if value is not None and value == before.value else None
     if isinstance(given, str) and parsed is not None:
-        evidence = _place(given.strip(), parsed) or (evidence if value is None else None)
+        evidence = _place(given.strip(), parsed) or evidence
     return Value(before.field, value, "corrected", "person", evidence, ())
 
 

@@ -45,8 +45,8 @@ class Offered(msgspec.Struct, frozen=True):
         refused: why data of the class may not go to any of its deployments; empty when it may.
         local: it runs here.
         input, output: nano-units per million tokens that a project is charged; None where it is not sold.
-        starter: the small model that every installation has; it is asked only by name: what it proposes is
-            hardly ever right and takes minutes.
+        embedded: it runs on this installation's processor; it is asked only by name, because it takes minutes
+            and was measured to add nothing to what rules prove (docs/documents-bench.md).
     """
 
     name: str
@@ -54,7 +54,7 @@ class Offered(msgspec.Struct, frozen=True):
     local: bool
     input: int | None
     output: int | None
-    starter: bool = False
+    embedded: bool = False
 
 
 class Reception(Protocol):

@@ -65,7 +65,7 @@ class Realm(msgspec.Struct, frozen=True):
         return ready, 0
 
     async def kinds(self, names: Sequence[str]) -> tuple[JobKind, ...]:
-        """The schemas of these names; of all that there are for none, the organisation's own before the ready."""
+        """The schemas of these names; for none all that there are, the organisation's own first."""
         if names:
             return tuple([JobKind(*await self.schema(name)) for name in dict.fromkeys(names)])
         own = await self.desk.schemas.schemas(self.organisation_id)

@@ -159,7 +159,7 @@ async def _model(realm: Realm, data_class: str, wanted: str | None) -> str:
             "no_deployment_allowed",
             "model",
         )
-    good = [one for one in allowed if not one.starter]
+    good = [one for one in allowed if not one.embedded]
     return min(good, key=lambda one: (not one.local, one.name)).name if good else ""
 
 

@@ -37,6 +37,9 @@ _NAP = 0.5
 _AGAIN = 2.0
 """Seconds before a document whose step failed is tried again."""
 
+_LONGEST_NAME = 500
+"""Letters of a name; of longer ones the end is kept. The name is part of a key in the database."""
+
 
 class Piece(msgspec.Struct, frozen=True):
     """A file, or what was inside it.
@@ -233,12 +236,13 @@ class Worker:
     async def _add(self, claimed: Claimed, one: Piece) -> None:
         """What was inside a file becomes a document of its own."""
         organisation, parent, parts = claimed.organisation_id, claimed.document.id, None
+        name = storable(one.name)
         if one.data is None:
-            made = NewDocument(one.name, None, 0, parent, reason=one.reason, german=one.german)
+            made = NewDocument(name, None, 0, parent, reason=one.reason, german=one.german)
         else:
             digest = hashlib.sha256(one.data).digest()
             parts = self._vault.sealed(organisation, digest, io.BytesIO(one.data))
-            made = NewDocument(one.name, digest, len(one.data), parent, one.kind)
+            made = NewDocument(name, digest, len(one.data), parent, one.kind)
         await self._desk.files.add(organisation, claimed.job.id, made, parts)
 
     async def _extract(self, claimed: Claimed) -> None:
@@ -280,9 +284,15 @@ class Worker:
 
 
 def _held_up(asker: JobAsker | None) -> None:
-    """Who extracts makes do without answers; the document is not finished without those that may still come."""
+    """Extraction makes do without answers; a document is not finished without those that may come."""
     if asker is not None and isinstance(asker.trouble, (PausedError, HeldUpError)):
         raise asker.trouble
+
+
+def storable(name: str) -> str:
+    """A name from an archive or a mail as it can be kept and shown: no control characters, not endless."""
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+    return shown if len(shown) <= _LONGEST_NAME else f"...{shown[3 - _LONGEST_NAME :]}"
 
 
 def _lack(asker: JobAsker | None) -> str:

@@ -36,8 +36,8 @@ from document_job j
 join job_document d on d.organisation_id = j.organisation_id and d.job_id = j.id
 join document_text t on t.organisation_id = d.organisation_id and t.document_id = d.id
 join document_value v on v.organisation_id = d.organisation_id and v.document_id = d.id
-where j.organisation_id = $1 and coalesce(nullif(d.schema_name, ''), j.schema_name) = $2 and v.evidence is not null
-    and v.state in ('accepted', 'corrected', 'proven')
+where j.organisation_id = $1 and coalesce(nullif(d.schema_name, ''), j.schema_name) = $2
+    and v.evidence is not null and v.value is not null and v.state in ('accepted', 'corrected', 'proven')
     and exists (select from document_decision x where x.organisation_id = d.organisation_id
         and x.document_id = d.id and x.action in ('accept', 'correct'))
 group by d.organisation_id, d.id, d.name, t.parsed order by d.id desc limit $3

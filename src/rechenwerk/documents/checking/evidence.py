@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.documents.checking.beside import other_bound, planned
+from rechenwerk.documents.checking.currency import named
 from rechenwerk.documents.checking.folding import occurrences
 from rechenwerk.documents.checking.labels import NEVER, NONE, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
@@ -90,7 +92,9 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
     start, end = _narrowed(reading, field, claim, start, end)
     quote = reading.text[start:end]
     reasons: list[str] = []
-    value = value_of(field, quote, reading)
+    found = claim.role or role(reading, words, start, end)
+    label = named(found.phrase) if found.strength > NONE else ""
+    value = value_of(field, quote, reading, label)
     if value is None:
         wrong = "has wrong check digits" if field.type in {"iban", "vat_id"} else f"is no {field.type}"
         reasons.append(f"type: '{_short(quote)}' {wrong}")
@@ -98,9 +102,9 @@ def _at(reading: Reading, field: Field, words: FieldWords, claim: Claim, start: 
         reasons.append(f"digits: the quote says {_shown(value)}, not {_shown(claim.value)}")
     if value is not None:
         reasons += _boundaries(reading, field, start, end)
+        reasons += _open(reading, field, value, found, (start, end))
     if reading.is_quoted(start):
         reasons.append("quoted: it stands in an older mail that this one quotes")
-    found = claim.role or role(reading, words, start, end)
     if found.strength == NEVER:
         reasons.append(f"role: '{_short(found.phrase)}' gives it another role")
     elif found.strength == NONE:
@@ -157,10 +161,21 @@ def _boundaries(reading: Reading, field: Field, start: int, end: int) -> list[st
             )
         if before.rstrip().endswith("(") and after.lstrip().startswith(")") and field.type == "money":
             reasons.append("sign: brackets may mean that it is negative")
+        bound = other_bound(reading, start, end)
+        if bound:
+            reasons.append(f"digits: the document says '{bound}', too")
         denied = _NEGATION.search(text[max(0, start - 16) : start])
         if denied:
             reasons.append(f"negation: '{denied[0].strip()}' stands before it")
     return reasons
+
+
+def _open(reading: Reading, field: Field, value: Any, found: Role, span: tuple[int, int]) -> list[str]:
+    """What the document leaves open: an amount's currency, whether a day is only planned."""
+    if field.type == "money" and not value["currency"]:
+        return ["currency: neither the quote nor its label nor the document says it"]
+    plan = planned(reading, field, *span, (found.start, found.end))
+    return [f"planned: '{plan}' stands beside it"] if plan else []
 
 
 def _unsure(reading: Reading, field: Field, start: int, end: int) -> list[str]:

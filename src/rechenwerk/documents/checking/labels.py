@@ -67,6 +67,7 @@ class FieldWords:
         self.weak = frozenset(map(key, field.weak)) - frozenset(map(key, field.labels))
         self.strong = frozenset(map(key, (*field.labels, *titles))) - self.weak - {""}
         self.never = frozenset(map(key, field.never)) - self.strong
+        self.is_account = bool(self.never) and (field.type == "iban" or "bic" in self.strong)
         words = [key(word) for label in field.labels for word in label.split()]
         self.stems = frozenset(word[:_STEM] for word in words if len(word) >= _STEM - 1)
         self._tolerant = tolerant

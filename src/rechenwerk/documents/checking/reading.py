@@ -10,9 +10,11 @@ from types import MappingProxyType
 
 import msgspec
 
+from rechenwerk.documents.checking.currency import of_document
 from rechenwerk.documents.checking.folding import Folded, fold
 from rechenwerk.documents.checking.layout import Layout, Piece
 from rechenwerk.documents.figures import find, iban_valid, style_of, vat_id_valid
+from rechenwerk.documents.figures.style import Style
 from rechenwerk.documents.values import Figure, Parsed
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[ \u00a0]?\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
@@ -32,6 +34,8 @@ _ALIKE = MappingProxyType(
     }
 )
 """Numbers that have the form of an account or a VAT id, whether their check digits are right or not."""
+_REST = re.compile(r" ?\n\d{1,4}(?: \d{1,4}){0,2}(?![A-Za-z0-9])")
+"""The end of an account in the next line; its check digits say whether it is."""
 _CITED = re.compile(r"^>.*$", re.MULTILINE)
 _ANSWERED = re.compile(
     r"^(?:-{3,}\s*(?:Ursprüngliche Nachricht|Original Message|Weitergeleitete Nachricht|Forwarded message).*"
@@ -40,10 +44,6 @@ _ANSWERED = re.compile(
 )
 _LONG = 40
 """A line of so many characters is running text: a figure may go on in the next."""
-_CURRENCIES = re.compile(r"€|\bEUR\b|\bEuro\b|US-Dollar|US\$|\$|\bUSD\b|\bCHF\b|\bFranken\b|£|\bGBP\b")
-_CODES = MappingProxyType(
-    {"€": "EUR", "EUR": "EUR", "Euro": "EUR", "CHF": "CHF", "Franken": "CHF", "£": "GBP", "GBP": "GBP"}
-)
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ class Reading:
         self.text = parsed.text
         self.language = parsed.language
         self.today = today
-        self.style = style_of(parsed.text, parsed.language)
+        self.style = _style(parsed)
         self.layout = Layout(parsed)
         numbers = [*self._spans(_IBAN, "iban"), *self._spans(_VAT, "vat_id")]
         taken = [(mark.start, mark.end) for mark in numbers]
@@ -85,7 +85,10 @@ class Reading:
         ]
         self.marks = tuple(sorted([*numbers, *figures], key=lambda mark: (mark.start, mark.end)))
         self._mark_starts = [mark.start for mark in self.marks]
-        self.currency = self._currency()
+        self.currency = of_document(
+            self.text, self.layout, [mark.figure for mark in figures if mark.figure is not None]
+        )
+        """Of amounts that carry none; '' where the document does not say it."""
         self._quoted = tuple(_quoted(parsed.text))
         self._folded: Folded | None = None
 
@@ -109,7 +112,15 @@ class Reading:
             # what looks like one and fails its check digits is for a person, not absent
             alike = _ALIKE[kind].match(found[0])
             if alike is not None:
-                yield Mark(found.start(), found.start() + alike.end(), kind)
+                end = found.start() + alike.end()
+                rest = _REST.match(self.text, end)
+                if (
+                    kind == "iban"
+                    and rest
+                    and iban_valid("".join(self.text[found.start() : rest.end()].split()))
+                ):
+                    end = rest.end()
+                yield Mark(found.start(), end, kind)
 
     def _figures(self) -> Iterator[Figure]:
         pieces = self.layout.pieces
@@ -123,11 +134,6 @@ class Reading:
             ):
                 if piece.start + figure.start < piece.end:
                     yield _moved(figure, piece.start)
-
-    def _currency(self) -> str:
-        """The one currency that the document names; '' where it names none or several."""
-        named = {_CODES.get(found[0], "USD") for found in _CURRENCIES.finditer(self.text)}
-        return named.pop() if len(named) == 1 else ""
 
     def marks_in(self, start: int, end: int) -> tuple[Mark, ...]:
         """Values that lie within a span."""
@@ -151,6 +157,15 @@ class Reading:
             left[mark.start - piece.start : mark.end - piece.start] = " " * (mark.end - mark.start)
         rest = "".join(left).strip(" \n.,:;-+*|/()=")
         return rest.casefold() in _UNITS or (not any(letter.isalpha() for letter in rest))
+
+
+def _style(parsed: Parsed) -> Style:
+    """How a document writes; in English without a country nobody knows 04/03/2025 but by its other dates."""
+    style = style_of(parsed.text, parsed.language)
+    if style.language != "en" or "-" in parsed.language:
+        return style
+    told = style_of(parsed.text, "en-GB").day_first == style.day_first
+    return style if told else msgspec.structs.replace(style, day_first=None)
 
 
 _UNITS = frozenset(

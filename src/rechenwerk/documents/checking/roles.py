@@ -28,6 +28,8 @@ _STOP = re.compile(
 _BASE = re.compile(r"\s(?:auf|aus|von|on|of)\s*(?:EUR|€|CHF|USD|\$|£)?\s*$")
 _AFTER = 70
 """Characters behind a value in which a word of another role is looked for."""
+_LINES = 3
+"""Lines of an account and what introduces it."""
 _SHORT = 12
 """A piece of at most so many words may be a row of a table rather than a sentence."""
 
@@ -61,6 +63,10 @@ def role(reading: Reading, words: FieldWords, start: int, end: int) -> Role:
     piece = reading.layout.at(start)
     if piece is None:
         return Role(NONE)
+    if words.is_account:
+        other = _others_account(reading, words, piece)
+        if other is not None:
+            return other
     inline = _inline(reading, words, piece, start, end)
     if inline is not None and (inline.strength != NONE or _is_sentence(reading, piece)):
         return inline
@@ -76,6 +82,28 @@ def role(reading: Reading, words: FieldWords, start: int, end: int) -> Role:
         if found.strength != NONE and found.relation != "row":
             return found
     return max(known, key=lambda found: found.strength, default=inline or Role(NONE))
+
+
+def _others_account(reading: Reading, words: FieldWords, piece: Piece) -> Role | None:
+    """A word of another role in the line of an account or in what introduces it: 'auf Ihr Konto'.
+
+    What introduces it is the line before, or the one before the account's own lines (IBAN, then BIC).
+    """
+    text, stop = reading.text, piece.end
+    for _ in range(_LINES):
+        begin = text.rfind("\n", 0, stop) + 1
+        if words.forbids(text[begin:stop]):
+            return Role(NEVER, "inline", begin, stop, text[begin:stop])
+        accounts = any(mark.kind == "iban" for mark in reading.marks_in(begin, stop))
+        own = begin <= piece.start < stop or accounts
+        before = text[:begin].rstrip(" \n")
+        above = reading.layout.at(len(before) - 1) if before else None
+        if not own or above is None or above.page != piece.page:
+            return None
+        if piece.box.top - above.box.bottom > _LINES * FAR * piece.height:
+            return None
+        stop = len(before)
+    return None
 
 
 def _is_sentence(reading: Reading, piece: Piece) -> bool:
@@ -218,6 +246,8 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             line = reading.text[begin:stop]
             skipped = skipped or base is None  # 'Datum: 01.02.' is a pair of its own
         match = words.match(line, prose=len(line) > 40)
+        if match.strength == NONE and not marks:
+            begin, line, match = _parted(reading, words, other, (begin, line, match))
         strength = match.strength
         if skipped and strength > NONE:
             strength = (
@@ -233,6 +263,19 @@ def _left(reading: Reading, words: FieldWords, piece: Piece, start: int) -> Role
             " ".join(line.split()),
         )
     return None
+
+
+def _parted(
+    reading: Reading, words: FieldWords, piece: Piece, alone: tuple[int, str, Match]
+) -> tuple[int, str, Match]:
+    """A label whose words stand a little apart: 'Summe' and 'ohne USt.' beside each other are one."""
+    before = next(iter(reading.layout.left_of(piece)), None)
+    if before is None or reading.is_value(before) or piece.box.left - before.box.right > 2 * piece.height:
+        return alone
+    line = reading.text[before.start : piece.end].replace("\n", " ")
+    match = words.match(line)
+    whole = before.end <= piece.start and match.strength != NONE
+    return (before.start, line, match) if whole else alone
 
 
 def _over(reading: Reading, words: FieldWords, piece: Piece, span: tuple[int, int]) -> Role | None:

@@ -91,8 +91,8 @@ def three(
 def _several(wanted: Decimal, seconds: list[tuple[Decimal, Proof]], first: Proof) -> bool:
     """Whether two or three amounts of one field together make the part: tax at several rates.
 
-    All of them have one sign and stand under the same words, rates aside; an amount that a label in its own line
-    names is one of them: a total of the field that is left out speaks against it.
+    All of them have one sign and stand under the same words, rates aside; an amount that a label in its own
+    line names is one of them: a total of the field that is left out speaks against it.
     """
     if first.role.strength < STRONG:
         return False

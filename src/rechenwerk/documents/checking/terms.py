@@ -18,13 +18,19 @@ _TERM = re.compile(
     r"|(?:[Nn]et|NET)\s+(?P<net>\d{1,3})\b(?!\s*[%.,\d])|\b(?P<now>[Ss]ofort)\b"
 )
 _PAYING = re.compile(
-    r"zahlbar|fällig|zahlung|überweis|begleich|zu zahlen|bezahl|zahlen|payable|\bdue\b|payment|\bpay\b"
-    r"|settle|\bnet\b",
+    r"\w*(?:zahlbar|fällig|zahlung|überweis|begleich|zu zahlen|bezahl|zahlen|payable|payment|settle)\w*"
+    r"|\b(?:due|pay|net)\b",
     re.IGNORECASE,
 )
 _OTHER = re.compile(
     r"skonto|nachlass|rabatt|discount|verzug|mahn|widerr|gewährleist|reklam|rüge|beanstand|storn|liefer|garantie|interest"
-    r"|cancel|warranty|return|\d\s*%|erhalt|eingang|zugang|receipt|receiv|leistung|delivery",
+    r"|cancel|warranty|return|\d\s*%|erhalt|eingang|zugang|receipt|receiv|leistung|delivery"
+    # A term that runs from another day, or before one: 'ab Monatsende', 'net 30 EOM', '14 Tage vor Anreise'.
+    r"|monats?ende|ende des|end of|\bEOM\b|\b(?:vor|before|prior)\b|abnahme|abschluss|bestell|auftrag|versand"
+    r"|acceptance|completion|\border\b|dispatch|shipment|shipping"
+    # Part of the amount, a discount in words, money that comes back, the earliest day.
+    r"|prozent|percent|gewähr|\braten?\b|teilzahlung|anzahlung|abschlag|instal|deposit|gutschrift|erstatt|refund"
+    r"|credit|zins|gestund|\berst nach|\ballow\b",
     re.IGNORECASE,
 )
 _LONG = 60
@@ -43,8 +49,10 @@ def by_terms(reading: Reading, field: Field, base: Value) -> Iterator[Proof]:
     if base.state != "proven" or not isinstance(base.value, str):
         return
     for found in _TERM.finditer(reading.text):
-        clause = _clause(reading.text, found.start(), found.end())
-        if not _PAYING.search(clause) or _OTHER.search(clause) or reading.is_quoted(found.start()):
+        begin, stop = _clause(reading.text, found.start(), found.end())
+        clause = reading.text[begin:stop].replace("\n", " ")
+        label = _label(clause, found.start() - begin, found.end() - begin)
+        if label is None or _OTHER.search(clause) or reading.is_quoted(found.start()):
             continue
         days = int(found["days"] or found["net"] or 0) + 7 * int(found["weeks"] or 0)
         due = (date.fromisoformat(base.value) + timedelta(days=days)).isoformat()
@@ -52,16 +60,25 @@ def by_terms(reading: Reading, field: Field, base: Value) -> Iterator[Proof]:
         if not words or any(word.confidence < 75 for word in words):
             continue
         boxes = tuple(word.box for word in words if word.box is not None)
-        evidence = Evidence(
-            words[0].page, found.start(), found.end(), found[0], found.start(), found.start(), boxes
-        )
+        first, last = begin + label[0], begin + label[1]
+        evidence = Evidence(words[0].page, found.start(), found.end(), found[0], first, last, boxes)
         said = f"term: {found[0]} from {base.field} {base.value}"
         value = Value(field.name, due, "proven", "rule", evidence, (said,))
-        yield Proof(value, Role(PROSE, "term", found.start(), found.end(), clause))
+        yield Proof(value, Role(PROSE, "term", first, last, clause))
 
 
-def _clause(text: str, start: int, end: int) -> str:
-    """The clause around a place, with the beginning of its line's label."""
+def _label(clause: str, start: int, end: int) -> tuple[int, int] | None:
+    """The word of paying that is nearest to a term, outside of it where there is one; None where none is."""
+    words = [found.span() for found in _PAYING.finditer(clause)]
+    return min(
+        words,
+        key=lambda word: (word[0] < end and word[1] > start, max(word[0] - end, start - word[1])),
+        default=None,
+    )
+
+
+def _clause(text: str, start: int, end: int) -> tuple[int, int]:
+    """Offsets of the clause around a place, with the beginning of its line's label."""
     window = max(0, start - 160)
     before = text[window:start]
     begin = max((found.end() for found in _CLAUSE.finditer(before)), default=0)
@@ -72,4 +89,4 @@ def _clause(text: str, start: int, end: int) -> str:
     line = text.rfind("\n", 0, start) + 1
     following = text[end:stop].split("\n")
     goes_on = len(text[line:end]) + len(following[0]) >= _LONG
-    return f"{kept}{text[start:end]}{' '.join(following[: 2 if goes_on else 1])}"
+    return start - len(kept), end + len(" ".join(following[: 2 if goes_on else 1]))

@@ -25,16 +25,19 @@ KINDS = MappingProxyType(
 )
 """A field's type -> kinds of marks that may be its value."""
 _YES = frozenset({"ja", "yes", "true", "x", "wahr", "zutreffend", "☒", "☑", "✓", "✔", "[x]", "(x)"})
+_DENIED = re.compile(r"\b(?:nicht|kein\w*|ohne|weder|not|no|never|neither|without)\b")
+"""Words that turn an option into its contrary: 'nicht rot' is not red."""
 _NO = frozenset({"nein", "no", "false", "falsch", "☐", "[]", "[ ]", "( )", "()"})
 
 
-def value_of(field: Field, quote: str, reading: Reading) -> Any:
+def value_of(field: Field, quote: str, reading: Reading, currency: str = "") -> Any:
     """What a quote says as a value of a field's type.
 
     Args:
         field: its type and options.
         quote: as it stands in the document.
-        reading: the document: its language and date, and the one currency that it names.
+        reading: the document: its language, date and currency.
+        currency: that the label names, for an amount that carries none; '' for the document's.
 
     Returns:
         JSON as `Value.value` describes it; None where the quote is no value of that type.
@@ -42,7 +45,7 @@ def value_of(field: Field, quote: str, reading: Reading) -> Any:
     match field.type:
         case "money" | "number" | "date" | "period":
             figure = figure_of(field, quote, reading)
-            return None if figure is None else of_figure(field, figure, reading)
+            return None if figure is None else of_figure(field, figure, currency or reading.currency)
         case "iban":
             plain = re.sub(r"[\s.-]", "", quote).upper()
             return plain if iban_valid(plain) else None
@@ -65,7 +68,7 @@ def figure_of(field: Field, quote: str, reading: Reading) -> Figure | None:
     return None
 
 
-def of_figure(field: Field, figure: Figure, reading: Reading) -> Any:
+def of_figure(field: Field, figure: Figure, currency: str) -> Any:
     """A figure as a value of a field's type; None where it is none."""
     if figure.days is not None:
         if field.type == "date":
@@ -80,7 +83,9 @@ def of_figure(field: Field, figure: Figure, reading: Reading) -> Any:
     if amount.high != amount.low:
         words["upper"] = plain(amount.high)
     if field.type == "money":
-        return {"amount": plain(amount.low), "currency": amount.unit or reading.currency, **words}
+        if figure.kind != "money" and amount.unit:
+            return None  # '5,00 kg'
+        return {"amount": plain(amount.low), "currency": amount.unit or currency, **words}
     return {"number": plain(amount.low), "unit": amount.unit, **words}
 
 
@@ -100,7 +105,7 @@ def _yes_no(field: Field, quote: str) -> bool | None:
 
 
 def _option(field: Field, quote: str) -> str | None:
-    """The one option that a quote names; None where it names none or several."""
+    """The one option that a quote names; None where it names none, several, or denies it."""
     said = f" {' '.join(fold(quote).text.casefold().split())} "
     named = [
         option
@@ -110,7 +115,11 @@ def _option(field: Field, quote: str) -> str | None:
             for word in (option, *field.meanings.get(option, ()))
         )
     ]
-    return named[0] if len(named) == 1 else None
+    if len(named) != 1:
+        return None
+    denied = _DENIED.search(said)
+    words = (named[0], *field.meanings.get(named[0], ()))
+    return None if denied and not any(_DENIED.search(word.casefold()) for word in words) else named[0]
 
 
 def agrees(field: Field, claimed: Any, value: Any) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,8 @@ import msgspec
 
 from rechenwerk.base.errors import ModelRefusedError
 from rechenwerk.documents.checking.evidence import Claim, Proof, unproven
-from rechenwerk.documents.checking.labels import NEVER, PROSE, WEAK, FieldWords
+from rechenwerk.documents.checking.known import Known, against_known
+from rechenwerk.documents.checking.labels import NEVER, NONE, PROSE, WEAK, FieldWords
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.checking.typed import KINDS, agrees, same
 from rechenwerk.documents.extracting.companions import HIDDEN
@@ -22,7 +24,13 @@ from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Parsed, Value
 
+Tables = Mapping[str, list[list[Value]]]
 _DOUBTS = ("role:", "rival:", "sum:")
+_FAULTS = ("digits:", "currency:", "ocr:", "sign:", "place:", "quoted:", "negation:", "planned:", "type:")
+"""Reasons that an e-invoice which says the same does not answer."""
+QUESTIONS = 8
+"""Questions about one document, the second order included."""
+_ORDERS = 2
 SURE = 0.95
 """Confidence from which a trained extractor gives a place its role where no label does."""
 
@@ -35,9 +43,8 @@ def by_rules(parsed: Parsed, schema: Schema, today: date | None = None) -> tuple
         schema: what is asked for.
         today: the document's date, for relative dates; None where unknown.
     """
-    desk = Desk(parsed, schema, today)
-    tables = desk.tables()
-    return desk.all_values(desk.settled(desk.candidates(), tables), tables)
+    desk, _, tables, singles = _by_rules(parsed, schema, None, today)
+    return desk.all_values(singles, tables)
 
 
 async def extract(
@@ -48,6 +55,7 @@ async def extract(
     *,
     purpose: str = "extract",
     today: date | None = None,
+    known: Sequence[Known] = (),
 ) -> tuple[Value, ...]:
     """The values of a document, all of them checked.
 
@@ -58,26 +66,49 @@ async def extract(
         trained: the organisation's own extractor; None for none.
         purpose: of the questions, unique within the job.
         today: the document's date, for relative dates; None where unknown.
+        known: entities that the organisation knows, for cross-checks of kind 'known'.
 
     Returns:
         A value for every field (of rows: for every cell), in the schema's order. Where the model could not
         answer, the values are what rules found, and the reason says so.
     """
+    # In a thread: a worker that reads a long document still tells that it lives.
+    desk, candidates, tables, singles = await asyncio.to_thread(_by_rules, parsed, schema, trained, today)
+    if asker is not None:
+        try:
+            if await _ask(desk, candidates, singles, asker, purpose):
+                singles = await asyncio.to_thread(desk.settled, candidates, tables)
+        except ModelRefusedError as error:
+            singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
+    return await asyncio.to_thread(_finished, desk, singles, tables, known)
+
+
+def _by_rules(
+    parsed: Parsed, schema: Schema, trained: Trained | None, today: date | None
+) -> tuple[Desk, Candidates, Tables, dict[str, Value]]:
+    """What needs no model: the document on its desk, candidates, rows and what they settle."""
     desk = Desk(parsed, schema, today)
     candidates = desk.candidates()
     if trained is not None:
         _add_trained(desk, candidates, trained)
     tables = desk.tables()
-    singles = desk.settled(candidates, tables)
-    if asker is not None:
-        try:
-            if await _ask(desk, candidates, singles, asker, purpose):
-                singles = desk.settled(candidates, tables)
-        except ModelRefusedError as error:
-            singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
+    return desk, candidates, tables, desk.settled(candidates, tables)
+
+
+def _finished(
+    desk: Desk, singles: Mapping[str, Value], tables: Tables, known: Sequence[Known]
+) -> tuple[Value, ...]:
+    """All values, beside what the XML of an e-invoice and known entities say."""
     values = desk.all_values(singles, tables)
-    said = values_of(parsed.invoice)
-    return tuple(_with_xml(desk, value, said) for value in values) if said else values
+    said = values_of(desk.reading.parsed.invoice)
+    if said:
+        values = tuple(_with_xml(desk, value, said) for value in values)
+    return against_known(desk.schema, values, known, lambda path, name: _stands(desk, path, name))
+
+
+def _stands(desk: Desk, path: str, name: str) -> Value:
+    """A known name as a field's value, where the document says it."""
+    return desk.prove(desk.fields[path], Claim(path, name, "rule", role=Role(PROSE, "known"))).value
 
 
 def _unanswered(value: Value, error: str) -> Value:
@@ -94,7 +125,8 @@ def _add_trained(desk: Desk, candidates: Candidates, trained: Trained) -> None:
         proof = desk.prove(field, claim)
         if proof.role.strength == NEVER:
             continue
-        if proof.role.strength <= WEAK and found.confidence >= SURE:
+        # Nothing that could be its label is no evidence of a role, however sure the extractor is.
+        if proof.role.strength <= WEAK and proof.role.phrase and found.confidence >= SURE:
             proof = desk.prove(field, _with_role(claim, proof, "trained"))
         candidates[field.name] = _joined(candidates[field.name], proof)
 
@@ -126,7 +158,7 @@ async def _ask(
     desk: Desk, candidates: Candidates, singles: Mapping[str, Value], asker: Asker, purpose: str
 ) -> bool:
     """Ask for fields that are open; whether anything new is known then."""
-    changed = False
+    changed, left = False, QUESTIONS
     for field in desk.singles():
         if (
             field.name.startswith(HIDDEN)
@@ -138,9 +170,11 @@ async def _ask(
         ):
             continue
         offered = choices(desk.reading, _offered(desk, field, candidates))
-        if not offered:
+        hinted = any(proof.role.strength > NONE for proof in offered)
+        if not offered or not (field.required or hinted) or left < _ORDERS:
             continue
-        chosen = await choose(asker, desk.reading, field, offered, purpose)
+        chosen, asked = await choose(asker, desk.reading, field, offered, purpose)
+        left -= asked
         if chosen is None or chosen.value.evidence is None:
             continue
         evidence = chosen.value.evidence
@@ -194,7 +228,7 @@ def _with_xml(desk: Desk, value: Value, said: Mapping[str, Any]) -> Value:
     field = _field_of(desk, value.field)
     if value.value is not None and value.evidence is not None and agrees(field, claimed, value.value):
         reasons = tuple(reason for reason in value.reasons if not reason.startswith(_DOUBTS))
-        wrong = any(reason.startswith(("digits:", "ocr:", "sign:", "place:")) for reason in reasons)
+        wrong = any(reason.startswith(_FAULTS) for reason in reasons)
         state = "unproven" if wrong else "proven"
         return msgspec.structs.replace(value, state=state, origin="xml", reasons=reasons)
     if value.state == "proven":

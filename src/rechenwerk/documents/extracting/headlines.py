@@ -14,12 +14,15 @@ from rechenwerk.documents.schemas import Field
 
 _HEADLINE = re.compile(
     r"(?P<word>(?:[A-ZÄÖÜ][\w-]*)?(?:rechnung|gutschrift|korrektur|bestellung|vertrag)"
-    r"|(?:(?:tax|commercial|final|sales|vat|proforma|pro forma)\s)?invoice|credit (?:note|memo)|purchase order"
+    r"|(?:(?:tax|commercial|final|sales|vat|proforma|pro forma)\s)?invoice|credit (?:note|memo)"
+    r"|purchase order"
     r"|R E C H N U N G)"
-    r"(?:\s(?:des|der)\s[A-ZÄÖÜ]\w+)?(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?(?:\s*\(\d{1,4}\))?"
+    r"(?:\s(?:des|der)\s[A-ZÄÖÜ]\w+)?(?:\s*/\s*(?:invoice|rechnung|credit note|gutschrift))?"
+    r"(?:\s*\(\d{1,4}\))?"
     r"\s*(?::|(?:Nr|No|Nummer|Number)\b\.?\s?:?|#)?\s*"
     r"(?P<number>(?=\S*\d)\w[\w./-]*\w)"
-    r"(?:,?\s+(?:vom|v\.|dated|of|from)\s+(?P<date>\S.*?))?(?P<next>\s+vom)?[\s.,;:]*$",
+    r"(?:,?\s+(?:vom|v\.|dated|of|from|issued (?:at|on)|ausgestellt am)\s+(?P<date>\S.*?))?"
+    r"(?P<next>\s+vom)?[\s.,;:]*$",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rechenwerk.documents.checking.currency import named
 from rechenwerk.documents.checking.evidence import Claim
 from rechenwerk.documents.checking.folding import key
-from rechenwerk.documents.checking.labels import PROSE, STRONG, FieldWords
+from rechenwerk.documents.checking.labels import PROSE, STRONG, WEAK_PROSE, FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.schemas import Field
@@ -95,6 +96,8 @@ def unique(reading: Reading, field: Field) -> Iterator[Claim]:
         for word in (option, *field.meanings.get(option, ())):
             found = re.search(rf"(?<![^\W\d]){re.escape(word)}(?![^\W\d])", reading.text)
             if found is not None:
-                role = Role(STRONG, "unique", found.start(), found.end(), "the only one named")
+                # a currency that stands somewhere is the amounts' only where the document says so
+                strength = WEAK_PROSE if named(option) not in {"", reading.currency} else STRONG
+                role = Role(strength, "unique", found.start(), found.end(), "the only one named")
                 yield Claim(field.name, "", "rule", option, found.start(), found.end(), role)
                 break

@@ -20,9 +20,9 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.ports import Asker, Question
 from rechenwerk.documents.schemas import Field, Schema
 
-MOST = 10
+MOST = 6
 """Lines that a question shows."""
-LONGEST = 160
+LONGEST = 100
 """Characters of a line."""
 _TOKENS = 16
 
@@ -53,12 +53,13 @@ class _Choice(msgspec.Struct):
 
 
 def choices(reading: Reading, proofs: Sequence[Proof]) -> list[Proof]:
-    """Candidates worth asking about: each value once, labels of other roles left out, the best first."""
+    """Candidates worth asking about: each value once, other roles and misprints left out, the best first."""
     seen: set[tuple[str, str]] = set()
     kept = []
     for proof in sorted(proofs, key=lambda one: (-one.role.strength, len(one.value.reasons))):
         evidence = proof.value.evidence
-        if evidence is None or proof.role.strength == NEVER or reading.is_quoted(evidence.start):
+        spoilt = proof.value.value is None or proof.role.strength == NEVER
+        if evidence is None or spoilt or reading.is_quoted(evidence.start):
             continue
         said = evidence.quote, proof.role.phrase
         if said not in seen:
@@ -69,17 +70,19 @@ def choices(reading: Reading, proofs: Sequence[Proof]) -> list[Proof]:
 
 async def choose(
     asker: Asker, reading: Reading, field: Field, proofs: Sequence[Proof], purpose: str
-) -> Proof | None:
-    """The candidate that the model chooses in both orders; None where it chooses none or contradicts itself.
+) -> tuple[Proof | None, int]:
+    """The candidate that the model chooses in both orders, and how many questions that took.
+
+    None where it chooses none (the second order is not asked then) or contradicts itself.
 
     Raises:
         ModelRefusedError: the gateway refused, or nobody answers.
     """
     forward = await _one(asker, reading, field, proofs, f"{purpose} {field.name} 1")
     if forward is None:
-        return None
+        return None, 1
     backward = await _one(asker, reading, field, tuple(reversed(proofs)), f"{purpose} {field.name} 2")
-    return forward if backward is forward else None
+    return (forward if backward is forward else None), 2
 
 
 async def _one(

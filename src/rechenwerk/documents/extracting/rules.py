@@ -94,7 +94,8 @@ def _right_or_below(reading: Reading, piece: Piece, known: frozenset[str]) -> It
     at = row.index(piece)
     if at + 1 < len(row) and not _is_label(reading, row[at + 1], known):
         right = row[at + 1]
-        yield right.start, right.end
+        text = reading.text[right.start : right.end]
+        yield right.start + len(text) - len(text.lstrip(" :=")), right.end
         return
     below = [
         other
@@ -110,7 +111,7 @@ def _right_or_below(reading: Reading, piece: Piece, known: frozenset[str]) -> It
 
 
 def _is_label(reading: Reading, piece: Piece, known: frozenset[str]) -> bool:
-    text = reading.text[piece.start : piece.end]
+    text = reading.text[piece.start : piece.end].lstrip(" :=")  # colons may stand in a column of their own
     return key(text) in known or key(text.split(":")[0]) in known
 
 

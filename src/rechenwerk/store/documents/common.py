@@ -21,6 +21,11 @@ JOBS = f"""
     select {JOB} from document_job j
     join project p on p.organisation_id = j.organisation_id and p.id = j.project_id
 """  # noqa: S608 - our own words
+LIVES = """
+    k.sealed is not null and exists (select from api_key a
+        where a.organisation_id = k.organisation_id and a.id = k.key_id and a.revoked_at is null)
+"""
+"""Of a row k of document_key: the key still opens something."""
 DOCUMENT = """
     d.id, d.job_id, d.parent_id, d.name, d.sha256, d.size, d.kind, d.language, d.pages, d.state, d.step,
     d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at,

@@ -35,7 +35,8 @@ returning {DOCUMENT}
 """  # noqa: S608 - our own words
 
 _SET_KIND = """
-update job_document d set state = 'waiting', step = 'extract', reason = '', german = '', tries = 0, next_at = now(),
+update job_document d set state = 'waiting', step = 'extract', reason = '', german = '', tries = 0,
+    next_at = now(),
     ended_at = null, schema_name = $3, schema_origin = $4, schema_reason = $5
 where organisation_id = $1 and id = $2 and state = 'done'
     and exists (select from document_text t where t.organisation_id = $1 and t.document_id = d.id)
@@ -156,7 +157,7 @@ class StoredFiles:
     async def set_kind(self, organisation_id: int, document_id: int, kind: Sorted) -> bool:
         """See `documents.job_ports.Files`."""
         async with self._pool.acquire() as connection, connection.transaction():
-            # Values are locked by whoever decides about one of them: a decision comes before or after, not between.
+            # Who decides about a value locks it: a decision comes before or after, not between.
             await connection.execute(
                 "select from document_value where organisation_id = $1 and document_id = $2 for update",
                 organisation_id,

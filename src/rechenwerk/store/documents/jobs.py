@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from rechenwerk.documents.job_ports import Asking, Job, NewJob, Progress
-from rechenwerk.store.documents.common import JOBS, as_json, job_of
+from rechenwerk.store.documents.common import JOBS, LIVES, as_json, job_of
 
 # Failed attempts are calls of their own in the books; what they cost was charged to nobody's budget.
 _COST = """
@@ -202,8 +202,8 @@ class StoredJobs:
     async def living_keys(self, organisation_id: int, job_id: int) -> list[int]:
         """See `documents.job_ports.Jobs`."""
         rows = await self._pool.fetch(
-            "select key_id from document_key where organisation_id = $1 and job_id = $2"
-            " and sealed is not null order by key_id",
+            f"select key_id from document_key k where organisation_id = $1 and job_id = $2 and {LIVES}"  # noqa: S608
+            " order by key_id",
             organisation_id,
             job_id,
         )

@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.documents.job_ports import Claimed, LeaseLostError, Sorted
 from rechenwerk.documents.values import Page, Value
-from rechenwerk.store.documents.common import DOCUMENT, JOBS, as_json, document_of, job_of
+from rechenwerk.store.documents.common import DOCUMENT, JOBS, LIVES, as_json, document_of, job_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -95,8 +95,8 @@ class StoredQueue:
                 f"{JOBS} where j.organisation_id = $1 and j.id = $2", organisation_id, row["job_id"]
             )
             key = await connection.fetchval(
-                "select sealed from document_key where organisation_id = $1 and job_id = $2"
-                " and sealed is not null order by key_id desc limit 1",
+                f"select sealed from document_key k where organisation_id = $1 and job_id = $2 and {LIVES}"  # noqa: S608
+                " order by key_id desc limit 1",
                 organisation_id,
                 row["job_id"],
             )
