@@ -76,11 +76,13 @@ class Served:
             app = create_app(
                 desk, SystemClock(), secrets.token_bytes, box=box, webhook_networks=here, larger=larger
             )
-            mount_documents(app, pool, database_url, LazyViewer(), WriterProcess(), Setup())
+            viewer = LazyViewer()
+            mount_documents(app, pool, database_url, viewer, WriterProcess(), Setup())
             mount_learning(app, pool, lambda: self.endpoint, "potion-multilingual")
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             self._started.set_result((server, first))
             await server.serve(sockets=[self._socket])
+            await viewer.close()
 
     def close(self) -> None:
         self._server.should_exit = True
