@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.loops import repeat
-from rechenwerk.documents.job_ports import Notice
+from rechenwerk.documents.notice_ports import Notice
 from rechenwerk.documents.office_ports import DocumentOffice
 from rechenwerk.documents.working import end_keys
 from rechenwerk.main_children import Child

@@ -113,9 +113,8 @@ def run(
     if found["state"] == "paused":
         found = there.ask("POST", f"/jobs/{job['id']}/resume", {"budget": budget})
     elif found["state"] in {"open", "done"}:
-        found = there.ask(
-            "POST", f"/jobs/{job['id']}/{'start' if found['state'] == 'open' else 'resume'}", {}
-        )
+        verb = "start" if found["state"] == "open" else "resume"
+        found = there.ask("POST", f"/jobs/{job['id']}/{verb}", {})
     found = follow(there, found, say, quiet=as_json)
     finish(there, found, say, output, seconds=time.monotonic() - began, refused=refused, as_json=as_json)
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from rechenwerk.documents.notice_ports import Notices
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Page, Value
 
@@ -462,37 +463,6 @@ class Schemas(Protocol):
 
     async def versions(self, organisation_id: int, name: str) -> list[StoredSchema]:
         """All of one, oldest first."""
-        ...
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """A job's end that is to be told."""
-
-    organisation_id: int
-    organisation: str
-    job_id: int
-    name: str
-    url: str
-    secret: bytes
-    message_id: str
-    state: str
-    attempts: int
-    ended_at: datetime
-
-
-class Notices(Protocol):
-    """Webhooks of jobs that have ended."""
-
-    async def claim(self, now: datetime, until: datetime) -> list[Notice]:
-        """What is due; nobody else sends it until then."""
-        ...
-
-    async def told(self, notice: Notice, answer: str) -> None:
-        """It was taken."""
-        ...
-
-    async def failed(self, notice: Notice, again: datetime | None, answer: str) -> None:
-        """Try again then; None: give up."""
         ...
 
 

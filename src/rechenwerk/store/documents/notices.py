@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.documents.job_ports import Notice
+from rechenwerk.documents.notice_ports import Notice
 
 _CLAIM = """
 update document_job j set webhook_next_at = $2, webhook_attempts = webhook_attempts + 1
