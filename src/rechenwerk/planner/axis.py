@@ -27,6 +27,11 @@ def month_number(text: str) -> int:
     return int(found[1]) * 12 + month - 1
 
 
+def is_period(text: str) -> bool:
+    """Whether it is a month or a quarter as people write them."""
+    return _PERIOD.fullmatch(text) is not None
+
+
 class Axis(msgspec.Struct, frozen=True):
     """Periods that follow each other.
 

@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.type_words import did_you_mean
+from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.clearing import Default, Floats, clear, network
 from rechenwerk.planner.deals import Deals, Purchase
 
@@ -92,7 +93,7 @@ def run(deals: Deals, *, fails: str = "", at: str = "") -> Course:
         raise PlanError(f"{at!r} is none of the periods {deals.periods[0]} to {deals.periods[-1]}")
     course = _Course(deals)
     when = deals.periods.index(at) if at else 0
-    for period in range(len(deals.periods)):
+    for period in range(deals.axis.count):
         course.step(period, names.index(fails) if fails and period == when else None)
     return course.done()
 
@@ -126,26 +127,20 @@ def _lost(course: Course) -> float:
     return sum(sum(one.lost.values()) for one in course.failures)
 
 
-def instalments(one: Purchase, periods: tuple[str, ...]) -> Floats:
+def instalments(one: Purchase, axis: Axis) -> Floats:
     """What of a purchase is due in each period; what lies before or behind them is left out.
 
     A ramp of n weights divides the time of the purchase into n equal parts.
     """
-    first, last = _number(one.first), _number(one.last)
+    first, last = axis.index(one.first), axis.index(one.last)
     length = last - first + 1
     weights = np.asarray([float(weight) for weight in one.ramp or (1,)])
     each = weights[np.arange(length) * len(weights) // length]
     amounts = float(one.total) * each / each.sum()
-    found = np.zeros(len(periods))
-    for index, period in enumerate(periods):
-        if first <= _number(period) <= last:
-            found[index] = amounts[_number(period) - first]
+    found = np.zeros(axis.count)
+    for index in range(max(first, 0), min(last + 1, axis.count)):
+        found[index] = amounts[index - first]
     return found
-
-
-def _number(period: str) -> int:
-    year, _, rest = period.partition("-")
-    return int(year) * 4 + int(rest[1:]) if rest[0] == "Q" else int(year) * 12 + int(rest)
 
 
 class _Course:
@@ -155,7 +150,7 @@ class _Course:
         self.deals = deals
         self.names = [firm.name for firm in deals.firms]
         self.index = {name: at for at, name in enumerate(self.names)}
-        count, length = len(self.names), len(deals.periods)
+        count, length = len(self.names), deals.axis.count
         self.left = Default(deals.assets_left, deals.claims_left)
         self.cash = np.asarray([float(firm.cash) for firm in deals.firms])
         self.income = np.stack(
@@ -170,20 +165,20 @@ class _Course:
         self.mix = np.zeros((count, count + 1))
         self.mix[:, -1] = np.maximum(self.cash, 0)
         self.alive = np.ones(count, dtype=bool)
-        self.parts = [instalments(one, deals.periods) for one in deals.purchases]
+        self.parts = [instalments(one, deals.axis) for one in deals.purchases]
         self.ranks = sorted(
             {1}
             | {one.seniority for one in deals.debts}
             | {one.seniority for one in deals.purchases}
             | {one.seniority for one in deals.funding}
         )
-        # Open debts: debtor, creditor, amount, number of the period, seniority.
+        # Open debts: debtor, creditor, amount, period in which it is due, seniority.
         self.debts: list[tuple[int, int, float, int, int]] = [
             (
                 self.index[one.debtor],
                 self.index[one.creditor],
                 float(one.amount),
-                _number(one.due),
+                deals.axis.index(one.due),
                 one.seniority,
             )
             for one in deals.debts
@@ -197,20 +192,19 @@ class _Course:
 
     def step(self, period: int, shocked: int | None) -> None:
         """One period."""
-        now = _number(self.deals.periods[period])
         if shocked is not None:
             self.cash[shocked] = 0.0
             self.mix[shocked] = 0.0
             self.income[shocked, period:] = 0.0
         self._earn(period)
-        self._fund(now, shocked)
-        bought, others = self._due(period, now)
+        self._fund(period, shocked)
+        bought, others = self._due(period)
         start = self.cash - np.where(self.alive, self._delivery(bought), 0.0)
         fallen = np.zeros(len(self.names), dtype=bool)
         if shocked is not None and self.alive[shocked]:
             fallen[shocked] = True
         while True:  # who falls owes all later debts at once, which may bring others down
-            owed = self._owed(bought, others, fallen, now)
+            owed = self._owed(bought, others, fallen, period)
             own = np.where(self.alive, start, 0.0)
             cleared = clear(network([csr_array(one) for one in owed]), own, self.left)
             newly = cleared.failed & ~fallen & self.alive
@@ -227,22 +221,22 @@ class _Course:
         )[:, None]
         self.alive &= ~fallen
         self.history.append((self.cash.copy(), owed.sum(axis=(0, 2)), cleared.total))
-        self.debts = [one for one in self.debts if one[3] > now and self.alive[one[0]]]
+        self.debts = [one for one in self.debts if one[3] > period and self.alive[one[0]]]
 
     def _earn(self, period: int) -> None:
         earned = np.where(self.alive, self.income[:, period], 0.0)
         self.cash += earned
         self.mix[:, -1] += np.maximum(earned, 0)
 
-    def _fund(self, now: int, shocked: int | None) -> None:
+    def _fund(self, period: int, shocked: int | None) -> None:
         for one in self.deals.funding:
-            if _number(one.when) != now:
+            if self.deals.axis.index(one.when) != period:
                 continue
             investor, firm = self.index[one.investor], self.index[one.firm]
             going = self.alive[investor] and self.alive[firm] and shocked not in {investor, firm}
             amount = min(float(one.amount), max(self.cash[investor], 0.0)) if going else 0.0
             if amount < float(one.amount):
-                when = next(period for period in self.deals.periods if _number(period) == now)
+                when = self.deals.axis.name(period)
                 self.missing.append((when, one.investor, one.firm, float(one.amount) - amount))
             if not amount:
                 continue
@@ -253,7 +247,7 @@ class _Course:
             self.gross[firm, investor] += amount
             if one.kind == "loan":
                 back = amount * (1 + float(one.interest))
-                self.debts.append((firm, investor, back, _number(one.due), one.seniority))
+                self.debts.append((firm, investor, back, self.deals.axis.index(one.due), one.seniority))
 
     def _take(self, firm: int, amount: float) -> Floats:
         """Cash leaves in the mix that it has."""
@@ -262,7 +256,7 @@ class _Course:
         self.mix[firm] -= part
         return part
 
-    def _due(self, period: int, now: int) -> tuple[Floats, Floats]:
+    def _due(self, period: int) -> tuple[Floats, Floats]:
         """(classes, firms, firms) of purchases, and of debts and called guarantees."""
         count = len(self.names)
         bought, others = np.zeros((len(self.ranks), count, count)), np.zeros((len(self.ranks), count, count))
@@ -271,7 +265,7 @@ class _Course:
             if self.alive[buyer] and self.alive[supplier]:
                 bought[self.ranks.index(one.seniority), buyer, supplier] += parts[period]
         for debtor, creditor, amount, due, rank in self.debts:
-            if due == now and self.alive[debtor]:
+            if due == period and self.alive[debtor]:
                 others[self.ranks.index(rank), debtor, creditor] += amount
         others[self.ranks.index(1)] += np.where(self.alive[:, None], self.called, 0.0)
         self.called = np.zeros_like(self.called)
@@ -285,10 +279,10 @@ class _Course:
         spent: Floats = (bought.sum(axis=0) * cost).sum(axis=0)
         return spent
 
-    def _owed(self, bought: Floats, others: Floats, fallen: np.ndarray, now: int) -> Floats:
+    def _owed(self, bought: Floats, others: Floats, fallen: np.ndarray, period: int) -> Floats:
         owed: Floats = bought + others
         for debtor, creditor, amount, due, rank in self.debts:
-            if due > now and fallen[debtor]:
+            if due > period and fallen[debtor]:
                 owed[self.ranks.index(rank), debtor, creditor] += amount
         return owed
 
@@ -302,7 +296,7 @@ class _Course:
         for firm in np.flatnonzero(fallen):
             lost = (owed[:, firm] - moved[:, firm]).sum(axis=0)
             by = {self.names[at]: float(lost[at]) for at in np.flatnonzero(lost > _NOTHING)}
-            when = self.deals.periods[period]
+            when = self.deals.axis.name(period)
             name = self.names[firm]
             self.failures.append(Failure(name, when, float(lost.sum()), by, bool(firm == shocked)))
             for one in self.deals.guarantees:

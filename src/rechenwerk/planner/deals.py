@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
+from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader, check_name, unique
 from rechenwerk.base.type_words import did_you_mean
+from rechenwerk.planner.axis import Axis, is_period
 
 Number = int | Decimal
 Status = Literal[
     "reported", "paid", "contracted", "conditional", "announced", "letter-of-intent", "estimated", "target"
 ]
 STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]
-_PERIOD = re.compile(r"(\d{4})-(?:Q([1-4])|(0[1-9]|1[0-2]))")
-_LONGEST = 600
 
 
 class _Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,11 +93,11 @@ class Share(_Told, frozen=True, kw_only=True):
 
 
 class Deals(msgspec.Struct, frozen=True):
-    """All of a file. Amounts are in `unit`, periods counted from 0."""
+    """All of a file. Amounts are in `unit`."""
 
     title: str
     unit: str
-    periods: tuple[str, ...]
+    axis: Axis
     assets_left: float
     claims_left: float
     firms: tuple[Firm, ...]
@@ -107,6 +106,11 @@ class Deals(msgspec.Struct, frozen=True):
     funding: tuple[Funding, ...]
     guarantees: tuple[Guarantee, ...]
     shares: tuple[Share, ...]
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """As people write them."""
+        return self.axis.names
 
     def only(self, *without: str) -> Deals:
         """The same without figures of some statuses: what is left if only firm promises count."""
@@ -136,7 +140,8 @@ def read_deals(text: str) -> Deals:
     """
     reader = Reader(text)
     head = _head(reader)
-    periods = _periods(reader, head)
+    axis = _axis(reader, head)
+    periods = axis.names if axis is not None else ()
     firms = reader.tables("firm", Firm)
     unique(reader, "firm", [(index, one.name) for index, one in firms])
     for index, firm in firms:
@@ -159,12 +164,12 @@ def read_deals(text: str) -> Deals:
         for index, one in rows:
             _check(reader, (table, index), one, names, periods)
     _check_held(reader, [(index, one) for index, one in found["share"] if isinstance(one, Share)])
-    if reader.mistakes:
+    if reader.mistakes or axis is None:
         raise MistakesError(reader.mistakes)
     return Deals(
         head.title,
         head.unit,
-        periods,
+        axis,
         float(head.assets_left),
         float(head.claims_left),
         tuple(firm for _, firm in firms),
@@ -196,24 +201,16 @@ def _head(reader: Reader) -> _Head:
     return head
 
 
-def _periods(reader: Reader, head: _Head) -> tuple[str, ...]:
-    at = _PERIOD.fullmatch(head.starts)
-    if at is None:
-        reader.wrong(
-            ("starts",), f"starts is no period: {head.starts!r}", 'write starts = "2026-Q1" or "2026-01"'
-        )
-        return ()
-    if not 1 <= head.periods <= _LONGEST:
-        reader.wrong(("periods",), f"periods is {head.periods}", f"write a number from 1 to {_LONGEST}")
-        return ()
-    year, quarter, month = int(at[1]), at[2], at[3]
-    per = 4 if quarter else 12
-    first = year * per + int(quarter or month) - 1
-    letter = "Q" if quarter else ""
-    width = 1 if quarter else 2
-    return tuple(
-        f"{one // per}-{letter}{one % per + 1:0{width}}" for one in range(first, first + head.periods)
-    )
+def _axis(reader: Reader, head: _Head) -> Axis | None:
+    if not is_period(head.starts):
+        fix = 'write starts = "2026-Q1" or "2026-01"'
+        reader.wrong(("starts",), f"starts is no period: {head.starts!r}", fix)
+        return None
+    try:
+        return Axis.of(head.starts, head.periods)
+    except PlanError as error:
+        reader.wrong(("periods",), f"periods is {head.periods}", str(error).partition("; ")[2])
+        return None
 
 
 _SIDES = ("debtor", "creditor", "buyer", "supplier", "investor", "firm", "guarantor", "of", "holder")
@@ -233,7 +230,7 @@ def _check(
     for key in ("due", "when", "first", "last"):
         value = getattr(one, key, "")
         example = f"write one such as {(periods or ('2026-Q1',))[0]}"
-        if value and not _PERIOD.fullmatch(value):
+        if value and not is_period(value):
             reader.wrong((*path, key), f"{key} is no period: {value!r}", example)
         elif value and periods and ("Q" in value) != ("Q" in periods[0]):
             reader.wrong((*path, key), f"{key} = {value!r}: this file counts in other periods", example)

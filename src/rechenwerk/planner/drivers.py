@@ -94,9 +94,7 @@ def draw(
         stream = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence([seed, zlib.crc32(one.name.encode()), block]))
         )
-        stream.standard_normal(out=normal[index]) if paths == BLOCK else normal.__setitem__(
-            index, stream.standard_normal((axis.count, BLOCK))[:, :paths]
-        )
+        normal[index] = stream.standard_normal((axis.count, BLOCK))[:, :paths]
     mixed = (factor @ normal.reshape(len(drawn), -1)).reshape(normal.shape)
     return {one.name: _path(one, mixed[index], axis) for index, one in enumerate(drawn)}
 

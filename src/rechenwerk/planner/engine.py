@@ -7,6 +7,7 @@ all periods at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
@@ -73,8 +74,8 @@ def order(axis: Axis, inputs: Iterable[str], lines: Sequence[Line]) -> Program:
     """
     given = tuple(inputs)
     known = {line.name: line for line in lines}
-    for name in known:
-        if name in given or len([line for line in lines if line.name == name]) > 1:
+    for name, times in Counter([*given, *(line.name for line in lines)]).items():
+        if times > 1:
             raise PlanError(f"{name!r} stands twice; rename one of them")
     for line in lines:
         for name in names(line.formula):

@@ -93,17 +93,7 @@ def _loan(sheet: Sheet, one: FundingTable) -> Funded:
         sheet.line(f"{name}.breached", f"min({kept}, 1)", ONE, title=f"{name}: covenant breached")
         plan = f"if({name}.breached, prev({name}.owed), {plan})"
     sheet.line(f"{name}.repaid", plan, title=f"{name}: repaid")
-    sheet.line(f"{name}.owed", f"prev({name}.owed) + {name}.drawn - {name}.repaid", title=f"{name}: owed")
-    rate = number(one.interest)
-    sheet.line(
-        f"{name}.interest", f"prev({name}.owed) * {rate!r} * {sheet.axis.length!r}", title=f"{name}: interest"
-    )
-    return Funded(
-        drawn=(f"{name}.drawn",),
-        repaid=(f"{name}.repaid",),
-        owed=(f"{name}.owed",),
-        interest=(f"{name}.interest",),
-    )
+    return _owing(sheet, one)
 
 
 def _contract(sheet: Sheet, one: FundingTable) -> str:
@@ -118,11 +108,15 @@ def _vendor(sheet: Sheet, one: FundingTable) -> Funded:
     formula = f"{number(one.part)!r} * {one.contract}.cash * {within}"
     sheet.line(f"{name}.drawn", formula, title=f"{name}: {one.contract} waits for")
     sheet.line(f"{name}.repaid", f"past({name}.drawn, {wait})", title=f"{name}: paid later")
+    return _owing(sheet, one)
+
+
+def _owing(sheet: Sheet, one: FundingTable) -> Funded:
+    """What is owed of what was drawn and not repaid yet, and its interest."""
+    name = one.name
     sheet.line(f"{name}.owed", f"prev({name}.owed) + {name}.drawn - {name}.repaid", title=f"{name}: owed")
-    rate = number(one.interest)
-    sheet.line(
-        f"{name}.interest", f"prev({name}.owed) * {rate!r} * {sheet.axis.length!r}", title=f"{name}: interest"
-    )
+    interest = f"prev({name}.owed) * {number(one.interest)!r} * {sheet.axis.length!r}"
+    sheet.line(f"{name}.interest", interest, title=f"{name}: interest")
     return Funded(
         drawn=(f"{name}.drawn",),
         repaid=(f"{name}.repaid",),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
-from rechenwerk.base.errors import PlanError
+from rechenwerk.base.errors import PlanError, RechenwerkError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader
 from rechenwerk.planner.axis import Axis
@@ -25,7 +24,6 @@ from rechenwerk.planner.statement_lines import add_opening, add_statements
 from rechenwerk.planner.tables import DriverTable, LineTable, Written
 from rechenwerk.planner.units import Unit, read_unit
 
-T = TypeVar("T")
 _WORDS = re.compile(r"[a-z_][a-z0-9_.]*")
 
 
@@ -87,37 +85,46 @@ class _Builder:
         self.reader = reader
         head = written.head
         self.axis = Axis.of(head.starts, head.periods)
-        self.sheet = self._try(("shown_in",), lambda: Sheet(self.axis, head.currency, head.shown_in))
+        with self._at(("shown_in",)):
+            self.sheet = Sheet(self.axis, head.currency, head.shown_in)
 
-    def _try(self, path: Path, make: Callable[[], T]) -> T:
+    @contextmanager
+    def _at(self, path: Path) -> Iterator[None]:
         """A mistake found here belongs to a place of the file."""
         try:
-            return make()
+            yield
         except PlanError as error:
-            if self.reader is None:
-                raise
-            what, _, fix = str(error).partition("; ")
-            self.reader.wrong(path, what, fix or "see docs/plan.md")
-            raise MistakesError(self.reader.mistakes) from None
+            raise self._told(path, error) from None
+
+    def _told(self, path: Path, error: PlanError) -> RechenwerkError:
+        """The mistake with its line, where that can be told."""
+        if self.reader is None:
+            return error
+        what, _, fix = str(error).partition("; ")
+        self.reader.wrong(path, what, fix or "see docs/plan.md")
+        return MistakesError(self.reader.mistakes)
 
     def build(self) -> Plan:
         written, sheet = self.written, self.sheet
         for index, one in enumerate(written.drivers):
-            self._try(("driver", index), partial(self._driver, one))
-        self._try(("opening",), lambda: add_opening(sheet, written.opening))
+            with self._at(("driver", index)):
+                self._driver(one)
+        with self._at(("opening",)):
+            add_opening(sheet, written.opening)
         for index, line in enumerate(written.lines):
-            self._try(("line", index), partial(self._line, line))
+            with self._at(("line", index)):
+                self._line(line)
         behind: dict[str, str] = {}
         for index, contract in enumerate(written.contracts):
             before = behind.get(contract.need, contract.need)
-            make = partial(add_contract, sheet, contract, before)
-            behind[contract.need] = self._try(("contract", index), make)
+            with self._at(("contract", index)):
+                behind[contract.need] = add_contract(sheet, contract, before)
         for need, left in behind.items():
             sheet.line(f"unserved.{need}", left, sheet.lines[left].unit, title=f"{need}: not served")
-        parts = [
-            self._try(("funding", index), partial(add_funding, sheet, funding))
-            for index, funding in enumerate(written.funding)
-        ]
+        parts = []
+        for index, funding in enumerate(written.funding):
+            with self._at(("funding", index)):
+                parts.append(add_funding(sheet, funding))
         funded = Funded(
             **{
                 field: tuple(name for part in parts for name in getattr(part, field))
@@ -128,7 +135,8 @@ class _Builder:
         program = self._ordered()
         self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
-        factor = self._try(("correlation",), lambda: correlated(list(sheet.inputs.values()), pairs))
+        with self._at(("correlation",)):
+            factor = correlated(list(sheet.inputs.values()), pairs)
         return Plan(
             written, self.axis, sheet.money, sheet.inputs, program, factor, sheet.titles, sheet.sources
         )
@@ -137,15 +145,9 @@ class _Builder:
         try:
             return order(self.axis, self.sheet.inputs, list(self.sheet.lines.values()))
         except PlanError as error:
-            said = str(error)
             places = self._places()
-            first = next((name for name in _WORDS.findall(said) if name.split(".")[0] in places), "")
-            path = places.get(first.split(".")[0], ())
-
-            def again() -> Program:
-                raise PlanError(said)
-
-            return self._try(path, again)
+            first = next((name for name in _WORDS.findall(str(error)) if name.split(".")[0] in places), "")
+            raise self._told(places.get(first.split(".")[0], ()), error) from None
 
     def _places(self) -> dict[str, Path]:
         """Where a line, a contract or a source of money stands in the file."""
@@ -160,7 +162,8 @@ class _Builder:
         places = self._places()
         for name, line in self.sheet.lines.items():
             path = places.get(name) or places.get(name.split(".")[0]) or ()
-            self._try(path, partial(check_unit, line.formula, units, line.unit, name))
+            with self._at(path):
+                check_unit(line.formula, units, line.unit, name)
 
     def _driver(self, one: DriverTable) -> None:
         unit = read_unit(one.unit)
