@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rechenwerk.base.errors import PlanError
-from rechenwerk.planner.plans import Plan, load_plan
+from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base, run
-from rechenwerk.planner.scenarios import factors
+from rechenwerk.planner.scenarios import factors, scenario
 from rechenwerk.planner.sensitivity import sobol, tornado
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import reverse, stress
@@ -50,6 +50,15 @@ def test_the_mildest_that_empties_the_cash_just_does(plan: Plan) -> None:
     for name, severity in found.severities.items():
         milder |= factors(plan.written, [shocks[name]], severity * 0.99)
     assert base(plan, milder)["cash"].min() > 0
+
+
+def test_a_scenarios_shocks_count_whatever_is_asked(plan: Plan) -> None:
+    """Stress, solving and sensitivities start from the scenario, its shocks of drivers included."""
+    falling = build(scenario(plan.written, "demand_falls"))
+    assert stress(falling.written)[0].lowest == stress(plan.written)[1].lowest
+    assert tornado(falling)[0].high < tornado(plan)[0].high
+    target = Target("net_profit", 0.0)
+    assert solve(falling.written, "price", target).scale > solve(plan.written, "price", target).scale
 
 
 def test_nothing_empties_a_rich_firm() -> None:

@@ -13,7 +13,7 @@ from rechenwerk.planner.outputs import explain, key_figures, obligations, onerou
 from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.reading import read_plan
 from rechenwerk.planner.running import base, run
-from rechenwerk.planner.scenarios import factors, scenario, shocks_of
+from rechenwerk.planner.scenarios import factors, scenario
 from tests.plain_plan import plainly
 
 EXAMPLE = (Path(__file__).parents[2] / "docs" / "examples" / "plan" / "firm.toml").read_text(encoding="utf-8")
@@ -191,7 +191,7 @@ def test_quantiles_are_those_of_all_paths(example: Plan) -> None:
 def test_scenarios_and_shocks(example: Plan) -> None:
     written = example.written
     halves = build(scenario(written, "demand_falls"))
-    shocked = base(halves, factors(halves.written, shocks_of(written, "demand_falls")))
+    shocked = base(halves)
     usual = base(example)
     at = example.axis.index("2027-01")
     assert (shocked["revenue"][:at] == usual["revenue"][:at]).all()
@@ -199,7 +199,7 @@ def test_scenarios_and_shocks(example: Plan) -> None:
     assert not [
         one for one in build(scenario(written, "no_round_b")).written.funding if one.name == "round_b"
     ]
-    half = factors(written, shocks_of(written, "demand_falls"), severity=0.5)
+    half = factors(written, halves.written.happening, severity=0.5)
     assert half["users"][-1] == pytest.approx(0.835)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rechenwerk.base.errors import PlanError
+from rechenwerk.cli.configuration import read_file
 from rechenwerk.cli.show import Json, console, print_json, table
 
 if TYPE_CHECKING:
@@ -32,12 +32,7 @@ def contagion(
     for status in without or ():
         if status not in STATUSES:
             raise typer.BadParameter(f"--without is one of {', '.join(STATUSES)}")
-    try:
-        deals = read_deals(file.read_text(encoding="utf-8")).only(*(without or ()))
-    except OSError as error:
-        raise PlanError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{file} is not text in UTF-8; save it as such") from error
+    deals = read_deals(read_file(file)).only(*(without or ()))
     course = run(deals, fails=fails, at=at)
     worst = falls(deals, at) if not fails else ()
     if as_json:

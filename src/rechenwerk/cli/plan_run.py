@@ -10,15 +10,13 @@ import msgspec
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rechenwerk.base.errors import PlanError
-from rechenwerk.cli.plan_chart import draw
+from rechenwerk.cli.configuration import read_file
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.outputs import ByYear, Figure, explain, key_figures, obligations, onerous, services
 from rechenwerk.planner.plans import Plan, build, load_plan
-from rechenwerk.planner.reading import read_plan
 from rechenwerk.planner.running import Outcome, base, run
-from rechenwerk.planner.scenarios import factors, scenario, shocks_of
+from rechenwerk.planner.scenarios import scenario
 
 _STATEMENTS = (
     "revenue",
@@ -47,43 +45,32 @@ class Asked(msgspec.Struct, frozen=True):
     as_json: bool = False
 
 
-def read(file: Path) -> str:
-    """The text of a plan's file.
-
-    Raises:
-        PlanError: it cannot be read.
-    """
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PlanError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{file} is not text in UTF-8; save it as such") from error
-
-
-def load(file: Path, name: str = "") -> tuple[Plan, dict[str, Any]]:
-    """A plan in one of its scenarios, and what its shocks multiply.
+def load(file: Path, name: str = "") -> Plan:
+    """A plan in one of its scenarios.
 
     Raises:
         PlanError, MistakesError: the file or the scenario is wrong.
     """
-    text = read(file)
-    plan = load_plan(text)
-    if not name:
-        return plan, {}
-    written, _ = read_plan(text)
-    changed = scenario(written, name)
-    return build(changed), factors(changed, shocks_of(written, name))
+    return in_scenario(load_plan(read_file(file)), name)
 
 
-def simulate(plan: Plan, asked: Asked, shocked: dict[str, Any]) -> Outcome:
+def in_scenario(plan: Plan, name: str) -> Plan:
+    """A plan as one of its scenarios has it; without a name as it is.
+
+    Raises:
+        PlanError: there is no such scenario.
+    """
+    return build(scenario(plan.written, name)) if name else plan
+
+
+def simulate(plan: Plan, asked: Asked) -> Outcome:
     """Many paths, with a bar while they are calculated."""
     head = plan.written.head
     paths = asked.paths or head.paths
     seed = asked.seed if asked.seed >= 0 else head.seed
 
     def calculated(progress: Callable[[int], None] | None) -> Outcome:
-        return run(plan, paths=paths, seed=seed, factors=shocked, workers=asked.workers, progress=progress)
+        return run(plan, paths=paths, seed=seed, workers=asked.workers, progress=progress)
 
     if asked.as_json:
         return calculated(None)
@@ -95,10 +82,12 @@ def simulate(plan: Plan, asked: Asked, shocked: dict[str, Any]) -> Outcome:
 
 def run_command(asked: Asked) -> None:
     """`plan run`."""
-    plan, shocked = load(asked.file, asked.scenario)
-    values = base(plan, shocked)
-    outcome = simulate(plan, asked, shocked)
+    plan = load(asked.file, asked.scenario)
+    values = base(plan)
+    outcome = simulate(plan, asked)
     if asked.chart is not None:
+        from rechenwerk.cli.plan_chart import draw  # noqa: PLC0415
+
         draw(asked.chart, plan, values, outcome)
     if asked.as_json:
         print_json(document(plan, values, outcome))
@@ -226,8 +215,8 @@ def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
 
 def explain_command(file: Path, line: str, at: str, name: str, *, as_json: bool) -> None:
     """`plan explain`."""
-    plan, shocked = load(file, name)
-    found = explain(plan, base(plan, shocked), line, at)
+    plan = load(file, name)
+    found = explain(plan, base(plan), line, at)
     if as_json:
         print_json(found)
         return
@@ -245,14 +234,12 @@ def explain_command(file: Path, line: str, at: str, name: str, *, as_json: bool)
 
 def compare_command(file: Path, names: Sequence[str], *, paths: int, as_json: bool) -> None:
     """`plan compare`: scenarios side by side."""
-    text = read(file)
-    written, _ = read_plan(text)
-    wanted = list(names) or ["", *(one.name for one in written.scenarios)]
+    written = load(file)
     found = []
-    for name in wanted:
-        plan, shocked = load(file, name)
-        values = base(plan, shocked)
-        outcome = simulate(plan, Asked(file, name, paths=paths, as_json=as_json), shocked)
+    for name in list(names) or ["", *(one.name for one in written.written.scenarios)]:
+        plan = in_scenario(written, name)
+        values = base(plan)
+        outcome = simulate(plan, Asked(file, name, paths=paths, as_json=as_json))
         found.append((name or "as written", plan, values, outcome))
     if as_json:
         print_json({name: document(plan, values, outcome) for name, plan, values, outcome in found})
@@ -265,4 +252,4 @@ def compare_command(file: Path, names: Sequence[str], *, paths: int, as_json: bo
         shown = [cell.note or ("none" if cell.value is None else f"{cell.value:,.2f}") for cell in cells]
         rows.append((f"{one.name} ({one.unit})", *shown))
     rows.append(("probability of running out", *(f"{outcome.ruined[-1]:.1%}" for *_, outcome in found)))
-    table(written.head.title, ("", *heads), rows, heads)
+    table(written.written.head.title, ("", *heads), rows, heads)

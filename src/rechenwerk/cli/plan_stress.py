@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rechenwerk.cli.plan_run import load, read
+from rechenwerk.cli.plan_run import load
 from rechenwerk.cli.show import console, print_json, table
-from rechenwerk.planner.plans import build
-from rechenwerk.planner.reading import read_plan
-from rechenwerk.planner.scenarios import scenario
 from rechenwerk.planner.sensitivity import sobol, tornado
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import reverse, stress
@@ -19,14 +16,14 @@ _BAR = 40
 
 def stress_command(file: Path, together: Sequence[str], name: str, *, backwards: bool, as_json: bool) -> None:
     """Shocks one by one and together; the smallest that empties the cash."""
-    written = scenario(read_plan(read(file))[0], name)
+    plan = load(file, name)
+    written = plan.written
     groups = [tuple(part.split("+")) for part in together]
     found = stress(written, groups)
     turned = reverse(written) if backwards else None
     if as_json:
         print_json({"stress": found, "reverse": turned})
         return
-    plan = build(written)
     scale, unit = plan.money.scale, written.head.shown_in
     rows = [
         (
@@ -53,8 +50,7 @@ def stress_command(file: Path, together: Sequence[str], name: str, *, backwards:
 
 def solve_command(file: Path, what: str, target: Target, name: str, *, as_json: bool) -> None:
     """The number that makes it work."""
-    written = scenario(read_plan(read(file))[0], name)
-    found = solve(written, what, target)
+    found = solve(load(file, name).written, what, target)
     if as_json:
         print_json(found)
         return
@@ -68,7 +64,7 @@ def solve_command(file: Path, what: str, target: Target, name: str, *, as_json: 
 
 def sensitivity_command(file: Path, line: str, at: str, name: str, *, samples: int, as_json: bool) -> None:
     """Which driver matters."""
-    plan, _ = load(file, name)
+    plan = load(file, name)
     bars = tornado(plan, line, at)
     indices = sobol(plan, line, at, samples) if samples else ()
     if as_json:

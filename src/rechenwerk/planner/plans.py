@@ -19,6 +19,7 @@ from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
 from rechenwerk.planner.reading import number, points, read_plan
+from rechenwerk.planner.scenarios import factors
 from rechenwerk.planner.sheet import Sheet
 from rechenwerk.planner.statement_lines import add_opening, add_statements
 from rechenwerk.planner.tables import DriverTable, LineTable, Written
@@ -85,6 +86,7 @@ class _Builder:
         self.reader = reader
         head = written.head
         self.axis = Axis.of(head.starts, head.periods)
+        self.factors: dict[str, Floats] = {}
         with self._at(("shown_in",)):
             self.sheet = Sheet(self.axis, head.currency, head.shown_in)
 
@@ -106,6 +108,8 @@ class _Builder:
 
     def build(self) -> Plan:
         written, sheet = self.written, self.sheet
+        with self._at(("shock",)):
+            self.factors = factors(written, written.happening)
         for index, one in enumerate(written.drivers):
             with self._at(("driver", index)):
                 self._driver(one)
@@ -167,7 +171,7 @@ class _Builder:
 
     def _driver(self, one: DriverTable) -> None:
         unit = read_unit(one.unit)
-        path = points(one, self.axis) * unit.scale
+        path = points(one, self.axis) * unit.scale * self.factors.get(one.name, 1.0)
         driver = Driver(one.name, tuple(path.tolist()), one.noise, number(one.spread), unit)
         self.sheet.add_input(driver, title=one.title, source=one.source)
 

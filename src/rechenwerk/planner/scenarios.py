@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def scenario(written: Written, name: str) -> Written:
-    """A plan's tables as one of its scenarios has them; its shocks are left to `factors` and `ended`.
+    """A plan's tables as one of its scenarios has them, with the shocks that happen in it.
 
     Raises:
         PlanError: there is no such scenario, driver or shock.
@@ -30,15 +30,8 @@ def scenario(written: Written, name: str) -> Written:
     changed = without(written, one.without)
     changed = drop(changed, one.drop)
     changed = _replaced(changed, one)
-    return ended(changed, [_named(written.shocks, shock, "shock") for shock in one.shocks])
-
-
-def shocks_of(written: Written, name: str) -> tuple[ShockTable, ...]:
-    """The shocks that happen in a scenario."""
-    if not name:
-        return ()
-    one = _named(written.scenarios, name, "scenario")
-    return tuple(_named(written.shocks, shock, "shock") for shock in one.shocks)
+    shocks = tuple(_named(written.shocks, shock, "shock") for shock in one.shocks)
+    return msgspec.structs.replace(ended(changed, shocks), happening=shocks)
 
 
 def without(written: Written, statuses: Iterable[str]) -> Written:

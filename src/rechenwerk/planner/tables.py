@@ -179,7 +179,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A whole file as written, types checked."""
+    """A whole file as written, types checked; `happening` are the shocks of the scenario that it is in."""
 
     head: Head
     opening: OpeningTable
@@ -192,3 +192,4 @@ class Written(msgspec.Struct, frozen=True):
     holders: tuple[HolderTable, ...] = ()
     shocks: tuple[ShockTable, ...] = ()
     scenarios: tuple[ScenarioTable, ...] = ()
+    happening: tuple[ShockTable, ...] = ()
