@@ -245,31 +245,21 @@ class Installation:
             )
             self._gateways.append(gateway)
         await asyncio.gather(*[gateway.start() for gateway in self._gateways])
-        self._tasks += [asyncio.create_task(self._keep(gateway)) for gateway in self._gateways]
+        self._tasks += [asyncio.create_task(gateway.keep(_log)) for gateway in self._gateways]
 
     async def _run_router(self) -> None:
         """Nobody waits for it: until there is a plan, calls go by list prices."""
         self._router = router_process(self._url, self._options.data_dir / "router.log")
         with contextlib.suppress(SetupError):
             await self._router.start()
-        await self._keep(self._router)
+        await self._router.keep(_log)
 
     async def _run_trained(self) -> None:
         """Who answers for models that organisations trained."""
         self._trained = trained_process(self._url, self._options.data_dir / "trained.log")
         with contextlib.suppress(SetupError):
             await self._trained.start()
-        await self._keep(self._trained)
-
-    async def _keep(self, child: Child) -> None:
-        """Start a process again when it dies; a gateway's calls stand in the books as unresolved."""
-        while True:
-            status = await child.wait()
-            _log.error("a %s process ended with status %s; starting it again", child.name, status)
-            with contextlib.suppress(SetupError):
-                await child.start()
-                continue
-            await asyncio.sleep(1)
+        await self._trained.keep(_log)
 
     def _secret_box(self) -> SecretBox | None:
         settings = self._settings

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
+import logging
 import os
 import signal
 import socket
@@ -139,6 +141,20 @@ class Child:
         """Wait for its end; returns the exit status."""
         assert self._process is not None
         return await self._process.wait()
+
+    async def keep(self, log: logging.Logger) -> None:
+        """Start it again whenever it ends.
+
+        A gateway's calls stand in the books as unresolved; what a worker had in hand is taken over when its
+        lease ends.
+        """
+        while True:
+            status = await self.wait()
+            log.error("a %s process ended with status %s; starting it again", self.name, status)
+            with contextlib.suppress(SetupError):
+                await self.start()
+                continue
+            await asyncio.sleep(1)
 
     def terminate(self) -> None:
         """Ask it to end its calls and itself."""

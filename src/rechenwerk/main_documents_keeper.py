@@ -90,17 +90,7 @@ class Crew:
             except SetupError as error:
                 _log.error("%s", error)
                 return
-            self._workers.append((child, asyncio.create_task(self._keep(child))))
-
-    async def _keep(self, child: Child) -> None:
-        """Start a worker again when it dies; what it had in hand is taken over when its lease ends."""
-        while True:
-            status = await child.wait()
-            _log.error("a %s process ended with status %s; starting it again", child.name, status)
-            with contextlib.suppress(SetupError):
-                await child.start()
-                continue
-            await asyncio.sleep(1)
+            self._workers.append((child, asyncio.create_task(child.keep(_log))))
 
     async def stop(self) -> None:
         """End all; what they have in hand goes back into the queue."""

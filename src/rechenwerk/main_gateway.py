@@ -15,7 +15,6 @@ import logging
 import os
 import random
 import resource
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -48,6 +47,7 @@ from rechenwerk.gateway.turns import Turns
 from rechenwerk.gateway.turnstile import Turnstile
 from rechenwerk.gateway.upstreams import Upstreams
 from rechenwerk.identity.secrets import secret_box
+from rechenwerk.main_child import told_to_end
 from rechenwerk.providers.transport import Limits
 from rechenwerk.store.book import PostgresBook
 from rechenwerk.store.concentration import StoredConcentration
@@ -202,14 +202,8 @@ class Gateway:
 
 async def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM, SIGINT, the parent's end, or the books' word that we are dead."""
-    stop = asyncio.Event()
+    stop = await told_to_end(parent_pipe=arguments.parent_pipe)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if arguments.parent_pipe:
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
     _raise_file_limit()
     gateway = Gateway(settings, os.environ, f"{os.uname().nodename}/{os.getpid()}")
     port = await gateway.start(arguments.host, arguments.port, shared=arguments.shared)

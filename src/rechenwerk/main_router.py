@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,15 +19,15 @@ import asyncpg
 import msgspec
 
 from rechenwerk.base.clock import Clock, SystemClock
-from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.loops import repeat
-from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.base.settings import Settings
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies, supplies_of
 from rechenwerk.gateway.ports import DrawRow, Snapshot, Source
 from rechenwerk.gateway.shares import ShareSource, above_caps
 from rechenwerk.gateway.situation import MEASURE, demands, market, situation, window_of
 from rechenwerk.gateway.tally import BUCKET, NONE
+from rechenwerk.main_child import begin, told_to_end
 from rechenwerk.routing.corrected import Corrected
 from rechenwerk.routing.forecast import Seasonal
 from rechenwerk.routing.plan import Plan
@@ -194,16 +193,10 @@ class Planner:
         await repeat(self.step, EVERY, _log, "no plan")
 
 
-async def run(settings: Settings, *, parent_pipe: bool) -> int:
+async def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Plan until SIGTERM, SIGINT, or the parent's end."""
-    stop = asyncio.Event()
+    stop = await told_to_end(parent_pipe=arguments.parent_pipe)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if parent_pipe:
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=3) as pool:
         board = PostgresBoard(pool)
         source = PostgresSource(pool, settings.database_url)
@@ -219,17 +212,7 @@ async def run(settings: Settings, *, parent_pipe: bool) -> int:
 def main() -> int:
     """Entry point of the process."""
     parser = argparse.ArgumentParser(prog="rechenwerk router", description=__doc__)
-    parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        settings = read_settings(os.environ)
-        if not settings.database_url:
-            raise SetupError("the router needs a database: RECHENWERK_DATABASE_URL")
-        return asyncio.run(run(settings, parent_pipe=arguments.parent_pipe))
-    except RechenwerkError as error:
-        print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+    return begin(parser, "the router needs", run)
 
 
 if __name__ == "__main__":

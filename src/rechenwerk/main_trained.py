@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -23,12 +22,13 @@ import asyncpg
 import httpx2
 import uvicorn
 
-from rechenwerk.base.errors import ModelRefusedError, RechenwerkError, SetupError
+from rechenwerk.base.errors import ModelRefusedError
 from rechenwerk.base.loops import repeat
-from rechenwerk.base.settings import Settings, read_settings
+from rechenwerk.base.settings import Settings
 from rechenwerk.documents.learning.serving import Served
 from rechenwerk.documents.vault import Vault
 from rechenwerk.identity.secrets import secret_box
+from rechenwerk.main_child import begin, told_to_end
 from rechenwerk.store.documents.desk import open_documents
 from rechenwerk.store.learning import StoredLearning
 
@@ -102,16 +102,10 @@ class LocalVectors:
         return row
 
 
-async def run(settings: Settings, *, parent_pipe: bool) -> int:
+async def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM, SIGINT, or the parent's end."""
-    stop = asyncio.Event()
+    stop = await told_to_end(parent_pipe=arguments.parent_pipe)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if parent_pipe:
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
     listening = socket.create_server((_HOST, 0))
     async with (
         asyncpg.create_pool(settings.database_url, min_size=1, max_size=3) as pool,
@@ -139,17 +133,7 @@ async def run(settings: Settings, *, parent_pipe: bool) -> int:
 def main() -> int:
     """Entry point of the process."""
     parser = argparse.ArgumentParser(prog="rechenwerk.main_trained", description=__doc__)
-    parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        settings = read_settings(os.environ)
-        if not settings.database_url:
-            raise SetupError("trained models need a database: RECHENWERK_DATABASE_URL")
-        return asyncio.run(run(settings, parent_pipe=arguments.parent_pipe))
-    except RechenwerkError as error:
-        print(f"rechenwerk: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+    return begin(parser, "trained models need", run)
 
 
 if __name__ == "__main__":
