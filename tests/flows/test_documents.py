@@ -158,7 +158,9 @@ def test_the_command_of_a_clerk(town: DocumentTown, tmp_path: Path) -> None:
     job = str(again["id"])
     assert "post" in town.cli("docs", "jobs", "--language", "en").out
     assert "april/rechnung-1.txt" in town.cli("docs", "show", job, "--language", "en").out
-    assert "no file" in town.cli("docs", "run", str(tmp_path / "empty")).err or True
+    assert "there is no folder" in town.cli("docs", "run", str(tmp_path / "nowhere")).one_line()
+    (tmp_path / "empty").mkdir()
+    assert "has no files" in town.cli("docs", "run", str(tmp_path / "empty")).one_line()
     town.cli("docs", "delete", job, "--yes", "--json").json()
     assert town.refused(404, "GET", f"/jobs/{job}")["code"] == "job_not_found"
 
