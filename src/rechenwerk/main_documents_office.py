@@ -22,7 +22,6 @@ from rechenwerk.documents.office_ports import (
     Visitor,
     Writer,
 )
-from rechenwerk.documents.refusing import add_document_handlers
 from rechenwerk.documents.routes import document_routes
 from rechenwerk.documents.vault import Vault
 from rechenwerk.gateway.plans import able
@@ -217,7 +216,6 @@ def mount_documents(
     )
     app.state.documents = documents
     app.include_router(document_routes())
-    add_document_handlers(app)
     return documents
 
 

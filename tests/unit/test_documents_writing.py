@@ -8,7 +8,7 @@ import pytest
 
 from rechenwerk.documents.correcting import corrected
 from rechenwerk.documents.exporting.texts import harmless
-from rechenwerk.documents.refusing import DocumentRefusedError
+from rechenwerk.documents.refusing import RefusedError
 from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Evidence, Page, Parsed, Value
 from rechenwerk.documents.working import storable
@@ -60,7 +60,7 @@ def test_what_a_person_writes(kind: str, given: Any, value: Any) -> None:
     before = Value("x", None, "unproven", "rule")
     field = Field("x", kind)
     if value is None:
-        with pytest.raises(DocumentRefusedError, match="value: write"):
+        with pytest.raises(RefusedError, match="value: write"):
             corrected(before, field, given, None)
     else:
         after = corrected(before, field, given, None)

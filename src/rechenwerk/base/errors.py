@@ -5,6 +5,7 @@
     ├── ConfigError            rechenwerk.toml is wrong; carries the line
     ├── BookError              the books refuse: a guard, a fence, an unknown account
     │   └── FencedError        this process was declared dead; its holds are another's now
+    ├── RefusedError           a route refuses; carries the refusal to where it is answered
     ├── DocumentError          a document, a schema or an example that cannot be used
     │   ├── UnreadableError    this file cannot be read: locked, broken, empty, too large
     │   ├── SchemaError        a schema is wrong; says which field
@@ -124,6 +125,19 @@ def bad_request(
 def unavailable(message: str, code: str, status: int = 503, retry_after: int | None = 1) -> Refusal:
     """We, or what is behind us, cannot serve right now."""
     return Refusal(status, "server_error", code, message, None, retry_after)
+
+
+class RefusedError(RechenwerkError):
+    """Carries a refusal out of a route to the one place that answers it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def refuse(status: int, message: str, code: str, param: str | None = None) -> RefusedError:
+    """A refusal, to be raised."""
+    return RefusedError(bad_request(message, param, code, status))
 
 
 def error_document(refusal: Refusal) -> dict[str, dict[str, str | None]]:

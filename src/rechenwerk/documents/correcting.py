@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from rechenwerk.documents.refusing import DocumentRefusedError, refuse
+from rechenwerk.documents.refusing import RefusedError, refuse
 from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Evidence, Parsed, Value
 
@@ -29,7 +29,7 @@ def corrected(before: Value, field: Field, given: Any, parsed: Parsed | None) ->
         parsed: the document, so that what stands in it gets its place.
 
     Raises:
-        DocumentRefusedError: it does not fit the type; says what to write.
+        RefusedError: it does not fit the type; says what to write.
     """
     value = None if given is None or given == "" else _read(field, given)
     # The place of what was found instead is none of this value's.
@@ -133,12 +133,12 @@ def _plain(text: str) -> str:
     return ".".join(groups)
 
 
-def _no_amount(*, money: bool) -> DocumentRefusedError:
+def _no_amount(*, money: bool) -> RefusedError:
     example = "1.234,50 EUR" if money else "1.234,5"
     return refuse(422, f"value: write an amount such as {example}", "invalid_value", "value")
 
 
-def _wrong(field: Field, wanted: str) -> DocumentRefusedError:
+def _wrong(field: Field, wanted: str) -> RefusedError:
     return refuse(422, f"value: {field.name!r} takes {wanted}", "invalid_value", "value")
 
 

@@ -16,9 +16,7 @@ from rechenwerk.documents.notice_ports import Notices
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Page, Value
 
-JOB_STATES = ("open", "running", "paused", "done", "cancelled")
 ENDED = frozenset({"done", "cancelled"})
-DOCUMENT_STATES = ("waiting", "running", "done", "refused", "failed", "duplicate", "unpacked")
 CLASSES = ("public", "internal", "confidential", "restricted")
 """From the freest to the strictest."""
 

@@ -11,9 +11,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request, error_document, unavailable
+from rechenwerk.base.errors import (
+    RechenwerkError,
+    Refusal,
+    RefusedError,
+    bad_request,
+    error_document,
+    refuse,
+    unavailable,
+)
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.office.ports import TakenError
+
+__all__ = ["RefusedError", "accept", "add_handlers", "missing", "refuse"]
 
 T = TypeVar("T")
 
@@ -29,19 +39,6 @@ _HINTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What to do when something is missing -> what is missing."""
-
-
-class RefusedError(RechenwerkError):
-    """Carries a refusal out of a route to the one place that answers it."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
-def refuse(status: int, message: str, code: str, param: str | None = None) -> RefusedError:
-    """A refusal, to be raised."""
-    return RefusedError(bad_request(message, param, code, status))
 
 
 def missing(what: str, name: str) -> RefusedError:

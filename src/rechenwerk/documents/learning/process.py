@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE
 from types import MappingProxyType
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.documents.children import answered
 
 LONGEST = 600.0
 """Seconds of one training."""
@@ -27,22 +25,15 @@ class TrainerProcess:
     async def train(self, task: bytes) -> bytes:
         """See `documents.learning_ports.Trainer`."""
         async with self._turn:
-            command = (sys.executable, "-m", "rechenwerk.documents.learning.child")
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, **_ALONE}
-            )
             try:
-                async with asyncio.timeout(LONGEST):
-                    out, said = await process.communicate(task)
+                return await answered(
+                    "rechenwerk.documents.learning.child",
+                    task,
+                    "training failed",
+                    environment=_ALONE,
+                    seconds=LONGEST,
+                )
             except TimeoutError:
                 raise RechenwerkError(
                     f"training took more than {LONGEST:g} s and was ended; give fewer examples"
                 ) from None
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-        if process.returncode:
-            lines = said.decode(errors="replace").strip().splitlines()
-            raise RechenwerkError(f"training failed: {lines[-1] if lines else process.returncode}")
-        return out

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.errors import RechenwerkError, bad_request, error_document
 from rechenwerk.documents.learning.loading import OwnExtractor, OwnModels
 from rechenwerk.documents.learning.service import CUT
 from rechenwerk.documents.learning.spans import Extractor
@@ -65,7 +65,7 @@ class Served:
         organisation = self._organisation(parts[0])
         route = f"{scope['method']} {parts[1] if len(parts) > 1 else ''}"
         if organisation is None or route not in {"POST v1/chat/completions", "GET v1/models"}:
-            await _answer(send, 404, _error("no such route"))
+            await _refuse(send, 404, "no such route")
         elif route == "GET v1/models":
             names = [one.name for one in await self._store.models(organisation) if one.active]
             rows = [{"id": PREFIX + name, "object": "model", "owned_by": "trained"} for name in names]
@@ -78,16 +78,16 @@ class Served:
             asked = msgspec.json.decode(body, type=_Ask)
             text = _text(asked.messages)
         except (msgspec.DecodeError, ValueError) as error:
-            await _answer(send, 400, _error(f"the request cannot be read: {error}"))
+            await _refuse(send, 400, f"the request cannot be read: {error}")
             return
         artefact = await self._store.active(organisation, asked.model.removeprefix(PREFIX))
         if artefact is None:
-            await _answer(send, 404, _error(f"there is no trained model {asked.model!r}"))
+            await _refuse(send, 404, f"there is no trained model {asked.model!r}")
             return
         try:
             said = await self._say(organisation, artefact, text)
         except RechenwerkError as error:
-            await _answer(send, 503, _error(str(error)))
+            await _refuse(send, 503, str(error))
             return
         reply = _completion(asked, said, len(text.split()), artefact.version)
         if asked.stream:
@@ -149,10 +149,6 @@ def _completion(asked: _Ask, said: dict[str, Any], words: int, version: int) -> 
     }
 
 
-def _error(message: str) -> dict[str, Any]:
-    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
-
-
 async def _body(receive: Receive) -> bytes:
     parts = []
     more = True
@@ -161,6 +157,10 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(parts)
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    await _answer(send, status, error_document(bad_request(message, status=status)))
 
 
 async def _answer(send: Send, status: int, document: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rechenwerk.base.errors import DocumentError
 from rechenwerk.documents.learning.examples import Span
 from rechenwerk.documents.learning.packing import pack, unpack
-from rechenwerk.documents.learning.tokens import FindFigures, Token, features, tokens_of
+from rechenwerk.documents.learning.tokens import FindFigures, Token, features, tokens_of, within
 from rechenwerk.documents.values import Word
 
 LABELS = ("O", "B", "I")
@@ -135,11 +135,8 @@ def labels_of(tokens: Sequence[Token], spans: Sequence[Span]) -> list[int]:
     """The labels that tokens have by spans of one field."""
     path = [OUTSIDE] * len(tokens)
     for span in spans:
-        inside = False
-        for at, token in enumerate(tokens):
-            if token.start < span.end and token.end > span.start:
-                path[at] = INSIDE if inside else BEGIN
-                inside = True
+        for number, at in enumerate(within(tokens, span.start, span.end)):
+            path[at] = INSIDE if number else BEGIN
     return path
 
 

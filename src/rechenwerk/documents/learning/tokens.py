@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -45,6 +46,12 @@ def tokens_of(text: str, words: Sequence[Word] = ()) -> list[Token]:
     return found
 
 
+def within(tokens: Sequence[Token], start: int, end: int) -> range:
+    """Places of the tokens, in the text's order, that share a character with `text[start:end]`."""
+    first = bisect_right(tokens, start, key=lambda token: token.end)
+    return range(first, bisect_left(tokens, end, lo=first, key=lambda token: token.start))
+
+
 def shape(text: str) -> str:
     """'INV-2025/17' is 'A-9/9': repeated kinds of characters count once."""
     kinds = re.sub(r"[^\W\d_]", "a", re.sub(r"[A-ZÄÖÜ]", "A", re.sub(r"\d", "9", text)))
@@ -58,8 +65,11 @@ def features(tokens: Sequence[Token], text: str, find: FindFigures | None = None
     shapes = [shape(token.text) for token in tokens]
     kinds = _kinds(tokens, text, find)
     lines: dict[int, list[int]] = {}
+    places = []
     for at, token in enumerate(tokens):
-        lines.setdefault(token.line, []).append(at)
+        line = lines.setdefault(token.line, [])
+        places.append(len(line))
+        line.append(at)
     most = max((token.line for token in tokens), default=0) + 1
     rows = []
     for at, token in enumerate(tokens):
@@ -79,8 +89,7 @@ def features(tokens: Sequence[Token], text: str, find: FindFigures | None = None
                     f"s{step}={shapes[at + step]}",
                     f"k{step}={kinds[at + step]}",
                 ]
-        line = lines[token.line]
-        place = line.index(at)
+        line, place = lines[token.line], places[at]
         row.append(f"x={_column(token, place)}")
         left = [low[one] for one in line[max(0, place - NEAR) : place] if low[one][0].isalpha()]
         row += [f"l={word}" for word in left]
@@ -115,7 +124,6 @@ def _kinds(tokens: Sequence[Token], text: str, find: FindFigures | None) -> list
     """The kind of figure that a token belongs to: 'money', 'date' and so on; '' for none."""
     kinds = [""] * len(tokens)
     for figure in find(text) if find is not None else ():
-        for at, token in enumerate(tokens):
-            if token.start < figure.end and token.end > figure.start:
-                kinds[at] = figure.kind
+        for at in within(tokens, figure.start, figure.end):
+            kinds[at] = figure.kind
     return kinds

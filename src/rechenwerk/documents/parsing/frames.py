@@ -14,7 +14,6 @@ from rechenwerk.documents.intake.unpacking import Member
 from rechenwerk.documents.values import Table, Word
 
 HEAD = 4
-LONGEST = 0xFFFF_FFFF
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):

@@ -41,11 +41,6 @@ class Segment:
         self.left = marks[0].left
         self.right = max(mark.right for mark in marks)
 
-    @property
-    def text(self) -> str:
-        """Its words."""
-        return " ".join(mark.token.text for mark in self.marks)
-
 
 class Row:
     """Segments on one height."""

@@ -116,11 +116,6 @@ class PageWriter:
             self._at += 1
             self._in_line = False
 
-    def line(self, text: str) -> None:
-        """Write one line of plain text."""
-        self.words(tokens_of(text))
-        self.end_line()
-
     def lines(self, text: str) -> None:
         """Write several lines; one empty line between paragraphs is kept."""
         empty = False

@@ -33,7 +33,6 @@ class Book:
         self.root = parts.xml_of(main)
         related = parts.relations(main)
         by_kind = {kind: name for kind, name in related.values() if name in parts.names}
-        self.sheets = [name for name in related.values() if name[0] == "worksheet"]
         self.related = related
         self.strings = _strings(parts, by_kind.get("sharedStrings", ""))
         self.codes = _codes(parts, by_kind.get("styles", ""))
