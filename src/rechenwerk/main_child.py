@@ -14,6 +14,9 @@ from typing import Any
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.settings import Settings, read_settings
 
+_watching: set[asyncio.Task[bytes]] = set()
+"""A loop holds its tasks weakly: one that nobody holds may be collected before the parent ends."""
+
 
 async def told_to_end(*, parent_pipe: bool) -> asyncio.Event:
     """Set by SIGTERM, SIGINT, or the parent's end."""
@@ -24,7 +27,9 @@ async def told_to_end(*, parent_pipe: bool) -> asyncio.Event:
     if parent_pipe:
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        loop.create_task(reader.read()).add_done_callback(lambda _: stop.set())
+        end = loop.create_task(reader.read())
+        end.add_done_callback(lambda _: stop.set())
+        _watching.add(end)
     return stop
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rechenwerk.identity.keys import hash_key
 from tests.fakes.provider import Knobs
 from tests.flows.document_town import document_town
 from tests.flows.test_documents_crash import TEXT, fetch, job_about_dogs
@@ -83,4 +82,3 @@ def test_the_jobs_class_goes_with_its_calls(database_url: str, tmp_path: Path) -
         paused = town.wait(job, "paused")
         assert "restricted" in paused["reason"]
         assert fetch(town, "select from call") == []
-        assert len(hash_key(b"")) == len(rows[0]["hash"])

@@ -88,7 +88,14 @@ def test_another_organisation_finds_nothing(town: DocumentTown) -> None:
             "organisation": "neighbour",
         },
     )["key"]
-    for path in (f"/jobs/{job}", f"/jobs/{job}/values", f"/files/{document}", f"/files/{document}/bytes"):
+    facts = (f"/jobs/{job}/facts", f"/jobs/{job}/contradictions")
+    for path in (
+        *facts,
+        f"/jobs/{job}",
+        f"/jobs/{job}/values",
+        f"/files/{document}",
+        f"/files/{document}/bytes",
+    ):
         answer = town.answer("GET", path, key=key)
         assert answer.status_code == 404
         assert answer.json()["error"]["message"].startswith("there is no ")
