@@ -22,6 +22,7 @@ import asyncpg
 import httpx2
 
 from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.privacy import hide_process
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.documents.asking import Endpoint, JobAsker
 from rechenwerk.documents.job_ports import Claimed
@@ -73,6 +74,7 @@ async def run(settings: Settings, url: str, models: Path | None, *, parent_pipe:
 
 def main() -> int:
     """Entry point of the process."""
+    hide_process()
     parser = argparse.ArgumentParser(prog="rechenwerk docs worker", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the public endpoint")
     parser.add_argument("--models", type=Path, help="folder of models; without one scans are not read")

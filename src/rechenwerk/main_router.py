@@ -22,6 +22,7 @@ import msgspec
 from rechenwerk.base.clock import Clock, SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.loops import repeat
+from rechenwerk.base.privacy import hide_process
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.contracts.lots import LotSource, PoolLots
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies, supplies_of
@@ -218,6 +219,7 @@ async def run(settings: Settings, *, parent_pipe: bool) -> int:
 
 def main() -> int:
     """Entry point of the process."""
+    hide_process()
     parser = argparse.ArgumentParser(prog="rechenwerk router", description=__doc__)
     parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
