@@ -313,7 +313,7 @@ class Jobs(Protocol):
         ...
 
     async def expired(self, now: datetime) -> list[tuple[int, int]]:
-        """(organisation, job) of jobs whose days are over."""
+        """(organisation, job) of jobs whose days are over, since their end or, open or paused, since they rest."""
         ...
 
     async def note_export(
