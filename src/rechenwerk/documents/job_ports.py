@@ -313,7 +313,7 @@ class Jobs(Protocol):
         ...
 
     async def expired(self, now: datetime) -> list[tuple[int, int]]:
-        """(organisation, job) of jobs whose days are over, since their end or, open or paused, since they rest."""
+        """(organisation, job) of jobs whose days are over; an open or paused one counts from when it rests."""
         ...
 
     async def note_export(
