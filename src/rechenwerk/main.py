@@ -28,6 +28,7 @@ import rechenwerk
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.loops import repeat
+from rechenwerk.base.privacy import hide_process
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.documents.exporting.process import WriterProcess
 from rechenwerk.documents.routes import largest_body
@@ -414,6 +415,7 @@ async def _serve(options: ServeOptions, settings: Settings, console: Console) ->
 
 def serve(options: ServeOptions) -> int:
     """Run an installation until it is told to end; returns the exit status."""
+    hide_process()
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("asyncpg").setLevel(

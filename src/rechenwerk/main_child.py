@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.privacy import hide_process
 from rechenwerk.base.settings import Settings, read_settings
 
 _watching: set[asyncio.Task[bytes]] = set()
@@ -45,6 +46,7 @@ def begin(
         needs: who needs a database, as the line begins.
         run: until it is told to end.
     """
+    hide_process()
     parser.add_argument("--parent-pipe", action="store_true", help="stop when standard input ends")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rechenwerk.base.errors import RechenwerkError, SetupError
+from rechenwerk.base.errors import SetupError
 from rechenwerk.base.loops import repeat
 from rechenwerk.documents.notice_ports import Notice
 from rechenwerk.documents.office_ports import DocumentOffice
@@ -173,13 +173,19 @@ async def delete_expired(office: DocumentOffice, now: Callable[[], datetime]) ->
 
 async def expire(office: DocumentOffice, now: datetime) -> int:
     """Delete the jobs whose days are over, and end keys that a dead worker left; how many were deleted."""
-    for organisation, job in await office.desk.jobs.left_keys():
-        await end_keys(office.desk, office.keys, organisation, job)
-    expired = await office.desk.jobs.expired(now)
-    for organisation, job in expired:
+    jobs = office.desk.jobs
+    for organisation, job in await jobs.left_keys():
         try:
             await end_keys(office.desk, office.keys, organisation, job)
-            await office.desk.jobs.delete(organisation, job, "retention")
-        except RechenwerkError as error:
-            _log.warning("job %s cannot be deleted: %s", job, error)
-    return len(expired)
+        except Exception as error:  # one job must not stop the others, whatever the database says of it
+            _log.warning("keys of job %s cannot be ended: %s", job, error or type(error).__name__)
+    deleted = 0
+    for organisation, job in await jobs.expired(now):
+        try:
+            await end_keys(office.desk, office.keys, organisation, job)
+            await jobs.delete(organisation, job, "retention")
+        except Exception as error:  # as above
+            _log.warning("job %s cannot be deleted: %s", job, error or type(error).__name__)
+        else:
+            deleted += 1
+    return deleted

@@ -26,6 +26,7 @@ import uvloop
 from rechenwerk.base.clock import Clock, SystemClock
 from rechenwerk.base.errors import FencedError, RechenwerkError, SetupError
 from rechenwerk.base.ids import CallIds
+from rechenwerk.base.privacy import hide_process
 from rechenwerk.base.settings import Settings, read_settings
 from rechenwerk.gateway.admission import Admission
 from rechenwerk.gateway.app import App
@@ -220,6 +221,7 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     """Entry point of the process."""
+    hide_process()
     parser = argparse.ArgumentParser(prog="rechenwerk gateway", description=__doc__)
     parser.add_argument("--database-url", default="")
     parser.add_argument("--host", default="127.0.0.1")

@@ -208,17 +208,19 @@ class DocumentTown:
                 archive.writestr(name, text)
         return out.getvalue()
 
-    def type(self, *words: str) -> str:
+    def type(self, *words: str, **environment: str) -> str:
         """Run a command in a process of its own, with keys typed; what it printed.
 
         Args:
             words: the keys, one a line, and from "docs" on the command.
+            environment: of the process, beside ours.
         """
         at = words.index("docs")
         options = ("--office-url", self.served.url, "--key", self.served.first.key)
         done = subprocess.run(
             [sys.executable, "-m", "rechenwerk", *options, *words[at:]],
             input="".join(f"{key}\n" for key in words[:at]),
+            env={**os.environ, **environment},
             capture_output=True,
             text=True,
             timeout=60,

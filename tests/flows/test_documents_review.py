@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 from rich.console import Console
 from standardwebhooks import Webhook
 
@@ -142,6 +144,28 @@ def test_a_clerk_reviews_in_german(town: DocumentTown) -> None:
     assert town.ok("GET", f"/jobs/{job}/decisions")["decisions"][0]["after"]["value"] == "blau 1"
     assert "nichts mehr zu prüfen" in town.cli("docs", "review", str(job), "--language", "de").out
     assert [language_of(text) for text in ("de_DE.UTF-8", "C", "")] == ["de", "en", "en"]
+
+
+def test_the_image_of_a_page_does_not_outlive_the_review(town: DocumentTown, tmp_path: Path) -> None:
+    sheet = FPDF()
+    sheet.add_page()
+    sheet.set_font("Helvetica", size=11)
+    sheet.multi_cell(0, 6, TEXT.format(at=7))
+    job = town.job(schema="dogs", model="")
+    town.upload(job, "hund.pdf", bytes(sheet.output()))
+    town.ok("POST", f"/jobs/{job}/start")
+    town.wait(job, "done")
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\nstat -c "%a %s %n" "${{1#file://}}" >> {seen}\n')
+    browser.chmod(0o700)
+    town.type("p", "p", "q", "docs", "review", str(job), BROWSER=f"{browser} %s")
+    shown = [line.split() for line in seen.read_text().splitlines()]
+    assert len(shown) == 2
+    for mode, size, name in shown:
+        assert mode == "600"
+        assert int(size) > 1000
+        assert not Path(name).exists()
+        assert not Path(name).parent.exists()
 
 
 def test_the_end_of_a_job_is_told(town: DocumentTown) -> None:

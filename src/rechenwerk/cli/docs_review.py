@@ -54,14 +54,15 @@ def review(
         out.print(say("nothing is left to review in job {job}", job=job), markup=False)
         return
     decided = 0
-    for at, value in enumerate(found["values"]):
-        show_value(out, value, say, at + 1, found["left"])
-        if show_pages:
-            _open(there, value, say, out)
-        done = _decide(there, value, say, out)
-        if done is None:
-            break
-        decided += done
+    with tempfile.TemporaryDirectory(prefix="rechenwerk-") as folder:  # only its owner can read it
+        for at, value in enumerate(found["values"]):
+            show_value(out, value, say, at + 1, found["left"])
+            if show_pages:
+                _open(there, value, say, out, folder)
+            done = _decide(there, value, say, out, folder)
+            if done is None:
+                break
+            decided += done
     left = there.ask("GET", f"/jobs/{job}/review", limit=1)["left"]
     out.print(say("decided: {decided}, left: {left}", decided=decided, left=left), markup=False)
 
@@ -88,7 +89,7 @@ def show_value(out: Console, value: Any, say: DocumentWords, number: int, left: 
         out.print(Text("  " + say("one of: {options}", options=", ".join(value["options"]))))
 
 
-def _decide(there: DocumentRemote, value: Any, say: DocumentWords, out: Console) -> int | None:
+def _decide(there: DocumentRemote, value: Any, say: DocumentWords, out: Console, folder: str) -> int | None:
     """Ask until there is a decision: 1, 0 for none, None to end."""
     keys = say(
         "{a} accept  {c} correct  {r} reject  {s} skip  {p} page  {q} quit",
@@ -102,7 +103,7 @@ def _decide(there: DocumentRemote, value: Any, say: DocumentWords, out: Console)
         if key == "s":
             return 0
         if key == "p":
-            _open(there, value, say, out)
+            _open(there, value, say, out, folder)
             continue
         if key not in {"a", "c", "r"}:
             continue
@@ -123,8 +124,8 @@ def _decide(there: DocumentRemote, value: Any, say: DocumentWords, out: Console)
         out.print(Text(explain(answered.status, answered.body, "")[:300], style="red"))
 
 
-def _open(there: DocumentRemote, value: Any, say: DocumentWords, out: Console) -> None:
-    """The page in the browser, with the place marked."""
+def _open(there: DocumentRemote, value: Any, say: DocumentWords, out: Console, folder: str) -> None:
+    """The page in the browser, with the place marked; its file lies in the folder."""
     if not value["image"]:
         out.print(say("there is no image of this page"), markup=False)
         return
@@ -145,6 +146,6 @@ def _open(there: DocumentRemote, value: Any, say: DocumentWords, out: Console) -
         image=base64.b64encode(image).decode(),
         boxes=boxes,
     )
-    with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="rechenwerk-", delete=False) as file:
+    with tempfile.NamedTemporaryFile("w", suffix=".html", dir=folder, delete=False) as file:
         file.write(page)
     webbrowser.open(Path(file.name).as_uri())

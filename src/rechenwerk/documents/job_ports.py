@@ -311,7 +311,7 @@ class Jobs(Protocol):
         ...
 
     async def expired(self, now: datetime) -> list[tuple[int, int]]:
-        """(organisation, job) of jobs whose days are over."""
+        """(organisation, job) of jobs whose days are over; of open and paused ones since they rest."""
         ...
 
     async def note_export(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
@@ -41,7 +42,7 @@ from rechenwerk.documents.parsing.ocr import Recognizer
 from rechenwerk.documents.parsing.odt import odt_reader
 from rechenwerk.documents.parsing.pdf import PdfReader
 from rechenwerk.documents.parsing.pptx import pptx_reader
-from rechenwerk.documents.parsing.sandbox import confine, resident_mb
+from rechenwerk.documents.parsing.sandbox import code_folders, confine, resident_mb
 from rechenwerk.documents.parsing.texts import csv_reader, text_reader
 from rechenwerk.documents.parsing.xlsx import xlsx_reader
 
@@ -188,7 +189,8 @@ def main() -> None:
     setup = request(_frame(stream))
     assert isinstance(setup, Setup)
     service = Service(setup)
-    send(Ready(confine(setup.limits.memory_mb)))
+    needs = (*code_folders(), *(Path(setup.tessdata).glob("*.traineddata") if setup.tessdata else ()))
+    send(Ready(confine(setup.limits.memory_mb, needs)))
     while body := _frame(stream):
         service.answer(body, send)
 

@@ -53,7 +53,7 @@ class Picture(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The reader has set itself up; what protects it: 'memory', 'network', 'files'."""
+    """The reader has set itself up; what protects it: see `sandbox.confine`."""
 
     guards: tuple[str, ...]
 

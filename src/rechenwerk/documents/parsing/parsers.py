@@ -72,7 +72,7 @@ class Parsers:
         return self._process.pid if self._process is not None and self._process.alive else None
 
     async def guards(self) -> tuple[str, ...]:
-        """What confines the reader: 'memory', 'files', 'rights', 'network'."""
+        """What confines the reader: see `sandbox.confine`."""
         async with self._turn:
             return (await self._started()).guards
 

@@ -180,15 +180,21 @@ async def _keep(
     connection: Connection, organisation_id: int, sha256: bytes, size: int, parts: AsyncIterator[bytes]
 ) -> None:
     """The parts of a file, unless the organisation has it already."""
-    new = await connection.fetchval(
+    while not await connection.fetchval(
         "insert into document_file (organisation_id, sha256, size) values ($1, $2, $3)"
-        " on conflict do nothing returning size",
+        " on conflict do nothing returning true",
         organisation_id,
         sha256,
         size,
-    )
-    if new is None:
-        return
+    ):
+        there = await connection.fetchval(
+            "select true from document_file where organisation_id = $1 and sha256 = $2 for key share",
+            organisation_id,
+            sha256,
+        )
+        if there:
+            return  # and stays: nobody can delete it before we are done
+        # It was deleted between the two questions: it is new after all.
     number = 0
     async for part in parts:
         await connection.execute(

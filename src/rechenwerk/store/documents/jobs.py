@@ -19,6 +19,11 @@ from call c where c.organisation_id = $1
     and c.key_id in (select key_id from document_key where organisation_id = $1 and job_id = $2)
 """
 
+_UNUSED = """
+    f.organisation_id = $1 and not exists (select from job_document d
+        where d.organisation_id = f.organisation_id and d.sha256 = f.sha256)
+"""
+
 _SPENT = """
 select coalesce((select sum(c.charged) from call c where c.organisation_id = $1 and c.key_id = any(k.ids)), 0)
     + coalesce((select sum(h.amount) from hold h where h.organisation_id = $1 and h.key_id = any(k.ids)), 0)
@@ -38,6 +43,20 @@ left join (select split_part(purpose, ':', 1) as about, count(*) as answers from
 where d.organisation_id = $1 and d.job_id = $2
     and (d.state = 'done' or (d.state = 'running' and d.step = 'extract'))
 order by d.id
+"""
+
+# Days of a job count from its end; of one that is open or paused, from the last time that something happened.
+_EXPIRED = """
+select j.organisation_id, j.id from document_job j
+where coalesce(j.ended_at, case when j.state in ('open', 'paused') then greatest(j.made_at, j.served_at,
+        (select max(greatest(d.made_at, d.ended_at)) from job_document d
+            where d.organisation_id = j.organisation_id and d.job_id = j.id),
+        (select max(v.made_at) from document_decision v join job_document d
+            on d.organisation_id = v.organisation_id and d.id = v.document_id
+            where d.organisation_id = j.organisation_id and d.job_id = j.id),
+        (select max(e.made_at) from document_export e
+            where e.organisation_id = j.organisation_id and e.job_id = j.id)) end)
+    < $1::timestamptz - make_interval(days => j.keep_days)
 """
 
 
@@ -157,7 +176,7 @@ class StoredJobs:
     async def move(self, organisation_id: int, job_id: int, states: Sequence[str], to: str) -> bool:
         """See `documents.job_ports.Jobs`."""
         moved = await self._pool.fetchval(
-            "update document_job set state = $4, reason = '',"
+            "update document_job set state = $4, reason = '', served_at = clock_timestamp(),"
             " started_at = case when $4 = 'running' then coalesce(started_at, now()) else started_at end,"
             " ended_at = case when $4 in ('done', 'cancelled') then now() end,"
             " webhook_state = case when $4 in ('done', 'cancelled') and webhook <> '' then 'waiting'"
@@ -173,7 +192,7 @@ class StoredJobs:
     async def pause(self, organisation_id: int, job_id: int, reason: str) -> None:
         """See `documents.job_ports.Jobs`."""
         await self._pool.execute(
-            "update document_job set state = 'paused', reason = $3"
+            "update document_job set state = 'paused', reason = $3, served_at = clock_timestamp()"
             " where organisation_id = $1 and id = $2 and state = 'running'",
             organisation_id,
             job_id,
@@ -244,12 +263,12 @@ class StoredJobs:
             await connection.execute(
                 "delete from document_job where organisation_id = $1 and id = $2", organisation_id, job_id
             )
+            # Somebody may add the same bytes now: first wait for them, then see whether they have.
             await connection.execute(
-                "delete from document_file f where organisation_id = $1 and not exists (select from"
-                " job_document d"
-                " where d.organisation_id = f.organisation_id and d.sha256 = f.sha256)",
+                f"select from document_file f where {_UNUSED} order by sha256 for update",
                 organisation_id,
             )
+            await connection.execute(f"delete from document_file f where {_UNUSED}", organisation_id)  # noqa: S608
             await connection.execute(
                 "insert into document_deletion (organisation_id, job_id, name, documents, by_name)"
                 " values ($1, $2, $3, $4, $5)",
@@ -263,11 +282,7 @@ class StoredJobs:
 
     async def expired(self, now: datetime) -> list[tuple[int, int]]:
         """See `documents.job_ports.Jobs`."""
-        rows = await self._pool.fetch(
-            "select organisation_id, id from document_job"
-            " where ended_at < $1::timestamptz - make_interval(days => keep_days)",
-            now,
-        )
+        rows = await self._pool.fetch(_EXPIRED, now)
         return [(row["organisation_id"], row["id"]) for row in rows]
 
     async def note_export(
