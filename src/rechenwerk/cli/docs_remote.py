@@ -15,6 +15,8 @@ from rechenwerk.cli.remote import Answered, Remote, explain, telling
 
 _PATIENCE = httpx2.Timeout(60, read=600, write=600)
 _VARIABLE = "RECHENWERK_OFFICE_URL"
+_PAGE = 1000
+"""Documents that are asked for at once."""
 _SKIPPED = frozenset({"Thumbs.db", "desktop.ini", ".DS_Store"})
 
 
@@ -50,6 +52,16 @@ class DocumentRemote:
         return self._there.try_ask(
             method, f"/documents{path}", body, organisation=self._organisation, **query
         )
+
+    def documents(self, job: int, *states: str) -> list[Any]:
+        """The documents of a job, of these states where some are named; fetched in pages."""
+        found: list[Any] = []
+        after: int | None = 0
+        while after is not None:
+            page = self.ask("GET", f"/jobs/{job}/files", after=after, limit=_PAGE, state=list(states) or None)
+            found += page["documents"]
+            after = page["next"]
+        return found
 
     def send(self, job: int, file: LocalFile) -> Any:
         """Upload a file; its row.

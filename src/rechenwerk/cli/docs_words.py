@@ -11,6 +11,7 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "sending files": "Dateien senden",
         "reading": "lesen",
         "finding values": "Werte suchen",
+        "{name}: page {read} of {pages}": "{name}: Seite {read} von {pages}",
         "files": "Dateien",
         "file": "Datei",
         "job": "Auftrag",
