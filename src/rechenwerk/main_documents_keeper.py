@@ -26,6 +26,8 @@ _IDLE = 300.0
 """Seconds without work after which workers end: their memory is given back."""
 _TELL = 2.0
 _DELETE = 600.0
+_SEAL = 500
+"""Rows in one transaction."""
 
 
 def worker_process(database_url: str, url: str, models: Path, log: Path) -> Child:
@@ -164,9 +166,11 @@ class JobBell:
 
 
 async def delete_expired(office: DocumentOffice, now: Callable[[], datetime]) -> None:
-    """Delete jobs whose days are over, for ever."""
+    """Delete jobs whose days are over, for ever; and seal what an older version left in clear."""
 
     async def look() -> None:
+        while await office.desk.reviews.seal_clear(_SEAL):
+            pass
         await expire(office, now())
 
     await repeat(look, _DELETE, _log, "old jobs cannot be deleted")

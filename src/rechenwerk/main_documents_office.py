@@ -23,6 +23,7 @@ from rechenwerk.documents.office_ports import (
     Writer,
 )
 from rechenwerk.documents.routes import document_routes
+from rechenwerk.documents.sealing import RowSeal
 from rechenwerk.documents.vault import Vault
 from rechenwerk.gateway.plans import able
 from rechenwerk.gateway.ports import Offer, Snapshot
@@ -195,11 +196,12 @@ def mount_documents(
         setup: of this installation.
         wanted: called when there is work for a worker.
     """
-    desk = open_documents(pool)
 
     def office() -> Office:
         found: Office = app.state.office
         return found
+
+    desk = open_documents(pool, RowSeal(office().box))
 
     documents = DocumentOffice(
         desk=desk,

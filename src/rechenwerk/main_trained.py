@@ -29,7 +29,7 @@ from rechenwerk.documents.learning.serving import Served
 from rechenwerk.documents.vault import Vault
 from rechenwerk.identity.secrets import secret_box
 from rechenwerk.main_child import begin, told_to_end
-from rechenwerk.store.documents.desk import open_documents
+from rechenwerk.store.documents.files import StoredFiles
 from rechenwerk.store.learning import StoredLearning
 
 _log = logging.getLogger("rechenwerk.trained")
@@ -114,7 +114,7 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
         address = f"http://{_HOST}:{listening.getsockname()[1]}"
         addresses = Addresses(pool, address)
         await addresses.step()
-        vault = Vault(secret_box(settings.secret_key, settings.secret_key_file), open_documents(pool).files)
+        vault = Vault(secret_box(settings.secret_key, settings.secret_key_file), StoredFiles(pool))
         app = Served(StoredLearning(pool), vault, LocalVectors(pool, client).embed, addresses.organisation)
         config = uvicorn.Config(app, lifespan="off", ws="none", access_log=False, log_config=None)
         server = uvicorn.Server(config)

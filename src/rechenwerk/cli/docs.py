@@ -253,13 +253,17 @@ def export(
     context: typer.Context,
     job: JobNumber,
     output: Annotated[Path, typer.Option("--output", "-o", help="A file: .xlsx, .csv, .json or .parquet.")],
+    contradictions_only: Annotated[
+        bool, typer.Option("--contradictions", help="In .csv and .parquet: contradictions, not values.")
+    ] = False,
     language: Language = None,
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Write a job's values with their evidence into a file."""
+    """Write a job's values with their evidence, and its contradictions, into a file."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    data = there.fetch(f"/jobs/{job}/export/{form_of(output)}", language=say.language)
+    asked = "contradictions" if contradictions_only else "values"
+    data = there.fetch(f"/jobs/{job}/export/{form_of(output)}", language=say.language, table=asked)
     write(output, data)
     made = {"job": job, "file": str(output), "bytes": len(data)}
     answer(made, say("written: {file}", file=output), as_json=as_json)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 from rich.text import Text
 
+from rechenwerk.cli.docs_clashes import period_of, told_side, verdict, what_of
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_run import JobNumber, Language, words_of
-from rechenwerk.cli.docs_words import DocumentWords
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, print_json, table
 
@@ -33,8 +31,8 @@ def facts(
     rows = [
         (
             one["who"],
-            f"{_what(one, say)} ({one['part']})" if one["part"] else _what(one, say),
-            _period(one["period"]),
+            f"{what_of(one, say)} ({one['part']})" if one["part"] else what_of(one, say),
+            period_of(one["period"]),
             say(one["status"]),
             "\n".join(dict.fromkeys(fact["quote"] for fact in one["facts"])),
             Text(str(one["sources"]), style="yellow" if one["single"] else "green"),
@@ -52,40 +50,24 @@ def contradictions(
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Show facts of a job's documents that cannot both be true, side by side with their quotes."""
+    """Show what documents contradict each other about: all sides with quotes, and what was decided."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
     found = there.ask("GET", f"/jobs/{job}/contradictions")
     if as_json:
         print_json(found)
         return
-    if not found["contradictions"]:
+    if not found["items"]:
         console().print(say("no contradictions"), markup=False)
         return
     rows = [
         (
-            f"{one['who']}: {_what(one, say)}\n{_period(one['period'])}",
-            _side(one["left"], say),
-            _side(one["right"], say),
+            f"{one['who']}: {what_of(one, say)}\n{period_of(one['period'])}",
+            say("side {number}", number=side["number"] + 1),
+            Text("\n").join(told_side(fact, say, fact["job"]) for fact in side["facts"]),
+            verdict(one, say) if not side["number"] else "",
         )
-        for one in found["contradictions"]
+        for one in found["items"]
+        for side in one["sides"]
     ]
-    columns = [say("who"), say("document"), f"{say('document')} "]
+    columns = [say(name) for name in ("who", "side", "document", "decision")]
     table(say("Contradictions in job {job}", job=job), columns, rows)
-
-
-def _what(one: Any, say: DocumentWords) -> str:
-    return str(one["what_de"] if say.language == "de" else one["what"])
-
-
-def _period(period: Any) -> str:
-    if period is None:
-        return ""
-    return str(period["from"]) if period["from"] == period["to"] else f"{period['from']} - {period['to']}"
-
-
-def _side(fact: Any, say: DocumentWords) -> Text:
-    """One side of a contradiction: the quote in its sentence, and where it stands."""
-    sentence, quote = " ".join(fact["sentence"].split()), " ".join(fact["quote"].split())
-    before, _, after = sentence.partition(quote)
-    place = f"{fact['document_name']}, {say('page')} {fact['page']}"
-    return Text.assemble(before, (quote, "bold red"), after, "\n", (place, "dim"))

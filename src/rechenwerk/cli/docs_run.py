@@ -231,14 +231,15 @@ def finish(
         data = there.fetch(f"/jobs/{number}/export/{form_of(output)}", language=say.language)
         write(output, data)
     bad = there.documents(number, "refused", "failed")
+    clashes = 0 if as_json else there.ask("GET", f"/jobs/{number}/review", limit=1)["contradictions_left"]
     if as_json:
         print_json({**job, "not_sent": [{"name": name, "reason": why} for name, why in refused]})
     else:
-        _summary(job, bad, refused, say, seconds)
+        _summary(job, bad, refused, clashes, say, seconds)
         out = console()
         if output is not None:
             out.print(say("written: {file}", file=output), markup=False)
-        if job["values"]["unproven"] or job["kinds"].get(""):
+        if job["values"]["unproven"] or job["kinds"].get("") or clashes:
             text = say("look at what is to be reviewed: rechenwerk docs review {job}", job=number)
             out.print(text, markup=False)
     if job["state"] == "paused":
@@ -251,7 +252,7 @@ def finish(
 
 
 def _summary(
-    job: Any, bad: list[Any], refused: list[tuple[str, str]], say: DocumentWords, seconds: float
+    job: Any, bad: list[Any], refused: list[tuple[str, str]], clashes: int, say: DocumentWords, seconds: float
 ) -> None:
     files, values = job["documents"], job["values"]
     decided = values["accepted"] + values["corrected"] + values["rejected"]
@@ -266,6 +267,7 @@ def _summary(
         (say("values to review"), say.count(values["unproven"])),
         (say("values not in the document"), say.count(values["absent"])),
         (say("values decided by people"), say.count(decided)),
+        (say("contradictions to review"), say.count(clashes)),
         (say("calls to a model"), say.count(job["calls"])),
         (say("cost"), say.money(job["cost"], job["currency"])),
         (say("time"), say.seconds(seconds)),

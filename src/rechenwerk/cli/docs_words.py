@@ -149,6 +149,20 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "conditional": "bedingt",
         "no facts yet": "noch keine Fakten",
         "no contradictions": "keine Widersprüche",
+        "side": "Aussage",
+        "side {number}": "Aussage {number}",
+        "decision": "Entscheidung",
+        "side {number} is right": "Aussage {number} stimmt",
+        "both stand": "beides gilt",
+        "none is right": "nichts davon stimmt",
+        "gone": "besteht nicht mehr",
+        "contradiction {number} of {left}": "Widerspruch {number} von {left}",
+        "{n} this side is right  {b} both stand  {r} none is right  {s} skip  {p} pages  {q} quit": (
+            "{n} diese Aussage stimmt  {b} beides gilt  {r} nichts davon stimmt  {s} überspringen"
+            "  {p} Seiten  {q} beenden"
+        ),
+        ", contradictions: {left}": ", Widersprüche: {left}",
+        "contradictions to review": "Widersprüche zu prüfen",
     }
 )
 

@@ -9,11 +9,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from rechenwerk.documents.clash_routes import clash_view, clashes_of
+from rechenwerk.documents.exporting.clashes import clash_table
 from rechenwerk.documents.exporting.tables import Tables
 from rechenwerk.documents.exporting.texts import as_csv, as_json
 from rechenwerk.documents.realm import DocumentsRealm
 
 Form = Literal["csv", "xlsx", "json", "parquet"]
+What = Literal["values", "contradictions"]
 _TYPES: Mapping[str, str] = MappingProxyType(
     {
         "csv": "text/csv; charset=utf-8",
@@ -29,19 +32,23 @@ async def export(
     job: int,
     form: Form,
     language: Annotated[Literal["de", "en"], Query(description="of headings and words")] = "en",
+    table: Annotated[What, Query(description="of CSV and Parquet; the others have both")] = "values",
 ) -> Response:
-    """A job's values with their evidence; that it left the house is noted."""
+    """A job's values with their evidence, and its contradictions; that it left the house is noted."""
     found = await realm.job(job)
     documents = await realm.desk.files.documents(realm.organisation_id, job)
     values = await realm.desk.reviews.values(realm.organisation_id, job, None)
     tables = Tables(found.schema, documents, values, language, [one.schema for one in found.kinds])
+    clashes = await clashes_of(realm, job)
     if form == "json":
-        data = as_json(found, documents, values)
-    elif form == "csv":
-        data = as_csv(tables.values())
+        views = [clash_view(one).model_dump(mode="json", by_alias=True) for one in clashes]
+        data = as_json(found, documents, values, views)
+    elif form == "xlsx":
+        sheets = [*tables.workbook(), *([clash_table(clashes, language)] if clashes else [])]
+        data = await realm.office.writer.write(form, sheets)
     else:
-        chosen = [tables.values()] if form == "parquet" else tables.workbook()
-        data = await realm.office.writer.write(form, chosen)
+        chosen = tables.values() if table == "values" else clash_table(clashes, language)
+        data = as_csv(chosen) if form == "csv" else await realm.office.writer.write(form, [chosen])
     await realm.desk.jobs.note_export(
         realm.organisation_id, job, form, len(data), hashlib.sha256(data).digest(), realm.visitor.key_name
     )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from rechenwerk.documents.clash_ports import Clashes
 from rechenwerk.documents.notice_ports import Notices
 from rechenwerk.documents.progress_ports import Progress
 from rechenwerk.documents.schemas import Schema
@@ -434,6 +435,10 @@ class Reviews(Protocol):
         """All of a job, oldest first."""
         ...
 
+    async def seal_clear(self, most: int) -> int:
+        """Seal rows that an older version stored in clear; how many, 0 when there are none left."""
+        ...
+
 
 class Schemas(Protocol):
     """Schemas of an organisation."""
@@ -464,3 +469,4 @@ class DocumentDesk(msgspec.Struct, frozen=True):
     reviews: Reviews
     schemas: Schemas
     notices: Notices
+    clashes: Clashes

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import msgspec
 
-from rechenwerk.documents.learning.examples import Span
 from rechenwerk.documents.learning.reports import Report
 
 PREFIX = "trained/"
@@ -82,12 +81,12 @@ class Artefact(msgspec.Struct, frozen=True):
 
 
 class Reviewed(msgspec.Struct, frozen=True):
-    """A document whose values people decided on: its text as it is sealed, and where the values stand."""
+    """A document whose values people decided on: its text, its fields and what they say, sealed."""
 
     document_id: int
     name: str
     parsed: bytes
-    spans: tuple[Span, ...]
+    values: tuple[tuple[str, bytes], ...]
 
 
 class Told(msgspec.Struct, frozen=True):

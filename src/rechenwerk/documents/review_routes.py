@@ -9,6 +9,8 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from rechenwerk.documents import bodies
+from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
+from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
 from rechenwerk.documents.job_ports import Decision, Job, StoredValue
 from rechenwerk.documents.realm import DocumentsRealm, Realm
@@ -55,8 +57,8 @@ async def review(
     job: int,
     limit: Annotated[int, Query(ge=1, le=500)] = _REVIEWS,
     language: Language = "en",
-) -> bodies.ReviewsView:
-    """What needs a person: values that could not be proven, in the order of the documents."""
+) -> ReviewsView:
+    """What needs a person: values that could not be proven, in the order of the documents; contradictions."""
     found = await realm.job(job)
     values = await realm.desk.reviews.values(realm.organisation_id, job, None, ("unproven",))
     texts: dict[int, Parsed | None] = {}
@@ -66,7 +68,14 @@ async def review(
     shown = [_review(one, found, texts[one.document_id], language) for one in values[:limit]]
     listed = await realm.desk.files.documents(realm.organisation_id, job) if found.kinds else []
     untold = [document_view(one) for one in listed if one.schema_origin == "nobody"]
-    return bodies.ReviewsView(left=len(values), values=shown, kinds=untold)
+    clashes = await open_clashes(realm, job)
+    return ReviewsView(
+        left=len(values),
+        values=shown,
+        kinds=untold,
+        contradictions_left=len(clashes),
+        contradictions=clashes[:limit],
+    )
 
 
 async def parsed_of(realm: Realm, document: int) -> Parsed | None:
@@ -147,11 +156,12 @@ async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.Decis
     return msgspec.structs.replace(before, state=state)
 
 
-async def decisions(realm: DocumentsRealm, job: int) -> bodies.DecisionsView:
-    """Every decision about a job's values: who, when, before, after."""
+async def decisions(realm: DocumentsRealm, job: int) -> DecisionsView:
+    """Every decision about a job's values and contradictions: who, when, before, after."""
     await realm.job(job)
     found = await realm.desk.reviews.decisions(realm.organisation_id, job)
-    return bodies.DecisionsView(
+    return DecisionsView(
+        contradictions=await clash_decisions(realm, job),
         decisions=[
             bodies.DecisionView(
                 document=one.document_id,
@@ -166,7 +176,7 @@ async def decisions(realm: DocumentsRealm, job: int) -> bodies.DecisionsView:
                 note=one.note,
             )
             for one in found
-        ]
+        ],
     )
 
 

@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
+from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
 from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
@@ -446,5 +447,6 @@ def document_routes() -> APIRouter:
     add_export_routes(router)
     add_review_routes(router)
     add_facts_routes(router)
+    add_clash_routes(router)
     add_learning_routes(router)
     return router

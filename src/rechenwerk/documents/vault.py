@@ -11,8 +11,8 @@ from typing import IO
 
 import msgspec
 
-from rechenwerk.base.errors import SetupError
 from rechenwerk.documents.job_ports import Files
+from rechenwerk.documents.sealing import RowSeal
 from rechenwerk.documents.values import PagePart, Parsed
 from rechenwerk.identity.secrets import SecretBox, document_context
 
@@ -20,7 +20,7 @@ PART = 1_000_000
 """Bytes of a part before it is sealed."""
 
 
-class Vault:
+class Vault(RowSeal):
     """Seals and opens.
 
     Args:
@@ -29,22 +29,8 @@ class Vault:
     """
 
     def __init__(self, box: SecretBox | None, files: Files) -> None:
-        self._box = box
+        super().__init__(box)
         self._files = files
-
-    @property
-    def box(self) -> SecretBox:
-        """The box.
-
-        Raises:
-            SetupError: this installation has none.
-        """
-        if self._box is None:
-            raise SetupError(
-                "documents are kept sealed, and this installation has no key for that;"
-                " start it with RECHENWERK_SECRET_KEY_FILE"
-            )
-        return self._box
 
     async def sealed(self, organisation: int, sha256: bytes, file: IO[bytes]) -> AsyncIterator[bytes]:
         """A file's parts, sealed, read from its beginning."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.learning.examples import Span
 from rechenwerk.documents.learning.reports import Report
 from rechenwerk.documents.learning_ports import (
     Artefact,
@@ -31,14 +30,13 @@ join trained_version v on v.organisation_id = m.organisation_id and v.model_id =
 _VALUES = """
 select d.id, d.name, t.parsed,
     array_agg(v.field order by v.place) as fields,
-    array_agg((v.evidence ->> 'start')::int order by v.place) as starts,
-    array_agg((v.evidence ->> 'end')::int order by v.place) as ends
+    array_agg(v.sealed order by v.place) as sealed
 from document_job j
 join job_document d on d.organisation_id = j.organisation_id and d.job_id = j.id
 join document_text t on t.organisation_id = d.organisation_id and t.document_id = d.id
 join document_value v on v.organisation_id = d.organisation_id and v.document_id = d.id
 where j.organisation_id = $1 and coalesce(nullif(d.schema_name, ''), j.schema_name) = $2
-    and v.evidence is not null and v.value is not null and v.state in ('accepted', 'corrected', 'proven')
+    and v.sealed is not null and v.state in ('accepted', 'corrected', 'proven')
     and exists (select from document_decision x where x.organisation_id = d.organisation_id
         and x.document_id = d.id and x.action in ('accept', 'correct'))
 group by d.organisation_id, d.id, d.name, t.parsed order by d.id desc limit $3
@@ -153,7 +151,7 @@ class StoredLearning:
                 row["id"],
                 row["name"],
                 row["parsed"],
-                tuple(map(Span, row["fields"], row["starts"], row["ends"])),
+                tuple(zip(row["fields"], row["sealed"], strict=True)),
             )
             for row in rows
         ]

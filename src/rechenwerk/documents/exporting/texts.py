@@ -35,8 +35,10 @@ def as_csv(table: Table) -> bytes:
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 
-def as_json(job: Job, documents: Sequence[Document], values: Sequence[StoredValue]) -> bytes:
-    """A job as one JSON document: files with their values, each with its evidence."""
+def as_json(
+    job: Job, documents: Sequence[Document], values: Sequence[StoredValue], contradictions: Sequence[Any]
+) -> bytes:
+    """A job as one JSON document: files with their values, each with its evidence; contradictions."""
     found: dict[int, list[dict[str, Any]]] = {}
     for one in values:
         row = {**msgspec.to_builtins(one.value), "version": one.version}
@@ -62,5 +64,6 @@ def as_json(job: Job, documents: Sequence[Document], values: Sequence[StoredValu
             }
             for one in documents
         ],
+        "contradictions": list(contradictions),
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=1)

@@ -10,19 +10,21 @@ import msgspec
 import numpy as np
 
 from rechenwerk.documents.extracting.classify import HEAD
-from rechenwerk.documents.learning.examples import Example, ExamplesError, checked, folded
+from rechenwerk.documents.learning.examples import Example, ExamplesError, Span, checked, folded
 from rechenwerk.documents.learning.fitting_values import Marked
 from rechenwerk.documents.learning.tasks import Done, Task
 from rechenwerk.documents.learning_ports import (
     EXTRACTOR,
     Learning,
     NewVersion,
+    Reviewed,
     SealedExample,
     Shelf,
     TrainedModel,
     Trainer,
     Vectors,
 )
+from rechenwerk.documents.sealing_ports import open_said
 from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Keys
 from rechenwerk.identity.secrets import document_context
@@ -162,9 +164,19 @@ async def _marked(office: LearningOffice, model: TrainedModel, wanted: Wanted) -
     documents = []
     for one in await office.store.reviewed(organisation, model.schema, MOST_REVIEWED):
         parsed = office.vault.open_parsed(organisation, one.document_id, one.parsed)
-        documents.append(Marked(parsed.text, one.spans, parsed.words, one.name))
+        documents.append(Marked(parsed.text, _spans(office.vault, organisation, one), parsed.words, one.name))
     if not documents:
         raise ExamplesError(
             f"nobody has accepted or corrected a value of {model.schema!r} yet; review some documents first"
         )
     return Task(model.kind, schema=model.schema, documents=tuple(documents), seed=wanted.seed)
+
+
+def _spans(vault: Vault, organisation: int, one: Reviewed) -> tuple[Span, ...]:
+    """Where the values of a document stand; what says nothing has no place."""
+    found = []
+    for field, sealed in one.values:
+        said = open_said(vault, organisation, one.document_id, field, sealed)
+        if said.evidence is not None and said.value is not None:
+            found.append(Span(field, said.evidence.start, said.evidence.end))
+    return tuple(found)

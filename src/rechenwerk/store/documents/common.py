@@ -9,6 +9,7 @@ import msgspec
 
 from rechenwerk.documents.job_ports import Document, Job, JobKind
 from rechenwerk.documents.schemas import Schema
+from rechenwerk.documents.sealing_ports import Said, Seal, open_said
 from rechenwerk.documents.values import Evidence, Value
 
 JOB = """
@@ -55,13 +56,17 @@ def document_of(row: Any) -> Document:
     return Document(**{**fields, "faults": tuple(row["faults"])}, values=counts)
 
 
-def value_of(row: asyncpg.Record) -> Value:
-    """A row of document_value."""
-    evidence = None
-    if row["evidence"] is not None:
-        evidence = msgspec.json.decode(row["evidence"], type=Evidence)
-    value = None if row["value"] is None else msgspec.json.decode(row["value"])
-    return Value(row["field"], value, row["state"], row["origin"], evidence, tuple(row["reasons"]))
+def value_of(row: asyncpg.Record, seal: Seal) -> Value:
+    """A row of document_value; one of before 0024 that was not sealed yet is in clear."""
+    if row["sealed"] is None:
+        evidence = None
+        if row["evidence"] is not None:
+            evidence = msgspec.json.decode(row["evidence"], type=Evidence)
+        value = None if row["value"] is None else msgspec.json.decode(row["value"])
+        said = Said(value, evidence, tuple(row["reasons"]))
+    else:
+        said = open_said(seal, row["organisation_id"], row["document_id"], row["field"], row["sealed"])
+    return Value(row["field"], said.value, row["state"], row["origin"], said.evidence, said.reasons)
 
 
 def as_json(value: object) -> str | None:

@@ -13,8 +13,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.documents.job_ports import Claimed, LeaseLostError, Sorted
+from rechenwerk.documents.sealing_ports import Seal, seal_said
 from rechenwerk.documents.values import Value
-from rechenwerk.store.documents.common import COUNTS, DOCUMENT, JOBS, LIVES, as_json, document_of, job_of
+from rechenwerk.store.documents.common import COUNTS, DOCUMENT, JOBS, LIVES, document_of, job_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -38,6 +39,7 @@ order by j.served_at, d.id limit 1 for update of d skip locked
 """  # noqa: S608 - our own words
 _FINISH = """
 update document_job j set state = 'done', reason = '', ended_at = now(), webhook_next_at = now(),
+    facts_of = '', clashes_of = '',
     webhook_state = case when webhook <> '' then 'waiting' else webhook_state end
 where organisation_id = $1 and id = $2 and state = 'running' and not exists (select from job_document d
     where d.organisation_id = j.organisation_id and d.job_id = j.id and d.state in ('waiting', 'running'))
@@ -68,10 +70,12 @@ class StoredQueue:
 
     Args:
         pool: connections to the installation's database.
+        seal: of what documents say.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, seal: Seal) -> None:
         self._pool = pool
+        self._seal = seal
 
     async def waits(self) -> bool:
         """See `documents.job_ports.Queue`."""
@@ -226,9 +230,8 @@ class StoredQueue:
             if claimed.document.step == "read" and state != "failed":  # what failed may be tried again
                 await _drop_pages(connection, claimed)
             await connection.executemany(
-                "insert into document_value (organisation_id, document_id, place, field, value, state,"
-                " origin,"
-                " evidence, reasons) values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8::jsonb, $9)"
+                "insert into document_value (organisation_id, document_id, place, field, state, origin,"
+                " sealed) values ($1, $2, $3, $4, $5, $6, $7)"
                 " on conflict (organisation_id, document_id, field) do nothing",
                 [
                     (
@@ -236,11 +239,9 @@ class StoredQueue:
                         document_id,
                         place,
                         value.field,
-                        as_json(value.value),
                         value.state,
                         value.origin,
-                        as_json(value.evidence),
-                        list(value.reasons),
+                        seal_said(self._seal, organisation_id, document_id, value),
                     )
                     for place, value in enumerate(values)
                 ],
