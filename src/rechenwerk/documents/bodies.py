@@ -245,6 +245,9 @@ class ValuesView(BaseModel):
     """Values of a job or a document."""
 
     values: list[ValueView]
+    next: Annotated[str | None, Field(description="send it as `after` for those that follow; null: none")] = (
+        None
+    )
 
 
 class ReviewView(ValueView):
@@ -263,6 +266,7 @@ class ReviewsView(BaseModel):
 
     left: Annotated[int, Field(description="values")]
     values: list[ReviewView]
+    next: Annotated[str | None, Field(description="of values: send it as `after`; null: none follow")] = None
     kinds: Annotated[list[DocumentView], Field(description="documents whose kind a person has to say")] = []
 
 

@@ -21,7 +21,7 @@ from rechenwerk.documents.clash_ports import Change, Clash, Earlier, NewClash
 from rechenwerk.documents.facts import Article, Fact, Reconciled, Register, extract, from_rows, reconcile
 from rechenwerk.documents.facts.sides import Dispute, Place, again, disputes
 from rechenwerk.documents.facts.telling import about, fact_told
-from rechenwerk.documents.job_ports import Document, DocumentDesk, StoredValue
+from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, StoredValue
 from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.vault import Vault
 
@@ -119,15 +119,15 @@ def _covered(fact: Fact, places: set[tuple[int, int]]) -> bool:
 async def read_job(
     desk: DocumentDesk, vault: Vault, organisation: int, job: int
 ) -> tuple[list[Text], list[StoredValue]]:
-    """The texts of a job's documents, and the values that were found in them."""
+    """The texts of a job's documents, and the values in them that facts are made of."""
     texts = []
-    for document in await desk.files.documents(organisation, job):
-        parsed = await _parsed(desk, vault, organisation, document.id) if document.state == "done" else None
+    for document in await desk.files.documents(organisation, job, states=("done",)):
+        parsed = await _parsed(desk, vault, organisation, document.id)
         if parsed is not None:
             ends = tuple(page.end for page in parsed.pages)
             dated = parsed.properties.get("date", "")
             texts.append(Text(document, parsed.text, parsed.language, dated, ends))
-    return texts, await desk.reviews.values(organisation, job, None)
+    return texts, await desk.reviews.values(organisation, job, Chosen(factual=True))
 
 
 async def _parsed(desk: DocumentDesk, vault: Vault, organisation: int, document: int) -> Parsed | None:

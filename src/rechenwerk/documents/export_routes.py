@@ -37,7 +37,7 @@ async def export(
     """A job's values with their evidence, and its contradictions; that it left the house is noted."""
     found = await realm.job(job)
     documents = await realm.desk.files.documents(realm.organisation_id, job)
-    values = await realm.desk.reviews.values(realm.organisation_id, job, None)
+    values = await realm.desk.reviews.values(realm.organisation_id, job)
     tables = Tables(found.schema, documents, values, language, [one.schema for one in found.kinds])
     clashes = await clashes_of(realm, job)
     if form == "json":

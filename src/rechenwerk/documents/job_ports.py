@@ -182,6 +182,7 @@ class StoredValue(msgspec.Struct, frozen=True):
     Attributes:
         version: grows with every decision; who decides says which one was seen.
         schema: the document's kind, in a job of several.
+        place: among the values of its document.
     """
 
     document_id: int
@@ -190,6 +191,26 @@ class StoredValue(msgspec.Struct, frozen=True):
     version: int
     value: Value
     schema: str = ""
+    place: int = 0
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """Which values of a job, in the order of the documents and their schema.
+
+    Attributes:
+        states: only these; empty for all.
+        factual: only those that facts are made of: the documents' dates and rows of figures.
+        after: document and place of the last one seen.
+        limit: how many at most; None for all.
+    """
+
+    states: Sequence[str] = ()
+    factual: bool = False
+    after: tuple[int, int] = (0, 0)
+    limit: int | None = None
+
+
+EVERY = Chosen()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -421,10 +442,20 @@ class Queue(Protocol):
 class Reviews(Protocol):
     """Values and decisions."""
 
-    async def values(
-        self, organisation_id: int, job_id: int | None, document_id: int | None, states: Sequence[str] = ()
-    ) -> list[StoredValue]:
-        """Of a job or a document, in the order of the documents and their schema."""
+    async def values(self, organisation_id: int, job_id: int, chosen: Chosen = EVERY) -> list[StoredValue]:
+        """Of a job."""
+        ...
+
+    async def left(self, organisation_id: int, job_id: int) -> int:
+        """How many values of a job are unproven."""
+        ...
+
+    async def of_document(self, organisation_id: int, document_id: int) -> list[StoredValue]:
+        """Of a document, in the order of its schema."""
+        ...
+
+    async def value(self, organisation_id: int, document_id: int, field: str) -> StoredValue | None:
+        """One value."""
         ...
 
     async def decide(self, organisation_id: int, decision: Decision, value: Value) -> StoredValue | None:

@@ -20,6 +20,7 @@ from rechenwerk.documents.clash_ports import (
 )
 from rechenwerk.documents.facts.values import Fact
 from rechenwerk.documents.sealing_ports import Seal
+from rechenwerk.store.documents.common import FACTUAL
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -38,7 +39,7 @@ select j.clashes_of, coalesce((select md5(string_agg(d.id || '@' || extract(epoc
     || '/' || coalesce((select sum(v.version) from document_value v join job_document d
         on d.organisation_id = v.organisation_id and d.id = v.document_id
         where d.organisation_id = j.organisation_id and d.job_id = j.id
-            and (v.field = 'date' or v.field like 'figures.%')), 0) as facts_now,
+            and {FACTUAL}), 0) as facts_now,
     (select coalesce(md5(string_agg(e.id || '@' || e.facts_of, ',' order by e.id)), '')
         from {_BEFORE}) as before
 from document_job j where j.organisation_id = $1 and j.id = $2

@@ -34,6 +34,8 @@ DOCUMENT = """
 """
 STATES = ("proven", "unproven", "absent", "accepted", "corrected", "rejected")
 """Of values; a document's row has a column of each, kept by the database."""
+FACTUAL = "(v.field = 'date' or v.field like 'figures.%')"
+"""Of a row v of document_value: facts are made of it; an index has the same words."""
 COUNTS = ", ".join(f"d.{one}" for one in STATES)
 
 

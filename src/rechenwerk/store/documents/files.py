@@ -165,9 +165,9 @@ class StoredFiles:
     async def set_kind(self, organisation_id: int, document_id: int, kind: Sorted) -> bool:
         """See `documents.job_ports.Files`."""
         async with self._pool.acquire() as connection, connection.transaction():
-            # Who decides about a value locks it: a decision comes before or after, not between.
+            # Who decides about a value locks its document: a decision comes before or after, not between.
             await connection.execute(
-                "select from document_value where organisation_id = $1 and document_id = $2 for update",
+                "select from job_document where organisation_id = $1 and id = $2 for no key update",
                 organisation_id,
                 document_id,
             )

@@ -89,5 +89,14 @@ create index job_document_in_hand on job_document (organisation_id, job_id) wher
 create index job_document_held_up on job_document (organisation_id, job_id, next_at, id)
     where state = 'waiting' and reason <> '';
 
+-- Documents with something to review, and the values that facts are made of: few among many.
+create index job_document_to_review on job_document (organisation_id, job_id, id) where unproven > 0;
+create index job_document_untold on job_document (organisation_id, job_id, id) where schema_origin = 'nobody';
+drop index document_value_to_review;
+create index document_value_to_review on document_value (organisation_id, document_id, place)
+    where state = 'unproven';
+create index document_value_factual on document_value (organisation_id, document_id)
+    where field = 'date' or field like 'figures.%';
+
 -- A job's cost is what the books say of its keys.
 create index call_day_of_key on call_day (organisation_id, key_id);
