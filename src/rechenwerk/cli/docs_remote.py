@@ -54,14 +54,22 @@ class DocumentRemote:
         )
 
     def documents(self, job: int, *states: str) -> list[Any]:
-        """The documents of a job, of these states where some are named; fetched in pages."""
-        found: list[Any] = []
-        after: int | None = 0
-        while after is not None:
-            page = self.ask("GET", f"/jobs/{job}/files", after=after, limit=_PAGE, state=list(states) or None)
-            found += page["documents"]
-            after = page["next"]
-        return found
+        """The documents of a job, of these states where some are named."""
+        query = {"limit": _PAGE, "state": list(states) or None}
+        listed: list[Any] = self.pages(f"/jobs/{job}/files", "documents", **query)["documents"]
+        return listed
+
+    def pages(self, path: str, *lists: str, **query: Any) -> Any:
+        """An answer whose lists come in pages, put together; the rest is the last page's."""
+        found: dict[str, list[Any]] = {name: [] for name in lists}
+        after: int | str = 0
+        while True:
+            page = self.ask("GET", path, after=after, **query)
+            for name in lists:
+                found[name] += page[name]
+            after = page.pop("next")
+            if after is None:
+                return {**page, **found}
 
     def send(self, job: int, file: LocalFile) -> Any:
         """Upload a file; its row.

@@ -89,14 +89,14 @@ async def review(
             texts[one.document_id] = await parsed_of(realm, one.document_id)
     shown = [_review(one, found, texts[one.document_id], language) for one in values]
     untold = await desk.files.documents(organisation, job, untold=True, limit=limit) if found.kinds else []
-    clashes = await open_clashes(realm, job)
+    clashes_left, clashes = await open_clashes(realm, job, limit)
     return ReviewsView(
         left=await desk.reviews.left(organisation, job),
         values=shown,
         next=_next(values, limit),
         kinds=[document_view(one) for one in untold],
-        contradictions_left=len(clashes),
-        contradictions=clashes[:limit],
+        contradictions_left=clashes_left,
+        contradictions=clashes,
     )
 
 

@@ -50,6 +50,7 @@ select exists (select from job_document d
     join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
     where d.state = 'running' or (d.state = 'waiting' and (j.state = 'running'
         or (j.state = 'open' and d.step = 'read'))))
+    or exists (select from document_job where reckon_wanted)
 """
 # A job may be gone meanwhile; another answer to the same question counts once.
 _ANSWERED = """

@@ -98,5 +98,19 @@ create index document_value_to_review on document_value (organisation_id, docume
 create index document_value_factual on document_value (organisation_id, document_id)
     where field = 'date' or field like 'figures.%';
 
+-- What the documents of a job say together, sealed in parts, as its facts were reckoned last.
+create table document_statement (
+    organisation_id bigint not null,
+    job_id bigint not null,
+    part integer not null check (part >= 0),
+    sealed bytea not null,
+    primary key (organisation_id, job_id, part),
+    foreign key (organisation_id, job_id) references document_job (organisation_id, id) on delete cascade
+);
+-- Of a large job a worker reckons them: somebody looked, and documents had changed.
+alter table document_job add column reckon_wanted boolean not null default false;
+create index document_job_reckon_wanted on document_job (id) where reckon_wanted;
+create index document_clash_open on document_clash (organisation_id, job_id, id) where state = 'open' and not gone;
+
 -- A job's cost is what the books say of its keys.
 create index call_day_of_key on call_day (organisation_id, key_id);
