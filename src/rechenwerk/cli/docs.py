@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.docs_facts import contradictions, facts
+from rechenwerk.cli.docs_known import add_known
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_review import review
 from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of, write
@@ -339,4 +340,5 @@ def add_docs(app: typer.Typer) -> None:
     ):
         docs.command(name)(command)
     add_training(docs)
+    add_known(docs)
     app.add_typer(docs, name="docs")

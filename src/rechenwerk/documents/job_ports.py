@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from rechenwerk.documents.clash_ports import Clashes
+from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.notice_ports import Notices
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Page, Value
@@ -479,3 +480,4 @@ class DocumentDesk(msgspec.Struct, frozen=True):
     schemas: Schemas
     notices: Notices
     clashes: Clashes
+    known: KnownEntities

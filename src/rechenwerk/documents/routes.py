@@ -19,6 +19,7 @@ from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
 from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
+from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
 from rechenwerk.documents.realm import DocumentsRealm, Realm
@@ -405,5 +406,6 @@ def document_routes() -> APIRouter:
     add_review_routes(router)
     add_facts_routes(router)
     add_clash_routes(router)
+    add_known_routes(router)
     add_learning_routes(router)
     return router
