@@ -181,6 +181,9 @@ def schemas(
         str | None,
         typer.Option("--put", help="Store it: plain words, or a file with JSON Schema or with words."),
     ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="With --put: models see such documents without personal data.")
+    ] = False,
     language: Language = None,
     organisation: Organisation = None,
     as_json: Json = False,
@@ -190,7 +193,7 @@ def schemas(
     if put is not None:
         if name is None:
             raise typer.BadParameter("--put needs a NAME")
-        made = there.ask("PUT", f"/schemas/{name}", _schema_body(put))
+        made = there.ask("PUT", f"/schemas/{name}", {**_schema_body(put), "mask": mask})
         if as_json:
             print_json(made)
         else:

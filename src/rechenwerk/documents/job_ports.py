@@ -54,6 +54,7 @@ class NewJob(msgspec.Struct, frozen=True):
         model: '' for rules only.
         budget: nano-units; None: as far as the project's budgets go.
         webhook_secret: sealed.
+        mask: personal data is masked before a model sees it.
     """
 
     project_id: int
@@ -70,6 +71,7 @@ class NewJob(msgspec.Struct, frozen=True):
     webhook_secret: bytes | None = None
     webhook_id: str = ""
     kinds: tuple[JobKind, ...] = ()
+    mask: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -78,7 +80,7 @@ class Job(msgspec.Struct, frozen=True):
     Attributes:
         reason: why it is paused, or what holds it up.
         webhook_state: '', waiting, delivered or given up.
-        kinds: see `NewJob`.
+        kinds, mask: see `NewJob`.
     """
 
     organisation_id: int
@@ -103,6 +105,7 @@ class Job(msgspec.Struct, frozen=True):
     webhook_state: str
     webhook_answer: str
     kinds: tuple[JobKind, ...] = ()
+    mask: bool = False
 
     def schema_of(self, name: str) -> Schema:
         """The schema of a document that is of this kind; the job's where there is only one."""
