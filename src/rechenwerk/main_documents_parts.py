@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
@@ -14,10 +15,13 @@ import numpy as np
 
 from rechenwerk.base.errors import DocumentError, ModelRefusedError
 from rechenwerk.base.settings import Settings
+from rechenwerk.documents.checking.known import Known
 from rechenwerk.documents.extracting.classify import classify
 from rechenwerk.documents.extracting.extract import extract
 from rechenwerk.documents.intake.refusals import Refused
 from rechenwerk.documents.job_ports import JobKind, Sorted
+from rechenwerk.documents.knowing import as_known
+from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.learning.classifier import Classifier, Guess
 from rechenwerk.documents.learning.loading import OwnModels
 from rechenwerk.documents.learning.service import CUT
@@ -28,6 +32,7 @@ from rechenwerk.documents.values import PagePart, Parsed, Value
 from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Piece
 from rechenwerk.main_documents_reading import open_parsers, reading_limits
+from rechenwerk.store.documents.known import StoredKnown
 from rechenwerk.store.learning import StoredLearning
 
 _TOLD: Mapping[str, str] = MappingProxyType(
@@ -37,6 +42,8 @@ _TOLD: Mapping[str, str] = MappingProxyType(
         "model": "the model chose it, twice in different order",
     }
 )
+_KEPT = 64
+"""Organisations whose known entities are in memory."""
 UNTOLD = "its kind cannot be told: say it with `rechenwerk docs kind`"
 
 
@@ -66,6 +73,30 @@ class OwnClassifier:
             return ()
 
 
+class OwnKnown:
+    """The entities that organisations know, read again when they have changed.
+
+    Args:
+        store: of them.
+    """
+
+    def __init__(self, store: KnownEntities) -> None:
+        self._store = store
+        self._read: OrderedDict[int, tuple[str, tuple[Known, ...]]] = OrderedDict()
+
+    async def of(self, organisation_id: int) -> tuple[Known, ...]:
+        """Those of one organisation."""
+        stamp = await self._store.stamp(organisation_id)
+        read = self._read.get(organisation_id)
+        if read is None or read[0] != stamp:
+            read = (stamp, as_known(await self._store.entities(organisation_id)))
+            self._read[organisation_id] = read
+            while len(self._read) > _KEPT:
+                self._read.popitem(last=False)
+        self._read.move_to_end(organisation_id)
+        return read[1]
+
+
 class WorkerParts:
     """Fills `documents.working.Parts`.
 
@@ -73,12 +104,16 @@ class WorkerParts:
         parsers: with their process.
         learning: what organisations trained.
         models: the same, opened.
+        known: whom organisations know.
     """
 
-    def __init__(self, parsers: Parsers, learning: StoredLearning, models: OwnModels) -> None:
+    def __init__(
+        self, parsers: Parsers, learning: StoredLearning, models: OwnModels, known: OwnKnown
+    ) -> None:
         self._parsers = parsers
         self._learning = learning
         self._models = models
+        self._known = known
 
     async def unpack(self, data: bytes, name: str) -> Sequence[Piece]:
         """See `documents.working.Parts`."""
@@ -126,7 +161,10 @@ class WorkerParts:
     ) -> Sequence[Value]:
         """See `documents.working.Parts`."""
         trained = await self._models.extractor(organisation_id, schema.name)
-        return await extract(parsed, schema, asker, trained, today=written_on(parsed))
+        known: tuple[Known, ...] = ()
+        if any(rule.kind == "known" for rule in schema.rules):
+            known = await self._known.of(organisation_id)
+        return await extract(parsed, schema, asker, trained, today=written_on(parsed), known=known)
 
 
 def written_on(parsed: Parsed) -> date | None:
@@ -154,4 +192,5 @@ async def open_parts(
     )
     async with reader as parsers:
         learning = StoredLearning(pool)
-        yield WorkerParts(parsers, learning, OwnModels(learning, vault))
+        known = OwnKnown(StoredKnown(pool, vault))
+        yield WorkerParts(parsers, learning, OwnModels(learning, vault), known)

@@ -1,4 +1,4 @@
-"""Contradictions are decided by people: all sides with quotes, every decision kept, shown wherever results go."""
+"""Contradictions are decided by people: all sides quoted, every decision kept and shown with results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What documents say rests sealed: values, quotes, reasons and decisions; also what an older version left in clear."""
+"""What documents say rests sealed, and what an older version left in clear is sealed, too."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def at_rest(url: str) -> bytes:
         connection = await asyncpg.connect(url)
         try:
             tables = ("document_value", "document_decision")
-            rows = [await connection.fetch(f"select x::text from {table} x") for table in tables]  # noqa: S608
+            rows = [await connection.fetch(f"select x::text from {table} x") for table in tables]
         finally:
             await connection.close()
         hexed = "\n".join(row[0] for table in rows for row in table)
@@ -108,7 +108,7 @@ def test_values_and_decisions_rest_sealed(database_url: str, tmp_path: Path) -> 
         body = {"action": "correct", "version": 1, "value": "blau 1", "note": "geheime Notiz"}
         town.ok("POST", path, json=body)
         values, decisions = (town.ok("GET", f"/jobs/{job}/{what}") for what in ("values", "decisions"))
-        assert [one["text"] for one in values["values"]][0] == "blau 1"
+        assert "blau 1" in {one["text"] for one in values["values"]}
         secrets = (b"blau", b"braun", b"Notiz", b"geheime")
         assert not [one for one in secrets if one in at_rest(database_url)]
         make_clear(database_url, town, job)

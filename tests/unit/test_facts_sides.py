@@ -23,7 +23,7 @@ def sides(*texts: str) -> list[list[list[str]]]:
     return [[sorted({fact.document for fact in side}) for side in one.sides] for one in found]
 
 
-TABLE = (
+TABLE: tuple[tuple[str, tuple[str, ...], list[list[list[str]]]], ...] = (
     ("two sides", ("1,2 Mrd. Euro", "1,6 Mrd. Euro"), [[["a"], ["b"]]]),
     ("two say the same", ("1,2 Mrd. Euro", "1,6 Mrd. Euro", "1.600 Mio. Euro"), [[["a"], ["b", "c"]]]),
     ("three sides", ("1,2 Mrd. Euro", "1,6 Mrd. Euro", "2 Mrd. Euro"), [[["a"], ["b"], ["c"]]]),

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.docs_facts import contradictions, facts
+from rechenwerk.cli.docs_known import add_known
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_review import review
 from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of, write
@@ -180,6 +181,9 @@ def schemas(
         str | None,
         typer.Option("--put", help="Store it: plain words, or a file with JSON Schema or with words."),
     ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="With --put: models see such documents without personal data.")
+    ] = False,
     language: Language = None,
     organisation: Organisation = None,
     as_json: Json = False,
@@ -189,7 +193,7 @@ def schemas(
     if put is not None:
         if name is None:
             raise typer.BadParameter("--put needs a NAME")
-        made = there.ask("PUT", f"/schemas/{name}", _schema_body(put))
+        made = there.ask("PUT", f"/schemas/{name}", {**_schema_body(put), "mask": mask})
         if as_json:
             print_json(made)
         else:
@@ -339,4 +343,5 @@ def add_docs(app: typer.Typer) -> None:
     ):
         docs.command(name)(command)
     add_training(docs)
+    add_known(docs)
     app.add_typer(docs, name="docs")

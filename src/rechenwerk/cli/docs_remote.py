@@ -62,7 +62,7 @@ class DocumentRemote:
     def pages(self, path: str, *lists: str, **query: Any) -> Any:
         """An answer whose lists come in pages, put together; the rest is the last page's."""
         found: dict[str, list[Any]] = {name: [] for name in lists}
-        after: int | str = 0
+        after: Any = 0
         while True:
             page = self.ask("GET", path, after=after, **query)
             for name in lists:

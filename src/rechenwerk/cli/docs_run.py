@@ -69,6 +69,7 @@ def run(
         int | None, typer.Option(min=1, help="Delete it so many days after its end.")
     ] = None,
     webhook: Annotated[str, typer.Option(help="Address that is told when the job has ended.")] = "",
+    mask: Annotated[bool, typer.Option("--mask", help="Mask personal data before a model sees it.")] = False,
     new: Annotated[
         bool, typer.Option("--new", help="Begin anew instead of going on with this folder.")
     ] = False,
@@ -98,6 +99,7 @@ def run(
         "budget": budget,
         "keep_days": keep_days,
         "webhook": webhook,
+        "mask": mask,
     }
     job = there.ask("POST", "/jobs", body)
     err = Console(stderr=True, highlight=False)

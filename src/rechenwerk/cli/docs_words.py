@@ -153,6 +153,15 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "no facts yet": "noch keine Fakten",
         "no contradictions": "keine Widersprüche",
         "side": "Aussage",
+        "review": "Prüfung",
+        "list": "Liste",
+        "changed": "geändert",
+        "VAT id": "USt-IdNr.",
+        "Known suppliers and customers": "Bekannte Lieferanten und Kunden",
+        "{rows} names: {new} new, {changed} with more numbers": (
+            "{rows} Namen: {new} neu, {changed} mit weiteren Nummern"
+        ),
+        "{number} is forgotten": "{number} ist vergessen",
         "side {number}": "Aussage {number}",
         "decision": "Entscheidung",
         "side {number} is right": "Aussage {number} stimmt",

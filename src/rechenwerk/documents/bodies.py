@@ -58,6 +58,7 @@ class JobBody(Body):
     budget: Annotated[Amount | None, Field(description="what the job may cost at most")] = None
     keep_days: Annotated[int | None, Field(ge=1, le=36_500, description="after its end; then deleted")] = None
     webhook: Annotated[str, Field(max_length=2000, description="told when the job has ended")] = ""
+    mask: Annotated[bool, Field(description="personal data is masked before a model sees it")] = False
 
 
 class ResumeBody(Body):
@@ -124,6 +125,7 @@ class JobView(BaseModel):
     schema_version: Annotated[int, Field(description="0: a ready schema")]
     model: str
     data_class: str
+    mask: Annotated[bool, Field(description="personal data is masked before a model sees it")] = False
     state: Literal["open", "running", "paused", "done", "cancelled"]
     reason: Annotated[str, Field(description="why it is paused, or what holds it up")]
     made_by: str
@@ -314,6 +316,7 @@ class SchemaBody(Body):
     ] = ""
     title: dict[str, str] = {}
     about: str = ""
+    mask: Annotated[bool, Field(description="mask personal data of such documents for models")] = False
 
 
 class SchemaView(BaseModel):
@@ -325,6 +328,7 @@ class SchemaView(BaseModel):
     about: str
     fields: list[dict[str, Any]]
     rules: list[dict[str, Any]]
+    mask: bool = False
     made_by: str
     made_at: datetime | None
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from rechenwerk.documents.clash_routes import clash_view, clashes_of
+from rechenwerk.documents.clash_routes import clash_view, fresh
 from rechenwerk.documents.exporting.clashes import clash_table
 from rechenwerk.documents.exporting.tables import Tables
 from rechenwerk.documents.exporting.texts import as_csv, as_json
@@ -39,7 +39,8 @@ async def export(
     documents = await realm.desk.files.documents(realm.organisation_id, job)
     values = await realm.desk.reviews.values(realm.organisation_id, job)
     tables = Tables(found.schema, documents, values, language, [one.schema for one in found.kinds])
-    clashes = await clashes_of(realm, job)
+    await fresh(realm, job)
+    clashes = await realm.desk.clashes.clashes(realm.organisation_id, job)
     if form == "json":
         views = [clash_view(one).model_dump(mode="json", by_alias=True) for one in clashes]
         data = as_json(found, documents, values, views)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from rechenwerk.documents.clash_ports import Clashes
+from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.notice_ports import Notices
 from rechenwerk.documents.progress_ports import Progress
 from rechenwerk.documents.schemas import Schema
@@ -54,6 +55,7 @@ class NewJob(msgspec.Struct, frozen=True):
         model: '' for rules only.
         budget: nano-units; None: as far as the project's budgets go.
         webhook_secret: sealed.
+        mask: personal data is masked before a model sees it.
     """
 
     project_id: int
@@ -70,6 +72,7 @@ class NewJob(msgspec.Struct, frozen=True):
     webhook_secret: bytes | None = None
     webhook_id: str = ""
     kinds: tuple[JobKind, ...] = ()
+    mask: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -78,7 +81,7 @@ class Job(msgspec.Struct, frozen=True):
     Attributes:
         reason: why it is paused, or what holds it up.
         webhook_state: '', waiting, delivered or given up.
-        kinds: see `NewJob`.
+        kinds, mask: see `NewJob`.
     """
 
     organisation_id: int
@@ -103,6 +106,7 @@ class Job(msgspec.Struct, frozen=True):
     webhook_state: str
     webhook_answer: str
     kinds: tuple[JobKind, ...] = ()
+    mask: bool = False
 
     def schema_of(self, name: str) -> Schema:
         """The schema of a document that is of this kind; the job's where there is only one."""
@@ -501,3 +505,4 @@ class DocumentDesk(msgspec.Struct, frozen=True):
     schemas: Schemas
     notices: Notices
     clashes: Clashes
+    known: KnownEntities

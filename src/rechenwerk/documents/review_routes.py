@@ -14,8 +14,10 @@ from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
 from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
 from rechenwerk.documents.job_ports import Chosen, Decision, Job, StoredValue
+from rechenwerk.documents.knowing import learnt
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
+from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.views import document_view, evidence_view, field_of, value_fields
 
@@ -160,7 +162,21 @@ async def decide(
             "version_conflict",
             "version",
         )
+    await _learn(realm, document, field, job.schema_of(made.schema))
     return bodies.ValueView(**value_fields(made, job.schema_of(made.schema), language))
+
+
+async def _learn(realm: Realm, document: int, field: str, schema: Schema) -> None:
+    """What the decision teaches about a supplier or customer; see `knowing.learnt`."""
+    if not any(rule.kind == "known" and field in rule.fields for rule in schema.rules):
+        return
+    stored = await realm.desk.reviews.of_document(realm.organisation_id, document)
+    values = [one.value for one in stored]
+    await realm.desk.known.change(
+        realm.organisation_id,
+        realm.visitor.key_name,
+        lambda known: learnt(known, document, schema, values),
+    )
 
 
 async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.DecisionBody) -> Value:

@@ -19,6 +19,7 @@ from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
 from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
+from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
 from rechenwerk.documents.realm import DocumentsRealm, Realm
@@ -53,6 +54,13 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
     schema, version, kinds = await _wanted(realm, body)
     if body.source and not body.new:
         found = await realm.desk.jobs.find(realm.organisation_id, body.source, schema.name)
+        if found is not None and body.mask and not found.mask:
+            raise refuse(
+                409,
+                f"job {found.id} of this source does not mask personal data; make a new one (--new)",
+                "job_not_masked",
+                "mask",
+            )
         if found is not None:
             return bodies.NewJobView(**(await _view(realm, found)).model_dump(), found=True)
     project = await _project(realm, body.project)
@@ -79,6 +87,7 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
         webhook_secret=sealed,
         webhook_id=message,
         kinds=kinds,
+        mask=body.mask,
     )
     made = await realm.desk.jobs.add(realm.organisation_id, new)
     shown = await _view(realm, await realm.job(made))
@@ -448,5 +457,6 @@ def document_routes() -> APIRouter:
     add_review_routes(router)
     add_facts_routes(router)
     add_clash_routes(router)
+    add_known_routes(router)
     add_learning_routes(router)
     return router

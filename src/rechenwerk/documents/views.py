@@ -45,6 +45,7 @@ def job_view(
         schema_version=job.schema_version,
         model=job.model,
         data_class=job.data_class,
+        mask=job.mask or any(one.mask for one in (job.schema, *(kind.schema for kind in job.kinds))),
         state=job.state,  # type: ignore[arg-type]
         reason=job.reason or (progress.waits_for if job.state == "running" else ""),
         made_by=job.made_by,
@@ -218,6 +219,7 @@ def schema_view(stored: StoredSchema | None, schema: Schema) -> bodies.SchemaVie
         title=schema.title,
         about=schema.about,
         fields=[_plain(one) for one in schema.fields],
+        mask=schema.mask,
         rules=[{"kind": one.kind, "fields": list(one.fields)} for one in schema.rules],
         made_by="" if stored is None else stored.made_by,
         made_at=None if stored is None else stored.made_at,

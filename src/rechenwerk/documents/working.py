@@ -25,6 +25,7 @@ from rechenwerk.base.loops import repeat
 from rechenwerk.documents.asking import HeldUpError, JobAsker, PausedError
 from rechenwerk.documents.checkpoints import Checkpoints
 from rechenwerk.documents.job_ports import Claimed, DocumentDesk, JobKind, LeaseLostError, NewDocument, Sorted
+from rechenwerk.documents.masking.asking import masked
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import PagePart, Parsed, Value
@@ -275,22 +276,25 @@ class Worker:
                 raise PausedError("the job's key is gone; resume the job")
             asker = self._asker(claimed, self._vault.open(organisation, f"key/{job.id}", claimed.key))
         schema = job.schema
+        asks = await masked(asker, parsed, job)
         if job.kinds:
-            kind = await self._sort(claimed, parsed, asker)
+            kind = await self._sort(claimed, parsed, asker, asks)
             if not kind.schema:
                 await self._end(claimed, "done", kind.reason, german=UNTOLD_GERMAN)
                 return
             schema = job.schema_of(kind.schema)
-        values = await self._parts.extract(organisation, parsed, schema, asker)
+        values = await self._parts.extract(organisation, parsed, schema, asks)
         _held_up(asker)
         await self._end(claimed, "done", _lack(asker), values)
 
-    async def _sort(self, claimed: Claimed, parsed: Parsed, asker: JobAsker | None) -> Sorted:
+    async def _sort(
+        self, claimed: Claimed, parsed: Parsed, asker: JobAsker | None, asks: Asker | None
+    ) -> Sorted:
         """The document's kind; told once, then it stands with the document."""
         document = claimed.document
         if document.schema_name:
             return Sorted(document.schema_name, document.schema_origin, document.schema_reason)
-        kind = await self._parts.sort(claimed.organisation_id, parsed, claimed.job.kinds, asker)
+        kind = await self._parts.sort(claimed.organisation_id, parsed, claimed.job.kinds, asks)
         _held_up(asker)
         await self._desk.queue.sort(claimed, kind)
         return kind

@@ -16,7 +16,7 @@ JOB = """
     j.organisation_id, j.id, j.project_id, p.name as project, j.name, j.source, j.schema_body,
     j.schema_version,
     j.model, j.data_class, j.budget, j.state, j.reason, j.made_by, j.made_at, j.started_at, j.ended_at,
-    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer, j.kinds
+    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer, j.kinds, j.mask
 """
 JOBS = f"""
     select {JOB} from document_job j

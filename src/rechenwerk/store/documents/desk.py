@@ -9,6 +9,7 @@ from rechenwerk.documents.sealing_ports import Seal
 from rechenwerk.store.documents.clashes import StoredClashes
 from rechenwerk.store.documents.files import StoredFiles
 from rechenwerk.store.documents.jobs import StoredJobs
+from rechenwerk.store.documents.known import StoredKnown
 from rechenwerk.store.documents.notices import StoredNotices
 from rechenwerk.store.documents.queue import StoredQueue
 from rechenwerk.store.documents.reviews import StoredReviews
@@ -16,7 +17,7 @@ from rechenwerk.store.documents.schemas import StoredSchemas
 
 
 def open_documents(pool: asyncpg.Pool, seal: Seal) -> DocumentDesk:
-    """Jobs, files, the queue, values, schemas, webhooks and contradictions.
+    """Jobs, files, the queue, values, schemas, webhooks, contradictions, known entities.
 
     Args:
         pool: connections to the installation's database.
@@ -30,4 +31,5 @@ def open_documents(pool: asyncpg.Pool, seal: Seal) -> DocumentDesk:
         StoredSchemas(pool),
         StoredNotices(pool),
         StoredClashes(pool, seal),
+        StoredKnown(pool, seal),
     )

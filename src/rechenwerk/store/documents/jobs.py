@@ -86,8 +86,9 @@ class StoredJobs:
             "insert into document_job (organisation_id, project_id, name, source, schema_name,"
             " schema_version,"
             " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret,"
-            " webhook_id, kinds)"
-            " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb)"
+            " webhook_id, kinds, mask)"
+            " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb,"
+            " $17)"
             " returning id",
             organisation_id,
             job.project_id,
@@ -105,6 +106,7 @@ class StoredJobs:
             job.webhook_secret,
             job.webhook_id,
             as_json(job.kinds or None),
+            job.mask,
         )
         return made
 
