@@ -205,12 +205,14 @@ class Chosen(msgspec.Struct, frozen=True):
         states: only these; empty for all.
         factual: only those that facts are made of: the documents' dates and rows of figures.
         after: document and place of the last one seen.
+        until: the last document; None for the job's last.
         limit: how many at most; None for all.
     """
 
     states: Sequence[str] = ()
     factual: bool = False
     after: tuple[int, int] = (0, 0)
+    until: int | None = None
     limit: int | None = None
 
 

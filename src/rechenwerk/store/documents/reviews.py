@@ -48,11 +48,13 @@ class StoredReviews:
         rows = await self._pool.fetch(
             f"{_VALUES} where d.organisation_id = $1 and d.job_id = $2 and d.id >= $4{few}"
             " and ($3::text[] = '{}' or v.state = any($3::text[]))"
-            " and (d.id, v.place + 1) > ($4, $5) order by d.id, v.place limit $6",
+            " and (d.id, v.place + 1) > ($4, $5) and ($6::bigint is null or d.id <= $6)"
+            " order by d.id, v.place limit $7",
             organisation_id,
             job_id,
             list(chosen.states),
             *chosen.after,
+            chosen.until,
             chosen.limit,
         )
         return [_stored(row, self._seal) for row in rows]
