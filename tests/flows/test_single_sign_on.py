@@ -206,7 +206,7 @@ def test_a_provider_that_is_not_there(office: Office, arrive: Arrive) -> None:
     assert answer.status_code == 502
     assert "does not answer" in answer.json()["error"]["message"]
     assert office.refused(404, "GET", "/sign-in/single", None)["code"] == "no_single_sign_on"
-    assert office.ok("GET", "/sign-in", None) == {"single_sign_on": None, "password": True}
+    assert office.ok("GET", "/sign-in", None) == {"single_sign_on": None}
 
 
 TARGETS = """

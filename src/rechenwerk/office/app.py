@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import httpx2
 import msgspec
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
@@ -36,7 +35,7 @@ from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.people.routes import add_people_routes
 from rechenwerk.office.people.sessions import Sessions
-from rechenwerk.office.people.single_sign_on import Relying, SingleSignOn
+from rechenwerk.office.people.single_sign_on import SingleSignOn
 from rechenwerk.office.people.sso_routes import add_single_sign_on
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
@@ -153,14 +152,9 @@ def create_app(
         version=version,
     )
     app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks)
-    app.state.single_sign_on = single_sign_on
-    app.state.public_url = public_url
-    app.state.relying = None
-    if single_sign_on is not None:
-        app.state.relying = Relying(single_sign_on, httpx2.AsyncClient(trust_env=False))
     router = APIRouter(prefix="/api/v1")
     add_people_routes(router)
-    add_single_sign_on(router)
+    add_single_sign_on(app, router, single_sign_on, public_url)
     add_tenant_routes(router)
     add_book_routes(router)
     add_verify_routes(router)

@@ -141,10 +141,9 @@ class InvitationsView(BaseModel):
 
 
 class SignInView(BaseModel):
-    """How people get in here, and whether anybody has yet."""
+    """How people get in beside a password: what the button of single sign-on says; null: there is none."""
 
     single_sign_on: str | None
-    password: bool
 
 
 class DoneView(BaseModel):

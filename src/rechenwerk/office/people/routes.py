@@ -14,6 +14,7 @@ from rechenwerk.office.people import bodies
 from rechenwerk.office.people.entering import check_tries, end_session, enter, pick, recognise
 from rechenwerk.office.people.ports import Invitation, Member, Newcomer, NewInvitation, Person
 from rechenwerk.office.people.sessions import COOKIE, hash_token, new_token
+from rechenwerk.office.people.single_sign_on import Relying
 
 WELCOME = "/console/welcome"
 
@@ -36,8 +37,8 @@ async def sign_out(office: Entrance, request: Request, response: Response) -> bo
 
 async def ways_in(request: Request) -> bodies.SignInView:
     """How people get in here. Needs no key."""
-    single = request.app.state.single_sign_on
-    return bodies.SignInView(single_sign_on=None if single is None else single.name, password=True)
+    relying: Relying | None = request.app.state.relying
+    return bodies.SignInView(single_sign_on=None if relying is None else relying.provider.name)
 
 
 async def show_me(realm: AnyRealm) -> bodies.MeView:

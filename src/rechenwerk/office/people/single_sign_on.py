@@ -20,7 +20,7 @@ from rechenwerk.base.errors import SetupError
 from rechenwerk.identity.people import ROLE_SCOPES, mail_address
 from rechenwerk.office.errors import RefusedError, refuse
 
-_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures with a provider's public key; none that a client's secret could make."""
 _TIMEOUT = 10.0
 _SKEW = 60.0

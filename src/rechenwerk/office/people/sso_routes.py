@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+import httpx2
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from rechenwerk.office.access import Entrance, Office
@@ -15,7 +16,7 @@ from rechenwerk.office.errors import RefusedError, refuse
 from rechenwerk.office.people.entering import enter, pick
 from rechenwerk.office.people.ports import Newcomer, NewInvitation, Person, Trip
 from rechenwerk.office.people.sessions import hash_token
-from rechenwerk.office.people.single_sign_on import Identity, Relying, secret_word
+from rechenwerk.office.people.single_sign_on import Identity, Relying, SingleSignOn, secret_word
 
 _TRIP = timedelta(minutes=10)
 _COOKIE = "rw_trip"
@@ -142,7 +143,11 @@ async def _joining(office: Office, organisation: str, role: str) -> NewInvitatio
     return NewInvitation(found.id, b"", role, project, None, "single sign-on", now, now)
 
 
-def add_single_sign_on(router: APIRouter) -> None:
-    """Join the routes of this page to the API."""
+def add_single_sign_on(
+    app: FastAPI, router: APIRouter, provider: SingleSignOn | None, public_url: str
+) -> None:
+    """Join the routes of this page to the API, whether there is a provider or not."""
+    app.state.public_url = public_url
+    app.state.relying = None if provider is None else Relying(provider, httpx2.AsyncClient(trust_env=False))
     router.add_api_route("/sign-in/single", set_out, methods=["GET"], tags=["sessions"], status_code=303)
     router.add_api_route("/sign-in/back", come_back, methods=["GET"], tags=["sessions"], status_code=303)
