@@ -36,6 +36,7 @@ from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.pulse import add_pulse_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
@@ -152,6 +153,7 @@ def create_app(
     add_cost_routes(router)
     add_tariff_routes(router)
     add_total_routes(router)
+    add_pulse_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
