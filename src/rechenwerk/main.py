@@ -44,6 +44,7 @@ from rechenwerk.main_children import (
     router_process,
     trained_process,
 )
+from rechenwerk.main_console import mount_console
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_documents_keeper import Crew, JobBell, delete_expired, worker_process
 from rechenwerk.main_documents_office import mount_documents, setup_of
@@ -291,6 +292,7 @@ class Installation:
             public_url=self._settings.public_url,
         )
         self._mount_documents(app)
+        mount_console(app, clock, self._options.port)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,

@@ -40,6 +40,7 @@ from rechenwerk.office.people.sso_routes import add_single_sign_on
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.pulse import add_pulse_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
@@ -162,6 +163,7 @@ def create_app(
     add_cost_routes(router)
     add_tariff_routes(router)
     add_total_routes(router)
+    add_pulse_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
