@@ -23,7 +23,6 @@ from rechenwerk.console.words import Words, choose
 SESSION = "rw_session"
 LANGUAGE = "rw_language"
 THEME = "rw_theme"
-ORGANISATION = "rw_organisation"
 FLASH = "rw_flash"
 ROOT = "/console"
 SIGN_IN = f"{ROOT}/sign-in"
@@ -32,15 +31,25 @@ _LARGEST_FORM = 1_100_000
 _FIELDS = 500
 
 
-class Me(msgspec.Struct, frozen=True):
-    """Who visits, as GET /api/v1/me says."""
+class OrganisationRole(msgspec.Struct, frozen=True):
+    """An organisation of the visitor, and the role there."""
 
-    person: str
     organisation: str
-    organisations: list[str]
     role: str
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who visits, as GET /api/v1/me says; a program's key has neither address nor role."""
+
+    email: str | None
+    name: str
+    organisation: str
+    role: str | None
+    project: str
     scopes: list[str]
-    language: str | None = None
+    organisations: list[OrganisationRole]
+    language: str
+    has_password: bool
 
     def may(self, *scopes: str) -> bool:
         """Whether one of these is there; the operator may everything."""
@@ -86,23 +95,17 @@ class Visit:
         self.now = datetime.fromtimestamp(self.console.clock.now(), UTC)
         self.figures = Figures(self.language, self.now)
         self.me: Me | None = None
-        self.api = Api(self.console.office, self.key)
-        self.elsewhere = ""
-        """The organisation that the visitor works in, where it is not the key's own."""
+        self.api = Api(self.console.office, self.key, request)
 
     # -- asking ---------------------------------------------------------------------------------------
 
     async def enter(self) -> Answer:
-        """Find out who visits, and in which organisation."""
+        """Find out who visits."""
         answer = await self.api.get("/me")
         if answer.ok:
             self.me = msgspec.convert(answer.body, Me, strict=False)
-            wished = self.request.cookies.get(ORGANISATION)
-            if wished and wished != self.me.organisation and wished in self.me.organisations:
-                self.api, self.elsewhere = Api(self.console.office, self.key, wished), wished
-                self.me = msgspec.structs.replace(self.me, organisation=wished)
             if self.me.language in self.console.words and LANGUAGE not in self.request.cookies:
-                self.speak(str(self.me.language))
+                self.speak(self.me.language)
         return answer
 
     def speak(self, language: str) -> None:
@@ -166,15 +169,24 @@ class Visit:
         return answer
 
     def _is_flash(self, name: str) -> bool:
-        return self.t.of("flash", name) != name
+        return bool(self.t.of("flash", name) != name)
 
     def navigation(self) -> list[Entry]:
         """Where this visitor may go."""
         return [] if self.me is None else [one for one in entries() if self.me.may(*one.scopes)]
 
-    def go(self, path: str, flash: str = "", value: str = "") -> Response:
-        """Go to another page of the console, with a message on it."""
+    def go(self, path: str, flash: str = "", value: str = "", cookies: Answer | None = None) -> Response:
+        """Go to another page of the console, with a message on it.
+
+        Args:
+            path: of the page.
+            flash: name of the message; '' for none.
+            value: that it names.
+            cookies: an answer of the API whose cookies go to the browser.
+        """
         answer = RedirectResponse(here(path), 303)
+        if cookies is not None and "set-cookie" in cookies.headers:
+            answer.headers.append("set-cookie", cookies.headers["set-cookie"])
         if flash:
             text = quote(f"{flash}|{value[:200]}", safe="")
             answer.set_cookie(FLASH, text, max_age=60, path=ROOT, httponly=True, samesite="lax")

@@ -1,11 +1,11 @@
-"""Language, theme and organisation: what a visitor chooses is kept in cookies."""
+"""Language and theme: what a visitor chooses is kept in cookies."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rechenwerk.console.visit import LANGUAGE, ORGANISATION, ROOT, THEME, THEMES, Visit, public
+from rechenwerk.console.visit import LANGUAGE, ROOT, THEME, THEMES, Visit, public
 from rechenwerk.console.words import LANGUAGES
 
 _YEAR = 365 * 86400
@@ -21,8 +21,6 @@ async def choose(visit: Visit) -> Response:
         chosen.append((LANGUAGE, form["language"]))
     if form.get("theme") in THEMES:
         chosen.append((THEME, form["theme"]))
-    if form.get("organisation"):
-        chosen.append((ORGANISATION, form["organisation"]))
     for name, value in chosen:
         answer.set_cookie(name, value, max_age=_YEAR, path=ROOT, httponly=True, samesite="lax")
     return answer
