@@ -37,6 +37,16 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ),
     ("PUT", "/projects/secret/limits", {"json": {"requests_per_minute": 1, "organisation": "default"}}, 404),
     ("GET", "/keys", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/people", {"params": {"organisation": "default"}}, 404),
+    ("PUT", "/people/ada@example.org", {"json": {"role": "member"}}, 404),
+    ("PUT", "/people/ada@example.org", {"json": {"role": "member", "organisation": "default"}}, 404),
+    ("DELETE", "/people/ada@example.org", {}, 404),
+    ("DELETE", "/people/ada@example.org", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/invitations", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/invitations", {"json": {"organisation": "default"}}, 404),
+    ("POST", "/invitations", {"json": {"project": "secret"}}, 404),
+    ("DELETE", "/invitations/1", {}, 404),
+    ("DELETE", "/invitations/1", {"params": {"organisation": "default"}}, 404),
     ("POST", "/keys", {"json": {"project": "secret", "name": "spy"}}, 404),
     ("POST", "/keys", {"json": {"project": "default", "name": "spy", "organisation": "default"}}, 404),
     ("POST", "/keys/1/revoke", {}, 404),
@@ -191,8 +201,18 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/documents/files/1/pages/1.png", {}, 404),
     ("POST", "/documents/files/1/values/total/decision", {"json": {"action": "accept", "version": 1}}, 404),
 )
-OPEN = frozenset({("GET", "/public/utilisation")})
-"""What needs no key: sums over everybody."""
+OPEN = frozenset(
+    {
+        ("GET", "/public/utilisation"),  # sums over everybody
+        *(("GET", f"/sign-in{way}") for way in ("", "/single", "/back")),
+        *(("POST", way) for way in ("/sign-in", "/sign-out", "/invitations/accept")),
+        ("GET", "/invitations/by-token/{token}"),  # who has the token may know
+        *(("PUT", f"/me/{what}") for what in ("password", "organisation")),  # test_people.py tries these
+        ("GET", "/me"),
+        ("PATCH", "/me"),
+    }
+)
+"""What needs no key, or any: it tells and changes nothing but one's own."""
 
 
 def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
@@ -200,6 +220,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
     tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
+    tables = (*tables, "person", "invitation")
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
