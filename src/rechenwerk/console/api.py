@@ -10,6 +10,8 @@ import msgspec
 from starlette.types import ASGIApp
 
 PREFIX = "/api/v1"
+SESSION = "rw_session"
+"""The cookie that holds a person's key."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -65,7 +67,10 @@ class Api:
         """The answer as it came: for files."""
         asked = {"organisation": self._organisation, **query}
         parameters = {name: str(value) for name, value in asked.items() if value not in (None, "")}
-        headers = {} if self._key is None else {"authorization": f"Bearer {self._key}"}
+        headers = {}
+        if self._key is not None:
+            # The cookie too: signing out and changing the organisation end the session that it holds.
+            headers = {"authorization": f"Bearer {self._key}", "cookie": f"{SESSION}={self._key}"}
         content = b""
         if method != "GET":
             content = msgspec.json.encode(body)

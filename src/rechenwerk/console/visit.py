@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -14,13 +14,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rechenwerk.base.clock import Clock
-from rechenwerk.console.api import Answer, Api, Problem
+from rechenwerk.console.api import SESSION, Answer, Api, Problem
 from rechenwerk.console.assets import Assets
 from rechenwerk.console.figures import Figures
 from rechenwerk.console.navigation import Entry, entries
 from rechenwerk.console.words import Words, choose
 
-SESSION = "rw_session"
 LANGUAGE = "rw_language"
 THEME = "rw_theme"
 ORGANISATION = "rw_organisation"
@@ -33,14 +32,22 @@ _FIELDS = 500
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who visits, as GET /api/v1/me says."""
+    """Who visits.
+
+    Attributes:
+        person: a name; of a key, where it is no person's session.
+        organisation: that is worked in.
+        organisations: that can be changed to.
+        role: empty for a key.
+        language: that was chosen for all visits; empty for the browser's.
+    """
 
     person: str
     organisation: str
-    organisations: list[str]
+    organisations: Sequence[str]
     role: str
-    scopes: list[str]
-    language: str | None = None
+    scopes: Sequence[str]
+    language: str
 
     def may(self, *scopes: str) -> bool:
         """Whether one of these is there; the operator may everything."""
@@ -94,15 +101,23 @@ class Visit:
 
     async def enter(self) -> Answer:
         """Find out who visits, and in which organisation."""
-        answer = await self.api.get("/me")
-        if answer.ok:
-            self.me = msgspec.convert(answer.body, Me, strict=False)
-            wished = self.request.cookies.get(ORGANISATION)
-            if wished and wished != self.me.organisation and wished in self.me.organisations:
-                self.api, self.elsewhere = Api(self.console.office, self.key, wished), wished
-                self.me = msgspec.structs.replace(self.me, organisation=wished)
-            if self.me.language in self.console.words and LANGUAGE not in self.request.cookies:
-                self.speak(str(self.me.language))
+        answer = await self.get("/me")
+        if not answer.ok:
+            return answer
+        found = answer.body
+        own, names = found["organisation"], [one["organisation"] for one in found["organisations"]]
+        if "operator" in found["scopes"]:
+            others = await self.get("/organisations")
+            names += [one["name"] for one in others.part("organisations", []) if one["name"] not in names]
+        wished = unquote(self.request.cookies.get(ORGANISATION, ""))
+        if wished != own and wished in names and "operator" in found["scopes"]:
+            self.api, self.elsewhere = Api(self.console.office, self.key, wished), wished
+        language = found["language"]
+        if language in self.console.words and LANGUAGE not in self.request.cookies:
+            self.speak(language)
+        self.me = Me(
+            found["name"], self.elsewhere or own, names, found["role"] or "", found["scopes"], language
+        )
         return answer
 
     def speak(self, language: str) -> None:
@@ -166,7 +181,7 @@ class Visit:
         return answer
 
     def _is_flash(self, name: str) -> bool:
-        return self.t.of("flash", name) != name
+        return bool(name) and self.t.of("flash", name) != name
 
     def navigation(self) -> list[Entry]:
         """Where this visitor may go."""
