@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -23,6 +23,7 @@ from rechenwerk.console.words import Words, choose
 SESSION = "rw_session"
 LANGUAGE = "rw_language"
 THEME = "rw_theme"
+ORGANISATION = "rw_organisation"
 FLASH = "rw_flash"
 ROOT = "/console"
 SIGN_IN = f"{ROOT}/sign-in"
@@ -31,23 +32,26 @@ _LARGEST_FORM = 1_100_000
 _FIELDS = 500
 
 
-class OrganisationRole(msgspec.Struct, frozen=True):
-    """An organisation of the visitor, and the role there."""
-
-    organisation: str
-    role: str
-
-
 class Me(msgspec.Struct, frozen=True):
-    """Who visits, as GET /api/v1/me says; a program's key has neither address nor role."""
+    """Who visits.
+
+    Attributes:
+        email: None for a program's key.
+        name: of the person; of a key, where it is no person's session.
+        organisation: that is worked in.
+        organisations: that can be changed to.
+        role: empty for a key.
+        project: pays for what is asked of models.
+        language: that was chosen for all visits; empty for the browser's.
+    """
 
     email: str | None
     name: str
     organisation: str
-    role: str | None
+    organisations: Sequence[str]
+    role: str
     project: str
-    scopes: list[str]
-    organisations: list[OrganisationRole]
+    scopes: Sequence[str]
     language: str
     has_password: bool
 
@@ -95,17 +99,31 @@ class Visit:
         self.now = datetime.fromtimestamp(self.console.clock.now(), UTC)
         self.figures = Figures(self.language, self.now)
         self.me: Me | None = None
+        self.elsewhere = ""
+        """The organisation that the operator works in, where it is not the key's own."""
         self.api = Api(self.console.office, self.key, request)
 
     # -- asking ---------------------------------------------------------------------------------------
 
     async def enter(self) -> Answer:
-        """Find out who visits."""
-        answer = await self.api.get("/me")
-        if answer.ok:
-            self.me = msgspec.convert(answer.body, Me, strict=False)
-            if self.me.language in self.console.words and LANGUAGE not in self.request.cookies:
-                self.speak(self.me.language)
+        """Find out who visits, and in which organisation."""
+        answer = await self.get("/me")
+        if not answer.ok:
+            return answer
+        found = answer.body
+        own, names = found["organisation"], [one["organisation"] for one in found["organisations"]]
+        if "operator" in found["scopes"]:
+            others = await self.get("/organisations")
+            names += [one["name"] for one in others.part("organisations", []) if one["name"] not in names]
+        wished = unquote(self.request.cookies.get(ORGANISATION, ""))
+        if wished != own and wished in names and "operator" in found["scopes"]:
+            self.api = Api(self.console.office, self.key, self.request, wished)
+            self.elsewhere = wished
+        language = found["language"]
+        if language in self.console.words and LANGUAGE not in self.request.cookies:
+            self.speak(language)
+        facts = {**found, "organisation": self.elsewhere or own, "organisations": names}
+        self.me = msgspec.convert({**facts, "role": found["role"] or ""}, Me, strict=False)
         return answer
 
     def speak(self, language: str) -> None:
@@ -169,7 +187,7 @@ class Visit:
         return answer
 
     def _is_flash(self, name: str) -> bool:
-        return bool(self.t.of("flash", name) != name)
+        return bool(name) and bool(self.t.of("flash", name) != name)
 
     def navigation(self) -> list[Entry]:
         """Where this visitor may go."""

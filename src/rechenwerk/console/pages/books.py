@@ -188,6 +188,7 @@ async def exports(visit: Visit) -> Response:
         formats=EXPORTS,
         periods=names,
         period=period if period in names else "",
+        organisation=visit.elsewhere,
     )
 
 

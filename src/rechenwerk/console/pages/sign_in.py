@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Problem
-from rechenwerk.console.visit import ROOT, SESSION, SIGN_IN, Visit, here, page, public
+from rechenwerk.console.visit import ROOT, SESSION, SIGN_IN, Visit, here, public
 
 _PROBLEMS = frozenset(
     {
@@ -88,19 +88,10 @@ async def welcome(visit: Visit) -> Response:
     )
 
 
-@page
-async def organisation(visit: Visit) -> Response:
-    """Go on in another organisation of the same person."""
-    form = await visit.form()
-    answer = await visit.send("PUT", "/me/organisation", {"organisation": form.get("organisation", "")})
-    return visit.go(ROOT + "/", cookies=answer) if answer.ok else visit.failed(answer)
-
-
 def routes() -> list[Route]:
     """Of these pages."""
     return [
         Route("/sign-in", sign_in, methods=["GET", "POST"]),
         Route("/sign-out", sign_out, methods=["POST"]),
         Route("/welcome", welcome, methods=["GET", "POST"]),
-        Route("/organisation", organisation, methods=["POST"]),
     ]
