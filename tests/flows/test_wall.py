@@ -37,6 +37,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ),
     ("PUT", "/projects/secret/limits", {"json": {"requests_per_minute": 1, "organisation": "default"}}, 404),
     ("GET", "/keys", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/people", {"params": {"organisation": "default"}}, 404),
     ("PUT", "/people/ada@example.org", {"json": {"role": "member"}}, 404),
     ("PUT", "/people/ada@example.org", {"json": {"role": "member", "organisation": "default"}}, 404),
@@ -219,7 +220,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
-    tables = ["organisation", "project", "api_key", "guard", "provider", "deployment", "document_job", "person", "invitation"]
+    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
@@ -229,6 +230,8 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
             other = office.refused(status, method, path.format(call=call), neighbour, params=unknown)
             assert other["message"] == refusal["message"].replace("default", "nobody")
     assert [office.sql(f"select * from {table} order by id") for table in tables] == before
+    assert not office.sql("select from person")
+    assert len(office.sql("select from invitation")) == 1, "the first start's own"
     assert office.ok("GET", "/books/journal", neighbour)["calls"] == []
     assert office.ok("GET", "/books/journal", neighbour, params={"call": call})["calls"] == []
     assert office.ok("GET", "/books/balance", neighbour)["accounts"] == []
