@@ -7,11 +7,10 @@ from typing import Any
 
 import httpx2
 import msgspec
+from starlette.requests import Request
 from starlette.types import ASGIApp
 
 PREFIX = "/api/v1"
-SESSION = "rw_session"
-"""The cookie that holds a person's key."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -47,11 +46,14 @@ class Api:
     Args:
         app: who serves the API.
         key: what the visitor's session holds; None for nobody.
+        came: the request that a browser made: from where, and to which address.
         organisation: that the visitor works in, where it is another than the key's own.
     """
 
-    def __init__(self, app: ASGIApp, key: str | None, organisation: str | None = None) -> None:
-        self._transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    def __init__(self, app: ASGIApp, key: str | None, came: Request, organisation: str | None = None) -> None:
+        client = (came.client.host, came.client.port) if came.client is not None else ("", 0)
+        self._transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=client)
+        self._address = f"{came.url.scheme}://{came.url.netloc}{PREFIX}"
         self._key = key
         self._organisation = organisation
 
@@ -67,16 +69,13 @@ class Api:
         """The answer as it came: for files."""
         asked = {"organisation": self._organisation, **query}
         parameters = {name: str(value) for name, value in asked.items() if value not in (None, "")}
-        headers = {}
-        if self._key is not None:
-            # The cookie too: signing out and changing the organisation end the session that it holds.
-            headers = {"authorization": f"Bearer {self._key}", "cookie": f"{SESSION}={self._key}"}
+        headers = {} if self._key is None else {"authorization": f"Bearer {self._key}"}
         content = b""
         if method != "GET":
             content = msgspec.json.encode(body)
-            headers |= {"content-type": "application/json", "sec-fetch-site": "same-origin"}
+            headers |= {"content-type": "application/json"}
         request = httpx2.Request(
-            method, f"http://office{PREFIX}{path}", params=parameters, headers=headers, content=content
+            method, f"{self._address}{path}", params=parameters, headers=headers, content=content
         )
         answer = await self._transport.handle_async_request(request)
         await answer.aread()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 import jinja2
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,15 +25,31 @@ from rechenwerk.console.pages import (
     contracts,
     journal,
     keys,
+    people,
     preferences,
+    profile,
     projects,
     providers,
+    sign_in,
     start,
 )
 from rechenwerk.console.visit import Console, Visit
 from rechenwerk.console.words import LANGUAGES, Words
 
-PAGES = (start, projects, keys, journal, books, providers, contracts, audit, preferences)
+PAGES = (
+    start,
+    projects,
+    keys,
+    people,
+    sign_in,
+    profile,
+    journal,
+    books,
+    providers,
+    contracts,
+    audit,
+    preferences,
+)
 """Modules of pages; each brings its routes."""
 
 _POLICY = (
@@ -58,11 +73,10 @@ HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Of every answer."""
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guarded:
-    """Headers on every answer, and no change that another site's page asks for.
+    """Headers on every answer.
 
     Args:
         app: what comes next.
@@ -85,20 +99,7 @@ class Guarded:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        if scope["method"] not in _SAFE and not _same_origin(Headers(scope=scope)):
-            refusal = PlainTextResponse("this form was sent from another site", 403)
-            await refusal(scope, receive, guarded)
-            return
         await self._app(scope, receive, guarded)
-
-
-def _same_origin(headers: Headers) -> bool:
-    """Whether a page of ours sent it: the browser says so, in one way or the other."""
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == headers.get("host")
 
 
 async def _missing(request: Request, error: Exception) -> Response:

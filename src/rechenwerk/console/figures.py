@@ -90,6 +90,15 @@ class Figures:
             return value
         return format_skeleton("yMMMM", found, locale=self._locale)
 
+    def until(self, value: object) -> str:
+        """A moment to the minute, as part of a sentence."""
+        found = _moment(value)
+        return (
+            NONE
+            if found is None
+            else format_datetime(found, "short", tzinfo=UTC, locale=self._locale) + " UTC"
+        )
+
     def time(self, value: object) -> Markup:
         """A moment to the second, for people and for programs."""
         found = _moment(value)

@@ -27,6 +27,7 @@ def entries() -> tuple[Entry, ...]:
         Entry("start", "/console/", "s", ("books", "keys", "audit")),
         Entry("projects", "/console/projects", "p", ("keys", "audit")),
         Entry("keys", "/console/keys", "k", ("keys", "audit")),
+        Entry("people", "/console/people", "u", ("keys", "audit")),
         Entry("journal", "/console/journal", "j", ("books", "audit")),
         Entry("books", "/console/books", "b", ("books", "audit")),
         Entry("providers", "/console/providers", "m", ("operator",)),

@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rechenwerk.base.clock import Clock
-from rechenwerk.console.api import SESSION, Answer, Api, Problem
+from rechenwerk.console.api import Answer, Api, Problem
 from rechenwerk.console.assets import Assets
 from rechenwerk.console.figures import Figures
 from rechenwerk.console.navigation import Entry, entries
 from rechenwerk.console.words import Words, choose
 
+SESSION = "rw_session"
 LANGUAGE = "rw_language"
 THEME = "rw_theme"
 ORGANISATION = "rw_organisation"
@@ -35,19 +36,24 @@ class Me(msgspec.Struct, frozen=True):
     """Who visits.
 
     Attributes:
-        person: a name; of a key, where it is no person's session.
+        email: None for a program's key.
+        name: of the person; of a key, where it is no person's session.
         organisation: that is worked in.
         organisations: that can be changed to.
         role: empty for a key.
+        project: pays for what is asked of models.
         language: that was chosen for all visits; empty for the browser's.
     """
 
-    person: str
+    email: str | None
+    name: str
     organisation: str
     organisations: Sequence[str]
     role: str
+    project: str
     scopes: Sequence[str]
     language: str
+    has_password: bool
 
     def may(self, *scopes: str) -> bool:
         """Whether one of these is there; the operator may everything."""
@@ -93,9 +99,9 @@ class Visit:
         self.now = datetime.fromtimestamp(self.console.clock.now(), UTC)
         self.figures = Figures(self.language, self.now)
         self.me: Me | None = None
-        self.api = Api(self.console.office, self.key)
         self.elsewhere = ""
-        """The organisation that the visitor works in, where it is not the key's own."""
+        """The organisation that the operator works in, where it is not the key's own."""
+        self.api = Api(self.console.office, self.key, request)
 
     # -- asking ---------------------------------------------------------------------------------------
 
@@ -111,13 +117,13 @@ class Visit:
             names += [one["name"] for one in others.part("organisations", []) if one["name"] not in names]
         wished = unquote(self.request.cookies.get(ORGANISATION, ""))
         if wished != own and wished in names and "operator" in found["scopes"]:
-            self.api, self.elsewhere = Api(self.console.office, self.key, wished), wished
+            self.api = Api(self.console.office, self.key, self.request, wished)
+            self.elsewhere = wished
         language = found["language"]
         if language in self.console.words and LANGUAGE not in self.request.cookies:
             self.speak(language)
-        self.me = Me(
-            found["name"], self.elsewhere or own, names, found["role"] or "", found["scopes"], language
-        )
+        facts = {**found, "organisation": self.elsewhere or own, "organisations": names}
+        self.me = msgspec.convert({**facts, "role": found["role"] or ""}, Me, strict=False)
         return answer
 
     def speak(self, language: str) -> None:
@@ -181,15 +187,24 @@ class Visit:
         return answer
 
     def _is_flash(self, name: str) -> bool:
-        return bool(name) and self.t.of("flash", name) != name
+        return bool(name) and bool(self.t.of("flash", name) != name)
 
     def navigation(self) -> list[Entry]:
         """Where this visitor may go."""
         return [] if self.me is None else [one for one in entries() if self.me.may(*one.scopes)]
 
-    def go(self, path: str, flash: str = "", value: str = "") -> Response:
-        """Go to another page of the console, with a message on it."""
+    def go(self, path: str, flash: str = "", value: str = "", cookies: Answer | None = None) -> Response:
+        """Go to another page of the console, with a message on it.
+
+        Args:
+            path: of the page.
+            flash: name of the message; '' for none.
+            value: that it names.
+            cookies: an answer of the API whose cookies go to the browser.
+        """
         answer = RedirectResponse(here(path), 303)
+        if cookies is not None and "set-cookie" in cookies.headers:
+            answer.headers.append("set-cookie", cookies.headers["set-cookie"])
         if flash:
             text = quote(f"{flash}|{value[:200]}", safe="")
             answer.set_cookie(FLASH, text, max_age=60, path=ROOT, httponly=True, samesite="lax")

@@ -56,9 +56,9 @@ async def pick(office: Office, person: Person, organisation: str | None) -> Memb
 
 
 async def end_session(office: Office, request: Request) -> None:
-    """End the session whose cookie came with a request, if one did."""
-    key = request.cookies.get(COOKIE)
-    if key is None:
+    """End the session whose key came with a request, if one did: a program's key is none."""
+    key = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if not key:
         return
     tenants = office.desk.tenants
     caller = await tenants.caller(hash_key(key.encode()), office.now())
