@@ -56,6 +56,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/balance", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"project": "secret"}}, 404),
+    ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/verify", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/verify", {"params": {"organisation": "default"}, "json": {}}, 404),
     ("GET", "/books/verify/0000", {"params": {"organisation": "default"}}, 404),

@@ -2,6 +2,11 @@
 const html = document.documentElement;
 html.classList.add("scripted");
 
+for (const here of document.querySelectorAll(".side [aria-current], .tabs [aria-current]")) {
+  const line = here.closest("ul");
+  if (line.scrollWidth > line.clientWidth) line.scrollLeft = here.offsetLeft - line.clientWidth / 2 + here.clientWidth / 2;
+}
+
 const typing = (node) => node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName));
 let leading = 0;
 
