@@ -107,19 +107,12 @@ class Machine:
         self._inputs = {name: self._tape.inputs[name] for name in drawn if name in self._tape.inputs}
         self._arrays = [self._array(number, paths) for number in range(len(self._tape.slots))]
         self._fill({name: one for name, one in known.items() if name in self._tape.inputs})
-        narrow = [
-            Group([one for one in group.operations if not self._tape.slots[one.out].wide], group.turning)
-            for group in self._tape.groups
-        ]
-        for step, operands, out in self._bound(narrow, self._axis.count):
+        for step, operands, out in self._bound(self._groups(wide=False), self._axis.count):
             step(*operands, out=out)
-        wide = [
-            Group([one for one in group.operations if self._tape.slots[one.out].wide], group.turning)
-            for group in self._tape.groups
-        ]
+        groups = list(self._shortened(self._groups(wide=True)))
         rows = max(1, _TILE // paths)
-        self._registers(wide, min(rows, self._axis.count), paths)
-        self._steps = list(self._bound(wide, rows))
+        self._registers(groups, min(rows, self._axis.count), paths)
+        self._steps = list(self._bound(groups, rows))
 
     def calculate(self, drawn: Values) -> Values:
         """The wanted lines of a block.
@@ -134,6 +127,41 @@ class Machine:
         for step, operands, out in self._steps:
             step(*operands, out=out)
         return {name: self._all(one.slot) for name, one in self._tape.named.items()}
+
+    def _groups(self, *, wide: bool) -> list[Group]:
+        """Operations whose results differ between paths, or those whose results do not."""
+        slots = self._tape.slots
+        return [
+            Group([one for one in group.operations if slots[one.out].wide == wide], group.turning)
+            for group in self._tape.groups
+        ]
+
+    def _shortened(self, groups: Iterable[Group]) -> Iterator[Group]:
+        """Without what turns out to change nothing, as the time of a contract that is always in force."""
+        same: dict[int, Operand] = {}
+        for group in groups:
+            left = []
+            for one in group.operations:
+                operands = tuple(_instead(each, same) for each in one.operands)
+                other = self._unchanged(one.what, operands)
+                if other is not None and other.plain and not self._tape.slots[one.out].whole:
+                    same[one.out] = other
+                else:
+                    left.append(Operation(one.what, operands, one.out))
+            yield Group(left, group.turning)
+
+    def _unchanged(self, what: str, operands: tuple[Operand, ...]) -> Operand | None:
+        """The operand that is the result as well, because the other one is 1 or 0 in all periods."""
+        for at, other in ((1, 0), (0, 1)) if what in {"*", "+"} else ((1, 0),):
+            if what in {"*", "+", "-", "/"} and self._always(
+                operands[at], 1.0 if what in {"*", "/"} else 0.0
+            ):
+                return operands[other]
+        return None
+
+    def _always(self, operand: Operand, value: float) -> bool:
+        wide = self._tape.slots[operand.slot].wide
+        return operand.plain and not wide and bool((self._all(operand.slot) == value).all())
 
     def _array(self, number: int, paths: int) -> Floats:
         slot = self._tape.slots[number]
@@ -224,6 +252,13 @@ class Machine:
     def _leaves(self, slot: int, last: Mapping[int, int], at: int) -> bool:
         """Whether a register is read for the last time."""
         return not self._tape.slots[slot].whole and last[slot] == at
+
+
+def _instead(operand: Operand, same: Mapping[int, Operand]) -> Operand:
+    """An operand in whose place another one stands."""
+    if operand.first is not None:
+        return Operand(operand.slot, operand.lag, _instead(operand.first, same))
+    return same.get(operand.slot, operand)
 
 
 def _last_use(groups: Sequence[Group]) -> dict[int, int]:

@@ -24,7 +24,7 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 IDENTITIES = ("check.balance", "check.cash")
 SHOWN = ("revenue", "gross_profit", "free_cash_flow", "cash")
 _EXACT = 1e-9
-"""Relative to the balance sheet's total: more is a violated identity."""
+"""Relative to the largest total that the balance sheet has had so far: more is a violated identity."""
 _BATCH = 4
 """Blocks that a worker calculates one after the other; what is the same for all is then done once."""
 
@@ -205,7 +205,7 @@ def _part(plan: Plan, lines: tuple[str, ...], values: Values, paths: int) -> _Pa
     below = cash < 0
     first = np.where(below.any(axis=0), below.argmax(axis=0), plan.axis.count)
     wrong = np.zeros(cash.shape, dtype=bool)
-    scale = _EXACT * np.maximum(np.abs(full["assets"]), 1.0)
+    scale = _EXACT * np.maximum(np.maximum.accumulate(np.abs(full["assets"]), axis=0), 1.0)
     for name in IDENTITIES:
         wrong |= np.abs(full[name]) > scale
     return _Part(
