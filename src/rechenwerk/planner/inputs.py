@@ -110,8 +110,8 @@ def put_in(raw: dict[str, Any], written: Written, scenario: str, one: Input, val
         row, path = _in_scenario(raw, written, scenario, one, row, path)
         if one.field not in {"value", "growth", "spread"}:
             row, path = row["path"], (*path, "path")
-    in_words = isinstance(getattr(kept[at], one.field, None), str) and one.unit
-    row[one.field] = f"{value!r} {one.unit}" if in_words else value
+    in_words = isinstance(getattr(kept[at], one.field, None), str)
+    row[one.field] = f"{value!r} {one.unit}".strip() if in_words else value
     return (*path, one.field)
 
 

@@ -58,8 +58,8 @@ class Plan(msgspec.Struct, frozen=True):
         return self.program.lines
 
 
-def load_plan(text: str) -> Plan:
-    """The plan of a TOML text.
+def load_plan(text: str | Reader) -> Plan:
+    """The plan of a TOML text, or of a reader of tables that were read from something else.
 
     Raises:
         MistakesError: all mistakes with line and fix.

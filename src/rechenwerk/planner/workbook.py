@@ -9,7 +9,8 @@ was changed in cells.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from rechenwerk.planner.inputs import Input, inputs
 from rechenwerk.planner.plans import Plan
 from rechenwerk.planner.reading import points
 from rechenwerk.planner.running import known
+from rechenwerk.planner.source import Source
 from rechenwerk.planner.tables import DriverTable
 from rechenwerk.planner.units import read_unit
 from rechenwerk.planner.workbook_words import SHEETS, Language, line_title, word
@@ -37,22 +39,11 @@ FIGURE = 4
 """The column of inputs."""
 TEXT = 5
 """The first row of the model's text."""
-_OF_TABLE = {"driver": "drivers", "contract": "contracts", "funding": "funding"}
+OF_TABLE: Mapping[str, str] = MappingProxyType(
+    {"driver": "drivers", "contract": "contracts", "funding": "funding"}
+)
+"""The sheets of a file's tables; what has no sheet of its own stands on that of the statements."""
 _WIDTHS = (30, 34, 20, 44, 16)
-
-
-class Source(msgspec.Struct, frozen=True):
-    """What a plan was read from.
-
-    Args:
-        text: of the file.
-        format: 'toml' or 'yaml'.
-        scenario: that the plan is in.
-    """
-
-    text: str
-    format: str = "toml"
-    scenario: str = ""
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -148,7 +139,7 @@ class _Writer:
         for one in inputs(plan):
             numbers.setdefault((one.table, one.name), []).append(one)
         for (table, name), ones in numbers.items():
-            rows = self._rows[_OF_TABLE.get(table, "statements")]
+            rows = self._rows[OF_TABLE.get(table, "statements")]
             rows += [_Row(name or table, "", one.unit, one.field, number=one) for one in ones]
         for name, driver in plan.inputs.items():
             unit, title = self._unit(driver.unit.powers, str(driver.unit)), plan.titles.get(name, "")
@@ -205,9 +196,7 @@ class _Writer:
         page.repeat_rows(HEAD)
         for at, row in enumerate(self._rows[name], HEAD + 1):
             for column, text in enumerate((row.name, row.title, row.unit, row.said)):
-                page.write_string(
-                    at, column, text, self._code if column == 3 and row.number is None else None
-                )
+                _say(page, at, column, text, self._code if column == 3 and row.number is None else None)
             if row.number is not None:
                 page.write_number(
                     at, FIGURE, row.number.value, self._share if row.number.share else self._input

@@ -131,6 +131,11 @@ def word(name: str, language: Language) -> str:
     return _WORDS[name][0 if language == "de" else 1]
 
 
+def named(title: str) -> str:
+    """Which sheet it is, in whatever language; a title of no sheet of ours as it is."""
+    return next((name for name in SHEETS if title in _WORDS[name]), title)
+
+
 def line_title(name: str, title: str, language: Language) -> str:
     """What a line of the statements is called; other lines keep the title that their author gave them."""
     return _TITLES.get(name, title) if language == "de" else title
