@@ -128,10 +128,10 @@ def test_what_rests_is_sealed_and_what_is_deleted_is_gone(town: DocumentTown) ->
     assert len(parts) == 1, "the same bytes once per organisation"
     assert all(b"Lieblingsfarbe" not in row[0] for row in parts)
     # What was read is packed before it is sealed: nobody without the key can so much as unpack it.
-    assert len(texts) == 2
+    assert len(texts) >= 2
     packed = zlib.compress(b"Lieblingsfarbe")
     assert unpacked(b"\x01" + bytes(12) + packed) == b"Lieblingsfarbe", "unsealed it would be found"
-    assert [unpacked(row[0]) for row in texts] == [b"", b""]
+    assert {unpacked(row[0]) for row in texts} == {b""}
     town.ok(
         "POST", f"/files/{document}/values/lieblingsfarbe/decision", json={"action": "accept", "version": 1}
     )
