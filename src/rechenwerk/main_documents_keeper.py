@@ -126,7 +126,8 @@ class JobBell:
 
     async def _send(self, notice: Notice, now: datetime) -> int:
         notices = self._office.desk.notices
-        progress = await self._office.desk.jobs.progress(notice.organisation_id, notice.job_id)
+        found = await self._office.desk.jobs.progress(notice.organisation_id, [notice.job_id])
+        progress = found[notice.job_id]
         data = {
             "job": notice.job_id,
             "name": notice.name,

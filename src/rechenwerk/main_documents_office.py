@@ -111,10 +111,8 @@ class OfficeReception:
 
     async def project(self, organisation_id: int, name: str) -> ProjectRow | None:
         """See `documents.office_ports.Reception`."""
-        office = self._office()
-        found = await office.desk.tenants.projects(organisation_id, office.windows())
-        row = next((one for one in found if one.name == name), None)
-        return None if row is None else ProjectRow(row.id, row.name, row.data_class)
+        found = await self._office().desk.tenants.project_class(organisation_id, name)
+        return None if found is None else ProjectRow(found[0], name, found[1])
 
     async def models(self, organisation_id: int, data_class: str) -> list[Offered]:
         """See `documents.office_ports.Reception`."""

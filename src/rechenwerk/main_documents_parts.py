@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -25,11 +25,10 @@ from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.learning.classifier import Classifier, Guess
 from rechenwerk.documents.learning.loading import OwnModels
 from rechenwerk.documents.learning.service import CUT
-from rechenwerk.documents.learning_ports import CLASSIFIER
 from rechenwerk.documents.parsing.parsers import Parsers
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.values import PagePart, Parsed, Value
 from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Piece
 from rechenwerk.main_documents_reading import open_parsers, reading_limits
@@ -136,9 +135,15 @@ class WorkerParts:
             for one in found
         ]
 
-    async def parse(self, data: bytes, name: str) -> Parsed:
+    async def parse(
+        self,
+        data: bytes,
+        name: str,
+        before: Sequence[PagePart],
+        on_page: Callable[[PagePart, int, int], Awaitable[None]],
+    ) -> Parsed:
         """See `documents.working.Parts`."""
-        return await self._parsers.parse(data, name)
+        return await self._parsers.parse(data, name, before=before, on_page=on_page)
 
     async def sort(
         self, organisation_id: int, parsed: Parsed, kinds: Sequence[JobKind], asker: Asker | None
@@ -155,10 +160,8 @@ class WorkerParts:
         self, organisation_id: int, names: set[str], asker: Asker | None
     ) -> OwnClassifier | None:
         """The newest classifier that the organisation trained to tell these kinds; None for none."""
-        found = [one for one in await self._learning.models(organisation_id) if one.kind == CLASSIFIER]
-        for one in sorted(found, key=lambda one: -one.id):
-            artefact = await self._learning.active(organisation_id, one.name)
-            model = None if artefact is None else await self._models.load(organisation_id, artefact)
+        for artefact in await self._learning.active_classifiers(organisation_id):
+            model = await self._models.load(organisation_id, artefact)
             if isinstance(model, Classifier) and names & set(model.header.labels):
                 return OwnClassifier(model, asker)
         return None

@@ -86,8 +86,8 @@ class LocalVectors:
         self._pool = pool
         self._client = client
 
-    async def embed(self, model: str, text: str) -> Sequence[float]:
-        """A vector. Raises ModelRefusedError."""
+    async def embed(self, model: str, text: str) -> tuple[Sequence[float], int]:
+        """A vector, and the tokens that were read for it. Raises ModelRefusedError."""
         url = await self._pool.fetchval(_VECTORS)
         if not url:
             raise ModelRefusedError(f"the embedded models do not run; {model!r} is needed")
@@ -99,7 +99,7 @@ class LocalVectors:
         if answer.status_code != 200:
             raise ModelRefusedError(f"{model!r} refuses: {answer.text[:200]}")
         row: list[float] = document["data"][0]["embedding"]
-        return row
+        return row, int(document["usage"]["prompt_tokens"])
 
 
 async def run(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -103,9 +103,9 @@ def show(
     if document is not None:
         _show_values(there, job, document, say.language, as_json=as_json)
         return
-    found = there.ask("GET", f"/jobs/{job}/files")
+    listed = there.documents(job)
     if as_json:
-        print_json({"job": there.ask("GET", f"/jobs/{job}"), **found})
+        print_json({"job": there.ask("GET", f"/jobs/{job}"), "documents": listed})
         return
     colours = dict(_COLOURS)
     key = "reason_de" if say.language == "de" else "reason"
@@ -128,7 +128,7 @@ def show(
             ),
             "; ".join(part for part in (one[key], told(one), *one["faults"]) if part),
         )
-        for one in found["documents"]
+        for one in listed
     ]
     names = ("job", "file", "type", "pages", "state", "values", "to review", "schema", "why")
     columns = ["#", *[say(name) for name in names[1:]]]

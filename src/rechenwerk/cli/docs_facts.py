@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from rechenwerk.cli.docs_clashes import period_of, told_side, verdict, what_of
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_run import JobNumber, Language, words_of
+from rechenwerk.cli.docs_words import DocumentWords
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, print_json, table
 
@@ -21,10 +25,11 @@ def facts(
 ) -> None:
     """Show each fact of a job's documents once; what only one source says is marked with 1."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    found = there.ask("GET", f"/jobs/{job}/facts")
+    found = there.pages(f"/jobs/{job}/facts", "facts", "copies")
     if as_json:
         print_json(found)
         return
+    _unless_fresh(found, say)
     if not found["facts"]:
         console().print(say("no facts yet"), markup=False)
         return
@@ -43,6 +48,12 @@ def facts(
     table(say("Facts of job {job}", job=job), columns, rows, right=[say("sources")])
 
 
+def _unless_fresh(found: Any, say: DocumentWords) -> None:
+    if not found["fresh"]:
+        text = say("documents have changed; a worker compares them anew, this is how it was before")
+        Console(stderr=True, highlight=False).print(text, markup=False)
+
+
 def contradictions(
     context: typer.Context,
     job: JobNumber,
@@ -52,10 +63,11 @@ def contradictions(
 ) -> None:
     """Show what documents contradict each other about: all sides with quotes, and what was decided."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    found = there.ask("GET", f"/jobs/{job}/contradictions")
+    found = there.pages(f"/jobs/{job}/contradictions", "items", "contradictions")
     if as_json:
         print_json(found)
         return
+    _unless_fresh(found, say)
     if not found["items"]:
         console().print(say("no contradictions"), markup=False)
         return

@@ -127,9 +127,7 @@ def _send_missing(
     there: DocumentRemote, job: Any, files: list[LocalFile], say: DocumentWords, *, quiet: bool
 ) -> list[tuple[str, str]]:
     """Send what the job does not have yet; returns the files that were not taken, with the reason."""
-    known = {
-        (one["name"], one["sha256"]) for one in there.ask("GET", f"/jobs/{job['id']}/files")["documents"]
-    }
+    known = {(one["name"], one["sha256"]) for one in there.documents(job["id"])}
     refused: list[tuple[str, str]] = []
     with _bars(quiet=quiet) as bars:
         task = bars.add_task(say("sending files"), total=len(files), note="")
@@ -153,8 +151,7 @@ def _agreed(there: DocumentRemote, job: int, say: DocumentWords, *, as_json: boo
     """Wait until everything was read, and ask whether to go on."""
     while True:
         found = there.ask("GET", f"/jobs/{job}")
-        listed = there.ask("GET", f"/jobs/{job}/files")["documents"]
-        if found["state"] != "open" or all(one["step"] != "read" for one in listed):
+        if found["state"] != "open" or found["read"] == sum(found["documents"].values()):
             break
         time.sleep(_POLL / 4)
     if as_json:
@@ -213,9 +210,12 @@ def _move(bars: Progress, tasks: tuple[TaskID, TaskID], job: Any, say: DocumentW
         note = say("waiting: {reason}", reason=job["reason"])
     if waited > _QUIET and not counts["running"] and not ended:
         note = say("no worker has begun yet; the operator starts one with `rechenwerk serve`")
-    bars.update(
-        tasks[0], total=total, completed=min(total, job["read"]), note=f"{job['pages']} {say('pages')}"
-    )
+    pages = f"{job['pages']} {say('pages')}"
+    parts = 0.0
+    for one in job["reading"]:
+        parts += one["read"] / one["pages"]
+        pages += "  " + say("{name}: page {read} of {pages}", **one)
+    bars.update(tasks[0], total=total, completed=min(total, job["read"] + parts), note=pages)
     bars.update(tasks[1], total=total, completed=ended, note=note)
 
 
@@ -234,8 +234,7 @@ def finish(
     if output is not None:
         data = there.fetch(f"/jobs/{number}/export/{form_of(output)}", language=say.language)
         write(output, data)
-    listed = there.ask("GET", f"/jobs/{number}/files")["documents"]
-    bad = [one for one in listed if one["state"] in {"refused", "failed"}]
+    bad = there.documents(number, "refused", "failed")
     clashes = 0 if as_json else there.ask("GET", f"/jobs/{number}/review", limit=1)["contradictions_left"]
     if as_json:
         print_json({**job, "not_sent": [{"name": name, "reason": why} for name, why in refused]})
@@ -346,8 +345,7 @@ def watch(
         "mask": mask,
     }
     job = there.ask("POST", "/jobs", body)["id"]
-    listed = there.ask("GET", f"/jobs/{job}/files")["documents"]
-    known = {(one["name"], one["sha256"]) for one in listed}
+    known = {(one["name"], one["sha256"]) for one in there.documents(job)}
     sizes: dict[str, int] = {}
     out.print(say("watching {folder}; Ctrl-C ends", folder=folder), markup=False)
     while True:

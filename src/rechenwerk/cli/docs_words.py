@@ -11,6 +11,10 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "sending files": "Dateien senden",
         "reading": "lesen",
         "finding values": "Werte suchen",
+        "documents have changed; a worker compares them anew, this is how it was before": (
+            "Dokumente haben sich geändert; sie werden neu verglichen, dies ist der Stand davor"
+        ),
+        "{name}: page {read} of {pages}": "{name}: Seite {read} von {pages}",
         "files": "Dateien",
         "file": "Datei",
         "job": "Auftrag",

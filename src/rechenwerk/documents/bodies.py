@@ -18,6 +18,9 @@ Amount = Annotated[
 Word = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*$")]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 Action = Literal["accept", "correct", "reject"]
+PAGE = 500
+"""Rows of a list, unless it is asked for fewer or more."""
+DocumentState = Literal["waiting", "running", "done", "refused", "failed", "duplicate", "unpacked"]
 
 
 class Body(BaseModel):
@@ -101,6 +104,15 @@ class KindBody(Body):
     schema_: Annotated[str, Field(alias="schema", max_length=100)]
 
 
+class ReadingView(BaseModel):
+    """A document that is being read, and how many of its pages were."""
+
+    document: int
+    name: str
+    read: int
+    pages: int
+
+
 class JobView(BaseModel):
     """A job and how far it is."""
 
@@ -123,13 +135,16 @@ class JobView(BaseModel):
     keep_days: int
     documents: CountsView
     read: Annotated[int, Field(description="documents that need not be read any more")]
-    pages: int
+    pages: Annotated[int, Field(description="read so far, of documents that are being read too")]
     values: ValueCountsView
     kinds: Annotated[
         dict[str, int], Field(description="documents by schema; '' for those whose kind cannot be told")
     ] = {}
     answers: Annotated[int, Field(description="of a model, about documents that are done")] = 0
     asking: Annotated[list[AskingView], Field(description="documents whose values are being looked for")] = []
+    reading: Annotated[
+        list[ReadingView], Field(description="documents in hand of which pages were read")
+    ] = []
     currency: str
     budget: str | None
     cost: Annotated[str, Field(description="of all calls of the job's keys, from the books")]
@@ -168,8 +183,9 @@ class DocumentView(BaseModel):
     size: int
     kind: str
     language: str
-    pages: int
-    state: Literal["waiting", "running", "done", "refused", "failed", "duplicate", "unpacked"]
+    pages: Annotated[int, Field(description="0 until it was opened")]
+    pages_read: Annotated[int, Field(description="of a document that is being read: those that are kept")]
+    state: DocumentState
     step: Literal["read", "extract", "end"]
     reason: str
     reason_de: str
@@ -194,6 +210,7 @@ class DocumentsView(BaseModel):
     """The files of a job."""
 
     documents: list[DocumentView]
+    next: Annotated[int | None, Field(description="send it as `after` for those that follow; null: none")]
 
 
 class EvidenceView(BaseModel):
@@ -231,6 +248,9 @@ class ValuesView(BaseModel):
     """Values of a job or a document."""
 
     values: list[ValueView]
+    next: Annotated[str | None, Field(description="send it as `after` for those that follow; null: none")] = (
+        None
+    )
 
 
 class ReviewView(ValueView):
@@ -249,6 +269,7 @@ class ReviewsView(BaseModel):
 
     left: Annotated[int, Field(description="values")]
     values: list[ReviewView]
+    next: Annotated[str | None, Field(description="of values: send it as `after`; null: none follow")] = None
     kinds: Annotated[list[DocumentView], Field(description="documents whose kind a person has to say")] = []
 
 

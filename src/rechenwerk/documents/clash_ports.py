@@ -94,11 +94,23 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Stamps(msgspec.Struct, frozen=True):
-    """What the contradictions of a job were reckoned from, and what there is now; equal: nothing changed."""
+    """What the contradictions of a job were reckoned from, and what there is now; equal: nothing changed.
+
+    Attributes:
+        documents: of the job that are done.
+    """
 
     facts_now: str
     clashes_of: str
     clashes_now: str
+    documents: int = 0
+
+
+class Sheet(msgspec.Struct, frozen=True, array_like=True):
+    """A part of what a job's documents say together: facts, each once; copies stand in the first part."""
+
+    facts: Sequence[Mapping[str, Any]]
+    copies: Sequence[Sequence[str]] = ()
 
 
 class Clashes(Protocol):
@@ -118,13 +130,34 @@ class Clashes(Protocol):
         job_id: int,
         stamps: Stamps,
         facts: Mapping[int, Sequence[Fact]],
+        sheets: Sequence[Sheet],
         change: Callable[[Sequence[Clash]], Change],
     ) -> None:
         """Keep the facts of a job's documents, and change its contradictions; all or nothing."""
         ...
 
-    async def clashes(self, organisation_id: int, job_id: int) -> list[Clash]:
-        """All of a job, oldest first."""
+    async def sheets(self, organisation_id: int, job_id: int, first: int, most: int) -> list[Sheet]:
+        """What a job's documents say together, as it was reckoned last: from a part on, so many parts."""
+        ...
+
+    async def clashes(
+        self,
+        organisation_id: int,
+        job_id: int,
+        *,
+        only_open: bool = False,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Clash]:
+        """Of a job, oldest first: those after an id, so many at most; all, or those that need a person."""
+        ...
+
+    async def left(self, organisation_id: int, job_id: int) -> int:
+        """How many contradictions of a job need a person."""
+        ...
+
+    async def want(self, organisation_id: int, job_id: int) -> None:
+        """A worker shall reckon a job's facts anew."""
         ...
 
     async def clash(self, organisation_id: int, clash_id: int) -> Clash | None:
@@ -140,7 +173,7 @@ class Clashes(Protocol):
         ...
 
     async def unreckoned(self) -> list[tuple[int, int]]:
-        """(organisation, job) of jobs that ended of late and whose facts nobody has reckoned yet."""
+        """(organisation, job) of jobs whose facts are wanted, or that ended of late and have none yet."""
         ...
 
     async def give_up(self, organisation_id: int, job_id: int) -> None:

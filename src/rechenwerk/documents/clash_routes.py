@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from rechenwerk.documents import clash_bodies as bodies
+from rechenwerk.documents.bodies import PAGE
 from rechenwerk.documents.clash_ports import Clash, ClashDecision
-from rechenwerk.documents.clashing import reckon
+from rechenwerk.documents.clashing import reckoned
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 
@@ -66,26 +67,38 @@ def _pairs(clash: Clash) -> Iterator[bodies.PairView]:
             yield bodies.PairView.model_validate(pair)
 
 
-async def clashes_of(realm: Realm, job: int) -> list[Clash]:
-    """The contradictions of a job as they stand now."""
-    await reckon(realm.desk, realm.office.vault, realm.organisation_id, job)
-    return await realm.desk.clashes.clashes(realm.organisation_id, job)
+async def fresh(realm: Realm, job: int) -> bool:
+    """Whether a job's facts are as its documents are; else a worker is told to reckon them anew."""
+    found = await reckoned(realm.desk, realm.office.vault, realm.organisation_id, job)
+    if not found:
+        realm.office.wanted()
+    return found
 
 
-async def open_clashes(realm: Realm, job: int) -> list[bodies.ClashView]:
-    """Those that need a person."""
-    found = await clashes_of(realm, job)
-    return [clash_view(one) for one in found if one.state == "open" and not one.gone]
+async def open_clashes(realm: Realm, job: int, limit: int) -> tuple[int, list[bodies.ClashView]]:
+    """How many need a person, and the first of them."""
+    await fresh(realm, job)
+    clashes, organisation = realm.desk.clashes, realm.organisation_id
+    found = await clashes.clashes(organisation, job, only_open=True, limit=limit)
+    return await clashes.left(organisation, job), [clash_view(one) for one in found]
 
 
-async def job_contradictions(realm: DocumentsRealm, job: int) -> bodies.ClashesView:
+async def job_contradictions(
+    realm: DocumentsRealm,
+    job: int,
+    after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = PAGE,
+) -> bodies.ClashesView:
     """What a job's documents, and those of earlier jobs of its project, contradict each other about."""
     await realm.job(job)
-    found = await clashes_of(realm, job)
+    is_fresh = await fresh(realm, job)
+    found = await realm.desk.clashes.clashes(realm.organisation_id, job, after=after, limit=limit)
     standing = [one for one in found if not one.gone]
     return bodies.ClashesView(
         items=[clash_view(one) for one in found],
         contradictions=[pair for one in standing for pair in _pairs(one)],
+        next=found[-1].id if len(found) == limit else None,
+        fresh=is_fresh,
     )
 
 

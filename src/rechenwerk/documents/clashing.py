@@ -17,11 +17,11 @@ from typing import Any
 
 import msgspec
 
-from rechenwerk.documents.clash_ports import Change, Clash, Earlier, NewClash
+from rechenwerk.documents.clash_ports import Change, Clash, Earlier, NewClash, Sheet, Stamps
 from rechenwerk.documents.facts import Article, Fact, Reconciled, Register, extract, from_rows, reconcile
 from rechenwerk.documents.facts.sides import Dispute, Place, again, disputes
-from rechenwerk.documents.facts.telling import about, fact_told
-from rechenwerk.documents.job_ports import Document, DocumentDesk, StoredValue
+from rechenwerk.documents.facts.telling import about, fact_told, told
+from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, StoredValue
 from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.vault import Vault
 
@@ -30,6 +30,12 @@ _ROWS = "figures"
 _FIRM = frozenset({"proven", "accepted", "corrected"})
 _EARLIER = 5000
 """Documents of earlier jobs, the newest of them, that a job is compared with."""
+
+
+MANY = 200
+"""Documents of a job up to which whoever looks waits until its facts are reckoned."""
+SHEET = 100
+"""Facts of one part."""
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -119,15 +125,15 @@ def _covered(fact: Fact, places: set[tuple[int, int]]) -> bool:
 async def read_job(
     desk: DocumentDesk, vault: Vault, organisation: int, job: int
 ) -> tuple[list[Text], list[StoredValue]]:
-    """The texts of a job's documents, and the values that were found in them."""
+    """The texts of a job's documents, and the values in them that facts are made of."""
     texts = []
-    for document in await desk.files.documents(organisation, job):
-        parsed = await _parsed(desk, vault, organisation, document.id) if document.state == "done" else None
+    for document in await desk.files.documents(organisation, job, states=("done",)):
+        parsed = await _parsed(desk, vault, organisation, document.id)
         if parsed is not None:
             ends = tuple(page.end for page in parsed.pages)
             dated = parsed.properties.get("date", "")
             texts.append(Text(document, parsed.text, parsed.language, dated, ends))
-    return texts, await desk.reviews.values(organisation, job, None)
+    return texts, await desk.reviews.values(organisation, job, Chosen(factual=True))
 
 
 async def _parsed(desk: DocumentDesk, vault: Vault, organisation: int, document: int) -> Parsed | None:
@@ -144,32 +150,53 @@ async def with_boxes(desk: DocumentDesk, vault: Vault, organisation: int, found:
     return msgspec.structs.replace(found, facts=tuple(facts))
 
 
-async def reckon(desk: DocumentDesk, vault: Vault, organisation: int, job: int) -> None:
-    """Bring a job's contradictions up to date, where its documents or those of earlier jobs have changed."""
+async def reckoned(desk: DocumentDesk, vault: Vault, organisation: int, job: int) -> bool:
+    """See that a job's facts and contradictions are as its documents are now, or soon will be.
+
+    Those of a large job are a worker's work: what was reckoned last is shown meanwhile, and False returned.
+    """
     stamps = await desk.clashes.stamps(organisation, job)
     if stamps.clashes_of == stamps.clashes_now:
-        return
+        return True
+    if stamps.documents > MANY:
+        await desk.clashes.want(organisation, job)
+        return False
+    await reckon(desk, vault, organisation, job, stamps)
+    return True
+
+
+async def reckon(desk: DocumentDesk, vault: Vault, organisation: int, job: int, stamps: Stamps) -> None:
+    """Reckon a job's facts and contradictions anew, and keep them."""
     texts, values = await read_job(desk, vault, organisation, job)
     found = await asyncio.to_thread(together, texts, values)
     found = await with_boxes(desk, vault, organisation, found)
     earlier = await desk.clashes.earlier(organisation, job, _EARLIER)
     items = await asyncio.to_thread(_items, found, earlier)
+    sheets = await asyncio.to_thread(_sheets, found)
     facts: dict[int, list[Fact]] = defaultdict(list)
     for fact in found.facts:
         facts[int(fact.document)].append(fact)
-    await desk.clashes.settle(organisation, job, stamps, facts, lambda known: changed(known, items))
+    await desk.clashes.settle(organisation, job, stamps, facts, sheets, lambda known: changed(known, items))
 
 
 async def reckon_ended(desk: DocumentDesk, vault: Vault) -> None:
     """Reckon the contradictions of jobs that have ended; one that cannot be reckoned stops no other."""
     for organisation, job in await desk.clashes.unreckoned():
         try:
-            await reckon(desk, vault, organisation, job)
+            await reckon(desk, vault, organisation, job, await desk.clashes.stamps(organisation, job))
         except OSError:
             raise  # the database is away: later
         except Exception:  # whatever it is in these documents, people still see the values
             _log.exception("facts of job %s cannot be reckoned", job)
             await desk.clashes.give_up(organisation, job)
+
+
+def _sheets(found: Together) -> list[Sheet]:
+    """What the documents say together, in parts that one look shows."""
+    all_told = told(found.result(), found.register, found.names)
+    facts = all_told["facts"]
+    parts = [facts[at : at + SHEET] for at in range(0, max(1, len(facts)), SHEET)]
+    return [Sheet(part, () if at else all_told["copies"]) for at, part in enumerate(parts)]
 
 
 def _items(found: Together, earlier: Sequence[Earlier]) -> list[NewClash]:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
-from rechenwerk.documents.clashing import read_job, together, with_boxes
-from rechenwerk.documents.facts.telling import told
+from rechenwerk.documents.clash_routes import fresh
 from rechenwerk.documents.realm import DocumentsRealm
 
+_PARTS = 5
+"""Parts of kept facts that one answer has."""
 
-async def job_facts(realm: DocumentsRealm, job: int) -> dict[str, Any]:
+
+async def job_facts(
+    realm: DocumentsRealm,
+    job: int,
+    after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
+) -> dict[str, Any]:
     """Each fact of a job's documents once: who, what, how much, when, how firm, and which documents say so.
 
-    A fact that only one source has is `single`; copies of one text count as one source.
+    A fact that only one source has is `single`; copies of one text count as one source. `fresh` is false
+    while a worker reckons the facts of a large job whose documents have changed.
     """
     await realm.job(job)
-    desk, vault, organisation = realm.desk, realm.office.vault, realm.organisation_id
-    texts, values = await read_job(desk, vault, organisation, job)
-    found = await asyncio.to_thread(together, texts, values)
-    found = await with_boxes(desk, vault, organisation, found)
-    all_told = await asyncio.to_thread(lambda: told(found.result(), found.register, found.names))
-    return {"facts": all_told["facts"], "copies": all_told["copies"]}
+    is_fresh = await fresh(realm, job)
+    found = await realm.desk.clashes.sheets(realm.organisation_id, job, after, _PARTS + 1)
+    shown = found[:_PARTS]
+    return {
+        "facts": [fact for one in shown for fact in one.facts],
+        "copies": [group for one in shown for group in one.copies],
+        "next": after + _PARTS if len(found) > _PARTS else None,
+        "fresh": is_fresh,
+    }
 
 
 def add_facts_routes(router: APIRouter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from rechenwerk.documents import bodies
 from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
 from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
-from rechenwerk.documents.job_ports import Decision, Job, StoredValue
+from rechenwerk.documents.job_ports import Chosen, Decision, Job, StoredValue
 from rechenwerk.documents.knowing import learnt
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
@@ -21,6 +22,9 @@ from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.views import document_view, evidence_view, field_of, value_fields
 
 Language = Annotated[Literal["de", "en"], Query(description="of titles and of values as text")]
+After = Annotated[
+    str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,9})?$", description="`next` of the answer before")
+]
 _ROUND = 160
 """Characters of text round a quote."""
 _PAGED = frozenset({"pdf", "image"})
@@ -32,15 +36,30 @@ async def job_values(
     job: int,
     state: Annotated[list[str] | None, Query(description="only these states; repeat for several")] = None,
     language: Language = "en",
+    after: After = "",
+    limit: Annotated[int, Query(ge=1, le=5000)] = bodies.PAGE,
 ) -> bodies.ValuesView:
-    """All values of a job, with their evidence."""
+    """Values of a job, with their evidence, in the order of the documents and their schema."""
     found = await realm.job(job)
-    values = await realm.desk.reviews.values(realm.organisation_id, job, None, state or ())
+    chosen = Chosen(state or (), after=_place(after), limit=limit)
+    values = await realm.desk.reviews.values(realm.organisation_id, job, chosen)
     return bodies.ValuesView(
         values=[
             bodies.ValueView(**value_fields(one, found.schema_of(one.schema), language)) for one in values
-        ]
+        ],
+        next=_next(values, limit),
     )
+
+
+def _place(after: str) -> tuple[int, int]:
+    """The document and the place that a cursor names."""
+    document, _, place = after.partition(".")
+    return (int(document), int(place)) if after else (0, 0)
+
+
+def _next(values: Sequence[StoredValue], limit: int) -> str | None:
+    """The cursor of those that follow."""
+    return f"{values[-1].document_id}.{values[-1].place + 1}" if len(values) == limit else None
 
 
 async def document_values(
@@ -48,7 +67,7 @@ async def document_values(
 ) -> bodies.ValuesView:
     """All values of a document."""
     job = await realm.job((await realm.document(document)).job_id)
-    values = await realm.desk.reviews.values(realm.organisation_id, None, document)
+    values = await realm.desk.reviews.of_document(realm.organisation_id, document)
     return bodies.ValuesView(
         values=[bodies.ValueView(**value_fields(one, job.schema_of(one.schema), language)) for one in values]
     )
@@ -59,24 +78,27 @@ async def review(
     job: int,
     limit: Annotated[int, Query(ge=1, le=500)] = _REVIEWS,
     language: Language = "en",
+    after: After = "",
 ) -> ReviewsView:
     """What needs a person: values that could not be proven, in the order of the documents; contradictions."""
     found = await realm.job(job)
-    values = await realm.desk.reviews.values(realm.organisation_id, job, None, ("unproven",))
+    organisation, desk = realm.organisation_id, realm.desk
+    chosen = Chosen(("unproven",), after=_place(after), limit=limit)
+    values = await desk.reviews.values(organisation, job, chosen)
     texts: dict[int, Parsed | None] = {}
-    for one in values[:limit]:
+    for one in values:
         if one.document_id not in texts:
             texts[one.document_id] = await parsed_of(realm, one.document_id)
-    shown = [_review(one, found, texts[one.document_id], language) for one in values[:limit]]
-    listed = await realm.desk.files.documents(realm.organisation_id, job) if found.kinds else []
-    untold = [document_view(one) for one in listed if one.schema_origin == "nobody"]
-    clashes = await open_clashes(realm, job)
+    shown = [_review(one, found, texts[one.document_id], language) for one in values]
+    untold = await desk.files.documents(organisation, job, untold=True, limit=limit) if found.kinds else []
+    clashes_left, clashes = await open_clashes(realm, job, limit)
     return ReviewsView(
-        left=len(values),
+        left=await desk.reviews.left(organisation, job),
         values=shown,
-        kinds=untold,
-        contradictions_left=len(clashes),
-        contradictions=clashes[:limit],
+        next=_next(values, limit),
+        kinds=[document_view(one) for one in untold],
+        contradictions_left=clashes_left,
+        contradictions=clashes,
     )
 
 
@@ -113,8 +135,7 @@ async def decide(
 ) -> bodies.ValueView:
     """Accept, correct or reject a value, as it was seen: 409 when somebody else decided in between."""
     job = await realm.job((await realm.document(document)).job_id)
-    values = await realm.desk.reviews.values(realm.organisation_id, None, document)
-    stored = next((one for one in values if one.value.field == field), None)
+    stored = await realm.desk.reviews.value(realm.organisation_id, document, field)
     if stored is None:
         raise missing("value", field)
     before = stored.value
@@ -149,7 +170,7 @@ async def _learn(realm: Realm, document: int, field: str, schema: Schema) -> Non
     """What the decision teaches about a supplier or customer; see `knowing.learnt`."""
     if not any(rule.kind == "known" and field in rule.fields for rule in schema.rules):
         return
-    stored = await realm.desk.reviews.values(realm.organisation_id, None, document)
+    stored = await realm.desk.reviews.of_document(realm.organisation_id, document)
     values = [one.value for one in stored]
     await realm.desk.known.change(
         realm.organisation_id,

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
-from typing import IO, Annotated
+from typing import IO, Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -196,7 +196,7 @@ async def list_jobs(
 ) -> bodies.JobsView:
     """The newest jobs with how far they are."""
     found = await realm.desk.jobs.jobs(realm.organisation_id, limit)
-    return bodies.JobsView(jobs=[await _view(realm, one) for one in found])
+    return bodies.JobsView(jobs=await _views(realm, found))
 
 
 async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
@@ -205,12 +205,44 @@ async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
 
 
 async def _view(realm: Realm, job: Job) -> bodies.JobView:
-    progress = await realm.desk.jobs.progress(realm.organisation_id, job.id)
+    (view,) = await _views(realm, [job])
+    return view
+
+
+async def _views(realm: Realm, jobs: Sequence[Job], offered: _Offers | None = None) -> list[bodies.JobView]:
+    """Jobs as they are shown: asked for together, however many."""
+    reception, organisation = realm.office.reception, realm.visitor.organisation
+    progress = await realm.desk.jobs.progress(realm.organisation_id, [one.id for one in jobs])
+    known = await _offers(realm, jobs) if offered is None else offered
+    now = reception.now()
+    return [
+        job_view(
+            one,
+            progress[one.id],
+            organisation,
+            known.currency,
+            now,
+            known.models.get((one.data_class, one.model)),
+        )
+        for one in jobs
+    ]
+
+
+class _Offers(NamedTuple):
+    """What estimates of jobs need: (class, model) -> its prices."""
+
+    models: Mapping[tuple[str, str], Offered]
+    currency: str
+
+
+async def _offers(realm: Realm, jobs: Sequence[Job]) -> _Offers:
     reception = realm.office.reception
-    offered = await reception.models(realm.organisation_id, job.data_class) if job.model else []
-    model = next((one for one in offered if one.name == job.model), None)
-    visitor, currency = realm.visitor, await reception.currency()
-    return job_view(job, progress, visitor.organisation, currency, reception.now(), model)
+    found = {
+        (data_class, one.name): one
+        for data_class in sorted({job.data_class for job in jobs if job.model})
+        for one in await reception.models(realm.organisation_id, data_class)
+    }
+    return _Offers(found, await reception.currency())
 
 
 async def start_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
@@ -322,7 +354,7 @@ async def delete_job(realm: DocumentsRealm, job: int) -> bodies.DeletedView:
 
 async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
     """The job as server-sent events, one whenever it has changed, until it has ended or pauses."""
-    await realm.job(job)
+    offered = await _offers(realm, [await realm.job(job)])
 
     async def events() -> AsyncIterator[bytes]:
         before, quiet = "", 0
@@ -331,7 +363,7 @@ async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
             if found is None:
                 yield b"event: deleted\ndata: {}\n\n"
                 return
-            shown = await _view(realm, found)
+            (shown,) = await _views(realm, [found], offered)
             seen = shown.model_dump_json(by_alias=True, exclude={"seconds_left"})
             if seen != before:
                 before, quiet = seen, 0
@@ -386,11 +418,22 @@ async def _receive(request: Request, file: IO[bytes], largest: int) -> tuple[int
     return size, digest.digest()
 
 
-async def list_documents(realm: DocumentsRealm, job: int) -> bodies.DocumentsView:
-    """The files of a job: what became of each."""
+async def list_documents(
+    realm: DocumentsRealm,
+    job: int,
+    state: Annotated[
+        list[bodies.DocumentState] | None, Query(description="only these; repeat for several")
+    ] = None,
+    after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = bodies.PAGE,
+) -> bodies.DocumentsView:
+    """The files of a job, in the order in which they came: what became of each."""
     await realm.job(job)
-    found = await realm.desk.files.documents(realm.organisation_id, job)
-    return bodies.DocumentsView(documents=[document_view(one) for one in found])
+    found = await realm.desk.files.documents(
+        realm.organisation_id, job, states=state or (), after=after, limit=limit
+    )
+    shown = [document_view(one) for one in found]
+    return bodies.DocumentsView(documents=shown, next=found[-1].id if len(found) == limit else None)
 
 
 async def show_document(realm: DocumentsRealm, document: int) -> bodies.DocumentView:

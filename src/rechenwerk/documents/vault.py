@@ -13,7 +13,7 @@ import msgspec
 
 from rechenwerk.documents.job_ports import Files
 from rechenwerk.documents.sealing import RowSeal
-from rechenwerk.documents.values import Parsed
+from rechenwerk.documents.values import PagePart, Parsed
 from rechenwerk.identity.secrets import SecretBox, document_context
 
 PART = 1_000_000
@@ -59,6 +59,16 @@ class Vault(RowSeal):
         packed = self.box.open_bytes(sealed, document_context(organisation, f"text/{document}"))
         return msgspec.msgpack.decode(zlib.decompress(packed), type=Parsed)
 
+    def seal_page(self, organisation: int, document: int, number: int, page: PagePart) -> bytes:
+        """A page of a document that is being read."""
+        packed = zlib.compress(msgspec.msgpack.encode(page), 1)
+        return self.box.seal_bytes(packed, _page(organisation, document, number))
+
+    def open_page(self, organisation: int, document: int, number: int, sealed: bytes) -> PagePart:
+        """The same, opened."""
+        packed = self.box.open_bytes(sealed, _page(organisation, document, number))
+        return msgspec.msgpack.decode(zlib.decompress(packed), type=PagePart)
+
     def seal(self, organisation: int, what: str, text: str) -> bytes:
         """A text such as a key or an answer; `what` it is."""
         return self.box.seal(text, document_context(organisation, what))
@@ -66,6 +76,10 @@ class Vault(RowSeal):
     def open(self, organisation: int, what: str, sealed: bytes) -> str:
         """The same, opened."""
         return self.box.open(sealed, document_context(organisation, what))
+
+
+def _page(organisation: int, document: int, number: int) -> bytes:
+    return document_context(organisation, f"page/{document}/{number}")
 
 
 def _part(organisation: int, sha256: bytes, number: int) -> bytes:

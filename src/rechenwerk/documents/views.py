@@ -9,8 +9,9 @@ from typing import Any
 
 from rechenwerk.base.money import format_money
 from rechenwerk.documents import bodies
-from rechenwerk.documents.job_ports import Document, Job, Progress, StoredSchema, StoredValue
+from rechenwerk.documents.job_ports import Document, Job, StoredSchema, StoredValue
 from rechenwerk.documents.office_ports import Offered
+from rechenwerk.documents.progress_ports import Progress
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Value
 from rechenwerk.documents.writing import text_of
@@ -61,6 +62,10 @@ def job_view(
         asking=[
             bodies.AskingView(document=one.document_id, name=one.document, answers=one.answers)
             for one in progress.asking
+        ],
+        reading=[
+            bodies.ReadingView(document=one.document_id, name=one.document, read=one.read, pages=one.pages)
+            for one in progress.reading
         ],
         currency=currency,
         budget=None if job.budget is None else money(job.budget),
@@ -124,6 +129,7 @@ def document_fields(document: Document) -> dict[str, Any]:
         "kind": document.kind,
         "language": document.language,
         "pages": document.pages,
+        "pages_read": document.pages_read,
         "state": document.state,
         "step": document.step,
         "reason": document.reason,

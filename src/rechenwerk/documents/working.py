@@ -4,7 +4,8 @@
     extract   text -> values, checked; every question to a model is a booked call of the job's key
 
 After each step what was found is stored in one transaction with the document's place in the queue. A worker
-that is killed leaves a lease that ends; the next one goes on after the last step, and after the last answer.
+that is killed leaves a lease that ends; the next one goes on after the last page, the last step, and the last
+answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import contextlib
 import hashlib
 import io
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -22,11 +23,12 @@ import msgspec
 from rechenwerk.base.errors import ModelRefusedError, RechenwerkError, UnreadableError
 from rechenwerk.base.loops import repeat
 from rechenwerk.documents.asking import HeldUpError, JobAsker, PausedError
+from rechenwerk.documents.checkpoints import Checkpoints
 from rechenwerk.documents.job_ports import Claimed, DocumentDesk, JobKind, LeaseLostError, NewDocument, Sorted
 from rechenwerk.documents.masking.asking import masked
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.values import PagePart, Parsed, Value
 from rechenwerk.documents.vault import Vault
 
 _log = logging.getLogger("rechenwerk.documents")
@@ -63,8 +65,24 @@ class Parts(Protocol):
         """The file itself, the members of an archive, a mail and what is attached to it."""
         ...
 
-    async def parse(self, data: bytes, name: str) -> Parsed:
-        """The text of a file. Raises UnreadableError."""
+    async def parse(
+        self,
+        data: bytes,
+        name: str,
+        before: Sequence[PagePart],
+        on_page: Callable[[PagePart, int, int], Awaitable[None]],
+    ) -> Parsed:
+        """The text of a file.
+
+        Args:
+            data: the whole file.
+            name: as its sender called it.
+            before: its first pages, where they were read already.
+            on_page: is told each other page, its number, and how many there are.
+
+        Raises:
+            UnreadableError: with the reason in two languages.
+        """
         ...
 
     async def sort(
@@ -227,10 +245,11 @@ class Worker:
             if own is None:
                 await self._end(claimed, "unpacked", "")
                 return
-        parsed = await self._parts.parse(data, document.name)
+        kept = Checkpoints(self._desk.queue, self._vault, claimed, asyncio.get_running_loop().time)
+        parsed = await self._parts.parse(data, document.name, await kept.before(), kept.page)
         sealed = self._vault.seal_parsed(organisation, document.id, parsed)
         await self._desk.queue.read(
-            claimed, sealed, len(parsed.text), parsed.kind, parsed.language, parsed.pages, parsed.faults
+            claimed, sealed, len(parsed.text), parsed.kind, parsed.language, len(parsed.pages), parsed.faults
         )
 
     async def _add(self, claimed: Claimed, one: Piece) -> None:

@@ -16,10 +16,12 @@ from rechenwerk.documents.clash_ports import (
     ClashDecision,
     Earlier,
     NewClash,
+    Sheet,
     Stamps,
 )
 from rechenwerk.documents.facts.values import Fact
 from rechenwerk.documents.sealing_ports import Seal
+from rechenwerk.store.documents.common import FACTUAL
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -32,16 +34,18 @@ _BEFORE = """
 """
 # What facts follow from: documents with the time of their extraction, and rows and dates as people left them.
 _STAMPS = f"""
-select j.clashes_of, coalesce((select md5(string_agg(d.id || '@' || extract(epoch from d.ended_at), ','
-        order by d.id)) from job_document d
-        where d.organisation_id = j.organisation_id and d.job_id = j.id and d.state = 'done'), '')
-    || '/' || coalesce((select sum(v.version) from document_value v join job_document d
-        on d.organisation_id = v.organisation_id and d.id = v.document_id
-        where d.organisation_id = j.organisation_id and d.job_id = j.id
-            and (v.field = 'date' or v.field like 'figures.%')), 0) as facts_now,
+select j.clashes_of, d.documents, coalesce(d.ended, '') || '/' || coalesce(v.versions, 0) as facts_now,
     (select coalesce(md5(string_agg(e.id || '@' || e.facts_of, ',' order by e.id)), '')
         from {_BEFORE}) as before
-from document_job j where j.organisation_id = $1 and j.id = $2
+from document_job j
+cross join lateral (select count(*) as documents,
+        md5(string_agg(d.id || '@' || extract(epoch from d.ended_at), ',' order by d.id)) as ended
+    from job_document d
+    where d.organisation_id = j.organisation_id and d.job_id = j.id and d.state = 'done') d
+cross join lateral (select sum(v.version) as versions from document_value v join job_document d
+        on d.organisation_id = v.organisation_id and d.id = v.document_id
+    where d.organisation_id = j.organisation_id and d.job_id = j.id and {FACTUAL}) v
+where j.organisation_id = $1 and j.id = $2
 """  # noqa: S608 - our own words
 _EARLIER = f"""
 select f.organisation_id, f.document_id, d.name, d.job_id, f.sealed
@@ -56,6 +60,10 @@ _CLASHES = """
 select c.*, x.by_name, x.made_at as decided_at, x.sealed as decided from document_clash c
 left join document_clash_decision x on x.organisation_id = c.organisation_id and x.clash_id = c.id
     and x.version = c.version
+"""
+_OF_JOB = f"""
+{_CLASHES} where c.organisation_id = $1 and c.job_id = $2
+    and (not $3 or (c.state = 'open' and not c.gone)) and c.id > $4 order by c.id limit $5
 """
 
 
@@ -83,7 +91,8 @@ class StoredClashes:
         row = await self._pool.fetchrow(_STAMPS, organisation_id, job_id)
         if row is None:
             return Stamps("", "", "")
-        return Stamps(row["facts_now"], row["clashes_of"], f"{row['facts_now']}/{row['before']}")
+        now = f"{row['facts_now']}/{row['before']}"
+        return Stamps(row["facts_now"], row["clashes_of"], now, row["documents"])
 
     async def earlier(self, organisation_id: int, job_id: int, most: int) -> list[Earlier]:
         """See `documents.clash_ports.Clashes`."""
@@ -103,13 +112,14 @@ class StoredClashes:
         job_id: int,
         stamps: Stamps,
         facts: Mapping[int, Sequence[Fact]],
+        sheets: Sequence[Sheet],
         change: Callable[[Sequence[Clash]], Change],
     ) -> None:
         """See `documents.clash_ports.Clashes`."""
         async with self._pool.acquire() as connection, connection.transaction():
             # One after the other: two at once would both add what is new.
             await connection.execute(
-                "update document_job set facts_of = $3, clashes_of = $4"
+                "update document_job set facts_of = $3, clashes_of = $4, reckon_wanted = false"
                 " where organisation_id = $1 and id = $2",
                 organisation_id,
                 job_id,
@@ -117,7 +127,9 @@ class StoredClashes:
                 stamps.clashes_now,
             )
             await self._keep_facts(connection, organisation_id, job_id, facts)
-            made = change(await self._known(connection, organisation_id, job_id))
+            await self._keep_sheets(connection, organisation_id, job_id, sheets)
+            known = await connection.fetch(_OF_JOB, organisation_id, job_id, False, 0, None)
+            made = change([self._clash(row) for row in known])
             for new in made.add:
                 await self._add(connection, organisation_id, job_id, new)
             for clash_id, new in made.keep.items():
@@ -153,6 +165,48 @@ class StoredClashes:
             if own
         ]
         await connection.executemany("insert into document_fact values ($1, $2, $3)", rows)
+
+    async def _keep_sheets(
+        self, connection: Connection, organisation_id: int, job_id: int, sheets: Sequence[Sheet]
+    ) -> None:
+        await connection.execute(
+            "delete from document_statement where organisation_id = $1 and job_id = $2",
+            organisation_id,
+            job_id,
+        )
+        rows = [
+            (
+                organisation_id,
+                job_id,
+                part,
+                self._seal.seal_row(organisation_id, f"sheet/{job_id}/{part}", msgspec.msgpack.encode(sheet)),
+            )
+            for part, sheet in enumerate(sheets)
+        ]
+        await connection.executemany("insert into document_statement values ($1, $2, $3, $4)", rows)
+
+    async def sheets(self, organisation_id: int, job_id: int, first: int, most: int) -> list[Sheet]:
+        """See `documents.clash_ports.Clashes`."""
+        rows = await self._pool.fetch(
+            "select part, sealed from document_statement"
+            " where organisation_id = $1 and job_id = $2 and part >= $3 order by part limit $4",
+            organisation_id,
+            job_id,
+            first,
+            most,
+        )
+        places = [(f"sheet/{job_id}/{row['part']}", row["sealed"]) for row in rows]
+        opened = [self._seal.open_row(organisation_id, place, sealed) for place, sealed in places]
+        return [msgspec.msgpack.decode(one, type=Sheet) for one in opened]
+
+    async def want(self, organisation_id: int, job_id: int) -> None:
+        """See `documents.clash_ports.Clashes`."""
+        await self._pool.execute(
+            "update document_job set reckon_wanted = true"
+            " where organisation_id = $1 and id = $2 and not reckon_wanted",
+            organisation_id,
+            job_id,
+        )
 
     async def _add(self, connection: Connection, organisation_id: int, job_id: int, new: NewClash) -> None:
         made = await connection.fetchval("select nextval(pg_get_serial_sequence('document_clash', 'id'))")
@@ -190,18 +244,28 @@ class StoredClashes:
     def _sealed(self, organisation_id: int, clash_id: int, content: Mapping[str, Any]) -> bytes:
         return self._seal.seal_row(organisation_id, f"clash/{clash_id}", msgspec.msgpack.encode(content))
 
-    async def _known(self, connection: Connection, organisation_id: int, job_id: int) -> list[Clash]:
-        rows = await connection.fetch(
-            f"{_CLASHES} where c.organisation_id = $1 and c.job_id = $2 order by c.id",
+    async def clashes(
+        self,
+        organisation_id: int,
+        job_id: int,
+        *,
+        only_open: bool = False,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Clash]:
+        """See `documents.clash_ports.Clashes`."""
+        rows = await self._pool.fetch(_OF_JOB, organisation_id, job_id, only_open, after, limit)
+        return [self._clash(row) for row in rows]
+
+    async def left(self, organisation_id: int, job_id: int) -> int:
+        """See `documents.clash_ports.Clashes`."""
+        found: int = await self._pool.fetchval(
+            "select count(*) from document_clash"
+            " where organisation_id = $1 and job_id = $2 and state = 'open' and not gone",
             organisation_id,
             job_id,
         )
-        return [self._clash(row) for row in rows]
-
-    async def clashes(self, organisation_id: int, job_id: int) -> list[Clash]:
-        """See `documents.clash_ports.Clashes`."""
-        async with self._pool.acquire() as connection:
-            return await self._known(connection, organisation_id, job_id)
+        return found
 
     async def clash(self, organisation_id: int, clash_id: int) -> Clash | None:
         """See `documents.clash_ports.Clashes`."""
@@ -291,15 +355,18 @@ class StoredClashes:
     async def unreckoned(self) -> list[tuple[int, int]]:
         """See `documents.clash_ports.Clashes`."""
         rows = await self._pool.fetch(
-            "select organisation_id, id from document_job where state = 'done' and facts_of = ''"
-            " and ended_at > now() - interval '1 day' order by ended_at"
+            "select organisation_id, id from document_job where reckon_wanted"
+            " union select organisation_id, id from document_job where state = 'done' and facts_of = ''"
+            " and ended_at > now() - interval '1 day' order by 2"
         )
         return [(row["organisation_id"], row["id"]) for row in rows]
 
     async def give_up(self, organisation_id: int, job_id: int) -> None:
         """See `documents.clash_ports.Clashes`."""
         await self._pool.execute(
-            "update document_job set facts_of = '-' where organisation_id = $1 and id = $2 and facts_of = ''",
+            "update document_job set reckon_wanted = false,"
+            " facts_of = case facts_of when '' then '-' else facts_of end"
+            " where organisation_id = $1 and id = $2",
             organisation_id,
             job_id,
         )

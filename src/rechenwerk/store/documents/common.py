@@ -30,8 +30,13 @@ LIVES = """
 DOCUMENT = """
     d.id, d.job_id, d.parent_id, d.name, d.sha256, d.size, d.kind, d.language, d.pages, d.state, d.step,
     d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at,
-    d.schema_name, d.schema_origin, d.schema_reason, d.schema_german
+    d.schema_name, d.schema_origin, d.schema_reason, d.schema_german, d.pages_read
 """
+STATES = ("proven", "unproven", "absent", "accepted", "corrected", "rejected")
+"""Of values; a document's row has a column of each, kept by the database."""
+FACTUAL = "(v.field = 'date' or v.field like 'figures.%')"
+"""Of a row v of document_value: facts are made of it; an index has the same words."""
+COUNTS = ", ".join(f"d.{one}" for one in STATES)
 
 
 def job_of(row: asyncpg.Record) -> Job:
@@ -46,10 +51,10 @@ def job_of(row: asyncpg.Record) -> Job:
 
 
 def document_of(row: Any) -> Document:
-    """A row with the columns of `DOCUMENT`, and `counts` where values were counted."""
-    counts = msgspec.json.decode(row["counts"]) if "counts" in row else {}
+    """A row with the columns of `DOCUMENT` and `COUNTS`."""
     columns = [part.strip().removeprefix("d.") for part in DOCUMENT.split(",")]
     fields = {name: row[name] for name in columns}
+    counts = {state: row[state] for state in STATES if row[state]}
     return Document(**{**fields, "faults": tuple(row["faults"])}, values=counts)
 
 

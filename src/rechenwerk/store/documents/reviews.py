@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.job_ports import Decision, StoredValue
+from rechenwerk.documents.job_ports import EVERY, Chosen, Decision, StoredValue
 from rechenwerk.documents.sealing_ports import Seal, decision_place, seal_said
 from rechenwerk.documents.values import Value
-from rechenwerk.store.documents.common import value_of
+from rechenwerk.store.documents.common import FACTUAL, value_of
 
 _VALUES = """
 select v.organisation_id, v.document_id, d.name as document, d.job_id, v.version, v.field, v.state, v.origin,
-    v.sealed, v.value, v.evidence, v.reasons, d.schema_name
+    v.sealed, v.value, v.evidence, v.reasons, v.place, d.schema_name
 from document_value v join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id
 """
 
@@ -40,24 +40,63 @@ class StoredReviews:
         self._pool = pool
         self._seal = seal
 
-    async def values(
-        self, organisation_id: int, job_id: int | None, document_id: int | None, states: Sequence[str] = ()
-    ) -> list[StoredValue]:
+    async def values(self, organisation_id: int, job_id: int, chosen: Chosen = EVERY) -> list[StoredValue]:
         """See `documents.job_ports.Reviews`."""
+        # The conditions of two indices, where they hold: few documents and few values among very many.
+        few = " and d.unproven > 0 and v.state = 'unproven'" if tuple(chosen.states) == ("unproven",) else ""
+        few += f" and {FACTUAL}" if chosen.factual else ""
         rows = await self._pool.fetch(
-            f"{_VALUES} where v.organisation_id = $1 and ($2::bigint is null or d.job_id = $2)"
-            " and ($3::bigint is null or d.id = $3) and ($4::text[] = '{}' or v.state = any($4::text[]))"
-            " order by v.document_id, v.place",
+            f"{_VALUES} where d.organisation_id = $1 and d.job_id = $2 and d.id >= $4{few}"
+            " and ($3::text[] = '{}' or v.state = any($3::text[]))"
+            " and (d.id, v.place + 1) > ($4, $5) and ($6::bigint is null or d.id <= $6)"
+            " order by d.id, v.place limit $7",
             organisation_id,
             job_id,
-            document_id,
-            list(states),
+            list(chosen.states),
+            *chosen.after,
+            chosen.until,
+            chosen.limit,
         )
         return [_stored(row, self._seal) for row in rows]
+
+    async def left(self, organisation_id: int, job_id: int) -> int:
+        """See `documents.job_ports.Reviews`."""
+        found: int = await self._pool.fetchval(
+            "select coalesce(sum(unproven), 0)::bigint from job_document"
+            " where organisation_id = $1 and job_id = $2 and unproven > 0",
+            organisation_id,
+            job_id,
+        )
+        return found
+
+    async def of_document(self, organisation_id: int, document_id: int) -> list[StoredValue]:
+        """See `documents.job_ports.Reviews`."""
+        rows = await self._pool.fetch(
+            f"{_VALUES} where v.organisation_id = $1 and v.document_id = $2 order by v.place",
+            organisation_id,
+            document_id,
+        )
+        return [_stored(row, self._seal) for row in rows]
+
+    async def value(self, organisation_id: int, document_id: int, field: str) -> StoredValue | None:
+        """See `documents.job_ports.Reviews`."""
+        row = await self._pool.fetchrow(
+            f"{_VALUES} where v.organisation_id = $1 and v.document_id = $2 and v.field = $3",
+            organisation_id,
+            document_id,
+            field,
+        )
+        return None if row is None else _stored(row, self._seal)
 
     async def decide(self, organisation_id: int, decision: Decision, value: Value) -> StoredValue | None:
         """See `documents.job_ports.Reviews`."""
         async with self._pool.acquire() as connection, connection.transaction():
+            # The document first, as who deletes it does: its counts change with the value.
+            await connection.execute(
+                "select from job_document where organisation_id = $1 and id = $2 for no key update",
+                organisation_id,
+                decision.document_id,
+            )
             changed = await connection.fetchval(
                 "update document_value set state = $5, origin = $6, sealed = $7, version = version + 1,"
                 " value = null, evidence = null, reasons = '{}'"
@@ -170,4 +209,5 @@ def _stored(row: asyncpg.Record, seal: Seal) -> StoredValue:
         row["version"],
         value_of(row, seal),
         row["schema_name"],
+        row["place"],
     )
