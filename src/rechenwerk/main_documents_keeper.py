@@ -161,6 +161,11 @@ class JobBell:
             again = None if over else now + timedelta(seconds=RETRIES[notice.attempts - 1])
             await notices.failed(notice, again, str(error)[:500])
             return 0
+        except Exception as error:  # a broken secret, say: trying again for ever would help nobody
+            _log.exception("the webhook of job %s cannot be sent", notice.job_id)
+            reason = f"it cannot be sent: {type(error).__name__}: {error}"
+            await notices.failed(notice, None, " ".join(reason.split())[:500])
+            return 0
         await notices.told(notice, answer)
         return 1
 

@@ -35,16 +35,26 @@ from rechenwerk.main_documents_reading import open_parsers, reading_limits
 from rechenwerk.store.documents.known import StoredKnown
 from rechenwerk.store.learning import StoredLearning
 
-_TOLD: Mapping[str, str] = MappingProxyType(
+_TOLD: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "trained": "the organisation's own classifier is sure",
-        "rule": "its words, or the e-invoice in it, say so",
-        "model": "the model chose it, twice in different order",
+        "trained": (
+            "the organisation's own classifier is sure",
+            "das eigene Modell der Organisation ist sicher",
+        ),
+        "rule": (
+            "its words, or the e-invoice in it, say so",
+            "seine Wörter oder die E-Rechnung darin sagen es",
+        ),
+        "model": (
+            "the model chose it, twice in different order",
+            "das Modell hat sie gewählt, zweimal in anderer Reihenfolge",
+        ),
     }
 )
 _KEPT = 64
 """Organisations whose known entities are in memory."""
 UNTOLD = "its kind cannot be told: say it with `rechenwerk docs kind`"
+UNTOLD_GERMAN = "Die Art ist nicht zu erkennen: mit `rechenwerk docs kind` angeben"
 
 
 class OwnClassifier:
@@ -143,8 +153,8 @@ class WorkerParts:
         trained = await self._classifier(organisation_id, {one.name for one in schemas}, asker)
         kind = await classify(parsed, schemas, trained, asker)
         if kind.name:
-            return Sorted(kind.name, kind.origin, _TOLD[kind.origin])
-        return Sorted("", "nobody", UNTOLD)
+            return Sorted(kind.name, kind.origin, *_TOLD[kind.origin])
+        return Sorted("", "nobody", UNTOLD, UNTOLD_GERMAN)
 
     async def _classifier(
         self, organisation_id: int, names: set[str], asker: Asker | None

@@ -161,6 +161,18 @@ def test_the_same_file_in_two_jobs_says_it_once(town: DocumentTown) -> None:
     assert quotes(item(town, again)) == [["1,2 Mrd. Euro"], ["1.6 billion euros"]]
 
 
+def test_invoices_are_not_compared(town: DocumentTown) -> None:
+    job = town.job(schema="invoice", model="")
+    for at, (text, amount) in enumerate(((GERMAN, "1,2 Mrd. Euro"), (ENGLISH, "1.6 billion euros"))):
+        town.upload(job, f"birkenau-{at}.txt", text.format(who="Birkenau", amount=amount))
+    town.ok("POST", f"/jobs/{job}/start")
+    town.wait(job, "done")
+    assert town.ok("GET", f"/jobs/{job}/contradictions")["items"] == []
+    assert town.ok("GET", f"/jobs/{job}/facts")["facts"]
+    later = told(town, "Birkenau", (GERMAN, "2 Mrd. Euro"))
+    assert town.ok("GET", f"/jobs/{later}/contradictions")["items"] == []
+
+
 def test_a_clerk_decides_in_the_terminal(town: DocumentTown) -> None:
     job = told(town, "Heideblick", (GERMAN, "1,2 Mrd. Euro"), (ENGLISH, "1.6 billion euros"))
     left = town.ok("GET", f"/jobs/{job}/review")["left"]

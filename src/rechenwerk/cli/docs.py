@@ -109,6 +109,11 @@ def show(
         return
     colours = dict(_COLOURS)
     key = "reason_de" if say.language == "de" else "reason"
+
+    def told(one: Any) -> str:
+        """How its kind was told; why it was not stands in the reason."""
+        return str(one[f"schema_{key}"]) if one["schema"] else ""
+
     rows = [
         (
             one["id"],
@@ -121,7 +126,7 @@ def show(
             " ".join(
                 part for part in (one["schema"], f"({say(one['schema_origin'])})") if part and one["schema"]
             ),
-            "; ".join(part for part in (one[key], *one["faults"]) if part),
+            "; ".join(part for part in (one[key], told(one), *one["faults"]) if part),
         )
         for one in listed
     ]

@@ -25,6 +25,10 @@ _QUIET = 15.0
 Language = Annotated[
     str | None, typer.Option("--language", help="Of messages and headings: de or en; else the terminal's.")
 ]
+Schema = Annotated[
+    str, typer.Option(help="What is to be found (`docs schemas`); auto: the kind of each document first.")
+]
+Mask = Annotated[bool, typer.Option("--mask", help="Mask personal data before a model sees it.")]
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
 
 
@@ -50,9 +54,7 @@ def form_of(output: Path) -> str:
 def run(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder with documents, or one file.")],
-    schema: Annotated[
-        str, typer.Option(help="What is to be found (`docs schemas`); auto: the kind of each document first.")
-    ] = "auto",
+    schema: Schema = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result: .xlsx, .csv, .json, .parquet.")
     ] = None,
@@ -69,7 +71,7 @@ def run(
         int | None, typer.Option(min=1, help="Delete it so many days after its end.")
     ] = None,
     webhook: Annotated[str, typer.Option(help="Address that is told when the job has ended.")] = "",
-    mask: Annotated[bool, typer.Option("--mask", help="Mask personal data before a model sees it.")] = False,
+    mask: Mask = False,
     new: Annotated[
         bool, typer.Option("--new", help="Begin anew instead of going on with this folder.")
     ] = False,
@@ -317,12 +319,13 @@ def resume(
 def watch(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder: whatever comes into it is worked on.")],
-    schema: Annotated[str, typer.Option(help="What is to be found; `docs schemas` lists them.")] = "invoice",
+    schema: Schema = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result after each round.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask; else the usual one.")] = None,
     budget: Annotated[str | None, typer.Option(help="What the job may cost at most, such as 5.00.")] = None,
+    mask: Mask = False,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 10.0,
     once: Annotated[bool, typer.Option("--once", help="One look, then end.")] = False,
     language: Language = None,
@@ -339,6 +342,7 @@ def watch(
         "source": f"{socket.gethostname()}:{folder.resolve()}",
         "model": model,
         "budget": budget,
+        "mask": mask,
     }
     job = there.ask("POST", "/jobs", body)["id"]
     known = {(one["name"], one["sha256"]) for one in there.documents(job)}

@@ -197,6 +197,7 @@ class DocumentView(BaseModel):
     schema_: Annotated[str, Field(serialization_alias="schema")] = ""
     schema_origin: Annotated[str, Field(description="trained, rule, model, person or nobody")] = ""
     schema_reason: str = ""
+    schema_reason_de: str = ""
 
 
 class UploadedView(DocumentView):

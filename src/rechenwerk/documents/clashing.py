@@ -10,7 +10,7 @@ import asyncio
 import logging
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -21,13 +21,15 @@ from rechenwerk.documents.clash_ports import Change, Clash, Earlier, NewClash, S
 from rechenwerk.documents.facts import Article, Fact, Reconciled, Register, extract, from_rows, reconcile
 from rechenwerk.documents.facts.sides import Dispute, Place, again, disputes
 from rechenwerk.documents.facts.telling import about, fact_told, told
-from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, StoredValue
+from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, Job, StoredValue
 from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.vault import Vault
 
 _log = logging.getLogger("rechenwerk.documents")
 _ROWS = "figures"
 _FIRM = frozenset({"proven", "accepted", "corrected"})
+_RECKONS = frozenset({"sum", "product", "tax"})
+"""Rules of schemas whose documents reckon: invoices, orders."""
 _EARLIER = 5000
 """Documents of earlier jobs, the newest of them, that a job is compared with."""
 
@@ -171,12 +173,25 @@ async def reckon(desk: DocumentDesk, vault: Vault, organisation: int, job: int, 
     found = await asyncio.to_thread(together, texts, values)
     found = await with_boxes(desk, vault, organisation, found)
     earlier = await desk.clashes.earlier(organisation, job, _EARLIER)
-    items = await asyncio.to_thread(_items, found, earlier)
+    whole = await desk.jobs.job(organisation, job)
+    compared = msgspec.structs.replace(found, facts=tuple(_compared(found.facts, texts, whole)))
+    items = await asyncio.to_thread(_items, compared, earlier)
     sheets = await asyncio.to_thread(_sheets, found)
     facts: dict[int, list[Fact]] = defaultdict(list)
-    for fact in found.facts:
+    for fact in compared.facts:
         facts[int(fact.document)].append(fact)
     await desk.clashes.settle(organisation, job, stamps, facts, sheets, lambda known: changed(known, items))
+
+
+def _compared(facts: Sequence[Fact], texts: Sequence[Text], job: Job | None) -> Iterator[Fact]:
+    """Facts that may contradict others: an invoice's or an order's amounts are its own."""
+    own = {
+        str(one.document.id)
+        for one in texts
+        if job is not None
+        and any(rule.kind in _RECKONS for rule in job.schema_of(one.document.schema_name).rules)
+    }
+    return (fact for fact in facts if fact.document not in own)
 
 
 async def reckon_ended(desk: DocumentDesk, vault: Vault) -> None:

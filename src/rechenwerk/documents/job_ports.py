@@ -37,12 +37,13 @@ class Sorted(msgspec.Struct, frozen=True):
     Attributes:
         schema: its name; '' where nobody can tell.
         origin: trained, rule, model or person; 'nobody' where nobody can tell.
-        reason: how it was told, or why it cannot be told.
+        reason, german: how it was told, or why it cannot be told.
     """
 
     schema: str
     origin: str
     reason: str
+    german: str = ""
 
 
 class NewJob(msgspec.Struct, frozen=True):
@@ -122,7 +123,7 @@ class Document(msgspec.Struct, frozen=True):
         step: read, extract or end.
         reason, german: why it was refused or failed, or what it waits for.
         values: state -> how many.
-        schema_name, schema_origin, schema_reason: its kind, in a job of several; see `Sorted`.
+        schema_name, schema_origin, schema_reason, schema_german: its kind, in a job of several; see `Sorted`.
     """
 
     id: int
@@ -146,6 +147,7 @@ class Document(msgspec.Struct, frozen=True):
     schema_name: str = ""
     schema_origin: str = ""
     schema_reason: str = ""
+    schema_german: str = ""
     pages_read: int = 0
 
 

@@ -116,7 +116,12 @@ async def set_kind(realm: DocumentsRealm, document: int, body: bodies.KindBody) 
         )
     if job.state == "cancelled":
         raise refuse(409, f"job {job.id} was cancelled; make a new one", "job_state")
-    said = Sorted(body.schema_, "person", f"said by {realm.visitor.key_name}")
+    said = Sorted(
+        body.schema_,
+        "person",
+        f"said by {realm.visitor.key_name}",
+        f"angegeben von {realm.visitor.key_name}",
+    )
     if not await realm.desk.files.set_kind(realm.organisation_id, document, said):
         why = "people decided about its values" if found.state == "done" else f"it is {found.state}"
         raise refuse(409, f"the kind of document {document} cannot change: {why}", "document_state")
@@ -286,8 +291,12 @@ async def _go(realm: Realm, job: Job, states: tuple[str, ...]) -> None:
             made, text = await keys.make(
                 organisation, job.project_id, f"documents {job.id}", await _left(realm, job), job.data_class
             )
-            sealed = realm.office.vault.seal(organisation, f"key/{job.id}", text)
-            await realm.desk.jobs.keep_key(organisation, job.id, made, sealed)
+            try:
+                sealed = realm.office.vault.seal(organisation, f"key/{job.id}", text)
+                await realm.desk.jobs.keep_key(organisation, job.id, made, sealed)
+            except BaseException:
+                await keys.revoke(organisation, made)  # nobody would know that it opens something
+                raise
     moved = await realm.desk.jobs.move(organisation, job.id, states, "running")
     if not moved and made is not None:
         await keys.revoke(organisation, made)  # somebody else was quicker, with a key of his own

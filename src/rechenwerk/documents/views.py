@@ -142,6 +142,7 @@ def document_fields(document: Document) -> dict[str, Any]:
         "schema_": document.schema_name,
         "schema_origin": document.schema_origin,
         "schema_reason": document.schema_reason,
+        "schema_reason_de": document.schema_german or document.schema_reason,
     }
 
 

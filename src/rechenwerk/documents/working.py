@@ -34,7 +34,6 @@ from rechenwerk.documents.vault import Vault
 _log = logging.getLogger("rechenwerk.documents")
 TRIES = 3
 """Of a document, before it is left out with its reason."""
-UNTOLD_GERMAN = "Die Art des Dokuments ist nicht zu erkennen; ein Mensch muss sie angeben."
 _NAP = 0.5
 """Seconds between two looks into an empty queue."""
 _AGAIN = 2.0
@@ -280,7 +279,7 @@ class Worker:
         if job.kinds:
             kind = await self._sort(claimed, parsed, asker, asks)
             if not kind.schema:
-                await self._end(claimed, "done", kind.reason, german=UNTOLD_GERMAN)
+                await self._end(claimed, "done", kind.reason, german=kind.german)
                 return
             schema = job.schema_of(kind.schema)
         values = await self._parts.extract(organisation, parsed, schema, asks)
@@ -293,7 +292,12 @@ class Worker:
         """The document's kind; told once, then it stands with the document."""
         document = claimed.document
         if document.schema_name:
-            return Sorted(document.schema_name, document.schema_origin, document.schema_reason)
+            return Sorted(
+                document.schema_name,
+                document.schema_origin,
+                document.schema_reason,
+                document.schema_german,
+            )
         kind = await self._parts.sort(claimed.organisation_id, parsed, claimed.job.kinds, asks)
         _held_up(asker)
         await self._desk.queue.sort(claimed, kind)

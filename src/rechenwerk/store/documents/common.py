@@ -30,7 +30,7 @@ LIVES = """
 DOCUMENT = """
     d.id, d.job_id, d.parent_id, d.name, d.sha256, d.size, d.kind, d.language, d.pages, d.state, d.step,
     d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at,
-    d.schema_name, d.schema_origin, d.schema_reason, d.pages_read
+    d.schema_name, d.schema_origin, d.schema_reason, d.schema_german, d.pages_read
 """
 STATES = ("proven", "unproven", "absent", "accepted", "corrected", "rejected")
 """Of values; a document's row has a column of each, kept by the database."""

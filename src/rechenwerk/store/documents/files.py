@@ -31,7 +31,7 @@ returning {DOCUMENT}, {COUNTS}
 _SET_KIND = """
 update job_document d set state = 'waiting', step = 'extract', reason = '', german = '', tries = 0,
     next_at = now(),
-    ended_at = null, schema_name = $3, schema_origin = $4, schema_reason = $5
+    ended_at = null, schema_name = $3, schema_origin = $4, schema_reason = $5, schema_german = $6
 where organisation_id = $1 and id = $2 and state = 'done'
     and exists (select from document_text t where t.organisation_id = $1 and t.document_id = d.id)
     and not exists (select from document_decision x where x.organisation_id = $1 and x.document_id = d.id)
@@ -172,7 +172,13 @@ class StoredFiles:
                 document_id,
             )
             changed = await connection.fetchval(
-                _SET_KIND, organisation_id, document_id, kind.schema, kind.origin, kind.reason
+                _SET_KIND,
+                organisation_id,
+                document_id,
+                kind.schema,
+                kind.origin,
+                kind.reason,
+                kind.german,
             )
             if changed is None:
                 return False

@@ -193,10 +193,11 @@ class StoredQueue:
         await _mine(
             self._pool,
             claimed,
-            "schema_name = $4, schema_origin = $5, schema_reason = $6",
+            "schema_name = $4, schema_origin = $5, schema_reason = $6, schema_german = $7",
             kind.schema,
             kind.origin,
             kind.reason,
+            kind.german,
         )
 
     async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:
