@@ -161,7 +161,7 @@ async def reckoned(desk: DocumentDesk, vault: Vault, organisation: int, job: int
     if stamps.clashes_of == stamps.clashes_now:
         return True
     if stamps.documents > MANY:
-        await desk.clashes.want(organisation, job)
+        await desk.clashes.want(organisation, job, stamps)
         return False
     await reckon(desk, vault, organisation, job, stamps)
     return True
