@@ -18,7 +18,8 @@ from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
-from rechenwerk.planner.reading import number, points, read_plan
+from rechenwerk.planner.numbers import number
+from rechenwerk.planner.reading import points, read_plan
 from rechenwerk.planner.scenarios import factors
 from rechenwerk.planner.sheet import Sheet
 from rechenwerk.planner.statement_lines import add_opening, add_statements

@@ -12,7 +12,8 @@ from rechenwerk.base.errors import PlanError
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.clearing import Floats
-from rechenwerk.planner.reading import number
+from rechenwerk.planner.figures import picked
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.tables import ContractTable, FundingTable, ScenarioTable, ShockTable, Written
 
 T = TypeVar("T")
@@ -22,12 +23,13 @@ def scenario(written: Written, name: str) -> Written:
     """A plan's tables as one of its scenarios has them, with the shocks that happen in it.
 
     Raises:
-        PlanError: there is no such scenario, driver or shock.
+        PlanError: there is no such scenario, driver, figure or shock.
     """
     if not name:
         return written
     one = _named(written.scenarios, name, "scenario")
-    changed = without(written, one.without)
+    changed = picked(written, one.figure)
+    changed = without(changed, one.without)
     changed = drop(changed, one.drop)
     changed = _replaced(changed, one)
     shocks = tuple(_named(written.shocks, shock, "shock") for shock in one.shocks)
