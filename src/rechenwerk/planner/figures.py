@@ -45,8 +45,8 @@ def read_figures(reader: Reader) -> tuple[tuple[FigureTable, ...], tuple[Use, ..
     """The figures of a file; fields that name one have its value in the reader's tables afterwards."""
     found = reader.tables("figure", FigureTable)
     unique(reader, "figure", [(index, one.name) for index, one in found])
-    for index, one in found:
-        _check(reader, index, one)
+    for index, figure in found:
+        _check(reader, index, figure)
     figures = {one.name: one for _, one in found}
     uses = []
     for one in list(_fields(reader.raw)):
@@ -92,7 +92,7 @@ def _check(reader: Reader, index: int, one: FigureTable) -> None:
 
 
 class _Field(msgspec.Struct, frozen=True):
-    """A field that names a figure: the path of its table, the table, its key, the point of a path, the unit."""
+    """A field that names a figure: path of its table, the table, the key, the point of a path, the unit."""
 
     path: Path
     item: dict[str, Any]

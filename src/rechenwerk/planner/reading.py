@@ -96,8 +96,8 @@ def read_plan(text: str) -> tuple[Written, Reader]:
     if reader.mistakes or head is None or opening is None or policy is None or ownership is None:
         raise MistakesError(reader.mistakes)
     tables: dict[str, Any] = {field: tuple(one for _, one in rows) for field, rows in found.items()}
-    case = {"figures": figures, "uses": uses, "ownership": ownership}
-    return Written(head, opening, policy, **tables, **case), reader
+    tables |= {"figures": figures, "uses": uses, "ownership": ownership}
+    return Written(head, opening, policy, **tables), reader
 
 
 def _one(reader: Reader, path: Path, item: object, kind: type[T]) -> T | None:

@@ -18,6 +18,19 @@ from rechenwerk.planner.told import Number, Status, Told
 
 Group = Literal["", "revenue", "cost", "operating", "research", "investment", "other"]
 
+ShockKind = Literal[
+    "",
+    "provider-fails",
+    "provider-reprices",
+    "demand-short",
+    "energy-price",
+    "gpu-scarcity",
+    "tranche-missing",
+    "customer-defaults",
+    "investor-defaults",
+    "credit-withdrawn",
+]
+
 
 class DriverTable(Told, frozen=True, kw_only=True):
     """A ``[[driver]]``: a figure that is put in, with its course and its uncertainty.
@@ -136,7 +149,7 @@ class ShockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    kind: str = ""
+    kind: ShockKind = ""
     who: str = ""
     driver: str = ""
     factor: Number = 1
