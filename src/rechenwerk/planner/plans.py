@@ -19,6 +19,7 @@ from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
 from rechenwerk.planner.numbers import number
+from rechenwerk.planner.ownership_checks import mistakes
 from rechenwerk.planner.reading import points, read_plan
 from rechenwerk.planner.scenarios import factors
 from rechenwerk.planner.sheet import Sheet
@@ -64,6 +65,10 @@ def load_plan(text: str) -> Plan:
         MistakesError: all mistakes with line and fix.
     """
     written, reader = read_plan(text)
+    for path, error in mistakes(written):
+        reader.wrong(path, *str(error).split("; ", 1))
+    if reader.mistakes:
+        raise MistakesError(reader.mistakes)
     return build(written, reader)
 
 
