@@ -280,3 +280,18 @@ def side_by_side(written: Written, *, contradicting: bool = False) -> tuple[Cont
                 Contradiction(figure.name, figure.title, figure.unit, figure.period, said, used, fills)
             )
     return tuple(found)
+
+
+def picks(plans: Sequence[Written]) -> list[tuple[str, ...]]:
+    """Figures of which plans use different values: (title and unit, what each uses)."""
+    found = []
+    for figure in plans[0].figures:
+        cells = []
+        for written in plans:
+            used = [one.said for one in written.uses if one.figure == figure.name and not one.fixed]
+            says = {said.name: said for said in figure.says}
+            cells.append(f"{says[used[0]].value} ({used[0]})" if used else "")
+        if len(set(cells)) > 1:
+            rows = (f"{figure.title or figure.name} ({figure.unit})", *cells)
+            found.append(rows)
+    return found

@@ -298,7 +298,7 @@ def library(written: Written, at: str = "") -> tuple[ShockTable, ...]:
             found.append(msgspec.convert({**shock, "title": title.format(name)}, ShockTable))
 
     contracts, funding = written.contracts, written.funding
-    providers = [one.provider or one.name for one in contracts]
+    providers = [one.provider for one in contracts if one.provider]
     add("provider-fails", providers, title="{} fails")
     add("provider-reprices", (one for one in providers if _priced(written, one)), 1.5, "{} costs half more")
     add("demand-short", _earning(written), 0.7, "{} is 30 % less")

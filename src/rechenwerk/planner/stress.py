@@ -41,6 +41,7 @@ class Struck(msgspec.Struct, frozen=True):
         at: that period.
         out: the first period with cash below 0, '' where there is none.
         gap: what is missing then at most.
+        unserved: the part of all that is needed which no contract serves any more.
     """
 
     shocks: tuple[str, ...]
@@ -48,6 +49,7 @@ class Struck(msgspec.Struct, frozen=True):
     at: str
     out: str
     gap: float
+    unserved: float = 0.0
 
 
 class Reverse(msgspec.Struct, frozen=True):
@@ -87,7 +89,18 @@ def struck(plan: Plan, values: Values, names: tuple[str, ...]) -> Struck:
     lowest = int(cash.argmin())
     below = np.flatnonzero(cash < 0)
     out = plan.axis.name(int(below[0])) if len(below) else ""
-    return Struck(names, float(cash[lowest]), plan.axis.name(lowest), out, max(-float(cash[lowest]), 0.0))
+    gap = max(-float(cash[lowest]), 0.0)
+    return Struck(names, float(cash[lowest]), plan.axis.name(lowest), out, gap, _unserved(plan, values))
+
+
+def _unserved(plan: Plan, values: Values) -> float:
+    """Of the need that is served worst; needs are in units of their own."""
+    parts = [0.0]
+    for need in {one.need for one in plan.written.contracts}:
+        whole = float(np.broadcast_to(values[need][:, 0], plan.axis.count).sum())
+        left = float(np.broadcast_to(values[f"unserved.{need}"][:, 0], plan.axis.count).sum())
+        parts.append(left / whole if whole > 0 else 0.0)
+    return max(parts)
 
 
 def stress(
@@ -157,6 +170,9 @@ def reverse(written: Written, names: Sequence[str] = ()) -> Reverse:
             f" to combine; name up to {_MOST} and {_SWITCHES} of them"
         )
     search = _Reverse(written, graded)
+    plan = build(written)
+    if _empty(base(plan)):
+        return Reverse({}, 0.0, struck(plan, base(plan), ()))
     sets = search.smallest(chosen)
     for group in _subsets(switches):
         search.look(group)
