@@ -19,6 +19,7 @@ table says its own: so a scenario without letters of intent is without what only
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -33,7 +34,9 @@ from rechenwerk.planner.told import STATUSES, Told
 from rechenwerk.planner.units import ONE, read_unit
 
 _TABLES = ("driver", "contract", "funding", "fit", "bridge")
-_FIELDS = {"driver": "drivers", "contract": "contracts", "funding": "funding"}
+_FIELDS: Mapping[str, str] = MappingProxyType(
+    {"driver": "drivers", "contract": "contracts", "funding": "funding"}
+)
 _BARE = frozenset({"growth", "spread", "interest", "part", "life"})
 """Fields without a unit; others are in that of their table."""
 _WITH_UNIT = frozenset({"price", "fee", "capacity", "energy", "most", "units"})
@@ -275,7 +278,9 @@ def side_by_side(written: Written, *, contradicting: bool = False) -> tuple[Cont
             used = tuple(name for name in ("", *(one.name for one in written.scenarios)) if name in users)
             if any(one.said == said.name for one in uses):
                 used = ("", *used)
-            fills = tuple(f"{one.name or one.table}.{one.key}" for one in uses if one.said == said.name)
+            fills = tuple(
+                f"{one.name or one.table}.{one.key}" for one in uses if not one.fixed or one.said == said.name
+            )
             found.append(
                 Contradiction(figure.name, figure.title, figure.unit, figure.period, said, used, fills)
             )

@@ -132,8 +132,8 @@ def amount(plan: Plan, values: Values, line: str, span: str) -> float:
     Raises:
         PlanError: there is no such line or span.
     """
-    if line not in plan.lines:
-        raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, plan.lines)}")
+    if line not in values:
+        raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, values)}")
     series = np.broadcast_to(values[line][:, 0], plan.axis.count)
     inside = within_span(plan.axis, span)
     return float(series[inside][-1] if line in STOCKS else series[inside].sum())
@@ -163,7 +163,8 @@ def _compared(one: FitTable, plan: Plan, values: Values) -> tuple[Fitted, ...]:
         scale = read_unit(target.unit).scale
         for span, published in target.values.items():
             model = amount(plan, values, target.line, span) / scale
-            title = target.title or plan.lines[target.line].title or target.line
+            line = plan.lines.get(target.line)
+            title = target.title or (line.title if line is not None else "") or target.line
             found.append(
                 Fitted(
                     title, span, target.unit, number(published), model, number(target.within), target.source
