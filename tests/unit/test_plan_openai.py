@@ -173,3 +173,69 @@ def test_who_falls_when_it_runs_out() -> None:
 def test_who_falls_with_whom_if_all_else_goes_well() -> None:
     worst = falls(deals_of(FOLDER / "openai-deals.toml", "target_100"))[0]
     assert (worst.firm, worst.falls) == ("OpenAI", ("Oracle",))
+
+
+PAGE = (FOLDER.parents[1] / "openai.md").read_text(encoding="utf-8")
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """The table of the page that follows a line beginning so, its own head left out."""
+    lines = PAGE[PAGE.index(heading) :].splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("|"))
+    found = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def test_the_page_shows_the_fit_as_it_is(plan: Plan) -> None:
+    rows = rows_of("| cash flow, USD bn |")
+    for name, forecast, model in (("q1_2026", rows[0], rows[1]), ("q3_2025", rows[2], rows[3])):
+        found = by_line(fit(plan.written, name)[1])
+        fits = [found["Free cash flow", str(year)] for year in range(2025, 2031)]
+        fits.append(found["Cash flow, five years", "2025..2029"])
+        assert [float(cell) for cell in forecast[1:]] == [one.published for one in fits]
+        assert [float(cell) for cell in model[1:]] == pytest.approx([one.model for one in fits], abs=0.051)
+
+
+def test_the_page_shows_the_scenarios_as_they_are(plan: Plan) -> None:
+    names = ["plan_q3_2025", "plan_q1_2026", "contracted", "announced", "target_100", "no_further_tranche"]
+    months = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
+    for name, (_, out, lowest, committed, unused) in zip(names, rows_of("| scenario |"), strict=True):
+        other = in_scenario(plan, name)
+        figures = {one.name: one for one in key_figures(other, base(other))}
+        when = figures["runway"].note
+        shown = f"{months[int(when[5:]) - 1]} {when[:4]}" if when else "never"
+        assert out == shown, name
+        for cell, figure in (
+            (lowest, "lowest cash"),
+            (committed, "commitments"),
+            (unused, "paid and not used"),
+        ):
+            value = figures[figure].value
+            assert value is not None
+            assert float(cell.replace(",", "")) == pytest.approx(value, abs=0.51), (name, figure)
+
+
+def test_the_page_shows_the_bridge_as_it_is(plan: Plan) -> None:
+    found = bridge(plan.written, "hsbc")
+    first, *rows = rows_of("| | HSBC |")
+    assert float(first[-1]) == found.starts
+    for row, step in zip(rows, found.steps, strict=True):
+        assert float(row[3]) == pytest.approx(step.adds, abs=0.51), row
+        assert float(row[4]) == pytest.approx(step.gap, abs=0.51), row

@@ -109,23 +109,29 @@ def fit(
     again: Annotated[
         bool, typer.Option("--again", help="Look for the points anew, from the first guess on.")
     ] = False,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Published figures beside the plan's own: how near it is, and which points bring it nearest."""
     from rechenwerk.cli.plan_case import fit_command  # noqa: PLC0415
 
-    fit_command(file, names or (), again=again, as_json=as_json)
+    fit_command(file, names or (), again=again, chart=chart, as_json=as_json)
 
 
 def bridge(
     file: Model,
     names: Annotated[list[str] | None, typer.Argument(help="Of [[bridge]]; default: all.")] = None,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Draw the first: FILE.png, FILE.svg or FILE.pdf.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """From a published funding gap to the plan's own, every difference with its name."""
     from rechenwerk.cli.plan_case import bridge_command  # noqa: PLC0415
 
-    bridge_command(file, names or (), as_json=as_json)
+    bridge_command(file, names or (), chart=chart, as_json=as_json)
 
 
 def figures(

@@ -11,9 +11,10 @@ from rechenwerk.cli.show import console, print_json, progress_bar, table
 from rechenwerk.planner.bridging import Bridge, bridge
 from rechenwerk.planner.figures import side_by_side
 from rechenwerk.planner.fitting import Calibration, Fitted, calibrate, fit, fragments
+from rechenwerk.planner.tables import Written
 
 
-def fit_command(file: Path, names: Sequence[str], *, again: bool, as_json: bool) -> None:
+def fit_command(file: Path, names: Sequence[str], *, again: bool, chart: Path | None, as_json: bool) -> None:
     """`plan fit`: published figures beside the plan's own; `again` looks for the points anew."""
     written = load(file).written
     known = list(names) or [one.name for one in written.fits]
@@ -22,8 +23,12 @@ def fit_command(file: Path, names: Sequence[str], *, again: bool, as_json: bool)
     found = {}
     for name in known:
         one, rows = fit(written, name)
-        searched = _search(written_name=name, file=file, quiet=as_json) if again else None
+        searched = _search(written, name, quiet=as_json) if again else None
         found[name] = (one.title or name, rows, searched)
+    if chart is not None:
+        from rechenwerk.cli.plan_case_chart import draw_fits  # noqa: PLC0415
+
+        draw_fits(chart, written.head.title, {title: rows for title, rows, _ in found.values()})
     if as_json:
         print_json(
             {
@@ -36,13 +41,18 @@ def fit_command(file: Path, names: Sequence[str], *, again: bool, as_json: bool)
         _show_fit(title, rows)
         if searched is not None:
             _show_points(title, searched)
+    _drawn(chart)
 
 
-def _search(written_name: str, file: Path, *, quiet: bool) -> Calibration:
-    written = load(file).written
+def _drawn(chart: Path | None) -> None:
+    if chart is not None:
+        console().print(f"Drawn: {chart}", markup=False)
+
+
+def _search(written: Written, name: str, *, quiet: bool) -> Calibration:
     with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task(written_name, total=None)
-        return calibrate(written, written_name, lambda done: bar.update(task, completed=done))
+        task = bar.add_task(name, total=None)
+        return calibrate(written, name, lambda done: bar.update(task, completed=done))
 
 
 def _show_fit(title: str, rows: Sequence[Fitted]) -> None:
@@ -74,18 +84,23 @@ def _show_points(title: str, found: Calibration) -> None:
     console().print(fragments(found.points), markup=False)
 
 
-def bridge_command(file: Path, names: Sequence[str], *, as_json: bool) -> None:
+def bridge_command(file: Path, names: Sequence[str], *, chart: Path | None, as_json: bool) -> None:
     """`plan bridge`: from published gaps to the plan's own."""
     written = load(file).written
     known = list(names) or [one.name for one in written.bridges]
     if not known:
         raise PlanError("the file has no [[bridge]]; add one with [[bridge.step]]")
     found = [bridge(written, name) for name in known]
+    if chart is not None:
+        from rechenwerk.cli.plan_case_chart import draw_bridge  # noqa: PLC0415
+
+        draw_bridge(chart, found[0])
     if as_json:
         print_json(found)
         return
     for one in found:
         _show_bridge(one)
+    _drawn(chart)
 
 
 def _show_bridge(one: Bridge) -> None:
