@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rechenwerk.cli.app import app
+from rechenwerk.cli.app import build
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "plan"
 CASE, DEALS, ROUNDS = (FOLDER / name for name in ("openai.toml", "openai-deals.toml", "rounds.toml"))
 
 
 def said(*arguments: object) -> str:
-    result = CliRunner().invoke(app, ["plan", *map(str, arguments)])
+    result = CliRunner().invoke(build(), ["plan", *map(str, arguments)])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -103,6 +103,6 @@ def test_contagion_joins_the_plan() -> None:
     ],
 )
 def test_what_cannot_be_shown_is_one_line(arguments: tuple[object, ...], says: str) -> None:
-    result = CliRunner().invoke(app, ["plan", *map(str, arguments)])
+    result = CliRunner().invoke(build(), ["plan", *map(str, arguments)])
     assert result.exit_code != 0
     assert says in result.output + str(result.exception)

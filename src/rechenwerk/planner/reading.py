@@ -69,13 +69,16 @@ TABLES: tuple[tuple[str, str, type[msgspec.Struct]], ...] = (
 )
 
 
-def read_plan(text: str) -> tuple[Written, Reader]:
+def read_plan(text: str | Reader) -> tuple[Written, Reader]:
     """The tables of a plan's file, and the reader that knows their lines.
+
+    Args:
+        text: TOML, or a reader of tables that were read from something else.
 
     Raises:
         MistakesError: all mistakes that can be told from the tables alone.
     """
-    reader = Reader(text, numbers=float)
+    reader = text if isinstance(text, Reader) else Reader(text, numbers=float)
     known = {table for table, _, _ in TABLES} | {"opening", "policy", "ownership", "figure"}
     heads = [field.name for field in msgspec.structs.fields(Head)]
     for key in reader.raw:
