@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from rechenwerk.office.access import BooksRealm, Realm
+from rechenwerk.office.bodies import Body, Day
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.seals import check_seals
 from rechenwerk.office.verify_ports import Days, ProofRun
@@ -43,11 +44,11 @@ class VerifyView(BaseModel):
     checks: list[CheckView]
 
 
-class VerifyBody(BaseModel):
+class VerifyBody(Body):
     """Which days are proved; without them everything."""
 
-    first: date | None = Field(default=None, alias="from", description="the first day")
-    last: date | None = Field(default=None, alias="to", description="the last day; it is one of them")
+    first: Day | None = Field(default=None, alias="from", description="the first day")
+    last: Day | None = Field(default=None, alias="to", description="the last day; it is one of them")
 
 
 class ProofRunView(BaseModel):

@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from rechenwerk.base.errors import BookError, RechenwerkError
 from rechenwerk.base.ids import encode_call
+from rechenwerk.base.money import plain_money
 from rechenwerk.ledger.periods import Period, month_of, parse_period
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
-from rechenwerk.office.bodies import TransferView
+from rechenwerk.office.bodies import Body, TransferView
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.tenants import money
 
 
 class VoucherView(BaseModel):
@@ -42,7 +42,7 @@ class VouchersView(BaseModel):
     next: int | None
 
 
-class ReverseBody(BaseModel):
+class ReverseBody(Body):
     """Why a voucher is reversed."""
 
     reason: str = Field(min_length=1, max_length=500)
@@ -104,7 +104,7 @@ async def list_vouchers(
                 details=dict(one.details),
                 booked_at=one.booked_at,
                 transfers=[
-                    TransferView(debit=line.debit, credit=line.credit, amount=money(line.amount))
+                    TransferView(debit=line.debit, credit=line.credit, amount=plain_money(line.amount))
                     for line in one.lines
                 ],
             )

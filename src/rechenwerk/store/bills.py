@@ -15,7 +15,7 @@ import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.errors import BookError
-from rechenwerk.base.money import format_money
+from rechenwerk.base.money import plain_money
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.charged import charged
 from rechenwerk.contracts.reconcile import BookedDay, Settled, Unresolved, totals
@@ -268,7 +268,7 @@ async def _take_back(connection: Connection, bill: int) -> None:
         if not await change(connection, owner, guard, -amount):
             free = int(await connection.fetchval("select wallet_change($1, $2, 0)", owner, guard))
             name = await connection.fetchval(_NAME, owner, guard)
-            spent = format_money(amount - free).replace(",", "")
+            spent = plain_money(amount - free)
             raise BookError(
                 f"what its calls did not cost went back into a wallet, and {spent} of it are spent; book that"
                 f" in first: rechenwerk wallet topup {spent} --organisation {name}"
