@@ -19,6 +19,7 @@ from rechenwerk.contracts.periods import DAY, NEVER, begins
 from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position, Used
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.progress import matters, price_positions, progress
+from rechenwerk.contracts.renewals import renewed
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.office import views
 from rechenwerk.office.access import BooksRealm, Realm
@@ -114,9 +115,10 @@ async def known(realm: Realm) -> list[Known]:
 async def _of(realm: Realm, owner: int, *, shared: bool) -> list[Known]:
     stored = await realm.desk.positions.contracts(owner)
     draws = await realm.desk.positions.draws(owner, realm.organisation_id if shared else None)
-    drawn = drawn_all({one.name: one.versions for one in stored}, draws)
     now = realm.office.clock.now()
-    terms = {one.name: version_at(one.versions, now) for one in stored}
+    versions = {one.name: renewed(one.versions, now) for one in stored}
+    drawn = drawn_all(versions, draws)
+    terms = {name: version_at(found, now) for name, found in versions.items()}
     minutes: Sequence[MinuteUse] = ()
     refused: Mapping[str, int] = {}
     if not shared and any(cap.per == "minute" for one in terms.values() for cap in one.caps):

@@ -273,6 +273,39 @@ full join (select contract_id, sum(amount) as amount from (
 where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
 """
 
+_UNITS = _SUMS.split(", ")[2:-2]
+_UNITS_SUMMED = ", ".join(f"sum({name}) as {name}" for name in _UNITS)
+
+
+def _units(side: str, form: str) -> str:
+    """Every bucket of a side of a comparison."""
+    return ", ".join(form.format(f"{side}.{name}", name) for name in _UNITS)
+
+
+def _found(name: str) -> str:
+    """Units that the details of a settlement tell beyond what was booked; else by what it cost."""
+    found = f"(v.details #>> '{{usage,{name}}}')::bigint"
+    by_cost = f"settled_units(null, '{name}', c.{name}, (v.details ->> 'cost')::numeric, c.cost)"
+    return f"coalesce({found}, {by_cost}) - c.{name}"
+
+
+_FOUND = f"""
+select contract_id as subject, concat_ws(', ', {_units("d", "{} || ' {}'")}) as is,
+    concat_ws(', ', {_units("e", "{} || ' {}'")}) as should
+from (select contract_id, {_UNITS_SUMMED} from draw where organisation_id = $1 group by 1) d
+full join (select contract_id, {_UNITS_SUMMED} from (
+    select contract_id, {", ".join(_UNITS)} from call_day
+    where organisation_id = $1 and outcome <> 'void'
+    union all
+    select c.contract_id, {", ".join(_found(name) for name in _UNITS)}
+    from voucher v cross join lateral (
+        select * from call c where c.organisation_id = v.organisation_id and c.id = v.call_id offset 0) c
+    where v.organisation_id = $1 and v.kind = 'settlement' and not exists (select from voucher r
+        where r.organisation_id = v.organisation_id and r.reverses = v.id)) x group by 1) e
+    using (contract_id)
+where ({_units("d", "{}")}) is distinct from ({_units("e", "{}")})
+"""  # noqa: S608 - our own words, no one else's
+
 PROOFS = (
     Proof("all entries sum to zero", "sum of", _ZERO, TRANSFERS, scope="ids"),
     Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, TRANSFERS, scope="ids"),
@@ -296,6 +329,7 @@ PROOFS = (
         "every contract's draws are the cost and usage of its calls", "contract", _DRAWN, CALLS, scope="days"
     ),
     Proof("every contract's draws are what is payable under it", "contract", _DRAWN_ENTRIES, _DRAWS),
+    Proof("every contract's draws are the usage that was found", "contract", _FOUND, _DRAWS),
     Proof("no hold is older than its expiry", "call", _EXPIRED, _HOLDS),
 )
 """Everything that `books verify` proves."""
