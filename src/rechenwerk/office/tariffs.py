@@ -21,11 +21,10 @@ from rechenwerk.ledger.tariff_months import Discount, Version, segments
 from rechenwerk.ledger.tariffs import MILLION, Terms, call_price
 from rechenwerk.office import tariff_views as views
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm, Whose
-from rechenwerk.office.concentration_routes import check_hard_caps
+from rechenwerk.office.applying import wanted_of
 from rechenwerk.office.config import parse
 from rechenwerk.office.differ import diff
 from rechenwerk.office.errors import refuse
-from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import OPERATOR, Organisation
 from rechenwerk.office.tariff_ports import NewDiscount, Tariff
 from rechenwerk.office.vouchers import begun_period
@@ -121,11 +120,9 @@ async def check(realm: BooksRealm, body: views.CheckBody, organisation: Whose = 
     What applying them would refuse is refused here with the same words: another currency than the books',
     a version that would change what holds. Without `organisation` they are seen as the operator's, for all.
     """
-    wanted = parse(body.text)
     if organisation is None and realm.is_operator:
         realm = await realm.enter_configuration(None)
-    await check_hard_caps(realm, wanted)
-    await check_grant_projects(realm, wanted)
+    wanted = await wanted_of(realm, body.text)
     diff(await realm.desk.configuration.read(realm.organisation_id), wanted)
     now = realm.office.now()
     shown = []

@@ -63,13 +63,13 @@ def period_of(text: str, param: str = "period") -> Period:
         raise refuse(422, str(error), "invalid_value", param) from None
 
 
-def begun_period(realm: Realm, text: str | None, param: str = "period") -> Period:
+def begun_period(realm: Realm, text: str | None) -> Period:
     """A period that a request names, this month where it names none; one that has not begun is refused."""
     now = month_of(realm.office.now())
-    found = now if text is None else period_of(text, param)
+    found = now if text is None else period_of(text)
     if found.starts > now.starts:
         what = f"{found.name} has not begun; name {now.name} or a month before"
-        raise refuse(422, what, "invalid_value", param)
+        raise refuse(422, what, "invalid_value", "period")
     return found
 
 

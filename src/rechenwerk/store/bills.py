@@ -25,6 +25,7 @@ from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine, signed
 from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
 from rechenwerk.store.budgets.paying import RELEASE, call_in, change, lock_wallets, pay
+from rechenwerk.store.moments import moment
 from rechenwerk.store.terms import terms_of
 from rechenwerk.store.vouchers import book_voucher, own_moment, reverse_voucher
 
@@ -156,10 +157,7 @@ class StoredBills:
     async def standing(self, organisation_id: int, provider_id: int, period: Period) -> Standing:
         """See `office.bill_ports.Bills`."""
         span = (organisation_id, provider_id, period.starts, period.ends)
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             days = await connection.fetch(_DAYS, *span)
             unresolved = await connection.fetch(_OPEN, *span)
             prices = await connection.fetch(_PRICES, organisation_id, provider_id, period.ends)

@@ -34,6 +34,7 @@ from rechenwerk.office.costing.ports import (
     SiteVersion,
 )
 from rechenwerk.store import costs_sql as sql
+from rechenwerk.store.moments import moment
 from rechenwerk.store.terms import terms_of
 from rechenwerk.store.vouchers import book_voucher
 
@@ -58,10 +59,7 @@ class StoredCosts:
 
     async def facts(self, owner: int, period: Period, until: datetime) -> CostFacts:
         """See `office.costing.ports.CostBooks`. One snapshot: gateways go on booking meanwhile."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             contracts = await _contracts(connection, owner, until)
             ids = [one.id for one in contracts]
             tied = frozenset().union(*(one.names for one in contracts))
@@ -121,10 +119,7 @@ class StoredCosts:
     async def margin(self, organisation: int | None, period: Period) -> MarginFacts:
         """See `office.costing.ports.CostBooks`."""
         values = (organisation, period.starts, period.ends)
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             calls = await connection.fetch(sql.MARGIN_CALLS, *values)
             shares = await connection.fetch(sql.MARGIN_SHARES, *values)
             moved = await connection.fetch(sql.MARGIN_MOVED, *values)

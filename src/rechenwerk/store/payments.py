@@ -125,7 +125,6 @@ class StoredPayments:
                 row["provider"],
                 row["contract"],
                 row["organisation"],
-                row["organisation_id"] == owner,
                 int(row["payable"]),
                 int(row["accrued"]),
                 int(row["passed_on"]),

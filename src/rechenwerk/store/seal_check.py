@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.ids import EPOCH_MS, encode_call
 from rechenwerk.base.merkle import leaf_hash, root, split
 from rechenwerk.base.money import format_money
 from rechenwerk.office.seal_ports import Wrong, canonical
 from rechenwerk.office.verify_ports import Days
-
-Connection = asyncpg.Connection | PoolConnectionProxy
+from rechenwerk.store.moments import Connection, proving
 
 HASHED = "sha256('\\x00'::bytea || convert_to(l.leaf, 'UTF8'))"
 _PART = 50_000
 """Calls of a day that are read at a time."""
 _LAST_ID = (1 << 63) - 1
-# Every row is looked at, so a nested loop is never right; without fresh statistics the planner would choose
-# one all the same and take hours.
-PLANNING = "set local enable_nestloop = off; set local work_mem = '64MB'"
 _MOST_PAIRS = 200
 """Altered rows of a day among which swapped ones are looked for."""
 
@@ -127,7 +121,7 @@ class SealCheck:
 
     async def open(self) -> int:
         """See what is sealed; how many leaves that is."""
-        async with self._moment() as connection:
+        async with proving(self._pool) as connection:
             rows = await connection.fetch(_SEALS, self._organisation)
             self._elsewhere = await _elsewhere(connection, self._organisation)
             self._parts = {row["name"] for row in await connection.fetch(_PARTS)}
@@ -138,12 +132,12 @@ class SealCheck:
         """Check day after day; tells each before it is checked, with its leaves."""
         for seal in self._seals:
             yield seal["day"], seal["leaves"]
-            async with self._moment() as connection:
+            async with proving(self._pool) as connection:
                 self._wrong += await self._check_day(connection, seal)
 
     async def close(self) -> list[Wrong]:
         """What is not as it was sealed: trees, the rows below them, and rows that no seal has."""
-        async with self._moment() as connection:
+        async with proving(self._pool) as connection:
             elsewhere = await _elsewhere(connection, self._organisation)
             # What was sealed or booked late while we looked is no insertion.
             wrong = [one for one in self._wrong if one.what != _INSERTED or one.subject not in elsewhere]
@@ -159,15 +153,6 @@ class SealCheck:
 
     def _has(self, day: date) -> bool:
         return self._days is None or self._days.first <= day <= self._days.last
-
-    @asynccontextmanager
-    async def _moment(self) -> AsyncIterator[Connection]:
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(PLANNING)
-            yield connection
 
     async def _check_day(self, connection: Connection, seal: asyncpg.Record) -> list[Wrong]:
         """One day: its tree against its statement, then row by row."""

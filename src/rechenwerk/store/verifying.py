@@ -7,14 +7,12 @@ sees one moment, and no snapshot is held long; only of sums over all calls are a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.office.verify_ports import Check, Days, Progress, Proved, Tell
@@ -23,13 +21,12 @@ from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.cost_proofs import COST_PROOFS
 from rechenwerk.store.folds import FOLDS, Adding, Fold
 from rechenwerk.store.governance.proofs import FEE_PROOFS
+from rechenwerk.store.moments import Connection, proving
 from rechenwerk.store.payment_proofs import PAYMENT_PROOFS
 from rechenwerk.store.proofs import PROOFS, Proof, Scope
-from rechenwerk.store.seal_check import PLANNING, SealCheck, first_id
+from rechenwerk.store.seal_check import SealCheck, first_id
 from rechenwerk.store.sums import SUM_PROOFS
 from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
-
-Connection = asyncpg.Connection | PoolConnectionProxy
 
 ALL_PROOFS = (
     *PROOFS,
@@ -169,7 +166,7 @@ class _Run:
         for piece in self._pieces:
             work.next(f"calls of {piece.name}", 2 * piece.calls)
             arguments = (self._organisation, *piece.ids)
-            async with self._moment() as connection:
+            async with proving(self._pool) as connection:
                 for proof in proofs:
                     await self._offenders(connection, proof, _IDS, arguments)
                 for query in {one.counted for one in proofs}:
@@ -184,7 +181,7 @@ class _Run:
             work.next(f"sums of {piece.name}", piece.calls)
             since, until = (None if day is None else f"{day} 00:00+00" for day in piece.days)
             arguments = (self._organisation, *piece.ids, since or "-infinity", until or "infinity")
-            async with self._moment() as connection:
+            async with proving(self._pool) as connection:
                 for proof in proofs:
                     await self._offenders(connection, proof, _DAYS, arguments)
         for proof in proofs:
@@ -193,7 +190,7 @@ class _Run:
     async def fold(self, work: _Work, fold: Fold) -> None:
         """Sums over all calls: all pieces, and what is kept, of one moment."""
         adding, kept, organisation = Adding(), Adding(), self._organisation
-        async with self._moment() as connection:
+        async with proving(self._pool) as connection:
             for piece in self._pieces:
                 work.next(f"{fold.name}: {piece.name}", piece.calls)
                 adding.add(await connection.fetch(_IDS + fold.part, organisation, *piece.ids))
@@ -209,7 +206,7 @@ class _Run:
         """What is asked once."""
         for proof in proofs:
             work.next(proof.name, 1)
-            async with self._moment() as connection:
+            async with proving(self._pool) as connection:
                 await self._offenders(connection, proof, "", (self._organisation,))
                 self._tally(proof.name).counted = await self._count(connection, proof.counted)
 
@@ -218,15 +215,6 @@ class _Run:
         if query not in self._counted:
             self._counted[query] = await connection.fetchval(query, self._organisation)
         return self._counted[query]
-
-    @asynccontextmanager
-    async def _moment(self) -> AsyncIterator[Connection]:
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(PLANNING)
-            yield connection
 
     def _tally(self, name: str) -> _Tally:
         return self.tallies.setdefault(name, _Tally())
