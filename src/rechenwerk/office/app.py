@@ -15,6 +15,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
 from rechenwerk.office.applying import wanted_of
+from rechenwerk.office.archives import add_archive_routes
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
@@ -155,6 +156,7 @@ def create_app(
     add_bill_routes(router)
     add_payment_routes(router)
     add_export_routes(router)
+    add_archive_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -156,6 +156,14 @@ class Seals(Protocol):
 
     async def chain(self, organisation_id: int) -> list[Seal]:
         """All sealed days of an organisation, oldest first."""
+        ...
+
+    async def days(self, organisation_id: int, first: date, end: date) -> list[Seal] | None:
+        """Sealed days from the first until before the end, oldest first; None: some wait to be sealed."""
+        ...
+
+    def leaves(self, organisation_id: int, seal: Seal) -> AsyncIterator[Sequence[str]]:
+        """The rows of a sealed day as they stand now, in the order of its tree; deleted ones are left out."""
         ...
 
     async def rotate(self, now: datetime, signing: Signing) -> SealKey:
