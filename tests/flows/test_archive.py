@@ -30,7 +30,7 @@ def last_month() -> Period:
 
 
 class Archived:
-    """An office whose last month has calls on three days and a voucher, and is closed."""
+    """An office whose last month is closed: calls on three days, one of them booked late, and vouchers."""
 
     def __init__(self, office: Office, url: str, folder: Path) -> None:
         self.office, self.folder = office, folder
@@ -38,6 +38,8 @@ class Archived:
         self.calls = []
         with ledger_of(office, url) as ledger:
             for days in (2, 2, 3, 5):
+                if days == 5:  # its day is sealed by now
+                    self.seal()
                 at = self.month.starts + timedelta(days=days, hours=12)
                 office.clock.at = at.timestamp()
                 self.calls.append(encode_call(ledger.call("default", at, input=1000, output=days)))
@@ -46,7 +48,9 @@ class Archived:
         office.ok("POST", f"/books/periods/{self.month.name}/close", json={})
         self.served = Served(url, office)
 
-    def seal(self) -> None:
+    def seal(self, days: int = 0) -> None:
+        """Today, or in some days."""
+        self.office.clock.at = time.time() + days * 86_400
         self.office.ok("POST", "/books/seal")
 
     def archive(self, *more: str) -> Ended:
@@ -90,9 +94,16 @@ def test_a_closed_month_is_written_and_checked(archived: Archived) -> None:
     line = archived.archive("--period", name).one_line()
     assert f"days of {name} are not sealed yet: rechenwerk books seal" in line
     assert not list(archived.folder.rglob("*.part"))
-    archived.seal()
+    archived.seal(2)
     (done,) = archived.archive("--older-than", "0", "--json").json()["archives"]
-    assert (done["period"], done["written"], done["days"], done["rows"]) == (name, True, 3, 4)
+    (row,) = archived.office.sql(
+        "select count(*) as n from voucher where organisation_id = 1 and at >= $1 and at < $2",
+        archived.month.starts,
+        archived.month.ends,
+    )
+    assert row["n"] > 0
+    assert (done["period"], done["written"], done["days"]) == (name, True, 2)
+    assert (done["rows"], done["calls"]) == (4 + row["n"], 4)
     table = pq.read_table(archived.place / "calls.parquet")
     assert sorted(table["id"].to_pylist()) == sorted(archived.calls)
     manifest = json.loads((archived.place / "manifest.json").read_text(encoding="utf-8"))
@@ -102,7 +113,7 @@ def test_a_closed_month_is_written_and_checked(archived: Archived) -> None:
 
 
 def test_a_call_is_proved_from_the_archive_without_the_office(archived: Archived, tmp_path: Path) -> None:
-    archived.seal()
+    archived.seal(2)
     assert archived.archive("--period", archived.month.name).code == 0
     url, archived.served.url = archived.served.url, "http://127.0.0.1:9"  # nobody
     proof = tmp_path / "proof.json"
@@ -123,7 +134,7 @@ def test_a_call_is_proved_from_the_archive_without_the_office(archived: Archived
 
 
 def test_an_archive_that_was_altered_is_found(archived: Archived) -> None:
-    archived.seal()
+    archived.seal(2)
     period = ("--period", archived.month.name)
     assert archived.archive(*period).code == 0
     lines = archived.lines()
@@ -131,11 +142,14 @@ def test_an_archive_that_was_altered_is_found(archived: Archived) -> None:
     archived.rows.write_bytes(data[:-9])
     assert "books.jsonl.gz is not what manifest.json says" in archived.archive(*period).one_line()
     row = next(at for at, line in enumerate(lines) if '"type":"call"' in line)
+    late = lines[-1].replace('"index":', '"index":1')
     dearer = lines[row].replace('"price":"', '"price":"1')
     for others, said in (
         ([*lines[:row], dearer, *lines[row + 1 :]], "are not those that were sealed"),
         ([*lines[:row], *lines[row + 1 :]], "are not those that were sealed"),
-        ([*lines, lines[row]], "more rows than its days count"),
+        ([*lines, lines[row]], "more rows than it counts"),
+        ([*lines[:-1], late], "is not what was sealed on"),
+        (lines[:-1], "cannot be read"),
         ([lines[0].replace("archive-1", "archive-9"), *lines[1:]], "is no archive of a month"),
     ):
         archived.write(others)
@@ -145,7 +159,7 @@ def test_an_archive_that_was_altered_is_found(archived: Archived) -> None:
 
 
 def test_what_the_books_altered_is_not_archived(archived: Archived) -> None:
-    archived.seal()
+    archived.seal(2)
     archived.office.sql("alter table call disable trigger all")
     altered = decode_call(archived.calls[0])
     archived.office.sql("update call set price = price + 1 where id = $1", altered)
@@ -155,7 +169,7 @@ def test_what_the_books_altered_is_not_archived(archived: Archived) -> None:
 
 
 def test_only_closed_months_of_ones_own_are_archived(archived: Archived, neighbour: str) -> None:
-    archived.seal()
+    archived.seal(2)
     now, name = month_of(datetime.now(UTC)).name, archived.month.name
     assert f"{now} is not closed" in archived.archive("--period", now).one_line()
     assert "no closed month ended 12 months ago" in archived.archive().out

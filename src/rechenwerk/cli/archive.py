@@ -18,7 +18,7 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.base.money import plain_money
+from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.cli.archive_file import Summed, check
 from rechenwerk.cli.exports import records_of, streamed
 from rechenwerk.cli.remote import Remote, remote
@@ -98,9 +98,9 @@ def _month(
         "written": written,
         "folder": str(place),
         "days": summed.days,
-        "rows": summed.leaves,
+        "rows": summed.rows,
         "calls": manifest["calls"],
-        "moved": plain_money(summed.moved),
+        "moved": plain_money(sum(debit for debit, _ in summed.accounts.values())),
         "files": manifest["files"],
     }
 
@@ -211,26 +211,40 @@ def _compare(there: Remote, organisation: str | None, manifest: Mapping[str, Any
     """What the books say of the same month: sealed statements, calls, and every account."""
     period = manifest["period"]
     stands = _statements(there, organisation, summed)
-    if stands != summed.statements:
+    if {number: stands.get(number) for number in summed.statements} != summed.statements:
         raise RechenwerkError(f"sealed days of {period} are not those of the books any more")
     totals = there.ask("GET", "/books/totals", period=period, by="organisation", organisation=organisation)
-    if totals["total"]["calls"] != manifest["calls"]:
-        said = f"{manifest['calls']} calls of {period} are archived, and the books have"
-        raise RechenwerkError(f"{said} {totals['total']['calls']}")
+    booked = totals["total"]["calls"]
+    if (summed.calls, manifest["calls"]) != (booked, booked):
+        raise RechenwerkError(
+            f"of {period} {summed.calls:,} calls are archived, {manifest['calls']:,} as a table,"
+            f" and the books have {booked:,}; archive the month again"
+        )
     balance = there.ask("GET", "/books/balance", period=period, organisation=organisation)
     if balance["accounts"] != manifest["accounts"]:
         raise RechenwerkError(f"accounts of {period} are not those of the books any more")
+    kinds: dict[str, list[int]] = {}
+    for one in balance["accounts"]:
+        sums = kinds.setdefault(one["kind"], [0, 0])
+        sums[0] += parse_money(one["debit"])
+        sums[1] += parse_money(one["credit"])
+    if {kind: sums for kind, sums in kinds.items() if any(sums)} != summed.accounts:
+        raise RechenwerkError(f"the archived rows of {period} do not come to its accounts")
 
 
 def _statements(there: Remote, organisation: str | None, summed: Summed) -> dict[int, str]:
     """The same days' statements as the books have them."""
     if not summed.statements:
         return {}
-    first, last = min(summed.statements), max(summed.statements)
-    found = there.ask(
-        "GET", "/books/roots", limit=last - first + 1, before=last + 1, organisation=organisation
-    )
-    return {one["number"]: one["statement"] for one in found["roots"]}
+    first, before = min(summed.statements), max(summed.statements) + 1
+    found: dict[int, str] = {}
+    while before > first:
+        page = there.ask("GET", "/books/roots", limit=1000, before=before, organisation=organisation)
+        found |= {one["number"]: one["statement"] for one in page["roots"]}
+        if not page["next"]:
+            break
+        before = page["next"]
+    return found
 
 
 def add_archive(books: typer.Typer) -> None:

@@ -135,6 +135,18 @@ class SealedNow(msgspec.Struct, frozen=True):
     waiting: str | None
 
 
+class Archived(msgspec.Struct, frozen=True):
+    """What the archive of a month has.
+
+    Attributes:
+        seals: of its days, oldest first.
+        late: calls, vouchers and fees of the month that are sealed with a day of another one.
+    """
+
+    seals: Sequence[Seal]
+    late: Sequence[int]
+
+
 class Seals(Protocol):
     """Sealed days of all organisations."""
 
@@ -158,8 +170,8 @@ class Seals(Protocol):
         """All sealed days of an organisation, oldest first."""
         ...
 
-    async def days(self, organisation_id: int, first: date, end: date) -> list[Seal] | None:
-        """Sealed days from the first until before the end, oldest first; None: some wait to be sealed."""
+    async def archived(self, organisation_id: int, first: date, end: date) -> Archived | None:
+        """What the archive of a month has; None: some of it waits to be sealed."""
         ...
 
     def leaves(self, organisation_id: int, seal: Seal) -> AsyncIterator[Sequence[str]]:

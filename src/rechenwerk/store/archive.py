@@ -7,21 +7,29 @@ from datetime import date, timedelta
 
 import asyncpg
 
-from rechenwerk.office.seal_ports import Seal
+from rechenwerk.office.seal_ports import Archived, Seal
 from rechenwerk.store.moments import proving
 from rechenwerk.store.seal_check import first_id
 
 AT_ONCE = 20_000
 """Rows that are read at a time."""
 
-# Days are sealed up to the border; a voucher or a late call waits for the day after it was booked.
-_WAITING = """
-select (select before_id from seal_border) < first_id(month_start($2)) or exists (select from seal_other o
-    left join voucher v on v.organisation_id = o.organisation_id and v.id = o.id
-    left join fee f on f.organisation_id = o.organisation_id and f.id = o.id
-    left join call c on c.organisation_id = o.organisation_id and c.id = o.id
-    where o.organisation_id = $1 and o.number is null
-        and coalesce(v.booked_at, f.booked_at, c.booked_at) < month_start($2))
+# What belongs to the month and is sealed with a day of another one: booked late, or a voucher of its close.
+_LATE = """
+select x.id, o.id is null and x.id < b.before_id or o.number is not null as sealed
+from (select c.id from calls_of($1, month_start($2), month_start($3)) c
+      where c.id < first_id(month_start($2)) or c.id >= first_id(month_start($3))
+          or exists (select from seal_other o where o.organisation_id = $1 and o.id = c.id)
+      union all
+      select id from voucher where organisation_id = $1 and at >= month_start($2) and at < month_start($3)
+      union all
+      select id from fee
+      where organisation_id = $1 and booked_at >= month_start($2) and booked_at < month_start($3)) x
+cross join seal_border b
+left join seal_other o on o.organisation_id = $1 and o.id = x.id
+where o.number is null or o.number not in (
+    select number from seal where organisation_id = $1 and day >= $2 and day < $3)
+order by x.id
 """
 _SEALS = """
 select number, day, leaves, root, statement, signature, key_id, sealed_at from seal
@@ -35,11 +43,15 @@ _CALLS = "select id, leaf from call_leaves($1, $2, $3)"
 _OTHERS = "select id, leaf from other_leaves($1, $2)"
 
 
-async def sealed_days(pool: asyncpg.Pool, organisation: int, first: date, end: date) -> list[Seal] | None:
-    """The seals of days from the first until before the end; None: some of these days wait to be sealed."""
-    if await pool.fetchval(_WAITING, organisation, end):
+async def sealed(pool: asyncpg.Pool, organisation: int, first: date, end: date) -> Archived | None:
+    """What a month's archive has; None: some of it waits to be sealed."""
+    async with proving(pool) as connection:
+        border = await connection.fetchval("select before_id from seal_border")
+        late = await connection.fetch(_LATE, organisation, first, end)
+        seals = await connection.fetch(_SEALS, organisation, first, end)
+    if border < first_id(end) or not all(row["sealed"] for row in late):
         return None
-    return [Seal(**row) for row in await pool.fetch(_SEALS, organisation, first, end)]
+    return Archived([Seal(**row) for row in seals], [row["id"] for row in late])
 
 
 async def leaves(pool: asyncpg.Pool, organisation: int, seal: Seal) -> AsyncIterator[Sequence[str]]:

@@ -15,6 +15,7 @@ from rechenwerk.office.seal_ports import (
     FORMAT,
     KEY_FORMAT,
     NOTHING_BEFORE,
+    Archived,
     InclusionProof,
     Seal,
     SealedNow,
@@ -160,9 +161,9 @@ class StoredSeals:
                 )
             return await _proof(connection, organisation_id, place, leaf)
 
-    async def days(self, organisation_id: int, first: date, end: date) -> list[Seal] | None:
+    async def archived(self, organisation_id: int, first: date, end: date) -> Archived | None:
         """See `office.seal_ports.Seals`."""
-        return await archive.sealed_days(self._pool, organisation_id, first, end)
+        return await archive.sealed(self._pool, organisation_id, first, end)
 
     def leaves(self, organisation_id: int, seal: Seal) -> AsyncIterator[Sequence[str]]:
         """See `office.seal_ports.Seals`."""
