@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.office.access import BooksRealm, Realm
@@ -72,5 +73,5 @@ async def _lines(realm: Realm, found: Archived, head: dict[str, object]) -> Asyn
 def add_archive_routes(router: APIRouter) -> None:
     """Join the route of this page to the API."""
     router.add_api_route(
-        "/books/archive/{period}", archive, methods=["GET"], tags=["books"], response_class=Streamed
+        "/books/archive/{period}", archive, methods=["GET"], tags=["books"], response_class=StreamingResponse
     )

@@ -25,7 +25,7 @@ Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
 """A day as text, such as 2026-03-01."""
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Period = Literal["day", "week", "month", "quarter", "year", "total"]
-Scope = Literal["inference", "books", "keys", "documents", "operator", "emergency", "approve"]
+Scope = Literal["inference", "books", "keys", "documents", "operator", "audit", "emergency", "approve"]
 ServiceClass = Literal["critical", "standard", "batch"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 import asyncpg
 
 from rechenwerk.base.ids import EPOCH_MS, encode_call
+from rechenwerk.base.ids import first_id as id_at
 from rechenwerk.base.merkle import leaf_hash, root, split
 from rechenwerk.base.money import format_money
 from rechenwerk.office.seal_ports import Wrong, canonical
@@ -87,7 +88,7 @@ from (select count(*) as calls, sum(coalesce(listed, cost)) as listed,
 def first_id(day: date) -> int:
     """The lowest id that a call of a day (UTC) can have, as the function of that name in the database."""
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return min(_LAST_ID, max(0, int(at.timestamp()) * 1000 - EPOCH_MS) << 22)
+    return min(_LAST_ID, id_at(at.timestamp()))
 
 
 def day_of(call_id: int) -> date:
