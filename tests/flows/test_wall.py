@@ -159,6 +159,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/books/bills/1/undo", {"json": {"reason": "spite"}}, 403),
     ("POST", "/books/reconcile", {"json": {"provider": "embedded", "text": "x"}}, 403),
     ("GET", "/books/export/beancount", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/archive/2026-03", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/margin", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/accrue", {"json": {"organisation": "default"}}, 403),
     ("GET", "/books/proof/{call}", {}, 404),
