@@ -81,35 +81,35 @@ def choices(reading: Reading, proofs: Sequence[Proof]) -> tuple[Proof, ...]:
     return tuple(kept[:MOST])
 
 
-async def choose(asker: Asker, reading: Reading, asked: Sequence[Open], task: str) -> dict[str, Proof]:
+async def choose(asker: Asker, reading: Reading, opened: Sequence[Open], purpose: str) -> dict[str, Proof]:
     """The candidates that the model chooses in both orders, by field.
 
-    What it does not choose in the first order is not asked for in the second; a field for which it contradicts
-    itself has none.
+    What it does not choose in the first order is not asked for in the second; a field for which it
+    contradicts itself has none.
 
     Args:
         asker: the model.
         reading: the document.
-        asked: what is open, the most important first; what a question has no room for is left out.
-        task: purpose of the questions, unique within the job.
+        opened: what is open, the most important first; what a question has no room for is left out.
+        purpose: of the questions, unique within the job.
 
     Raises:
         ModelRefusedError: the gateway refused, or nobody answers.
     """
-    shown = _shown(asked)
-    forward = await _one(asker, reading, shown, f"{task} 1")
+    shown = _shown(opened)
+    forward = await _one(asker, reading, shown, f"{purpose} 1")
     if not forward:
         return {}
     turned = [
         Open(one.field, tuple(reversed(one.proofs))) for one in reversed(shown) if one.field.name in forward
     ]
-    backward = await _one(asker, reading, turned, f"{task} 2")
+    backward = await _one(asker, reading, turned, f"{purpose} 2")
     return {name: proof for name, proof in forward.items() if backward.get(name) is proof}
 
 
-def _shown(asked: Sequence[Open]) -> list[Open]:
+def _shown(opened: Sequence[Open]) -> list[Open]:
     """What a question has room for: each field its share of the lines."""
-    kept = asked[:FIELDS]
+    kept = opened[:FIELDS]
     most = min(MOST, LINES // len(kept)) if kept else 0
     return [Open(one.field, one.proofs[:most]) for one in kept]
 
