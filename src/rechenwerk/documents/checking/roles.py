@@ -132,7 +132,7 @@ def _others_block(reading: Reading, words: FieldWords, piece: Piece) -> Role | N
     line = beside[-1] if beside and reading.is_value(piece) else piece
     for _ in range(_BLOCK):
         over = next(iter(reading.layout.above(line.box, line.page)), None)
-        if over is None or line.box.top - over.box.bottom > FAR / 2 * line.height:
+        if over is None or line.box.top - over.box.bottom > line.height:
             return None
         text = reading.text[over.start : over.end].strip(" :")
         short = text.count(" ") < _HEADING and not any(letter.isdigit() for letter in text)

@@ -192,7 +192,8 @@ def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:
         if (
             other is not None
             and _rank(proof) == _rank(first)
-            and not any(same(other, one.value.value) or _misread(other, _said(one)) for one in known)
+            and not any(same(other, one.value.value) for one in known)
+            and not any(_misread(other, _said(one)) for one in ranked)
         ):
             rivals.append(proof)
     if rivals and not _accounts(field, [first, *rivals]):
@@ -215,12 +216,13 @@ def _said(proof: Proof) -> Any:
 
 
 def _misread(one: Any, other: Any) -> bool:
-    """Whether two numbers with check digits may be one that was misread: at most two signs differ."""
-    if not isinstance(one, str) or not isinstance(other, str) or len(one) != len(other):
+    """Whether a number with wrong check digits may be another with right ones, misread or cut off."""
+    if not isinstance(one, str) or not isinstance(other, str) or one == other:
         return False
-    return (iban_valid(one) or vat_id_valid(one)) != (iban_valid(other) or vat_id_valid(other)) and (
-        sum(left != right for left, right in zip(one, other, strict=True)) <= _MISREAD
-    )
+    if iban_valid(one) or vat_id_valid(one) or not (iban_valid(other) or vat_id_valid(other)):
+        return False
+    differ = sum(left != right for left, right in zip(one, other, strict=False))
+    return other.startswith(one) or (len(one) == len(other) and differ <= _MISREAD)
 
 
 def _accounts(field: Field, proofs: Sequence[Proof]) -> bool:

@@ -35,6 +35,10 @@ _MOST = 2000
 _CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
 _CENTS = re.compile(r"[.,]\d{2}-?$")
 _CODE = re.compile(r"(?:\d{3,}|[A-Z]{1,3}-\d+)\s+(?=[^\W\d]{2})")
+_DEDUCTED = re.compile(
+    r"(?:less|abz(?:ü|ue)glich|abzgl|\./\.)\b[^:]*:|[^:\d]*\b(?:rabatt|discount)\b[^:]*:", re.IGNORECASE
+)
+"""How a line below a table begins that takes something from its sum: 'abzüglich 3 % Rabatt:'."""
 _DISCOUNT = re.compile(r"rab(?:att|\.)|nachlass|discount|disc\.|abzug", re.IGNORECASE)
 PRODUCT = "product:"
 """How the reason begins that says how a row was reckoned, or that it was not right."""
@@ -301,7 +305,7 @@ def _rows(
             continue
         cells = _cells(reading, field, heading, line)
         required = [column.name for column in field.fields if column.required]
-        if all(name in cells for name in required) and len(cells) > 1:
+        if all(name in cells for name in required) and len(cells) > 1 and not _DEDUCTED.match(text):
             marks = [mark for piece in line for mark in reading.marks_in(piece.start, piece.end)]
             found.append(Row(cells, tuple(marks)))
     return found
@@ -372,15 +376,18 @@ def _texts(
     spans: dict[str, tuple[int, int]] = {}
     for piece in line:
         free = ""
+        alone = _alone_under(heading, piece)
         for word in reading.layout.words_of(piece.start, piece.end):
             box = reading.layout.box(word.start, word.end)
             if box is None or any(mark.start <= word.start < mark.end for mark in taken):
                 free = "" if free in spans else free
                 continue
-            name = free or under(heading, box).name
+            name = free or (alone or under(heading, box)).name
             field = fields.get(name)
             if field is None or field.type in NUMERIC:
                 continue
+            if name not in spans and not any(map(str.isalnum, reading.text[word.start : word.end])):
+                continue  # a line of the table that was read as a sign
             free = name if not field.shape else ""
             start, end = spans.get(name, (word.start, word.end))
             if reading.text[end : word.start].strip() == "" and word.start >= start:
@@ -389,6 +396,12 @@ def _texts(
         name: (_behind_code(reading, *span) if not fields[name].shape else span)
         for name, span in spans.items()
     }
+
+
+def _alone_under(heading: Heading, piece: Piece) -> Column | None:
+    """The one column under whose heading a piece stands, wherever it begins: headings may be centred."""
+    shares = [column for column in heading.columns if shared(column.box, piece.box) > 0]
+    return shares[0] if len(shares) == 1 else None
 
 
 def _whole(reading: Reading, start: int, end: int) -> int:
