@@ -9,6 +9,7 @@ import typer
 
 from rechenwerk.cli.configuration import read_file
 from rechenwerk.cli.show import Json, console, print_json, table
+from rechenwerk.cli.words import Language
 
 if TYPE_CHECKING:
     from rechenwerk.planner.contagion import Course
@@ -124,7 +125,7 @@ def _document(course: Course, worst: Any) -> dict[str, Any]:
     }
 
 
-Model = Annotated[Path, typer.Argument(help="The plan; TOML (docs/plan.md).")]
+Model = Annotated[Path, typer.Argument(help="The plan: .toml, .yaml, or a workbook of `plan run -o`.")]
 Scenario = Annotated[str, typer.Option(help="One of the file's scenarios; default: as written.")]
 
 
@@ -137,12 +138,19 @@ def run(
     chart: Annotated[
         Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Also write FILE.xlsx (formulas), FILE.csv or FILE.parquet (all results)."
+        ),
+    ] = None,
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Does it pay, when does the money run out: the plan as expected and over many paths."""
     from rechenwerk.cli.plan_run import Asked, run_command  # noqa: PLC0415
 
-    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json))
+    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json, language, output))
 
 
 def compare(
@@ -227,6 +235,13 @@ def sensitivity(
     sensitivity_command(file, line, at, scenario, samples=samples, as_json=as_json)
 
 
+def schema() -> None:
+    """A JSON Schema of a plan's file, for editors that complete and check while one types."""
+    from rechenwerk.planner.schema import schema as made  # noqa: PLC0415
+
+    print_json(made())
+
+
 def add_plan(app: typer.Typer) -> None:
     """Mount the commands."""
     plan = typer.Typer(no_args_is_help=True, help="Does it pay, when does the money run out, what breaks.")
@@ -237,4 +252,5 @@ def add_plan(app: typer.Typer) -> None:
     plan.command("solve")(solve)
     plan.command("sensitivity")(sensitivity)
     plan.command("contagion")(contagion)
+    plan.command("schema")(schema)
     app.add_typer(plan, name="plan")

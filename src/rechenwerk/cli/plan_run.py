@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rechenwerk.cli.configuration import read_file
+from rechenwerk.cli.plan_output import fitting, loaded, write
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.outputs import ByYear, Figure, explain, key_figures, obligations, onerous, services
-from rechenwerk.planner.plans import Plan, build, load_plan
+from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.running import Outcome, base, run
 from rechenwerk.planner.scenarios import scenario
 
@@ -43,6 +43,8 @@ class Asked(msgspec.Struct, frozen=True):
     workers: int = 1
     chart: Path | None = None
     as_json: bool = False
+    language: str = "en"
+    output: Path | None = None
 
 
 def load(file: Path, name: str = "") -> Plan:
@@ -51,7 +53,7 @@ def load(file: Path, name: str = "") -> Plan:
     Raises:
         PlanError, MistakesError: the file or the scenario is wrong.
     """
-    return in_scenario(load_plan(read_file(file)), name)
+    return loaded(file, name).plan
 
 
 def in_scenario(plan: Plan, name: str) -> Plan:
@@ -82,9 +84,13 @@ def simulate(plan: Plan, asked: Asked) -> Outcome:
 
 def run_command(asked: Asked) -> None:
     """`plan run`."""
-    plan = load(asked.file, asked.scenario)
+    fitting(asked.output)
+    found = loaded(asked.file, asked.scenario)
+    plan = found.plan
     values = base(plan)
     outcome = simulate(plan, asked)
+    if asked.output is not None:
+        write(asked.output, found, values, outcome, asked.language)
     if asked.chart is not None:
         from rechenwerk.cli.plan_chart import draw  # noqa: PLC0415
 
@@ -99,6 +105,10 @@ def run_command(asked: Asked) -> None:
     _by_year("Paid and not used (onerous contracts)", plan, onerous(plan, values), "")
     _services(plan, values)
     _fan(plan, outcome)
+    for change in found.changes:
+        console().print(f"Changed in the workbook: {change}", markup=False)
+    if asked.output is not None:
+        console().print(f"Written: {asked.output}", markup=False)
     if asked.chart is not None:
         console().print(f"Drawn: {asked.chart}", markup=False)
 
