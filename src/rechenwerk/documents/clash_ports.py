@@ -157,8 +157,8 @@ class Clashes(Protocol):
         """How many contradictions of a job need a person."""
         ...
 
-    async def want(self, organisation_id: int, job_id: int) -> None:
-        """A worker shall reckon a job's facts anew."""
+    async def want(self, organisation_id: int, job_id: int, seen: Stamps) -> None:
+        """A worker shall reckon a job's facts anew, unless one has since they were seen."""
         ...
 
     async def clash(self, organisation_id: int, clash_id: int) -> Clash | None:

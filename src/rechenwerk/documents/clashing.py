@@ -161,7 +161,7 @@ async def reckoned(desk: DocumentDesk, vault: Vault, organisation: int, job: int
     if stamps.clashes_of == stamps.clashes_now:
         return True
     if stamps.documents > MANY:
-        await desk.clashes.want(organisation, job)
+        await desk.clashes.want(organisation, job, stamps)
         return False
     await reckon(desk, vault, organisation, job, stamps)
     return True
@@ -175,8 +175,8 @@ async def reckon(desk: DocumentDesk, vault: Vault, organisation: int, job: int, 
     earlier = await desk.clashes.earlier(organisation, job, _EARLIER)
     whole = await desk.jobs.job(organisation, job)
     compared = msgspec.structs.replace(found, facts=tuple(_compared(found.facts, texts, whole)))
-    items = await asyncio.to_thread(_items, compared, earlier)
-    sheets = await asyncio.to_thread(_sheets, found)
+    items = await asyncio.to_thread(items_of, compared, earlier)
+    sheets = await asyncio.to_thread(sheets_of, found)
     facts: dict[int, list[Fact]] = defaultdict(list)
     for fact in compared.facts:
         facts[int(fact.document)].append(fact)
@@ -206,7 +206,7 @@ async def reckon_ended(desk: DocumentDesk, vault: Vault) -> None:
             await desk.clashes.give_up(organisation, job)
 
 
-def _sheets(found: Together) -> list[Sheet]:
+def sheets_of(found: Together) -> list[Sheet]:
     """What the documents say together, in parts that one look shows."""
     all_told = told(found.result(), found.register, found.names)
     facts = all_told["facts"]
@@ -214,7 +214,7 @@ def _sheets(found: Together) -> list[Sheet]:
     return [Sheet(part, () if at else all_told["copies"]) for at, part in enumerate(parts)]
 
 
-def _items(found: Together, earlier: Sequence[Earlier]) -> list[NewClash]:
+def items_of(found: Together, earlier: Sequence[Earlier]) -> list[NewClash]:
     """The contradictions in which a document of the job takes part."""
     others = [
         msgspec.structs.replace(fact, entity=found.register.entity(fact.entity))

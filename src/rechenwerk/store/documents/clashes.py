@@ -199,13 +199,14 @@ class StoredClashes:
         opened = [self._seal.open_row(organisation_id, place, sealed) for place, sealed in places]
         return [msgspec.msgpack.decode(one, type=Sheet) for one in opened]
 
-    async def want(self, organisation_id: int, job_id: int) -> None:
+    async def want(self, organisation_id: int, job_id: int, seen: Stamps) -> None:
         """See `documents.clash_ports.Clashes`."""
         await self._pool.execute(
             "update document_job set reckon_wanted = true"
-            " where organisation_id = $1 and id = $2 and not reckon_wanted",
+            " where organisation_id = $1 and id = $2 and not reckon_wanted and clashes_of = $3",
             organisation_id,
             job_id,
+            seen.clashes_of,
         )
 
     async def _add(self, connection: Connection, organisation_id: int, job_id: int, new: NewClash) -> None:
