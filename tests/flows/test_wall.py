@@ -226,8 +226,6 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
-    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
-    tables = [
     tables = (
         "organisation",
         "project",
@@ -236,10 +234,9 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
         "provider",
         "deployment",
         "document_job",
+        "document_known",
         "person",
         "invitation",
-    ]
-        "document_known",
     )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
