@@ -226,6 +226,18 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
     tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
+    tables = (
+        "organisation",
+        "project",
+        "api_key",
+        "guard",
+        "provider",
+        "deployment",
+        "document_job",
+        "document_known",
+        "person",
+        "invitation",
+    )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
