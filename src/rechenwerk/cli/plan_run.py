@@ -10,11 +10,14 @@ import msgspec
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rechenwerk.cli.configuration import read_file
+from rechenwerk.cli.plan_output import fitting, loaded, write
+from rechenwerk.cli.plan_owners import show_owners
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner.engine import Values
+from rechenwerk.planner.figures import picks
 from rechenwerk.planner.outputs import ByYear, Figure, explain, key_figures, obligations, onerous, services
-from rechenwerk.planner.plans import Plan, build, load_plan
+from rechenwerk.planner.ownership import cap_table, shown
+from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.running import Outcome, base, run
 from rechenwerk.planner.scenarios import scenario
 
@@ -43,6 +46,8 @@ class Asked(msgspec.Struct, frozen=True):
     workers: int = 1
     chart: Path | None = None
     as_json: bool = False
+    language: str = "en"
+    output: Path | None = None
 
 
 def load(file: Path, name: str = "") -> Plan:
@@ -51,7 +56,7 @@ def load(file: Path, name: str = "") -> Plan:
     Raises:
         PlanError, MistakesError: the file or the scenario is wrong.
     """
-    return in_scenario(load_plan(read_file(file)), name)
+    return loaded(file, name).plan
 
 
 def in_scenario(plan: Plan, name: str) -> Plan:
@@ -82,9 +87,13 @@ def simulate(plan: Plan, asked: Asked) -> Outcome:
 
 def run_command(asked: Asked) -> None:
     """`plan run`."""
-    plan = load(asked.file, asked.scenario)
+    fitting(asked.output)
+    found = loaded(asked.file, asked.scenario)
+    plan = found.plan
     values = base(plan)
     outcome = simulate(plan, asked)
+    if asked.output is not None:
+        write(asked.output, found, values, outcome, asked.language)
     if asked.chart is not None:
         from rechenwerk.cli.plan_chart import draw  # noqa: PLC0415
 
@@ -98,7 +107,12 @@ def run_command(asked: Asked) -> None:
     _by_year("Unconditional purchase obligations", plan, obligations(plan, values), "later")
     _by_year("Paid and not used (onerous contracts)", plan, onerous(plan, values), "")
     _services(plan, values)
+    show_owners(plan, values)
     _fan(plan, outcome)
+    for change in found.changes:
+        console().print(f"Changed in the workbook: {change}", markup=False)
+    if asked.output is not None:
+        console().print(f"Written: {asked.output}", markup=False)
     if asked.chart is not None:
         console().print(f"Drawn: {asked.chart}", markup=False)
 
@@ -189,6 +203,7 @@ def _fan(plan: Plan, outcome: Outcome) -> None:
 def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
     """All of it for machines; money in the plan's unit."""
     scale = plan.money.scale
+    owners = cap_table(plan, values)
     return {
         "title": plan.written.head.title,
         "unit": plan.written.head.shown_in,
@@ -201,6 +216,7 @@ def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
         "obligations": obligations(plan, values),
         "onerous": onerous(plan, values),
         "services": services(plan, values),
+        "ownership": None if owners is None else shown(owners),
         "paths": outcome.paths,
         "seed": outcome.seed,
         "levels": outcome.levels,
@@ -251,5 +267,6 @@ def compare_command(file: Path, names: Sequence[str], *, paths: int, as_json: bo
         cells = [each[index] for each in figures]
         shown = [cell.note or ("none" if cell.value is None else f"{cell.value:,.2f}") for cell in cells]
         rows.append((f"{one.name} ({one.unit})", *shown))
+    rows += picks([plan.written for _, plan, *_ in found])
     rows.append(("probability of running out", *(f"{outcome.ruined[-1]:.1%}" for *_, outcome in found)))
     table(written.written.head.title, ("", *heads), rows, heads)

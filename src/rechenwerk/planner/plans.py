@@ -18,9 +18,11 @@ from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
-from rechenwerk.planner.reading import number, points, read_plan
+from rechenwerk.planner.numbers import number
+from rechenwerk.planner.ownership_checks import mistakes
+from rechenwerk.planner.reading import points, read_plan
 from rechenwerk.planner.scenarios import factors
-from rechenwerk.planner.sheet import Sheet
+from rechenwerk.planner.sheet import Origin, Sheet
 from rechenwerk.planner.statement_lines import add_opening, add_statements
 from rechenwerk.planner.tables import DriverTable, LineTable, Written
 from rechenwerk.planner.units import Unit, read_unit
@@ -39,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True):
         program: lines in their order.
         factor: Cholesky factor of the drawn drivers' correlations.
         titles, sources: of inputs.
+        origins: numbers of the file that inputs come from, by input.
     """
 
     written: Written
@@ -49,6 +52,7 @@ class Plan(msgspec.Struct, frozen=True):
     factor: Floats
     titles: Mapping[str, str]
     sources: Mapping[str, str]
+    origins: Mapping[str, Origin]
 
     @property
     def lines(self) -> dict[str, Line]:
@@ -56,13 +60,17 @@ class Plan(msgspec.Struct, frozen=True):
         return self.program.lines
 
 
-def load_plan(text: str) -> Plan:
-    """The plan of a TOML text.
+def load_plan(text: str | Reader) -> Plan:
+    """The plan of a TOML text, or of a reader of tables that were read from something else.
 
     Raises:
         MistakesError: all mistakes with line and fix.
     """
     written, reader = read_plan(text)
+    for path, error in mistakes(written):
+        reader.wrong(path, *str(error).split("; ", 1))
+    if reader.mistakes:
+        raise MistakesError(reader.mistakes)
     return build(written, reader)
 
 
@@ -142,7 +150,15 @@ class _Builder:
         with self._at(("correlation",)):
             factor = correlated(list(sheet.inputs.values()), pairs)
         return Plan(
-            written, self.axis, sheet.money, sheet.inputs, program, factor, sheet.titles, sheet.sources
+            written,
+            self.axis,
+            sheet.money,
+            sheet.inputs,
+            program,
+            factor,
+            sheet.titles,
+            sheet.sources,
+            sheet.origins,
         )
 
     def _ordered(self) -> Program:
