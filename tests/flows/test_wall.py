@@ -56,7 +56,6 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/balance", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"project": "secret"}}, 404),
-    ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/verify", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/verify", {"params": {"organisation": "default"}, "json": {}}, 404),
     ("GET", "/books/verify/0000", {"params": {"organisation": "default"}}, 404),
@@ -159,6 +158,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/books/bills/1/undo", {"json": {"reason": "spite"}}, 403),
     ("POST", "/books/reconcile", {"json": {"provider": "embedded", "text": "x"}}, 403),
     ("GET", "/books/export/beancount", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/archive/2026-03", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/margin", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/accrue", {"json": {"organisation": "default"}}, 403),
     ("GET", "/books/proof/{call}", {}, 404),
@@ -234,6 +234,8 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
         "deployment",
         "document_job",
         "document_known",
+        "person",
+        "invitation",
     )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
@@ -244,6 +246,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
             other = office.refused(status, method, path.format(call=call), neighbour, params=unknown)
             assert other["message"] == refusal["message"].replace("default", "nobody")
     assert [office.sql(f"select * from {table} order by id") for table in tables] == before
+    assert len(office.sql("select from document_known")) == 1
     assert not office.sql("select from person")
     assert len(office.sql("select from invitation")) == 1, "the first start's own"
     assert office.ok("GET", "/books/journal", neighbour)["calls"] == []
