@@ -159,6 +159,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/books/bills/1/undo", {"json": {"reason": "spite"}}, 403),
     ("POST", "/books/reconcile", {"json": {"provider": "embedded", "text": "x"}}, 403),
     ("GET", "/books/export/beancount", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/archive/2026-03", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/margin", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/accrue", {"json": {"organisation": "default"}}, 403),
     ("GET", "/books/proof/{call}", {}, 404),
@@ -202,6 +203,10 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/documents/files/1/bytes", {}, 404),
     ("GET", "/documents/files/1/pages/1.png", {}, 404),
     ("POST", "/documents/files/1/values/total/decision", {"json": {"action": "accept", "version": 1}}, 404),
+    ("POST", "/documents/contradictions/1/decision", {"json": {"action": "both", "version": 1}}, 404),
+    ("GET", "/documents/known", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/documents/known/import", {"json": {"text": "x"}, "params": {"organisation": "default"}}, 404),
+    ("DELETE", "/documents/known/1", {}, 404),
 )
 OPEN = frozenset(
     {
@@ -222,6 +227,20 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
     tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
+    tables = [
+    tables = (
+        "organisation",
+        "project",
+        "api_key",
+        "guard",
+        "provider",
+        "deployment",
+        "document_job",
+        "person",
+        "invitation",
+    ]
+        "document_known",
+    )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
@@ -246,6 +265,8 @@ def _a_job_of_documents(office: Office) -> None:
     assert office.ok("POST", "/documents/jobs", json={"schema": "dogs", "model": ""})["id"] == 1
     sent = office.ok("POST", "/documents/jobs/1/files", params={"name": "a.txt"}, content=b"brown")
     assert sent["id"] == 1
+    known = {"text": "name,iban\nA,DE02120300000000202051\n"}
+    assert office.ok("POST", "/documents/known/import", json=known)["new"] == 1
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:
