@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
 
 from rechenwerk.documents.facts.values import Fact
 
-STATES: Mapping[str, str] = {"side": "side", "both": "both", "reject": "rejected"}
+STATES: Mapping[str, str] = MappingProxyType({"side": "side", "both": "both", "reject": "rejected"})
 """Action -> the state of a contradiction after it."""
 
 

@@ -16,6 +16,7 @@ from rechenwerk.documents.clash_ports import Clashes
 from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.notice_ports import Notices
 from rechenwerk.documents.progress_ports import Progress
+from rechenwerk.documents.schema_ports import Schemas
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Value
 
@@ -234,15 +235,6 @@ class Decision(msgspec.Struct, frozen=True):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     note: str
-
-
-class StoredSchema(msgspec.Struct, frozen=True):
-    """A version of an organisation's schema."""
-
-    schema: Schema
-    version: int
-    made_by: str
-    made_at: datetime
 
 
 class Jobs(Protocol):
@@ -476,26 +468,6 @@ class Reviews(Protocol):
 
     async def seal_clear(self, most: int) -> int:
         """Seal rows that an older version stored in clear; how many, 0 when there are none left."""
-        ...
-
-
-class Schemas(Protocol):
-    """Schemas of an organisation."""
-
-    async def keep(self, organisation_id: int, schema: Schema, by: str) -> StoredSchema:
-        """A new version; the same as the newest changes nothing."""
-        ...
-
-    async def schema(self, organisation_id: int, name: str, version: int | None) -> StoredSchema | None:
-        """A version; the newest for None."""
-        ...
-
-    async def schemas(self, organisation_id: int) -> list[StoredSchema]:
-        """The newest of each."""
-        ...
-
-    async def versions(self, organisation_id: int, name: str) -> list[StoredSchema]:
-        """All of one, oldest first."""
         ...
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from rechenwerk.base.money import plain_money
 from rechenwerk.documents import bodies
-from rechenwerk.documents.job_ports import Document, Job, StoredSchema, StoredValue
+from rechenwerk.documents.job_ports import Document, Job, StoredValue
 from rechenwerk.documents.office_ports import Offered
 from rechenwerk.documents.progress_ports import Progress
+from rechenwerk.documents.schema_ports import StoredSchema
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Value
 from rechenwerk.documents.writing import text_of
