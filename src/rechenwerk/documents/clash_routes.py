@@ -14,7 +14,7 @@ from rechenwerk.documents.clashing import reckoned
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 
-_CLASHES = 100
+_CLASHES = 50
 _ABOUT = ("who", "whom", "what", "what_de", "kind", "part", "period", "status")
 
 
