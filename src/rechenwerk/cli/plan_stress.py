@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rechenwerk.cli.plan_run import load
-from rechenwerk.cli.show import console, print_json, table
+import msgspec
+import numpy as np
+
+from rechenwerk.cli.plan_run import load, show
+from rechenwerk.cli.show import console, print_json, progress_bar, table
+from rechenwerk.planner import showing
+from rechenwerk.planner.running import base
 from rechenwerk.planner.sensitivity import sobol, tornado
+from rechenwerk.planner.shown import shown_unit
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import reverse, stress
+from rechenwerk.planner.words import Words
 
-_BAR = 40
 
-
-def stress_command(file: Path, together: Sequence[str], name: str, *, backwards: bool, as_json: bool) -> None:
+def stress_command(
+    file: Path, together: Sequence[str], name: str, language: str, *, backwards: bool, as_json: bool
+) -> None:
     """Shocks one by one and together; the smallest that empties the cash."""
+    words = Words(language)
     plan = load(file, name)
     written = plan.written
     groups = [tuple(part.split("+")) for part in together]
@@ -27,71 +35,92 @@ def stress_command(file: Path, together: Sequence[str], name: str, *, backwards:
     scale, unit = plan.money.scale, written.head.shown_in
     rows = [
         (
-            " + ".join(one.shocks) or "none",
-            f"{one.lowest / scale:,.2f}",
+            " + ".join(one.shocks) or words("no shock"),
+            words.number(one.lowest / scale),
             one.at,
-            one.out or "never",
-            f"{one.gap / scale:,.2f}",
+            one.out or words("never"),
+            words.number(one.gap / scale),
         )
         for one in found
     ]
-    columns = ("shocks", "lowest cash", "in", "runs out", "funding gap")
-    table(f"{written.head.title}: stress ({unit})", columns, rows, ("lowest cash", "funding gap"))
+    columns = tuple(words(head) for head in ("shocks", "lowest cash", "in", "runs out", "funding gap"))
+    title = words("{title}: stress ({unit})", title=written.head.title, unit=unit)
+    table(title, columns, rows, (columns[1], columns[4]))
     if turned is None:
         return
     if turned.struck is None:
-        console().print("Even all shocks as written do not empty the cash.")
+        console().print(words("Even all shocks as written do not empty the cash."))
         return
     parts = ", ".join(
-        f"{name} at {severity:.0%} of what is written" for name, severity in turned.severities.items()
+        words("{name} at {severity} of what is written", name=name, severity=words.share(severity, 0))
+        for name, severity in turned.severities.items()
     )
-    console().print(f"The mildest that empties the cash, in {turned.struck.out}: {parts}.", markup=False)
+    said = words("The mildest that empties the cash, in {period}: {parts}.", period=turned.struck.out, parts=parts)
+    console().print(said, markup=False)
 
 
-def solve_command(file: Path, what: str, target: Target, name: str, *, as_json: bool) -> None:
+def solve_command(file: Path, what: str, target: Target, name: str, language: str, *, as_json: bool) -> None:
     """The number that makes it work."""
-    found = solve(load(file, name).written, what, target)
+    words = Words(language)
+    with progress_bar(quiet=as_json) as bar:
+        bar.add_task(words("looking for {what}", what=what), total=None)
+        found = solve(load(file, name).written, what, target)
     if as_json:
         print_json(found)
         return
-    goal = target.line or "the probability of running out"
-    console().print(
-        f"{found.what} x {found.scale:.4f}, that is {found.first:,.4g} {found.unit} at the start,"
-        f" brings {goal} to {found.reached:,.4g}.",
-        markup=False,
+    reached = words.brief(found.reached) if target.line else words.share(found.reached, 2)
+    said = words(
+        "{what} x {scale}, that is {first} {unit} at the start, brings {goal} to {reached}.",
+        what=found.what,
+        scale=words.number(found.scale, 4),
+        first=words.brief(found.first),
+        unit=found.unit,
+        goal=target.line or words("the probability of running out"),
+        reached=reached,
     )
+    console().print(said, markup=False)
 
 
-def sensitivity_command(file: Path, line: str, at: str, name: str, *, samples: int, as_json: bool) -> None:
+class Looked(msgspec.Struct, frozen=True):
+    """What `plan sensitivity` is asked."""
+
+    line: str = "cash"
+    at: str = ""
+    samples: int = 0
+    scenario: str = ""
+    chart: Path | None = None
+    language: str = "en"
+    as_json: bool = False
+
+
+def sensitivity_command(file: Path, asked: Looked) -> None:
     """Which driver matters."""
-    plan = load(file, name)
-    bars = tornado(plan, line, at)
-    indices = sobol(plan, line, at, samples) if samples else ()
-    if as_json:
-        print_json({"tornado": bars, "sobol": indices})
+    words = Words(asked.language)
+    plan = load(file, asked.scenario)
+    bars = tornado(plan, asked.line, asked.at)
+    with progress_bar(quiet=asked.as_json) as bar:
+        bar.add_task(words("sensitivities"), total=None)
+        indices = sobol(plan, asked.line, asked.at, asked.samples) if asked.samples else ()
+    period = asked.at or plan.axis.name(plan.axis.count - 1)
+    usual = np.broadcast_to(base(plan)[asked.line][:, 0], plan.axis.count)[plan.axis.index(period)]
+    if asked.chart is not None:
+        from rechenwerk.cli.plan_chart import draw_sensitivity  # noqa: PLC0415
+
+        draw_sensitivity(asked.chart, plan, (asked.line, period, float(usual)), bars, indices, words)
+    if asked.as_json:
+        print_json({"tornado": bars, "sobol": indices, "as_expected": float(usual)})
         return
-    scale = plan.lines[line].unit.scale
-    widest = max((one.span for one in bars), default=0.0) or 1.0
-    rows = [
-        (
-            one.driver,
-            f"{one.low / scale:,.2f}",
-            f"{one.high / scale:,.2f}",
-            "█" * round(_BAR * one.span / widest),
-        )
-        for one in bars
-    ]
-    title = (
-        f"{line} in {at or plan.axis.name(plan.axis.count - 1)}: each driver from its low to its high decile"
+    unit, scale = shown_unit(plan, asked.line)
+    title = words(
+        "{line} in {at} ({unit}): each driver from its low to its high decile",
+        line=asked.line,
+        at=period,
+        unit=unit,
     )
-    table(title, ("driver", "low", "high", ""), rows, ("low", "high"))
+    show(
+        showing.tornado_table(title, bars, lambda value: words.number(value / scale), float(usual), words)
+    )
     if indices:
-        shares = [
-            (
-                one.driver,
-                f"{one.first:.3f} ± {one.first_error:.3f}",
-                f"{one.total:.3f} ± {one.total_error:.3f}",
-            )
-            for one in indices
-        ]
-        table("Share of the variance (Sobol)", ("driver", "alone", "with all others"), shares)
+        show(showing.sobol_table(indices, words))
+    if asked.chart is not None:
+        console().print(words("Drawn: {file}", file=asked.chart), markup=False)

@@ -18,6 +18,7 @@ from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
+from rechenwerk.planner.measure_lines import add_measures
 from rechenwerk.planner.reading import number, points, read_plan
 from rechenwerk.planner.scenarios import factors
 from rechenwerk.planner.sheet import Sheet
@@ -136,6 +137,7 @@ class _Builder:
             }
         )
         add_statements(sheet, written.policy, written.lines, written.contracts, funded)
+        add_measures(sheet, written)
         program = self._ordered()
         self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
