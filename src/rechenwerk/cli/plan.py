@@ -1,4 +1,4 @@
-"""Commands: plan run, compare, explain, report, stress, solve, sensitivity, from-books, actuals, contagion."""
+"""Commands about plans on files; those that ask an installation stand in `plan_books_commands`."""
 
 from __future__ import annotations
 
@@ -154,7 +154,8 @@ def run(
 def compare(
     file: Model,
     others: Annotated[
-        list[str] | None, typer.Argument(help="Scenarios of the file, or other files; default: all scenarios.")
+        list[str] | None,
+        typer.Argument(help="Scenarios of the file, or other files; default: all scenarios."),
     ] = None,
     paths: Annotated[int, typer.Option(min=0, max=10_000_000, help="Default: what the file says.")] = 0,
     line: Annotated[str, typer.Option(help="The line whose differences are explained.")] = "cash",
@@ -220,7 +221,8 @@ def stress(
 def solve(
     file: Model,
     vary: Annotated[
-        str, typer.Option(help="A driver, contract or source of money that is scaled; DRIVER.growth: its growth.")
+        str,
+        typer.Option(help="A driver, contract or source of money that is scaled; DRIVER.growth: its growth."),
     ],
     line: Annotated[str, typer.Option(help="The line that is to reach a value.")] = "",
     value: Annotated[float, typer.Option(help="That value, in the plan's unit.")] = 0.0,

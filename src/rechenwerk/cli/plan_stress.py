@@ -55,7 +55,9 @@ def stress_command(
         words("{name} at {severity} of what is written", name=name, severity=words.share(severity, 0))
         for name, severity in turned.severities.items()
     )
-    said = words("The mildest that empties the cash, in {period}: {parts}.", period=turned.struck.out, parts=parts)
+    said = words(
+        "The mildest that empties the cash, in {period}: {parts}.", period=turned.struck.out, parts=parts
+    )
     console().print(said, markup=False)
 
 
@@ -117,9 +119,7 @@ def sensitivity_command(file: Path, asked: Looked) -> None:
         at=period,
         unit=unit,
     )
-    show(
-        showing.tornado_table(title, bars, lambda value: words.number(value / scale), float(usual), words)
-    )
+    show(showing.tornado_table(title, bars, lambda value: words.number(value / scale), float(usual), words))
     if indices:
         show(showing.sobol_table(indices, words))
     if asked.chart is not None:
