@@ -68,6 +68,7 @@ class Paper(FPDF):
         """
         self.ink(size)
         self.set_draw_color(*RULE)
+        self.set_fill_color(255)
         with self.table(
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=FontFace(emphasis="BOLD", color=INK, fill_color=TINT),

@@ -92,7 +92,7 @@ def run_command(asked: Asked) -> None:
     if asked.chart is not None:
         from rechenwerk.cli.plan_chart import draw  # noqa: PLC0415
 
-        draw(asked.chart, plan, values, outcome)
+        draw(asked.chart, plan, values, outcome, words)
     if asked.as_json:
         print_json(document(plan, values, outcome))
         return

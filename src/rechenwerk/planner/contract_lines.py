@@ -154,14 +154,17 @@ def _prepaid(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None
     sheet.put(f"{name}.paid", at, sheet.money, title=f"{name}: paid in advance", source=one.source)
     sheet.number(f"{name}.price", one.price, price)
     within = sheet.within(one.first, one.stops or one.last)
-    sheet.line(f"{name}.open", f"(prev({name}.balance) + {name}.paid) * {within}")
+    # What was paid before the plan begins is left to it, and costs no cash any more.
+    left = paid if sheet.axis.index(one.first) < 0 else 0.0
+    sheet.put(f"{name}.before", [left] * sheet.axis.count, sheet.money, title=f"{name}: left at the start")
+    sheet.line(f"{name}.open", f"(prev({name}.balance, {name}.before) + {name}.paid) * {within}")
     sheet.line(f"{name}.value", f"min({before} * {name}.price, {name}.open)")
     sheet.line(f"{name}.drawn", f"{name}.value / {name}.price", unit)
     ends = sheet.at(one.stops or one.last)
     sheet.line(f"{name}.shortfall", f"({name}.open - {name}.value) * {ends}", title=f"{name}: expires unused")
     sheet.line(
         f"{name}.balance",
-        f"prev({name}.balance) + {name}.paid - {name}.value - {name}.shortfall",
+        f"prev({name}.balance, {name}.before) + {name}.paid - {name}.value - {name}.shortfall",
         title=f"{name}: credit left",
     )
     sheet.line(f"{name}.cost", f"{name}.value + {name}.shortfall")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from rechenwerk.planner.formulas import Apply, Formula, Name
 from rechenwerk.planner.sheet import Sheet
 from rechenwerk.planner.tables import ContractTable, Written
 from rechenwerk.planner.units import ONE, Unit
@@ -76,7 +77,33 @@ def _service(sheet: Sheet, written: Written, service: str) -> None:
     brought = [one.name for one in own if one.group == "revenue"]
     costs = [one.name for one in own if one.group in _COSTS]
     costs += [f"{one.name}.cost" for one in contracts_of(written, service)]
+    costs += _shared(sheet, written, {one.name for one in own})
     revenue, cost, margin = (service_line(service, what) for what in ("revenue", "cost", "margin"))
     sheet.sum(revenue, brought, title=f"{service}: revenue", group="service")
     sheet.sum(cost, costs, title=f"{service}: cost", group="service")
     sheet.line(margin, f"{revenue} - {cost}", title=f"{service}: margin", group="service")
+
+
+def _shared(sheet: Sheet, written: Written, own: set[str]) -> list[str]:
+    """Contracts of a need that is the sum of several services' lines: the part that is this one's."""
+    services = {one.name: one.service for one in written.lines}
+    found = []
+    for contract in written.contracts:
+        if services.get(contract.need, "") or contract.need not in sheet.lines:
+            continue
+        parts = summed(sheet.lines[contract.need].formula)
+        mine = [part for part in parts if part in own]
+        if mine:
+            found.append(f"{contract.name}.cost * ({' + '.join(mine)}) / {contract.need}")
+    return found
+
+
+def summed(formula: Formula) -> list[str]:
+    """The names that a formula adds up; none where it does anything else."""
+    match formula:
+        case Name(name):
+            return [name]
+        case Apply("+", (left, right)):
+            before, after = summed(left), summed(right)
+            return [*before, *after] if before and after else []
+    return []

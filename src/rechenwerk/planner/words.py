@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -61,11 +62,9 @@ class Words:
         if size >= 1e15 or size < 1e-6:
             said = f"{value:.3e}"
             return said.replace(".", ",") if self.language == "de" else said
-        decimals = 0 if size >= 1000 else 2 if size >= 10 else 4
-        text = self.number(round(value, decimals if size >= 1 else 8), decimals if size >= 1 else 8)
-        if decimals or size < 1:
-            text = text.rstrip("0").rstrip(".,")
-        return text
+        decimals = max(0, 3 - math.floor(math.log10(size)))
+        text = self.number(value, decimals)
+        return text.rstrip("0").rstrip(".,") if decimals else text
 
     def share(self, value: float, decimals: int = 1) -> str:
         """12.3% or 12,3 %."""
@@ -74,5 +73,5 @@ class Words:
     def amount(self, value: float | None, unit: str) -> str:
         """A figure's value in its unit; "none" where there is none."""
         if value is None:
-            return self("none")
+            return self("not in these years" if unit == "months" else "none")
         return self.share(value) if unit == "share" else self.brief(value)

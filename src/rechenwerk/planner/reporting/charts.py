@@ -56,18 +56,19 @@ class Chart(msgspec.Struct, frozen=True):
 
 def picture(chart: Chart, ground: Ground, form: str, dots: int = 200) -> bytes:
     """A chart as ``svg`` or ``png``; the same chart gives the same bytes."""
-    settings = {
-        "text.parse_math": False,
-        "svg.hashsalt": "rechenwerk",
-        "svg.fonttype": "none",
-        "font.size": 9,
-        "axes.edgecolor": ground.soft,
-        "axes.labelcolor": ground.ink,
-        "text.color": ground.ink,
-        "xtick.color": ground.ink,
-        "ytick.color": ground.ink,
-    }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(
+        {
+            "text.parse_math": False,
+            "svg.hashsalt": "rechenwerk",
+            "svg.fonttype": "none",
+            "font.size": 9,
+            "axes.edgecolor": ground.soft,
+            "axes.labelcolor": ground.ink,
+            "text.color": ground.ink,
+            "xtick.color": ground.ink,
+            "ytick.color": ground.ink,
+        }
+    ):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         axes.spines[["top", "right"]].set_visible(False)
@@ -247,6 +248,8 @@ def waterfall(
             at += effect
         axes.bar(len(names) - 1, ends[1][1], color=COLOURS[0], width=0.6)
         axes.axhline(0, color=ground.ink, lw=0.8)
+        axes.use_sticky_edges = False
+        axes.margins(y=0.06)
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
 
     return Chart(title, title, draw)

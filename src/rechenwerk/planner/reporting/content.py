@@ -292,8 +292,8 @@ def _sources(plan: Plan, words: Words) -> Iterator[Shown]:
         )
         for name, line in plan.lines.items()
     ]
-    heads = ("line", "meaning", "formula", "unit", "source")
-    yield Shown(words("All lines and their formulas"), tuple(words(head) for head in heads), tuple(formulas))
+    named = ("line", "meaning", "formula", "unit", "source")
+    yield Shown(words("All lines and their formulas"), tuple(words(head) for head in named), tuple(formulas))
 
 
 def _told(one: Told, words: Words) -> tuple[str, str, str]:
