@@ -15,22 +15,28 @@ from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.base.privacy import hide_process
 from rechenwerk.base.settings import Settings, read_settings
 
-_watching: set[asyncio.Task[bytes]] = set()
-"""A loop holds its tasks weakly: one that nobody holds may be collected before the parent ends."""
+
+class Stop(asyncio.Event):
+    """Set when a process has been told to end.
+
+    Attributes:
+        watch: waits for the parent's end; held here, because a loop holds its tasks weakly.
+    """
+
+    watch: asyncio.Task[bytes] | None = None
 
 
-async def told_to_end(*, parent_pipe: bool) -> asyncio.Event:
+async def told_to_end(*, parent_pipe: bool) -> Stop:
     """Set by SIGTERM, SIGINT, or the parent's end."""
-    stop = asyncio.Event()
+    stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if parent_pipe:
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        end = loop.create_task(reader.read())
-        end.add_done_callback(lambda _: stop.set())
-        _watching.add(end)
+        stop.watch = loop.create_task(reader.read())
+        stop.watch.add_done_callback(lambda _: stop.set())
     return stop
 
 
