@@ -52,15 +52,18 @@ level = "no-retention"
 model = "{model}"
 price = {{ input = "2" }}
 """
-# $1 model, $2 first moment, $3 calls, $4 tokens, $5 price and $6 cost of each in nano-units.
+# $1 model, $2 first moment, $3 calls, $4 tokens, $5 price and $6 cost of each in nano-units, $7 number of the
+# month: ids begin in 2025, calls before it have ids that are only unique.
 _CALL = """
 insert into call (organisation_id, id, project_id, key_id, process_id, deployment_id, contract_id, endpoint,
-    model, streamed, outcome, usage_source, input, cached_input, cache_write, output, reasoning, images, seconds,
-    requests, held, price, cost, charged, slices, status, started_at, first_byte_us, total_us)
-select p.organisation_id, first_id($2::timestamptz) + (n * 1000 << 22) + d.id, p.id,
+    model, streamed, outcome, usage_source, input, cached_input, cache_write, output, reasoning, images,
+    seconds, requests, held, price, cost, charged, slices, status, started_at, first_byte_us, total_us)
+select p.organisation_id, first_id($2::timestamptz) + (n * 1000 << 22) + d.id + 100 * $7::bigint, p.id,
     (select min(id) from api_key where project_id = p.id), 1, d.id, d.contract_id, 'chat', d.model, false,
-    'posted', 'reported', $4, 0, 0, 0, 0, 0, 0, 1, $5, $5, $6, $5, '{}', 200, $2 + n * interval '1 second', 1, 2
-from generate_series(1, $3::bigint) n, deployment d, project p join organisation o on o.id = p.organisation_id
+    'posted', 'reported', $4, 0, 0, 0, 0, 0, 0, 1, $5, $5, $6, $5, '{}', 200, $2 + n * interval '1 second',
+    1, 2
+from generate_series(1, $3::bigint) n, deployment d,
+    project p join organisation o on o.id = p.organisation_id
 where d.model = $1 and p.name = 'default' and o.name = 'default'
 returning id, organisation_id, project_id, contract_id
 """
@@ -68,8 +71,9 @@ _TRANSFER = """
 insert into transfer (organisation_id, call_id, line, debit, credit, amount)
 select c.organisation_id, c.id, x.line, x.debit, x.credit, x.amount from call c
 cross join lateral (
-    select 1 as line, max(id) filter (where kind = 'cost') as debit, max(id) filter (where kind = 'payable') as credit,
-        c.cost as amount from ensure_accounts(c.organisation_id, c.project_id, c.contract_id)
+    select 1 as line, max(id) filter (where kind = 'cost') as debit,
+        max(id) filter (where kind = 'payable') as credit, c.cost as amount
+    from ensure_accounts(c.organisation_id, c.project_id, c.contract_id)
     union all
     select 2, max(id) filter (where kind = 'receivable'), max(id) filter (where kind = 'revenue'), c.price
         from ensure_accounts(c.organisation_id, c.project_id, c.contract_id)) x
@@ -107,7 +111,7 @@ def seed(office: Office) -> None:
         for model in ("growing", "yearly"):
             each = tokens(model, at) // CALLS
             price, cost = each * 2 * NANO // 1_000_000, each * NANO // 1_000_000
-            rows = office.sql(_CALL, model, moment, CALLS, each, price, cost)
+            rows = office.sql(_CALL, model, moment, CALLS, each, price, cost, at)
             office.sql(_TRANSFER, [row["id"] for row in rows])
 
 

@@ -71,13 +71,21 @@ def solve_command(file: Path, what: str, target: Target, name: str, language: st
         print_json(found)
         return
     reached = words.brief(found.reached) if target.line else words.share(found.reached, 2)
+    goal = target.line or words("the probability of running out")
+    if found.unit == "growth a year":
+        value = words.share(found.first, 2)
+        said = words(
+            "{what} = {value} brings {goal} to {reached}.", what=what, value=value, goal=goal, reached=reached
+        )
+        console().print(said, markup=False)
+        return
     said = words(
         "{what} x {scale}, that is {first} {unit} at the start, brings {goal} to {reached}.",
         what=found.what,
         scale=words.number(found.scale, 4),
         first=words.brief(found.first),
         unit=found.unit,
-        goal=target.line or words("the probability of running out"),
+        goal=goal,
         reached=reached,
     )
     console().print(said, markup=False)

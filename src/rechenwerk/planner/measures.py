@@ -116,7 +116,7 @@ def _payback(plan: Plan, values: Values) -> Iterator[Figure]:
             name,
             None if back is None else float((back + 1) * axis.months),
             "months",
-            f"total of {how} back at 0 after its lowest point",
+            f"total({how}) >= 0",
             "" if back is None else axis.name(back),
             (("free_cash_flow", ""), ("investing_cash", "")),
         )
@@ -125,7 +125,7 @@ def _payback(plan: Plan, values: Values) -> Iterator[Figure]:
         "present value of free cash flow",
         float(present.sum()) / plan.money.scale,
         plan.written.head.shown_in,
-        f"sum of free_cash_flow / (1 + {rate:g})^years; [policy] discount",
+        f"total(free_cash_flow / (1 + {rate:g})^years)",
         "",
         (("free_cash_flow", ""),),
     )
@@ -228,7 +228,7 @@ def _of_service(plan: Plan, one: Service) -> Iterator[Figure]:
         f"{one.name}: margin",
         one.margin,
         money,
-        "revenue - cost of all periods",
+        "total(revenue - cost)",
         "",
         lines,
     )
@@ -240,7 +240,7 @@ def _of_service(plan: Plan, one: Service) -> Iterator[Figure]:
                 f"{one.name}: {what} per unit",
                 value,
                 unit.unit,
-                f"total {what} / total {unit.name}",
+                f"total({what}) / total({unit.name})",
                 unit.name,
                 counted,
             )
@@ -250,7 +250,7 @@ def _of_service(plan: Plan, one: Service) -> Iterator[Figure]:
             f"{one.name}: price that covers cost",
             price.covering,
             price.unit,
-            f"{price.driver} scaled until revenue of all periods is cost",
+            "the price scaled until revenue of all periods is cost",
             price.driver,
             (*lines, (price.driver, plan.axis.name(0))),
         )
@@ -297,7 +297,7 @@ def _saved(plan: Plan, values: Values, one: ContractTable) -> Iterator[Figure]:
             "payback_discounted",
             "amortised, discounted",
             flow / (1 + rate) ** years,
-            f"({formula}) discounted",
+            f"({formula}) / (1 + {rate:g})^years",
         ),
     ):
         back = amortised(np.cumsum(series))
@@ -306,7 +306,7 @@ def _saved(plan: Plan, values: Values, one: ContractTable) -> Iterator[Figure]:
             f"{one.name}: {said}",
             None if back is None else float((back + 1) * plan.axis.months),
             "months",
-            f"total of {how} back at 0",
+            f"total({how}) >= 0",
             "" if back is None else plan.axis.name(back),
             tuple((f"{one.name}.{line}", "") for line in ("drawn", "running", "invested")),
         )
