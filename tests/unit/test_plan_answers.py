@@ -22,7 +22,7 @@ from rechenwerk.planner.solving import Target, solve
 
 EXAMPLE = (Path(__file__).parents[2] / "docs" / "examples" / "plan" / "firm.toml").read_text(encoding="utf-8")
 
-# Twelve months: 100 users pay 10 a month and need 2 hours; 300 hours a month are bought at 2.4, others cost 3.
+# Twelve months: 100 users pay 10 a month and need 2 hours; 300 a month are bought at 2.4, others cost 3.
 SMALL = """
 title = "Small"
 currency = "EUR"
@@ -114,7 +114,8 @@ def test_what_a_free_offering_costs() -> None:
     plan = small(price="0")
     (chat,) = services(plan, base(plan))
     per = {one.name: one for one in chat.per_unit}
-    assert (per["users"].revenue, per["users"].cost) == (0.0, pytest.approx(7.2))
+    assert per["users"].revenue == 0
+    assert per["users"].cost == pytest.approx(7.2)
     assert chat.prices[0].covering is None
     assert answers(plan)["service.chat.covering_price"].value is None
 
@@ -134,8 +135,9 @@ def test_obligations_and_provisions_by_year() -> None:
     plan = load_plan(text)
     values = base(plan)
     due, later = obligations(plan, values), provisions(plan, values)
-    assert due.rows == (("bound", (pytest.approx(8640), pytest.approx(4320), pytest.approx(4320))),)
-    assert later.rows == (("bound", (pytest.approx(6 * 240), pytest.approx(0), 0.0)),)
+    assert [name for name, _ in (*due.rows, *later.rows)] == ["bound", "bound"]
+    assert due.rows[0][1] == pytest.approx([8640, 4320, 4320])
+    assert later.rows[0][1] == pytest.approx([6 * 240, 0, 0])
     assert [one.contract for one in usage(plan, values)] == ["bound"]
     assert break_even(plan, values) is not None
 
@@ -148,7 +150,7 @@ def test_provisioned_capacity_goes_on_behind_the_plan() -> None:
     )
     plan = load_plan(text)
     ((_, cells),) = obligations(plan, base(plan)).rows
-    assert cells == (pytest.approx(720), pytest.approx(180))
+    assert cells == pytest.approx([720, 180])
     (rack,) = usage(plan, base(plan))
     assert rack.used == pytest.approx(200 / 400)
 
@@ -182,11 +184,13 @@ def test_a_line_is_explained_down_to_its_source() -> None:
     plan = small()
     found = explain(plan, base(plan), "sold", "2026-03")
     assert found.formula == "users * price * length()"
-    assert (found.value, found.unit, found.period) == (pytest.approx(1000), "EUR", "2026-03")
+    assert found.value == pytest.approx(1000)
+    assert (found.unit, found.period) == ("EUR", "2026-03")
     users = found.inputs[0]
     assert (users.name, users.value, users.unit) == ("users", 100, "users")
     assert (users.source, users.date, users.status) == ("count of members", "2025-12", "reported")
-    assert (found.inputs[1].value, found.inputs[1].unit) == (pytest.approx(10), "EUR/user/month")
+    assert found.inputs[1].value == pytest.approx(10)
+    assert found.inputs[1].unit == "EUR/user/month"
 
 
 def test_what_was_before_has_its_own_period_and_sums_are_sums() -> None:
@@ -197,8 +201,8 @@ def test_what_was_before_has_its_own_period_and_sums_are_sums() -> None:
     assert (before.name, before.period) == ("cash", "2026-04")
     shortfall = explain(plan, values, "cloud.shortfall", "2026-12", deep=1)
     minimum = next(one for one in shortfall.inputs if one.name == "cloud.minimum")
-    assert (minimum.how, minimum.value) == ("year", pytest.approx(10))
-    assert minimum.status == "contracted"
+    assert minimum.value == pytest.approx(10)
+    assert (minimum.how, minimum.status) == ("year", "contracted")
 
 
 def test_every_answer_is_explained_with_its_inputs() -> None:

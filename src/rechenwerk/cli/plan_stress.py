@@ -70,7 +70,7 @@ def solve_command(file: Path, what: str, target: Target, name: str, language: st
     if as_json:
         print_json(found)
         return
-    reached = words.brief(found.reached) if target.line else words.share(found.reached, 2)
+    reached = words.brief(round(found.reached, 6)) if target.line else words.share(found.reached, 2)
     goal = target.line or words("the probability of running out")
     if found.unit == "growth a year":
         value = words.share(found.first, 2)

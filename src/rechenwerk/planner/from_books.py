@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -32,7 +33,9 @@ from rechenwerk.planner.forecasting import Forecast, Tested, back_test, forecast
 
 _MINUTES = 60 * 8766 / 12
 """Of a month."""
-_PER_YEAR = {"hour": 8766.0, "day": 365.25, "week": 365.25 / 7, "month": 12.0, "quarter": 4.0, "year": 1.0}
+_PER_YEAR: Mapping[str, float] = MappingProxyType(
+    {"hour": 8766.0, "day": 365.25, "week": 365.25 / 7, "month": 12.0, "quarter": 4.0, "year": 1.0}
+)
 
 
 class Forecasted(msgspec.Struct, frozen=True):
@@ -356,10 +359,3 @@ def _value(value: Any) -> str:
         if isinstance(value, str)
         else repr(value)
     )
-
-
-def tested_rows(series: Sequence[Forecasted]) -> Iterator[tuple[Forecasted, float]]:
-    """Series whose forecast could be tested, with their loss against the seasonal naive one's."""
-    for one in series:
-        if one.tested.origins:
-            yield one, one.tested.loss / one.tested.naive if one.tested.naive else 1.0

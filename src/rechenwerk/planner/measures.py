@@ -20,7 +20,13 @@ _SHARE = "share"
 
 def key_figures(plan: Plan, values: Values) -> tuple[Figure, ...]:
     """What people ask first; money in the plan's unit."""
-    return (*_liquidity(plan, values), *_payback(plan, values), *_commitments(plan, values))
+    return (
+        *_liquidity(plan, values),
+        *_payback(plan, values),
+        *_commitments(plan, values),
+        *_unused(plan, values),
+        *_covered(plan, values),
+    )
 
 
 def measures(plan: Plan, values: Values) -> tuple[Figure, ...]:
@@ -175,6 +181,11 @@ def _commitments(plan: Plan, values: Values) -> Iterator[Figure]:
         "",
         (("figure.commitments", first), ("revenue", first)),
     )
+
+
+def _unused(plan: Plan, values: Values) -> Iterator[Figure]:
+    """What is paid and not used."""
+    scale, money = plan.money.scale, plan.written.head.shown_in
     for key, name, line, formula in (
         ("shortfall", "take-or-pay shortfall", "figure.shortfall", "sum of shortfall: paid and not used"),
         ("idle", "paid and idle", "figure.idle", "sum of idle: capacity that nobody used"),
@@ -197,6 +208,10 @@ def _commitments(plan: Plan, values: Values) -> Iterator[Figure]:
         "",
         (("figure.shortfall", ""), ("figure.idle", "")),
     )
+
+
+def _covered(plan: Plan, values: Values) -> Iterator[Figure]:
+    """How far what is paid anyway must be used."""
     even = break_even(plan, values)
     parts = [(line, "") for line in ("revenue", "cost_of_revenue")]
     yield Figure(
