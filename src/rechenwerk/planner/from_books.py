@@ -33,6 +33,10 @@ from rechenwerk.planner.forecasting import Forecast, Tested, back_test, forecast
 
 _MINUTES = 60 * 8766 / 12
 """Of a month."""
+_MONTH = 365.25 / 12
+"""In days."""
+_LARGE = 1e7
+"""Of a month's revenue: then the plan is shown in millions."""
 _PER_YEAR: Mapping[str, float] = MappingProxyType(
     {"hour": 8766.0, "day": 365.25, "week": 365.25 / 7, "month": 12.0, "quarter": 4.0, "year": 1.0}
 )
@@ -127,6 +131,7 @@ class _Writer:
         self._periods = periods
         self._first = month_after(books.months[-1])
         self._last = self._month(periods - 1)
+        self._taken: set[str] = set()
         self.series: list[Forecasted] = []
         self.notes: list[str] = []
 
@@ -141,10 +146,12 @@ class _Writer:
     def head(self, paths: int) -> str:
         """The keys before the first table, and what is owned and owed."""
         books = self._books
+        revenue = sum(float((one.volume * one.price)[-3:].mean()) for one in sold(books))
+        cost = sum(float((one.volume * one.cost * one.paid)[-3:].mean()) for one in sold(books))
         keys = {
             "title": f"{books.organisation}, from its books",
             "currency": books.currency,
-            "shown_in": books.currency,
+            "shown_in": books.currency + (" million" if revenue >= _LARGE else ""),
             "starts": self._first,
             "periods": self._periods,
             "paths": paths,
@@ -157,14 +164,23 @@ class _Writer:
             "payables": _number(books.owed),
             **self._told("reported", "balances of bank, receivables and payables"),
         }
-        revenue = sum(float((one.volume * one.price)[-3:].mean()) for one in sold(books))
-        cost = sum(float((one.volume * one.cost * one.paid)[-3:].mean()) for one in sold(books))
         waits = {
-            "receivable_days": _number(books.owned / revenue * 365.25 / 12) if revenue else 0,
-            "payable_days": _number(books.owed / cost * 365.25 / 12) if cost else 0,
+            "receivable_days": self._days("receivables", books.owned, revenue),
+            "payable_days": self._days("payables", books.owed, cost),
         }
         first = f"# Written from the books of {months}. Lines may be added; drivers keep their `books`.\n"
         return first + _keys(keys) + "\n" + _table("[opening]", opening) + "\n" + _table("[policy]", waits)
+
+    def _days(self, what: str, owed: float, monthly: float) -> float | int:
+        """How long is waited for money, a month at most: what is older is settled in the first month."""
+        if not monthly or owed <= 0:
+            return 0
+        days = owed / monthly * _MONTH
+        if days > _MONTH:
+            self.notes.append(
+                f"{what} are {days:.0f} days old: what is older than a month is settled in the first"
+            )
+        return _number(min(days, _MONTH))
 
     def model(self, one: Sold, name: str) -> str:
         """Drivers and lines of a model."""
@@ -184,10 +200,12 @@ class _Writer:
             title = {"sold": "sold", "used": "used", "list": "at list rates"}[line.partition("_")[0]]
             # What is needed at list rates is money; its group bears the cost.
             keys |= {"title": f"{one.model}: {title}"}
+            self._taken.add(line)
             tables.append(_table("[[line]]", {key: value for key, value in keys.items() if value}))
         return "\n".join(tables)
 
     def _driver(self, name: str, books: str, unit: str, history: np.ndarray, model: str) -> str:
+        self._taken.add(name)
         used = np.flatnonzero(history)
         series = (history[used[0] :] if len(used) else history[-1:]).tolist()
         tested = back_test(series)
@@ -209,13 +227,13 @@ class _Writer:
         models, bound = group
         need = f"compute_{number}"
         parts = " + ".join(f"list_{names[one.model]}" for one in models)
+        self._taken.add(need)
         keys = {"name": need, "formula": parts, "unit": self._books.currency}
         if len(models) == 1:
             keys["service"] = names[models[0].model]
         tables = [_table("[[line]]", keys | {"title": "Compute at list rates"})]
-        taken: set[str] = {need, *names.values()}
         for contract in sorted(bound, key=_firmness):
-            written = self._contract(contract, need, slug(f"{contract.name}_c", taken), models)
+            written = self._contract(contract, need, slug(contract.name, self._taken), models)
             tables += [_table("[[contract]]", written)] if written else []
         listed, cost = np.zeros(len(self._books.months)), np.zeros(len(self._books.months))
         for contract in bound:
@@ -227,7 +245,7 @@ class _Writer:
             _table(
                 "[[contract]]",
                 {
-                    "name": slug(f"on_demand_{number}", taken),
+                    "name": slug(f"on_demand_{number}", self._taken),
                     "kind": "on-demand",
                     "need": need,
                     "price": repr(_number(part)),
