@@ -141,6 +141,8 @@ def _year_ends(axis: Axis, last: str) -> Floats:
     ends = np.append(axis.new_year[1:], (axis.first + axis.count * axis.months) % 12 == 0).astype(np.float64)
     index = axis.index(last)
     if 0 <= index < axis.count:
+        # With the contract its last year ends, once.
+        ends[index:] = 0.0
         ends[index] = 1.0
     return ends
 
