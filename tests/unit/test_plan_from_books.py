@@ -34,9 +34,9 @@ def books(
         name, volume, price, cost, contract = line.split()
         for month in months:
             usage = {"input": int(float(volume) * 1e6)}
-            money = [Decimal(volume) * Decimal(each) for each in (price, cost, cost)]
-            rows.append(Month(f"{month}-01", name, 1000, *money, usage))
-            drawn.append(Month(f"{month}-01", contract, 1000, *money, usage))
+            brought, borne = Decimal(volume) * Decimal(price), Decimal(volume) * Decimal(cost)
+            rows.append(Month(f"{month}-01", name, 1000, brought, borne, borne, usage))
+            drawn.append(Month(f"{month}-01", contract, 1000, brought, borne, borne, usage))
     known = {kind: Decimal(amount) for kind, amount in balances.items()}
     return Books("town", "EUR", tuple(months), tuple(rows), tuple(drawn), tuple(bound), known)
 
