@@ -173,21 +173,17 @@ def test_a_plan_that_does_not_balance_is_seen(example: Plan) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_workers(example: Plan) -> None:
-    one, two = run(example, paths=5000, workers=1), run(example, paths=5000, workers=2)
-    for name, band in one.bands.items():
-        assert band.quantiles.tobytes() == two.bands[name].quantiles.tobytes()
-        assert band.mean.tobytes() == two.bands[name].mean.tobytes()
-    assert one.runs_out.tobytes() == two.runs_out.tobytes()
-    assert run(example, paths=5000, seed=2).bands["cash"].mean.tobytes() != one.bands["cash"].mean.tobytes()
-
-
-def test_quantiles_are_those_of_all_paths(example: Plan) -> None:
-    """Rank errors of the summary stay below a thousandth."""
-    outcome = run(example, paths=4000, levels=(0.05, 0.5, 0.95))
-    from_all = run(example, paths=2000, levels=(0.5,))
-    assert from_all.bands["cash"].quantiles.shape == (1, example.axis.count)
-    last = outcome.bands["revenue"]
-    assert (np.diff(last.quantiles, axis=0) >= 0).all()
+    """18 blocks in five batches, the last one short: so every worker has several, and they end out of order."""
+    paths = 34_500
+    one = run(example, paths=paths, workers=1)
+    for workers in (2, 3):
+        other = run(example, paths=paths, workers=workers)
+        for name, band in one.bands.items():
+            assert band.quantiles.tobytes() == other.bands[name].quantiles.tobytes()
+            assert band.mean.tobytes() == other.bands[name].mean.tobytes()
+        assert one.runs_out.tobytes() == other.runs_out.tobytes()
+        assert one.gap.tobytes() == other.gap.tobytes()
+    assert run(example, paths=paths, seed=2).bands["cash"].mean.tobytes() != one.bands["cash"].mean.tobytes()
 
 
 def test_scenarios_and_shocks(example: Plan) -> None:

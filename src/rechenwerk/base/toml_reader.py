@@ -18,11 +18,19 @@ from rechenwerk.base.type_words import did_you_mean, explained, missing_fix
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """What is wrong in a file, where, and how to mend it."""
+    """What is wrong in a file, where, and how to mend it.
+
+    Args:
+        line: of the text.
+        message: what is wrong.
+        fix: how to mend it.
+        place: where, if that is no line of a text, such as a workbook's "Model!A7".
+    """
 
     line: int
     message: str
     fix: str
+    place: str = ""
 
 
 class MistakesError(RechenwerkError):
@@ -35,7 +43,8 @@ class MistakesError(RechenwerkError):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         first = mistakes[0]
         more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-        super().__init__(f"line {first.line}: {first.message}; {first.fix}{more}")
+        place = first.place or f"line {first.line}"
+        super().__init__(f"{place}: {first.message}; {first.fix}{more}")
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
@@ -48,6 +57,7 @@ class Reader:
     Args:
         text: of the file.
         numbers: what a number with a point becomes; money must never be a binary fraction.
+        parsed: tables and lines of a text that is not TOML.
         banned: (table, key) that must not stand there, with what is wrong about it and the fix.
 
     Raises:
@@ -59,9 +69,13 @@ class Reader:
         text: str,
         banned: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({}),
         numbers: Callable[[str], Any] = Decimal,
+        parsed: tuple[dict[str, Any], Mapping[Path, int]] | None = None,
     ) -> None:
         self.mistakes: list[Mistake] = []
         self._banned = banned
+        if parsed is not None:
+            self.raw, self._lines = parsed
+            return
         self._lines = lines_of(text)
         try:
             self.raw = tomllib.loads(text, parse_float=numbers)

@@ -126,7 +126,7 @@ def _document(course: Course, worst: Any) -> dict[str, Any]:
     }
 
 
-Model = Annotated[Path, typer.Argument(help="The plan; TOML (docs/plan.md).")]
+Model = Annotated[Path, typer.Argument(help="The plan: .toml, .yaml, or a workbook of `plan run -o`.")]
 Scenario = Annotated[str, typer.Option(help="One of the file's scenarios; default: as written.")]
 
 
@@ -142,13 +142,19 @@ def run(
     by_period: Annotated[
         bool, typer.Option("--by-period", help="Statements by month or quarter instead of by year.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Also write FILE.xlsx (formulas), FILE.csv or FILE.parquet (all results)."
+        ),
+    ] = None,
     language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Does it pay, when does the money run out: the plan as expected and over many paths."""
     from rechenwerk.cli.plan_run import Asked, run_command  # noqa: PLC0415
 
-    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json, language, by_period))
+    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json, language, output, by_period))
 
 
 def compare(
@@ -266,6 +272,13 @@ def sensitivity(
     sensitivity_command(file, Looked(line, at, samples, scenario, chart, language, as_json))
 
 
+def schema() -> None:
+    """A JSON Schema of a plan's file, for editors that complete and check while one types."""
+    from rechenwerk.planner.schema import schema as made  # noqa: PLC0415
+
+    print_json(made())
+
+
 def add_plan(app: typer.Typer) -> None:
     """Mount the commands."""
     plan = typer.Typer(no_args_is_help=True, help="Does it pay, when does the money run out, what breaks.")
@@ -278,4 +291,5 @@ def add_plan(app: typer.Typer) -> None:
     plan.command("sensitivity")(sensitivity)
     plan.command("contagion")(contagion)
     add_books_commands(plan)
+    plan.command("schema")(schema)
     app.add_typer(plan, name="plan")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 from rich.tree import Tree
 
-from rechenwerk.cli.configuration import read_file
+from rechenwerk.cli.plan_output import fitting, loaded, write
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner import showing
 from rechenwerk.planner.economics import services, usage
@@ -20,7 +20,7 @@ from rechenwerk.planner.engine import Values
 from rechenwerk.planner.explaining import DEEP, Explained, explain
 from rechenwerk.planner.measures import key_figures, measures
 from rechenwerk.planner.outputs import obligations, onerous, provisions
-from rechenwerk.planner.plans import Plan, build, load_plan
+from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.running import Outcome, base, run
 from rechenwerk.planner.scenarios import scenario
 from rechenwerk.planner.showing import STATEMENTS, STOCKS, Shown
@@ -38,6 +38,7 @@ class Asked(msgspec.Struct, frozen=True):
     chart: Path | None = None
     as_json: bool = False
     language: str = "en"
+    output: Path | None = None
     by_period: bool = False
 
 
@@ -47,7 +48,7 @@ def load(file: Path, name: str = "") -> Plan:
     Raises:
         PlanError, MistakesError: the file or the scenario is wrong.
     """
-    return in_scenario(load_plan(read_file(file)), name)
+    return loaded(file, name).plan
 
 
 def in_scenario(plan: Plan, name: str) -> Plan:
@@ -86,9 +87,13 @@ def show(one: Shown) -> None:
 def run_command(asked: Asked) -> None:
     """`plan run`."""
     words = Words(asked.language)
-    plan = load(asked.file, asked.scenario)
+    fitting(asked.output)
+    found = loaded(asked.file, asked.scenario)
+    plan = found.plan
     values = base(plan)
     outcome = simulate(plan, asked)
+    if asked.output is not None:
+        write(asked.output, found, values, outcome, asked.language)
     if asked.chart is not None:
         from rechenwerk.cli.plan_chart import draw  # noqa: PLC0415
 
@@ -113,6 +118,10 @@ def run_command(asked: Asked) -> None:
     else:
         said = words("Balance sheet and cash flow hold in all {checked} path-periods.", checked=checked)
         out.print(said, markup=False)
+    for change in found.changes:
+        out.print(words("Changed in the workbook: {change}", change=change), markup=False)
+    if asked.output is not None:
+        out.print(words("Written: {file}", file=asked.output), markup=False)
     if asked.chart is not None:
         out.print(words("Drawn: {file}", file=asked.chart), markup=False)
 

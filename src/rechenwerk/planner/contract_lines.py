@@ -76,7 +76,7 @@ def add_contract(sheet: Sheet, one: ContractTable, before: str) -> str:
             _owned(sheet, one, before, unit)
         case _:
             _needs(one, "price")
-            sheet.number(f"{one.name}.price", one.price, price)
+            _figure(sheet, one, "price", price)
             sheet.line(
                 f"{one.name}.drawn", f"{before} * {sheet.within(one.first, one.stops or one.last)}", unit
             )
@@ -85,6 +85,11 @@ def add_contract(sheet: Sheet, one: ContractTable, before: str) -> str:
     return sheet.line(
         f"{one.name}.remaining", f"{before} - {one.name}.drawn", unit, title=f"{one.need} behind {one.name}"
     )
+
+
+def _figure(sheet: Sheet, one: ContractTable, field: str, unit: Unit) -> str:
+    """An input or a line from a field that is a number with its unit, or a formula."""
+    return sheet.number(("contract", one.name, field), getattr(one, field), unit)
 
 
 def _unit_of(sheet: Sheet, name: str) -> Unit:
@@ -106,18 +111,21 @@ def _take_or_pay(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> 
     money = read_unit(one.unit)
     if money.powers != sheet.money.powers:
         raise PlanError(f"the total of {one.name} is in {one.unit!r}; it must be in {sheet.money}")
-    name, due = one.name, number(one.total) * money.scale
-    minimum, behind = spread(sheet.axis, one.first, one.last, due, tuple(number(part) for part in one.ramp))
+    name, total, at = one.name, number(one.total), ("contract", one.name, "total")
+    ramp = tuple(number(part) for part in one.ramp)
+    minimum, behind = spread(sheet.axis, one.first, one.last, money.scale, ramp)
     if one.stops:
         minimum, behind = minimum * (1 - sheet.axis.since(_behind(sheet.axis, one.stops))), 0.0
-    sheet.put(f"{name}.minimum", minimum, sheet.money, title=f"{name}: minimum due", source=one.source)
+    due = f"{name}: minimum due"
+    sheet.scaled(f"{name}.minimum", at, total, minimum, sheet.money, title=due, source=one.source)
     future = behind + minimum.sum() - np.cumsum(minimum)
-    sheet.put(f"{name}.obligation", future, sheet.money, title=f"{name}: still to be paid at the least")
-    sheet.number(f"{name}.price", one.price, price)
+    left = f"{name}: still to be paid at the least"
+    sheet.scaled(f"{name}.obligation", at, total, future, sheet.money, title=left)
+    _figure(sheet, one, "price", price)
     unit = _unit_of(sheet, before)
     most = f"{name}.minimum / {name}.price"
     if one.most:
-        sheet.number(f"{name}.most", one.most, unit)
+        _figure(sheet, one, "most", unit)
         most = f"{name}.most"
     sheet.line(
         f"{name}.drawn", f"min({before}, {most}) * {sheet.within(one.first, one.stops or one.last)}", unit
@@ -151,14 +159,15 @@ def _prepaid(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None
     _needs(one, "total", "unit", "first", "last", "price")
     assert one.total is not None
     name, unit = one.name, _unit_of(sheet, before)
-    paid = number(one.total) * read_unit(one.unit).scale
-    at = spread(sheet.axis, one.first, one.first, paid)[0]
-    sheet.put(f"{name}.paid", at, sheet.money, title=f"{name}: paid in advance", source=one.source)
-    sheet.number(f"{name}.price", one.price, price)
+    paid = spread(sheet.axis, one.first, one.first, read_unit(one.unit).scale)[0]
+    at, title = ("contract", name, "total"), f"{name}: paid in advance"
+    sheet.scaled(f"{name}.paid", at, number(one.total), paid, sheet.money, title=title, source=one.source)
+    _figure(sheet, one, "price", price)
     within = sheet.within(one.first, one.stops or one.last)
     # What was paid before the plan begins is left to it, and costs no cash any more.
-    left = paid if sheet.axis.index(one.first) < 0 else 0.0
-    sheet.put(f"{name}.before", [left] * sheet.axis.count, sheet.money, title=f"{name}: left at the start")
+    left = read_unit(one.unit).scale if sheet.axis.index(one.first) < 0 else 0.0
+    title = f"{name}: left at the start"
+    sheet.scaled(f"{name}.before", at, number(one.total), left, sheet.money, title=title, source=one.source)
     sheet.line(f"{name}.open", f"(prev({name}.balance, {name}.before) + {name}.paid) * {within}")
     sheet.line(f"{name}.value", f"min({before} * {name}.price, {name}.open)")
     sheet.line(f"{name}.drawn", f"{name}.value / {name}.price", unit)
@@ -176,12 +185,10 @@ def _prepaid(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None
 def _provisioned(sheet: Sheet, one: ContractTable, before: str, unit: Unit) -> None:
     _needs(one, "units", "fee", "capacity", "first", "last")
     name, within = one.name, sheet.within(one.first, one.stops or one.last)
-    sheet.number(f"{name}.units", one.units, Unit())
+    _figure(sheet, one, "units", Unit())
     fee = Unit(1.0, sheet.money.times(Unit(1.0, (("year", 1),)), -1).powers)
-    sheet.number(f"{name}.fee", one.fee, fee)
-    sheet.number(
-        f"{name}.capacity", one.capacity, Unit(1.0, unit.times(Unit(1.0, (("year", 1),)), -1).powers)
-    )
+    _figure(sheet, one, "fee", fee)
+    _figure(sheet, one, "capacity", Unit(1.0, unit.times(Unit(1.0, (("year", 1),)), -1).powers))
     sheet.line(f"{name}.room", f"{name}.units * {name}.capacity * length() * {within}", unit)
     sheet.line(f"{name}.drawn", f"min({before}, {name}.room)", unit)
     sheet.line(f"{name}.cost", f"{name}.units * {name}.fee * length() * {within}")
@@ -196,24 +203,24 @@ def _owned(sheet: Sheet, one: ContractTable, before: str, unit: Unit) -> None:
     assert one.total is not None
     name, axis = one.name, sheet.axis
     ramp = tuple(number(part) for part in one.ramp)
-    bought = spread(axis, one.first, one.last, number(one.total) * read_unit(one.unit).scale, ramp)[0]
-    sheet.put(f"{name}.invested", bought, sheet.money, title=f"{name}: invested", source=one.source)
+    bought = spread(axis, one.first, one.last, read_unit(one.unit).scale, ramp)[0]
+    total, at, title = number(one.total), ("contract", name, "total"), f"{name}: invested"
+    sheet.scaled(f"{name}.invested", at, total, bought, sheet.money, title=title, source=one.source)
     if one.stops:
         bought = bought * (1 - axis.since(_behind(axis, one.stops)))
     life = max(1, round(number(one.life) / axis.length))
     worn = np.convolve(bought, np.full(life, 1 / life))[: axis.count]
-    sheet.put(f"{name}.depreciation", worn, sheet.money, title=f"{name}: depreciation")
+    title = f"{name}: depreciation"
+    sheet.scaled(f"{name}.depreciation", at, total, worn, sheet.money, title=title)
     alive = np.convolve(bought, np.ones(life))[: axis.count] / max(bought.sum(), 1e-300)
     sheet.put(f"{name}.built", alive, Unit(), title=f"{name}: part that runs")
-    sheet.number(
-        f"{name}.capacity", one.capacity, Unit(1.0, unit.times(Unit(1.0, (("year", 1),)), -1).powers)
-    )
+    _figure(sheet, one, "capacity", Unit(1.0, unit.times(Unit(1.0, (("year", 1),)), -1).powers))
     sheet.line(f"{name}.room", f"{name}.built * {name}.capacity * length()", unit)
     sheet.line(f"{name}.drawn", f"min({before}, {name}.room)", unit)
     energy = "0"
     if one.energy:
         price = Unit(1.0, sheet.money.times(unit, -1).powers)
-        sheet.number(f"{name}.energy", one.energy, price)
+        _figure(sheet, one, "energy", price)
         energy = f"{name}.drawn * {name}.energy"
     sheet.line(f"{name}.running", energy, title=f"{name}: energy")
     sheet.line(f"{name}.cost", f"{name}.depreciation + {name}.running")

@@ -94,22 +94,34 @@ def draw(
         stream = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence([seed, zlib.crc32(one.name.encode()), block]))
         )
-        normal[index] = stream.standard_normal((axis.count, BLOCK))[:, :paths]
+        if paths == BLOCK:
+            stream.standard_normal(out=normal[index])
+        else:
+            normal[index] = stream.standard_normal((axis.count, BLOCK))[:, :paths]
     mixed = (factor @ normal.reshape(len(drawn), -1)).reshape(normal.shape)
     return {one.name: _path(one, mixed[index], axis) for index, one in enumerate(drawn)}
 
 
 def _path(one: Driver, normal: Floats, axis: Axis) -> Floats:
+    """(periods, paths) of a driver; written over the normal numbers that it is made of."""
     years = axis.length * np.arange(axis.count)[:, None]
     match one.noise:
         case "level":
-            shock, variance = one.spread * normal[:1], np.full_like(years, one.spread**2)
+            normal[:] = one.spread * normal[:1]
+            variance = np.full_like(years, one.spread**2)
         case "growth":
-            shock, variance = one.spread * years * normal[:1], (one.spread * years) ** 2
+            normal[:] = one.spread * years * normal[:1]
+            variance = (one.spread * years) ** 2
         case "walk":
             step = one.spread * np.sqrt(axis.length)
-            shock, variance = step * np.cumsum(normal, axis=0), step**2 * (1 + np.arange(axis.count)[:, None])
+            for period in range(1, axis.count):  # np.cumsum goes down the columns, which takes thrice as long
+                normal[period] += normal[period - 1]
+            normal *= step
+            variance = step**2 * (1 + np.arange(axis.count)[:, None])
         case _:
-            shock, variance = one.spread * normal, np.full_like(years, one.spread**2)
-    found: Floats = np.asarray(one.path)[:, None] * np.exp(shock - variance / 2)
-    return found
+            normal *= one.spread
+            variance = np.full_like(years, one.spread**2)
+    normal -= variance / 2
+    np.exp(normal, out=normal)
+    normal *= np.asarray(one.path)[:, None]
+    return normal

@@ -1,186 +1,52 @@
-"""The arithmetic of a plan: lines in order, calculated for many paths at once.
+"""The arithmetic of a plan: its lines calculated for many paths at once.
 
-Lines that depend on nothing drawn are calculated once. Lines that depend on themselves through earlier
-periods (cash, debt, losses carried forward) form a ring and are calculated period by period; all others for
-all periods at once.
+What is the same on all paths is calculated once, when a `Machine` is made. The rest is calculated a few
+periods at a time, so that what an operation has just written is still in the processor's cache when the
+next one reads it; results that nobody looks back at lie in registers that are used again and again. Nothing
+is allocated while a block of paths is calculated. Sums run from the first period to the last, so that the
+result does not depend on how many periods are taken at a time.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-import msgspec
 import numpy as np
 
-from rechenwerk.base.errors import PlanError
-from rechenwerk.base.type_words import did_you_mean
-from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.clearing import Floats
-from rechenwerk.planner.formulas import Apply, Formula, Name, Number, Text, names
-from rechenwerk.planner.units import ONE, Unit
+from rechenwerk.planner.program import Line, Program, Ring, order
+from rechenwerk.planner.tape import Group, Operand, Operation, Tape, take_apart, used
+
+__all__ = ["Line", "Machine", "Program", "Ring", "Values", "calculate", "order"]
 
 Values = dict[str, Floats]
 """By name: (periods, paths), or (periods, 1) where all paths are equal."""
+_TILE = 16_000
+"""Numbers of one result that are calculated at a time: a few dozen such results lie in a core's cache."""
 
 
-class Line(msgspec.Struct, frozen=True):
-    """A line of a plan.
-
-    Args:
-        name: as formulas call it.
-        formula: what it is.
-        unit: in which it is shown.
-        title: what people read.
-        group: of the statement that it belongs to: 'revenue', 'cost', 'cash', 'balance', ...
-        source: where the formula's figures come from, or what the formula is.
-    """
-
-    name: str
-    formula: Formula
-    unit: Unit = ONE
-    title: str = ""
-    group: str = ""
-    source: str = ""
-
-
-class Ring(msgspec.Struct, frozen=True):
-    """Lines that are calculated together: one alone, or several that need each other's earlier periods."""
-
-    lines: tuple[Line, ...]
-    turning: bool
-
-
-class Program(msgspec.Struct, frozen=True):
-    """Lines in the order in which they can be calculated."""
-
-    axis: Axis
-    inputs: tuple[str, ...]
-    rings: tuple[Ring, ...]
-
-    @property
-    def lines(self) -> dict[str, Line]:
-        """By name."""
-        return {line.name: line for ring in self.rings for line in ring.lines}
-
-
-def order(axis: Axis, inputs: Iterable[str], lines: Sequence[Line]) -> Program:
-    """Bring lines into their order.
-
-    Raises:
-        PlanError: a name is unknown or stands twice, or lines of one period need each other.
-    """
-    given = tuple(inputs)
-    known = {line.name: line for line in lines}
-    for name, times in Counter([*given, *(line.name for line in lines)]).items():
-        if times > 1:
-            raise PlanError(f"{name!r} stands twice; rename one of them")
-    for line in lines:
-        for name in names(line.formula):
-            if name not in known and name not in given:
-                fix = did_you_mean(name, [*known, *given])
-                raise PlanError(f"line {line.name!r} needs {name!r}, which is nowhere; {fix}")
-    everything = {
-        name: tuple(dict.fromkeys(one for one in names(line.formula) if one in known))
-        for name, line in known.items()
-    }
-    now = {
-        name: tuple(dict.fromkeys(one for one in names(line.formula, lagged=False) if one in known))
-        for name, line in known.items()
-    }
-    rings = []
-    for group in _components(everything):
-        inside = _sorted({name: [one for one in now[name] if one in group] for name in group})
-        turning = len(group) > 1 or group[0] in everything[group[0]]
-        rings.append(Ring(tuple(known[name] for name in inside), turning))
-    return Program(axis, given, tuple(rings))
-
-
-def _sorted(needs: Mapping[str, Sequence[str]]) -> list[str]:
-    """Names so that each stands behind what it needs."""
-    done: dict[str, bool] = {}
-    found: list[str] = []
-    for start in needs:
-        stack = [(start, iter(needs[start]))]
-        if start in done:
-            continue
-        done[start] = False
-        while stack:
-            name, rest = stack[-1]
-            for one in rest:
-                if done.get(one) is False:
-                    ring = [*[at for at, _ in stack][[at for at, _ in stack].index(one) :], one]
-                    raise PlanError(
-                        f"circular: {' needs '.join(ring)} in the same period; let one of them use prev(…)"
-                    )
-                if one not in done:
-                    done[one] = False
-                    stack.append((one, iter(needs[one])))
-                    break
-            else:
-                done[name] = True
-                found.append(name)
-                stack.pop()
-    return found
-
-
-def _components(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Strongly connected components, each behind those that it needs (Tarjan 1972, without recursion)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    waiting: list[str] = []
-    on = set()
-    found: list[list[str]] = []
-    for start in needs:
-        if start in index:
-            continue
-        stack = [(start, iter(needs[start]))]
-        index[start] = low[start] = len(index)
-        waiting.append(start)
-        on.add(start)
-        while stack:
-            name, rest = stack[-1]
-            for one in rest:
-                if one not in index:
-                    index[one] = low[one] = len(index)
-                    waiting.append(one)
-                    on.add(one)
-                    stack.append((one, iter(needs[one])))
-                    break
-                if one in on:
-                    low[name] = min(low[name], index[one])
-            else:
-                stack.pop()
-                if stack:
-                    low[stack[-1][0]] = min(low[stack[-1][0]], low[name])
-                if low[name] == index[name]:
-                    at = waiting.index(name)
-                    group = waiting[at:]
-                    del waiting[at:]
-                    on.difference_update(group)
-                    found.append(group)
-    return found
-
-
-def _divided(above: Floats, below: Floats) -> Floats:
+def _divide(above: Floats, below: Floats, out: Floats) -> None:
     """A quotient; 0 where nothing can be divided by, as an empty plan has no margin."""
-    found = np.zeros(np.broadcast_shapes(above.shape, below.shape))
-    return np.divide(above, below, out=found, where=below != 0)
+    nothing = np.equal(below, 0.0)
+    if nothing.any():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            np.divide(above, below, out=out)
+        np.copyto(out, 0.0, where=nothing)
+    else:
+        np.divide(above, below, out=out)
 
 
-def _chosen(condition: Floats, then: Floats, other: Floats) -> Floats:
-    found: Floats = np.where(condition != 0, then, other)
-    return found
+def _choose(condition: Floats, then: Floats, other: Floats, out: Floats) -> None:
+    np.copyto(out, other)
+    np.copyto(out, then, where=np.not_equal(condition, 0.0))
 
 
-_OPERATIONS: Mapping[str, Callable[..., Floats]] = MappingProxyType(
+_OPERATIONS: Mapping[str, Callable[..., object]] = MappingProxyType(
     {
         "+": np.add,
         "-": np.subtract,
         "*": np.multiply,
-        "/": _divided,
         "^": np.power,
         "<": np.less,
         "<=": np.less_equal,
@@ -188,14 +54,18 @@ _OPERATIONS: Mapping[str, Callable[..., Floats]] = MappingProxyType(
         ">=": np.greater_equal,
         "=": np.equal,
         "<>": np.not_equal,
-        "min": lambda *them: reduce(np.minimum, them),
-        "max": lambda *them: reduce(np.maximum, them),
-        "if": _chosen,
+        "min": np.minimum,
+        "max": np.maximum,
         "abs": np.abs,
         "exp": np.exp,
         "log": np.log,
+        "copy": np.positive,
     }
 )
+"""Whose result may take the place of an operand; beside them are quotients, choices and sums."""
+
+Step = tuple[Callable[..., object], tuple[Floats, ...], Floats]
+"""What is called with which operands, and where its result goes."""
 
 
 def calculate(program: Program, inputs: Values, keep: Iterable[str] | None = None) -> Values:
@@ -204,152 +74,202 @@ def calculate(program: Program, inputs: Values, keep: Iterable[str] | None = Non
     Args:
         program: of `order`.
         inputs: every input of the program, (periods, paths) or (periods, 1).
-        keep: names that are wanted; None: all. What nobody needs any more is dropped on the way.
+        keep: names that are wanted; None: all.
     """
-    values = dict(inputs)
-    wanted = None if keep is None else set(keep)
-    last = _last_use(program) if wanted is not None else {}
-    for number, ring in enumerate(program.rings):
-        if ring.turning:
-            _turn(program.axis, ring, values)
-        else:
-            line = ring.lines[0]
-            values[line.name] = _whole(line.formula, values, program.axis)
-        if wanted is not None:
-            for name in last.get(number, ()):
-                if name not in wanted:
-                    del values[name]
-    return values if wanted is None else {name: values[name] for name in wanted}
+    paths = max((one.shape[1] for one in inputs.values()), default=1)
+    drawn = {name: one for name, one in inputs.items() if one.shape[1] > 1}
+    known = {name: one for name, one in inputs.items() if name not in drawn}
+    return Machine(program, known, drawn, paths, keep).calculate(drawn)
 
 
-def _last_use(program: Program) -> dict[int, list[str]]:
-    uses: dict[str, int] = {}
-    for number, ring in enumerate(program.rings):
-        for line in ring.lines:
-            uses[line.name] = number
-            for name in names(line.formula):
-                uses[name] = number
-    found: dict[int, list[str]] = {}
-    for name, number in uses.items():
-        found.setdefault(number, []).append(name)
+class Machine:
+    """A program made ready for blocks of paths, one after the other.
+
+    Args:
+        program: of `order`.
+        known: inputs that are the same on all paths, (periods, 1).
+        drawn: names of the others.
+        paths: of every block.
+        keep: names that are wanted; None: all.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        known: Values,
+        drawn: Iterable[str],
+        paths: int,
+        keep: Iterable[str] | None = None,
+    ) -> None:
+        self._axis = program.axis
+        self._new_year = program.axis.new_year != 0
+        self._tape: Tape = take_apart(program, drawn, keep)
+        self._inputs = {name: self._tape.inputs[name] for name in drawn if name in self._tape.inputs}
+        self._arrays = [self._array(number, paths) for number in range(len(self._tape.slots))]
+        self._fill({name: one for name, one in known.items() if name in self._tape.inputs})
+        for step, operands, out in self._bound(self._groups(wide=False), self._axis.count):
+            step(*operands, out=out)
+        groups = list(self._shortened(self._groups(wide=True)))
+        rows = max(1, _TILE // paths)
+        self._registers(groups, min(rows, self._axis.count), paths)
+        self._steps = list(self._bound(groups, rows))
+
+    def calculate(self, drawn: Values) -> Values:
+        """The wanted lines of a block.
+
+        Args:
+            drawn: (periods, paths) each.
+
+        Returns:
+            what the next block is written over.
+        """
+        self._fill({name: drawn[name] for name in self._inputs})
+        for step, operands, out in self._steps:
+            step(*operands, out=out)
+        return {name: self._all(one.slot) for name, one in self._tape.named.items()}
+
+    def _groups(self, *, wide: bool) -> list[Group]:
+        """Operations whose results differ between paths, or those whose results do not."""
+        slots = self._tape.slots
+        return [
+            Group([one for one in group.operations if slots[one.out].wide == wide], group.turning)
+            for group in self._tape.groups
+        ]
+
+    def _shortened(self, groups: Iterable[Group]) -> Iterator[Group]:
+        """Without what turns out to change nothing, as the time of a contract that is always in force."""
+        same: dict[int, Operand] = {}
+        for group in groups:
+            left = []
+            for one in group.operations:
+                operands = tuple(_instead(each, same) for each in one.operands)
+                other = self._unchanged(one.what, operands)
+                if other is not None and other.plain and not self._tape.slots[one.out].whole:
+                    same[one.out] = other
+                else:
+                    left.append(Operation(one.what, operands, one.out))
+            yield Group(left, group.turning)
+
+    def _unchanged(self, what: str, operands: tuple[Operand, ...]) -> Operand | None:
+        """The operand that is the result as well, because the other one is 1 or 0 in all periods."""
+        for at, other in ((1, 0), (0, 1)) if what in {"*", "+"} else ((1, 0),):
+            if what in {"*", "+", "-", "/"} and self._always(
+                operands[at], 1.0 if what in {"*", "/"} else 0.0
+            ):
+                return operands[other]
+        return None
+
+    def _always(self, operand: Operand, value: float) -> bool:
+        wide = self._tape.slots[operand.slot].wide
+        return operand.plain and not wide and bool((self._all(operand.slot) == value).all())
+
+    def _array(self, number: int, paths: int) -> Floats:
+        slot = self._tape.slots[number]
+        if not slot.whole:
+            return np.empty((0, 0))
+        found = np.zeros((slot.lead + self._axis.count, paths if slot.wide else 1))
+        if slot.given is not None:
+            found[slot.lead :] = slot.given
+        return found
+
+    def _all(self, number: int) -> Floats:
+        return self._arrays[number][self._tape.slots[number].lead :]
+
+    def _fill(self, values: Values) -> None:
+        for name, one in values.items():
+            self._all(self._tape.inputs[name])[:] = one
+
+    def _view(self, operand: Operand, tile: int, begin: int, end: int) -> Floats:
+        """Some periods of an operand; a register's first row is the first period of its tile."""
+        if operand.first is not None and begin == 0:
+            return self._view(operand.first, tile, begin, end)
+        slot = self._tape.slots[operand.slot]
+        start = slot.lead - operand.lag if slot.whole else -tile
+        return self._arrays[operand.slot][start + begin : start + end]
+
+    def _bound(self, groups: Sequence[Group], rows: int) -> Iterator[Step]:
+        """All operations on all periods, in their order, a few periods at a time; the first period alone."""
+        count = self._axis.count
+        for begin in (0, *range(1, count, rows)):
+            end = min(begin + rows, count) if begin else 1
+            for group in groups:
+                if not group.turning:
+                    for one in group.operations:
+                        yield from self._step(one, begin, begin, end)
+                    continue
+                for period in range(begin, end):
+                    for one in group.operations:
+                        yield from self._step(one, begin, period, period + 1)
+
+    def _step(self, one: Operation, tile: int, begin: int, end: int) -> Iterator[Step]:
+        """An operation on some periods of a tile."""
+        out = self._view(Operand(one.out), tile, begin, end)
+        operands = tuple(self._view(each, tile, begin, end) for each in one.operands)
+        match one.what:
+            case "total" | "year":
+                yield from self._summing(one, operands[0], out, begin)
+            case "if":
+                yield _choose, operands, out
+            case "/":
+                known = not self._tape.slots[one.operands[1].slot].wide and self._tape.slots[one.out].wide
+                yield (np.divide if known and operands[1].all() else _divide), operands, out
+            case what:
+                yield _OPERATIONS[what], operands, out
+
+    def _summing(self, one: Operation, inner: Floats, out: Floats, begin: int) -> Iterator[Step]:
+        """Sums from the first period on, or from that of the year on, period by period."""
+        for row in range(len(out)):
+            period = begin + row
+            if period == 0 or (one.what == "year" and self._new_year[period]):
+                yield np.positive, (inner[row],), out[row]
+            else:
+                before = self._view(Operand(one.out, 1), period, period, period + 1)[0]
+                yield np.add, (before, inner[row]), out[row]
+
+    def _registers(self, groups: Sequence[Group], rows: int, paths: int) -> None:
+        """Give every result that nobody looks back at a place that is free when it is calculated."""
+        last = _last_use(groups)
+        free: list[Floats] = []
+        at = -1
+        for group in groups:
+            made = {one.out for one in group.operations}
+            for one in group.operations:
+                at += 1
+                ends = [
+                    self._arrays[slot]
+                    for slot in set(used(one))
+                    if self._leaves(slot, last, at) and (slot in made or not group.turning)
+                ]
+                over = one.what in _OPERATIONS
+                free += ends if over else []
+                if not self._tape.slots[one.out].whole:
+                    self._arrays[one.out] = free.pop() if free else np.empty((rows, paths))
+                free += [] if over else ends
+            if group.turning:
+                outside = {slot for one in group.operations for slot in used(one)} - made
+                free += [self._arrays[slot] for slot in outside if self._leaves(slot, last, at)]
+
+    def _leaves(self, slot: int, last: Mapping[int, int], at: int) -> bool:
+        """Whether a register is read for the last time."""
+        return not self._tape.slots[slot].whole and last[slot] == at
+
+
+def _instead(operand: Operand, same: Mapping[int, Operand]) -> Operand:
+    """An operand in whose place another one stands."""
+    if operand.first is not None:
+        return Operand(operand.slot, operand.lag, _instead(operand.first, same))
+    return same.get(operand.slot, operand)
+
+
+def _last_use(groups: Sequence[Group]) -> dict[int, int]:
+    """The last operation that reads a slot, by number; a turning group's last if it comes from outside."""
+    found: dict[int, int] = {}
+    at = -1
+    for group in groups:
+        made = {one.out for one in group.operations}
+        start = at + 1
+        at += len(group.operations)
+        for number, one in enumerate(group.operations, start):
+            for slot in used(one):
+                found[slot] = at if group.turning and slot not in made else number
     return found
-
-
-def _column(axis: Axis, value: Floats | float) -> Floats:
-    return np.broadcast_to(np.asarray(value, dtype=np.float64), (axis.count,)).reshape(-1, 1)
-
-
-def _given(formula: Apply, axis: Axis) -> Floats | None:
-    """What depends on the calendar only."""
-    match formula:
-        case Apply("since", (Text(value),)):
-            return _column(axis, axis.since(value))
-        case Apply("until", (Text(value),)):
-            return _column(axis, 1 - axis.since(value))
-        case Apply("period", ()):
-            return _column(axis, np.arange(axis.count, dtype=np.float64))
-        case Apply("length", ()):
-            return _column(axis, axis.length)
-    return None
-
-
-def _operate(what: str, arguments: Sequence[Floats]) -> Floats:
-    """An operator or a function of numbers."""
-    found = _OPERATIONS[what](*arguments)
-    return found.astype(np.float64) if found.dtype == np.bool_ else found
-
-
-def _whole(formula: Formula, values: Values, axis: Axis) -> Floats:
-    """All periods at once."""
-    match formula:
-        case Number(number):
-            return _column(axis, number)
-        case Name(name):
-            return values[name]
-        case Apply("prev", (inner, *first)):
-            value = _whole(inner, values, axis)
-            start = _whole(first[0], values, axis)[:1] if first else np.zeros((1, 1))
-            width = max(value.shape[1], start.shape[1])
-            return np.concatenate(
-                [np.broadcast_to(start, (1, width)), np.broadcast_to(value[:-1], (axis.count - 1, width))]
-            )
-        case Apply("past", (inner, Number(by))):
-            value = _whole(inner, values, axis)
-            far = min(int(by), axis.count)
-            return np.concatenate([np.zeros((far, value.shape[1])), value[: axis.count - far]])
-        case Apply("total", (inner,)):
-            summed: Floats = np.cumsum(_whole(inner, values, axis), axis=0)
-            return summed
-        case Apply("year", (inner,)):
-            summed = np.cumsum(_whole(inner, values, axis), axis=0)
-            starts = np.flatnonzero(axis.new_year)
-            before = np.zeros_like(summed)
-            for start in starts[starts > 0]:
-                before[start:] = summed[start - 1]
-            return summed - before
-        case Apply(what, arguments):
-            given = _given(formula, axis)
-            if given is not None:
-                return given
-            return _operate(what, [_whole(one, values, axis) for one in arguments])
-    raise AssertionError(formula)
-
-
-Step = Callable[[int], Floats]
-
-
-def _turn(axis: Axis, ring: Ring, values: Values) -> None:
-    """Period by period."""
-    width = max(
-        (values[name].shape[1] for line in ring.lines for name in names(line.formula) if name in values),
-        default=1,
-    )
-    for line in ring.lines:
-        values[line.name] = np.zeros((axis.count, width))
-    own = {line.name for line in ring.lines}
-    steps = [(values[line.name], _step(line.formula, values, own, axis)) for line in ring.lines]
-    for period in range(axis.count):
-        for target, step in steps:
-            target[period] = step(period)
-
-
-def _step(formula: Formula, values: Values, own: set[str], axis: Axis) -> Step:
-    """A function of the period."""
-    if not any(name in own for name in names(formula)):
-        ready = _whole(formula, values, axis)
-        return lambda period: ready[period]
-    match formula:
-        case Name(name):
-            value = values[name]
-            return lambda period: value[period]
-        case Apply("prev", (Name(name), *first)):
-            value = values[name]
-            start = _step(first[0], values, own, axis) if first else None
-            zero = np.zeros(1)
-            return lambda period: value[period - 1] if period else (start(0) if start else zero)
-        case Apply("past", (Name(name), Number(by))):
-            value, far, zero = values[name], int(by), np.zeros(1)
-            return lambda period: value[period - far] if period >= far else zero
-        case Apply("total" | "year" as what, (inner,)):
-            return _summing(_step(inner, values, own, axis), axis, yearly=what == "year")
-        case Apply("prev" | "past", _):
-            raise PlanError(
-                "prev and past take the name of a line where lines need each other; give the rest a line"
-            )
-        case Apply(what, arguments):
-            steps = [_step(one, values, own, axis) for one in arguments]
-            return lambda period: _operate(what, [one(period) for one in steps])
-    raise AssertionError(formula)
-
-
-def _summing(step: Step, axis: Axis, *, yearly: bool) -> Step:
-    so_far: list[Floats] = []
-    new_year = axis.new_year
-
-    def summed(period: int) -> Floats:
-        value = step(period)
-        before = so_far.pop() if so_far and not (yearly and new_year[period]) else 0.0
-        so_far[:] = [before + value]
-        return so_far[0]
-
-    return summed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.planner.reading import number
@@ -40,7 +41,7 @@ def add_funding(sheet: Sheet, one: FundingTable) -> Funded:
             return _vendor(sheet, one)
         case "shares":
             within = _contract(sheet, one)
-            formula = f"{number(one.part)!r} * {one.contract}.cash * {within}"
+            formula = f"{_part(sheet, one)} * {one.contract}.cash * {within}"
             sheet.line(f"{one.name}.issued", formula, title=f"{one.name}: paid in shares")
             return Funded(in_shares=(f"{one.name}.issued",))
         case "guarantee":
@@ -60,11 +61,16 @@ def _amount(sheet: Sheet, one: FundingTable) -> str:
     if unit.powers != sheet.money.powers:
         raise PlanError(f"the amount of {one.name} is in {one.unit!r}; it must be in {sheet.money}")
     at = sheet.axis.index(one.when)
-    values = [0.0] * sheet.axis.count
-    if 0 <= at < sheet.axis.count:
-        values[at] = number(one.amount) * unit.scale
-    sheet.put(f"{one.name}.amount", values, sheet.money, title=f"{one.name}: promised", source=one.source)
+    when = np.where(np.arange(sheet.axis.count) == at, unit.scale, 0.0)
+    name, told = f"{one.name}.amount", ("funding", one.name, "amount")
+    title = f"{one.name}: promised"
+    sheet.scaled(name, told, number(one.amount), when, sheet.money, title=title, source=one.source)
     return one.name
+
+
+def _part(sheet: Sheet, one: FundingTable) -> str:
+    """The input that says which part of a contract's payments it is."""
+    return sheet.scaled(f"{one.name}.part", ("funding", one.name, "part"), number(one.part), 1.0, ONE)
 
 
 def _holds(sheet: Sheet, one: FundingTable) -> str:
@@ -105,7 +111,7 @@ def _contract(sheet: Sheet, one: FundingTable) -> str:
 def _vendor(sheet: Sheet, one: FundingTable) -> Funded:
     within, name = _contract(sheet, one), one.name
     wait = max(1, round(one.months / sheet.axis.months))
-    formula = f"{number(one.part)!r} * {one.contract}.cash * {within}"
+    formula = f"{_part(sheet, one)} * {one.contract}.cash * {within}"
     sheet.line(f"{name}.drawn", formula, title=f"{name}: {one.contract} waits for")
     sheet.line(f"{name}.repaid", f"past({name}.drawn, {wait})", title=f"{name}: paid later")
     return _owing(sheet, one)
@@ -115,7 +121,8 @@ def _owing(sheet: Sheet, one: FundingTable) -> Funded:
     """What is owed of what was drawn and not repaid yet, and its interest."""
     name = one.name
     sheet.line(f"{name}.owed", f"prev({name}.owed) + {name}.drawn - {name}.repaid", title=f"{name}: owed")
-    interest = f"prev({name}.owed) * {number(one.interest)!r} * {sheet.axis.length!r}"
+    rate = sheet.scaled(f"{name}.rate", ("funding", name, "interest"), number(one.interest), 1.0, ONE)
+    interest = f"prev({name}.owed) * {rate} * {sheet.axis.length!r}"
     sheet.line(f"{name}.interest", interest, title=f"{name}: interest")
     return Funded(
         drawn=(f"{name}.drawn",),

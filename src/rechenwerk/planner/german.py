@@ -126,6 +126,7 @@ GERMAN: Mapping[str, str] = MappingProxyType(
         ),
         "paths": "Pfade",
         "Drawn: {file}": "Gezeichnet: {file}",
+        "Changed in the workbook: {change}": "In der Arbeitsmappe geändert: {change}",
         "Written: {file}": "Geschrieben: {file}",
         # explain
         "a figure that is put in": "ein Eingabewert",

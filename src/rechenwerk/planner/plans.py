@@ -21,7 +21,7 @@ from rechenwerk.planner.funding_lines import Funded, add_funding
 from rechenwerk.planner.measure_lines import add_measures
 from rechenwerk.planner.reading import number, points, read_plan
 from rechenwerk.planner.scenarios import factors
-from rechenwerk.planner.sheet import Sheet
+from rechenwerk.planner.sheet import Origin, Sheet
 from rechenwerk.planner.statement_lines import add_opening, add_statements
 from rechenwerk.planner.tables import DriverTable, LineTable, Written
 from rechenwerk.planner.units import Unit, read_unit
@@ -40,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
         program: lines in their order.
         factor: Cholesky factor of the drawn drivers' correlations.
         titles, sources: of inputs.
+        origins: numbers of the file that inputs come from, by input.
     """
 
     written: Written
@@ -50,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
     factor: Floats
     titles: Mapping[str, str]
     sources: Mapping[str, str]
+    origins: Mapping[str, Origin]
 
     @property
     def lines(self) -> dict[str, Line]:
@@ -57,8 +59,8 @@ class Plan(msgspec.Struct, frozen=True):
         return self.program.lines
 
 
-def load_plan(text: str) -> Plan:
-    """The plan of a TOML text.
+def load_plan(text: str | Reader) -> Plan:
+    """The plan of a TOML text, or of a reader of tables that were read from something else.
 
     Raises:
         MistakesError: all mistakes with line and fix.
@@ -144,7 +146,15 @@ class _Builder:
         with self._at(("correlation",)):
             factor = correlated(list(sheet.inputs.values()), pairs)
         return Plan(
-            written, self.axis, sheet.money, sheet.inputs, program, factor, sheet.titles, sheet.sources
+            written,
+            self.axis,
+            sheet.money,
+            sheet.inputs,
+            program,
+            factor,
+            sheet.titles,
+            sheet.sources,
+            sheet.origins,
         )
 
     def _ordered(self) -> Program:

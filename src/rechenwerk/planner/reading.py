@@ -61,13 +61,16 @@ def number(value: Number) -> float:
     return float(found[1].replace("_", "")) / (100 if found[2] else 1)
 
 
-def read_plan(text: str) -> tuple[Written, Reader]:
+def read_plan(text: str | Reader) -> tuple[Written, Reader]:
     """The tables of a plan's file, and the reader that knows their lines.
+
+    Args:
+        text: TOML, or a reader of tables that were read from something else.
 
     Raises:
         MistakesError: all mistakes that can be told from the tables alone.
     """
-    reader = Reader(text, numbers=float)
+    reader = text if isinstance(text, Reader) else Reader(text, numbers=float)
     known = {table for table, _, _ in TABLES} | {"opening", "policy"}
     heads = [field.name for field in msgspec.structs.fields(Head)]
     for key in reader.raw:

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 import numpy as np
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.drivers import Driver
-from rechenwerk.planner.engine import Line
 from rechenwerk.planner.formulas import read_formula
+from rechenwerk.planner.program import Line
 from rechenwerk.planner.units import ONE, Unit, read_unit
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The number in the file that an input comes from.
+
+    Args:
+        table: such as 'contract'.
+        name: of the row; empty where there is one table only.
+        field: of the number.
+        figure: as it stands there.
+        per: (periods,) what the input is for each 1 of it.
+    """
+
+    table: str
+    name: str
+    field: str
+    figure: float
+    per: tuple[float, ...]
 
 
 class Sheet:
@@ -33,6 +52,7 @@ class Sheet:
         self.lines: dict[str, Line] = {}
         self.sources: dict[str, str] = {}
         self.titles: dict[str, str] = {}
+        self.origins: dict[str, Origin] = {}
 
     def put(
         self, name: str, values: Floats | Iterable[float], unit: Unit, *, title: str = "", source: str = ""
@@ -40,6 +60,32 @@ class Sheet:
         """A figure that is known for every period, in base units."""
         path = tuple(np.broadcast_to(np.asarray(values, dtype=np.float64), (self.axis.count,)).tolist())
         return self.add_input(Driver(name, path, unit=unit), title=title, source=source)
+
+    def scaled(
+        self,
+        name: str,
+        at: tuple[str, str, str],
+        figure: float,
+        per: Floats | float,
+        unit: Unit,
+        *,
+        title: str = "",
+        source: str = "",
+    ) -> str:
+        """A number of the file, times what it means in each period.
+
+        Args:
+            name: of the input.
+            at: table, row and field of the number.
+            figure: the number.
+            per: (periods,) or one for all; base units for each 1 of the number.
+            unit: of the input.
+            title: for people.
+            source: of the number.
+        """
+        each = np.broadcast_to(np.asarray(per, dtype=np.float64), (self.axis.count,))
+        self.origins[name] = Origin(*at, figure, tuple(each.tolist()))
+        return self.put(name, figure * each, unit, title=title, source=source)
 
     def add_input(self, driver: Driver, *, title: str = "", source: str = "") -> str:
         """A driver."""
@@ -81,17 +127,18 @@ class Sheet:
         index = self.axis.index(period)
         return f'(since("{self.axis.name(index)}") - since("{self.axis.name(index + 1)}"))'
 
-    def number(self, name: str, text: str, unit: Unit, *, title: str = "", source: str = "") -> str:
+    def number(self, at: tuple[str, str, str], text: str, unit: Unit) -> str:
         """A figure of a table that may be a formula, or a number with its unit such as "3 USD/kWh"."""
+        name = f"{at[1]}.{at[2]}"
         amount, _, rest = text.strip().partition(" ")
         try:
             value = float(amount.replace("_", ""))
         except ValueError:
-            return self.line(name, text, unit, title=title, source=source)
+            return self.line(name, text, unit)
         given = read_unit(rest) if rest else ONE
         if given.powers != unit.powers:
             raise PlanError(f"{name} is {text!r}; it must be in {unit}")
-        return self.put(name, [value * given.scale] * self.axis.count, unit, title=title, source=source)
+        return self.scaled(name, at, value, given.scale, unit)
 
     def _new(self, name: str) -> None:
         if name in self.inputs or name in self.lines:

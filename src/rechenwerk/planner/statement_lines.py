@@ -15,7 +15,14 @@ def add_opening(sheet: Sheet, opening: OpeningTable) -> None:
     """The balance sheet before the first period."""
     scale = read_unit(opening.unit).scale
     for key in ("cash", "receivables", "payables", "fixed_assets", "debt", "losses_carried"):
-        sheet.put(f"opening.{key}", [number(getattr(opening, key)) * scale] * sheet.axis.count, sheet.money)
+        at = ("opening", "", key)
+        sheet.scaled(f"opening.{key}", at, number(getattr(opening, key)), scale, sheet.money)
+
+
+def _policy(sheet: Sheet, policy: PolicyTable, field: str, per: float = 1.0) -> str:
+    """The input of a rate of the policy; `per` is what 1 of it means in a period."""
+    figure = number(getattr(policy, field))
+    return sheet.scaled(f"policy.{field}", ("policy", "", field), figure, per, ONE)
 
 
 def add_investments(sheet: Sheet, lines: tuple[LineTable, ...]) -> list[str]:
@@ -64,20 +71,19 @@ def add_statements(
     sheet.sum("called", funded.called, title="Guarantees called", group="profit")
     formula = "gross_profit - operating_cost - research_cost - depreciation"
     sheet.line("operating_profit", formula, title="Operating profit", group="profit")
-    income = f"max(prev(cash, opening.cash), 0) * {number(policy.interest_on_cash)!r} * {length}"
+    income = f"max(prev(cash, opening.cash), 0) * {_policy(sheet, policy, 'interest_on_cash')} * {length}"
     sheet.line("interest_income", income, title="Interest income", group="profit")
-    sheet.line("opening.interest", f"opening.debt * {number(policy.interest_on_debt)!r} * {length}")
+    sheet.line("opening.interest", f"opening.debt * {_policy(sheet, policy, 'interest_on_debt')} * {length}")
     sheet.sum("interest_cost", ["opening.interest", *funded.interest], title="Interest", group="profit")
     sheet.sum("other", group("other"), title="Other income", group="profit")
     formula = "operating_profit + interest_income - interest_cost + other - called"
     sheet.line("profit_before_tax", formula, title="Profit before tax", group="profit")
-    used = (
-        f"min(prev(losses, opening.losses_carried), max(profit_before_tax, 0) * {number(policy.loss_use)!r})"
-    )
+    most = f"max(profit_before_tax, 0) * {_policy(sheet, policy, 'loss_use')}"
+    used = f"min(prev(losses, opening.losses_carried), {most})"
     sheet.line("losses_used", used, title="Losses of earlier years used", group="profit")
     formula = "prev(losses, opening.losses_carried) + max(0 - profit_before_tax, 0) - losses_used"
     sheet.line("losses", formula, title="Losses carried forward", group="profit")
-    formula = f"(max(profit_before_tax, 0) - losses_used) * {number(policy.tax)!r}"
+    formula = f"(max(profit_before_tax, 0) - losses_used) * {_policy(sheet, policy, 'tax')}"
     sheet.line("tax", formula, title="Tax", group="profit")
     sheet.line("net_profit", "profit_before_tax - tax", title="Net profit", group="profit")
 
@@ -94,11 +100,12 @@ def _cash(
     contracts: tuple[ContractTable, ...],
     funded: Funded,
 ) -> None:
-    days = 365.25 * sheet.axis.length
-    waits, owes = number(policy.receivable_days) / days, number(policy.payable_days) / days
-    sheet.line("receivables", f"revenue * {waits!r}", title="Receivables", group="balance")
+    day = 1 / (365.25 * sheet.axis.length)
+    waits = _policy(sheet, policy, "receivable_days", day)
+    owes = _policy(sheet, policy, "payable_days", day)
+    sheet.line("receivables", f"revenue * {waits}", title="Receivables", group="balance")
     paid = " + ".join([*(f"{one.name}.cash" for one in contracts), "operating_cost", "research_cost"])
-    sheet.line("payables", f"({paid}) * {owes!r}", title="Payables", group="balance")
+    sheet.line("payables", f"({paid}) * {owes}", title="Payables", group="balance")
     sheet.sum(
         "credits", [f"{one}.balance" for one in advance], title="Compute paid in advance", group="balance"
     )

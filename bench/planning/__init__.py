@@ -1,0 +1,1 @@
+"""What the planner promised: speed, memory, exact quantiles, identities, clearing."""
