@@ -88,6 +88,7 @@ LATE_IMPORTS = MappingProxyType(
     {
         "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/costs.py": "matplotlib costs every command more than a second; only --chart needs it",
+        "cli/plan_case.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/plan_run.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/plan.py": "NumPy and SciPy cost half a second, which other commands need not wait for",
         "cli/plan_books_commands.py": "NumPy and SciPy cost half a second, which others need not wait for",

@@ -159,6 +159,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/books/bills/1/undo", {"json": {"reason": "spite"}}, 403),
     ("POST", "/books/reconcile", {"json": {"provider": "embedded", "text": "x"}}, 403),
     ("GET", "/books/export/beancount", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/archive/2026-03", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/margin", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/accrue", {"json": {"organisation": "default"}}, 403),
     ("GET", "/books/proof/{call}", {}, 404),
@@ -222,6 +223,17 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
     tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
+    tables = [
+        "organisation",
+        "project",
+        "api_key",
+        "guard",
+        "provider",
+        "deployment",
+        "document_job",
+        "person",
+        "invitation",
+    ]
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)

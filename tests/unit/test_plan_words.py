@@ -13,7 +13,7 @@ from rechenwerk.planner.german import GERMAN
 from rechenwerk.planner.measures import measures
 from rechenwerk.planner.plans import load_plan
 from rechenwerk.planner.running import base
-from rechenwerk.planner.tables import STATUSES
+from rechenwerk.planner.told import STATUSES
 from rechenwerk.planner.words import Words
 
 ROOT = Path(__file__).parents[2]

@@ -13,6 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from rechenwerk.cli.plan_output import fitting, loaded, write
+from rechenwerk.cli.plan_owners import show_owners
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner import showing
 from rechenwerk.planner.economics import services, usage
@@ -20,6 +21,7 @@ from rechenwerk.planner.engine import Values
 from rechenwerk.planner.explaining import DEEP, Explained, explain
 from rechenwerk.planner.measures import key_figures, measures
 from rechenwerk.planner.outputs import obligations, onerous, provisions
+from rechenwerk.planner.ownership import cap_table, shown
 from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.running import Outcome, base, run
 from rechenwerk.planner.scenarios import scenario
@@ -109,6 +111,7 @@ def run_command(asked: Asked) -> None:
     show(showing.contract_table(plan, values, words))
     for one in showing.service_tables(plan, values, words):
         show(one)
+    show_owners(plan, values)
     show(showing.fan(plan, outcome, words))
     out, checked = console(), words.number(outcome.checked, 0)
     if outcome.violations:
@@ -146,6 +149,7 @@ def year_tables(plan: Plan, values: Values, words: Words) -> tuple[Shown, ...]:
 def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
     """All of it for machines; money in the plan's unit."""
     scale = plan.money.scale
+    owners = cap_table(plan, values)
     return {
         "title": plan.written.head.title,
         "unit": plan.written.head.shown_in,
@@ -160,6 +164,7 @@ def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
         "provisions": provisions(plan, values),
         "services": services(plan, values),
         "contracts": usage(plan, values),
+        "ownership": None if owners is None else shown(owners),
         "paths": outcome.paths,
         "seed": outcome.seed,
         "levels": outcome.levels,

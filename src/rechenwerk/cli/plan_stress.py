@@ -13,52 +13,87 @@ from rechenwerk.cli.show import console, print_json, progress_bar, table
 from rechenwerk.planner import showing
 from rechenwerk.planner.running import base
 from rechenwerk.planner.sensitivity import sobol, tornado
+from rechenwerk.planner.shocks import library
 from rechenwerk.planner.shown import shown_unit
 from rechenwerk.planner.solving import Target, solve
-from rechenwerk.planner.stress import reverse, stress
+from rechenwerk.planner.stress import Reverse, reverse, stress
 from rechenwerk.planner.words import Words
 
 
-def stress_command(
-    file: Path, together: Sequence[str], name: str, language: str, *, backwards: bool, as_json: bool
-) -> None:
-    """Shocks one by one and together; the smallest that empties the cash."""
-    words = Words(language)
-    plan = load(file, name)
+class Stressed(msgspec.Struct, frozen=True):
+    """What the command line said."""
+
+    file: Path
+    together: tuple[str, ...] = ()
+    scenario: str = ""
+    at: str = ""
+    library: bool = False
+    backwards: bool = False
+    as_json: bool = False
+    language: str = "en"
+
+
+def stress_command(asked: Stressed) -> None:
+    """Shocks one by one, together and in sequence; the smallest that empties the cash."""
+    words = Words(asked.language)
+    plan = load(asked.file, asked.scenario)
     written = plan.written
-    groups = [tuple(part.split("+")) for part in together]
-    found = stress(written, groups)
-    turned = reverse(written) if backwards else None
-    if as_json:
+    groups = [tuple(part.split("+")) for part in asked.together]
+    shocks = library(written, asked.at) if asked.library else ()
+    found = stress(written, groups, shocks)
+    turned = reverse(written) if asked.backwards else None
+    if asked.as_json:
         print_json({"stress": found, "reverse": turned})
         return
+    titles = {one.name: one.title for one in shocks or written.shocks}
     scale, unit = plan.money.scale, written.head.shown_in
     rows = [
         (
-            " + ".join(one.shocks) or words("no shock"),
+            _named(one.shocks, len(titles), words),
+            titles.get(one.shocks[0], "") if len(one.shocks) == 1 else "",
             words.number(one.lowest / scale),
             one.at,
             one.out or words("never"),
             words.number(one.gap / scale),
+            words.share(one.unserved) if one.unserved > 1e-9 else "",
         )
         for one in found
     ]
-    columns = tuple(words(head) for head in ("shocks", "lowest cash", "in", "runs out", "funding gap"))
+    heads = ("shocks", "", "lowest cash", "in", "runs out", "funding gap", "need not served")
+    columns = tuple(words(head) for head in heads)
     title = words("{title}: stress ({unit})", title=written.head.title, unit=unit)
-    table(title, columns, rows, (columns[1], columns[4]))
-    if turned is None:
-        return
+    table(title, columns, rows, (columns[2], columns[5], columns[6]))
+    if turned is not None:
+        _show_reverse(turned, words)
+
+
+def _named(names: Sequence[str], known: int, words: Words) -> str:
+    if len(names) == known > 3:
+        return words("all of them")
+    return " + ".join(names) or words("no shock")
+
+
+def _show_reverse(turned: Reverse, words: Words) -> None:
+    out = console()
     if turned.struck is None:
-        console().print(words("Even all shocks as written do not empty the cash."))
+        out.print(words("Even all shocks as written do not empty the cash."))
+        return
+    if not turned.severities:
+        said = words("The cash runs out without any shock, in {period}.", period=turned.struck.out)
+        out.print(said, markup=False)
         return
     parts = ", ".join(
         words("{name} at {severity} of what is written", name=name, severity=words.share(severity, 0))
+        if severity < 1
+        else words("{name} whole", name=name)
         for name, severity in turned.severities.items()
     )
     said = words(
         "The mildest that empties the cash, in {period}: {parts}.", period=turned.struck.out, parts=parts
     )
-    console().print(said, markup=False)
+    out.print(said, markup=False)
+    for names in turned.sets:
+        out.print(words("Enough as written: {names}.", names=" + ".join(names)), markup=False)
 
 
 def solve_command(file: Path, what: str, target: Target, name: str, language: str, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from rechenwerk.base.money import format_money
+from rechenwerk.base.money import plain_money
 from rechenwerk.documents import bodies
 from rechenwerk.documents.job_ports import Document, Job, Progress, StoredSchema, StoredValue
 from rechenwerk.documents.office_ports import Offered
@@ -22,11 +22,6 @@ _QUESTIONS = Fraction(5, 4)
 _ANSWER = 700
 """Tokens of the answers about a document, about."""
 _WORKED = ("done", "refused", "failed", "duplicate", "unpacked")
-
-
-def money(nano: int) -> str:
-    """Nano-units as plain decimal text."""
-    return format_money(nano).replace(",", "")
 
 
 def job_view(
@@ -62,11 +57,11 @@ def job_view(
             for one in progress.asking
         ],
         currency=currency,
-        budget=None if job.budget is None else money(job.budget),
-        cost=money(progress.cost),
-        held=money(progress.held),
+        budget=None if job.budget is None else plain_money(job.budget),
+        cost=plain_money(progress.cost),
+        held=plain_money(progress.held),
         calls=progress.calls,
-        estimate=None if estimate is None else money(estimate),
+        estimate=None if estimate is None else plain_money(estimate),
         seconds_left=seconds_left(job, progress, now),
         webhook=job.webhook,
         webhook_state=job.webhook_state,

@@ -106,7 +106,7 @@ def bridge(left: Written, right: Written, line: str = "cash", at: str = "") -> B
         steps.append(Step(tuple(pending), value - so_far))
         so_far, pending = value, []
     if pending or abs(after - so_far) > 1e-9 * max(abs(after), abs(before), 1.0):
-        pending.append(Change("file", "", "order of the rows"))
+        pending.append(Change("file", "", "the rest of the file"))
         steps.append(Step(tuple(pending), after - so_far))
     scale = shown_unit(first, line)[1]
     ordered = sorted(

@@ -17,7 +17,7 @@ from rechenwerk.planner.measures import measures
 from rechenwerk.planner.outputs import Figure
 from rechenwerk.planner.plans import Plan
 from rechenwerk.planner.shown import shown_unit
-from rechenwerk.planner.tables import Told
+from rechenwerk.planner.told import Told
 
 DEEP = 3
 """Levels that are shown unless somebody wants more."""

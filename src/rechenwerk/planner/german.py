@@ -247,7 +247,7 @@ GERMAN: Mapping[str, str] = MappingProxyType(
         "removed": "entfällt",
         "changed": "geändert",
         "described otherwise": "anders beschrieben",
-        "order of the rows": "andere Reihenfolge",
+        "the rest of the file": "der Rest der Datei",
         "head": "Kopf",
         "opening": "Anfangsbestand",
         "policy": "Grundsätze",
@@ -258,6 +258,13 @@ GERMAN: Mapping[str, str] = MappingProxyType(
         "in": "in",
         "runs out": "aufgebraucht",
         "no shock": "kein Schock",
+        "need not served": "nicht bedienter Bedarf",
+        "all of them": "alle zusammen",
+        "The cash runs out without any shock, in {period}.": (
+            "Das Geld geht ohne jeden Schock aus, in {period}."
+        ),
+        "{name} whole": "{name} ganz",
+        "Enough as written: {names}.": "Wie geschrieben genügt: {names}.",
         "{title}: stress ({unit})": "{title}: Stresstest ({unit})",
         "Even all shocks as written do not empty the cash.": (
             "Selbst alle Schocks, wie sie geschrieben sind, brauchen das Geld nicht auf."

@@ -10,9 +10,9 @@ from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.economics import Service, Usage, break_even, services, usage
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.measure_lines import service_line
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.outputs import ByYear, Figure, obligations, provisions
 from rechenwerk.planner.plans import Plan
-from rechenwerk.planner.reading import number
 from rechenwerk.planner.tables import ContractTable
 
 _SHARE = "share"

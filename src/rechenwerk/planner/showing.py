@@ -11,6 +11,7 @@ import numpy as np
 from rechenwerk.planner.differences import Bridge, said
 from rechenwerk.planner.economics import services, usage
 from rechenwerk.planner.engine import Values
+from rechenwerk.planner.figures import picks
 from rechenwerk.planner.measures import key_figures
 from rechenwerk.planner.outputs import ByYear, Figure
 from rechenwerk.planner.plans import Plan
@@ -286,6 +287,7 @@ def side_by_side(found: Sequence[tuple[str, Plan, Values, Outcome]], words: Word
         ]
         unit = "" if one.unit == "share" else f" ({words(one.unit)})"
         rows.append((f"{words(one.name)}{unit}", *shown))
+    rows += picks([plan.written for _, plan, *_ in found])
     ruin = (words.share(float(outcome.ruined[-1])) for *_, outcome in found)
     rows.append((words("probability of running out"), *ruin))
     heads = [name for name, *_ in found]

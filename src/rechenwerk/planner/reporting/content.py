@@ -21,7 +21,7 @@ from rechenwerk.planner.scenarios import scenario
 from rechenwerk.planner.sensitivity import tornado
 from rechenwerk.planner.showing import Shown
 from rechenwerk.planner.shown import shown_unit
-from rechenwerk.planner.tables import Told
+from rechenwerk.planner.told import Told
 from rechenwerk.planner.words import Words
 
 _MOST_SCENARIOS = 7
