@@ -76,6 +76,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.documents.values": "Parsed and Value are named in documents.ports",
+        "rechenwerk.documents.facts.values": "Fact is named in documents.clash_ports",
         "rechenwerk.documents.schemas": "Schema is named in documents.ports",
         "rechenwerk.documents.learning.examples": "Span is named in documents.learning_ports",
         "rechenwerk.documents.learning.reports": "Report is named in documents.learning_ports",

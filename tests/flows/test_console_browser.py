@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,15 @@ class Cloud:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud() -> Iterator[Cloud]:
     """`rechenwerk serve` as a person starts it, with a fake provider configured."""
-    folder = tmp_path_factory.mktemp("console")
-    with running_fake() as fake, serving(arguments(folder, "--without-model")) as (_, ready):
-        cloud = Cloud(ready)
-        cloud.api("POST", "/apply", json={"text": fake_config(fake)})
-        yield cloud
+    # Not below pytest's folder: another run beside this one takes PostgreSQL's user the way into it.
+    with tempfile.TemporaryDirectory(prefix="rw-console-", ignore_cleanup_errors=True) as folder:
+        command = arguments(Path(folder), "--without-model")
+        with running_fake() as fake, serving(command) as (_, ready):
+            cloud = Cloud(ready)
+            cloud.api("POST", "/apply", json={"text": fake_config(fake)})
+            yield cloud
 
 
 @pytest.fixture(scope="module")

@@ -225,7 +225,7 @@ def test_the_page_shows_the_scenarios_as_they_are(plan: Plan) -> None:
         for cell, figure in (
             (lowest, "lowest cash"),
             (committed, "commitments"),
-            (unused, "paid and not used"),
+            (unused, "take-or-pay shortfall"),
         ):
             value = figures[figure].value
             assert value is not None
