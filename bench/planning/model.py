@@ -49,6 +49,11 @@ REVENUES = (
     ("support", "(prev(business) + business) / 2 * 0.1"),
     ("hardware", "if(since('2027-01'), users * 0.002 * price * 10 * length(), 0 * users * price * length())"),
 )
+SPENT = (
+    ("staff", "staff_cost * length()", "operating"),
+    ("lab", "0.3 * staff", "research"),
+    ("offices", "0.05 * staff", "investment"),
+)
 NEEDS = (("inference", 0.45), ("training", 0.25), ("images", 0.2), ("speech", 0.1))
 TRANCHES = (
     (
@@ -89,17 +94,13 @@ def model(periods: int = 120) -> str:
             parts.append(f'[[correlation]]\nbetween = ["{left}", "{right}"]\nvalue = {value}\n')
     use = "users * (1 - churn) * tokens_per_user * length()"
     parts.append(f'[[line]]\nname = "use"\nformula = "{use}"\nunit = "million tokens"\n')
-    parts += [
-        f'[[line]]\nname = "{name}"\nformula = """{formula}"""\nunit = "USD million"\ngroup = "revenue"\n'.replace(
-            "'", '"'
-        )
-        for name, formula in REVENUES
-    ]
-    parts += [
-        '[[line]]\nname = "staff"\nformula = "staff_cost * length()"\nunit = "USD million"\ngroup = "operating"\n',
-        '[[line]]\nname = "lab"\nformula = "0.3 * staff"\nunit = "USD million"\ngroup = "research"\n',
-        '[[line]]\nname = "offices"\nformula = "0.05 * staff"\nunit = "USD million"\ngroup = "investment"\n',
-    ]
+    for name, formula in REVENUES:
+        text = formula.replace("'", '"')
+        said = f'name = "{name}"\nformula = """{text}"""\nunit = "USD million"\ngroup = "revenue"'
+        parts.append(f"[[line]]\n{said}\n")
+    for name, formula, group in SPENT:
+        said = f'name = "{name}"\nformula = "{formula}"\nunit = "USD million"\ngroup = "{group}"'
+        parts.append(f"[[line]]\n{said}\n")
     for name, part in NEEDS:
         parts.append(bought(name, part))
     for name, rest in TRANCHES:
@@ -115,11 +116,13 @@ def bought(need: str, part: float) -> str:
     period = 'first = "2026-01"\nlast = "2035-12"\n'
     rows = (
         (
-            f'kind = "take-or-pay"\ntotal = {900 * part}\nunit = "USD million"\n{period}ramp = [1, 2, 3, 4, 5]\n'
+            f'kind = "take-or-pay"\ntotal = {900 * part}\nunit = "USD million"\n{period}'
+            "ramp = [1, 2, 3, 4, 5]\n"
             'price = "1.6 USD/GPUhour"\n'
         ),
         (
-            f'kind = "prepaid"\ntotal = {60 * part}\nunit = "USD million"\nfirst = "2026-01"\nlast = "2029-12"\n'
+            f'kind = "prepaid"\ntotal = {60 * part}\nunit = "USD million"\n'
+            'first = "2026-01"\nlast = "2029-12"\n'
             'price = "1.8 USD/GPUhour"\n'
         ),
         (

@@ -1,4 +1,4 @@
-"""The same model as a Squiggle program: a step per period with what is carried over, reduced over all periods.
+"""The same model as a Squiggle program: a step per period with what is carried over, reduced over them.
 
 It draws with Squiggle's own distributions; figures that it gives are compared by their mean only.
 """

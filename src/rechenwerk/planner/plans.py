@@ -12,6 +12,7 @@ from rechenwerk.base.errors import PlanError, RechenwerkError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader
 from rechenwerk.planner.axis import Axis
+from rechenwerk.planner.checks import faults
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.contract_lines import add_contract
 from rechenwerk.planner.dimensions import check_unit
@@ -65,6 +66,10 @@ def load_plan(text: str | Reader) -> Plan:
         MistakesError: all mistakes with line and fix.
     """
     written, reader = read_plan(text)
+    for fault in faults(written):
+        reader.wrong(*fault)
+    if reader.mistakes:
+        raise MistakesError(reader.mistakes)
     return build(written, reader)
 
 
@@ -137,7 +142,8 @@ class _Builder:
                 for field in Funded.__struct_fields__
             }
         )
-        add_statements(sheet, written.policy, written.lines, written.contracts, funded)
+        with self._at_name():
+            add_statements(sheet, written.policy, written.lines, written.contracts, funded)
         program = self._ordered()
         self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
@@ -156,8 +162,14 @@ class _Builder:
         )
 
     def _ordered(self) -> Program:
-        try:
+        with self._at_name():
             return order(self.axis, self.sheet.inputs, list(self.sheet.lines.values()))
+
+    @contextmanager
+    def _at_name(self) -> Iterator[None]:
+        """A mistake found here belongs to the first row of the file that it names."""
+        try:
+            yield
         except PlanError as error:
             places = self._places()
             first = next((name for name in _WORDS.findall(str(error)) if name.split(".")[0] in places), "")
@@ -165,7 +177,8 @@ class _Builder:
 
     def _places(self) -> dict[str, Path]:
         """Where a line, a contract or a source of money stands in the file."""
-        found: dict[str, Path] = {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
+        found: dict[str, Path] = {one.name: ("driver", at) for at, one in enumerate(self.written.drivers)}
+        found |= {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
         found |= {one.name: ("contract", at) for at, one in enumerate(self.written.contracts)}
         return found | {one.name: ("funding", at) for at, one in enumerate(self.written.funding)}
 
