@@ -50,10 +50,10 @@ def faults(written: Written) -> Iterator[Fault]:
         yield from _of_contract(("contract", index), contract)
     for index, funding in enumerate(written.funding):
         yield from _of_funding(("funding", index), funding, written)
-    for index, shock in enumerate(written.shocks):
-        if number(shock.factor) < 0:
-            yield ("shock", index, "factor"), f"the factor is {shock.factor}", "write 0.7 for 30% less"
-    yield from _of_scenarios(written)
+    shocks = list(_of_shocks(written))
+    yield from shocks
+    if not shocks:
+        yield from _of_scenarios(written)
 
 
 def _of_numbers(written: Written) -> Iterator[Fault]:
@@ -112,6 +112,17 @@ def _of_funding(path: Path, one: FundingTable, written: Written) -> Iterator[Fau
     if early:
         said = f"{one.name} comes in {one.when}, before the plan begins in {axis.name(0)}"
         yield (*path, "when"), said, "put it into [opening], or begin earlier"
+
+
+def _of_shocks(written: Written) -> Iterator[Fault]:
+    for index, shock in enumerate(written.shocks):
+        if number(shock.factor) < 0:
+            yield ("shock", index, "factor"), f"the factor is {shock.factor}", "write 0.7 for 30% less"
+        try:
+            factors(written, [shock])
+        except PlanError as error:
+            what, _, fix = str(error).partition("; ")
+            yield ("shock", index), what, fix or "see docs/plan.md"
 
 
 def _of_scenarios(written: Written) -> Iterator[Fault]:
