@@ -3,13 +3,14 @@
 # make check  house test, ruff, mypy
 # make bench  the measured promises, one line each into bench/results.jsonl
 # make fmt    format and mend what can be mended
+# make assets  build the console's scripts and styles again, from what npm's lock file pins
 # make lock   resolve the dependencies again and pin them with their hashes
 SHELL := /bin/bash
 PY ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: run test check bench fmt lock install models
+.PHONY: run test check bench fmt lock install models assets
 .DEFAULT_GOAL := help
 help:
 	@sed -n 's/^# //p' Makefile
@@ -44,3 +45,7 @@ fmt: install
 lock:
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group dev pyproject.toml -o requirements.lock
+
+WEB := src/rechenwerk/console/web
+assets:
+	@cd $(WEB) && npm ci --no-audit --no-fund && node build.mjs

@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# What only tests need: Node.js (the official npm SDK as a client), and hledger (reads what is exported).
+# What only tests need of Debian: a program, its packages, and what is not tested without it.
 set -uo pipefail
-command -v npm >/dev/null && command -v hledger >/dev/null && exit 0
-may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
-may_install && apt-get update -qq >/dev/null
-if ! command -v hledger >/dev/null; then
-  may_install && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq hledger >/dev/null ||
-    echo "rechenwerk: without hledger its tests are skipped: apt-get install hledger" >&2
-fi
-command -v npm >/dev/null && exit 0
-may_install && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nodejs npm >/dev/null && exit 0
-echo "rechenwerk: the test of the npm SDK needs Node.js: apt-get install nodejs npm" >&2
-exit 1
+
+missing() { ! command -v "$1" >/dev/null; }
+install() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  [ -n "${updated:-}" ] || { apt-get update -qq >/dev/null && updated=yes; }
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+want() { # program, packages, what is skipped
+  missing "$1" || return 0
+  # shellcheck disable=SC2086 # several packages
+  install $2 || echo "rechenwerk: without $1 $3: apt-get install $2" >&2
+}
+
+want hledger hledger "exported journals are not read back by it"
+want chromium chromium "the console is not tested in a browser"
+want soffice libreoffice-calc "exported workbooks are not recalculated"
+want npm "nodejs npm" "the npm SDK, single sign-on and accessibility are not tested"
+if missing npm; then exit 1; fi

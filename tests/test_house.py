@@ -29,6 +29,7 @@ ROOMS = MappingProxyType(
         "office": frozenset({"base", "identity", "ledger", "contracts", "providers", "routing"}),
         "documents": frozenset({"base", "wire", "identity"}),
         "planner": frozenset({"base", "contracts"}),
+        "console": frozenset({"base"}),  # what it shows it gets from the documented API
         "store": frozenset(
             {"base", "ledger", "contracts", "gateway", "office", "routing", "documents"}
         ),  # ports of theirs
@@ -45,6 +46,7 @@ ROOMS = MappingProxyType(
                 "gateway",
                 "office",
                 "documents",
+                "console",
                 "store",
                 "main",
             }

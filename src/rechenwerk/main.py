@@ -44,6 +44,7 @@ from rechenwerk.main_children import (
     router_process,
     trained_process,
 )
+from rechenwerk.main_console import mount_console
 from rechenwerk.main_doctor import Finding, doctor
 from rechenwerk.main_documents_keeper import Crew, JobBell, delete_expired, worker_process
 from rechenwerk.main_documents_office import mount_documents, setup_of
@@ -62,6 +63,7 @@ from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
+from rechenwerk.office.people.single_sign_on import read_single_sign_on
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
@@ -286,8 +288,11 @@ class Installation:
             signing=signing,
             larger=partial(largest_body, setting=self._settings.documents_largest),
             webhook_networks=read_networks(self._settings.webhook_networks),
+            single_sign_on=read_single_sign_on(_oidc(self._settings)),
+            public_url=self._settings.public_url,
         )
         self._mount_documents(app)
+        mount_console(app, clock, self._options.port)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,
@@ -349,7 +354,7 @@ class Installation:
         (options.data_dir / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
         assert self._pool is not None
         if options.json:
-            key = {"key": founded.key} if founded is not None else {}
+            key = {} if founded is None else {"key": founded.key, "invitation": founded.invitation}
             own = (
                 {"database_url": self._url} if self._postgres is not None else {}
             )  # another's has a password
@@ -385,6 +390,11 @@ class Installation:
 def _address(host: str, port: int) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"
+
+
+def _oidc(settings: Settings) -> dict[str, str]:
+    names = ("issuer", "client_id", "client_secret", "name", "join", "trust_email")
+    return {name: str(getattr(settings, f"oidc_{name}")) for name in names}
 
 
 def _default_configuration() -> str:

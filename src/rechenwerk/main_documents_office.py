@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import asyncpg
 from fastapi import FastAPI
-from fastapi.security import HTTPAuthorizationCredentials
 
 from rechenwerk.base.settings import Settings
 from rechenwerk.documents.extracting.schemas import READY, ready
@@ -29,7 +28,7 @@ from rechenwerk.gateway.ports import Offer, Snapshot
 from rechenwerk.identity.keys import hash_key, hint, new_key
 from rechenwerk.identity.secrets import alert_context
 from rechenwerk.ledger.tariffs import CallPrice
-from rechenwerk.office.access import Office, documents_realm
+from rechenwerk.office.access import DOCUMENTS, Office, admit
 from rechenwerk.office.budgets.courier import message_id
 from rechenwerk.office.budgets.webhooks import check_url, new_secret
 from rechenwerk.office.errors import refuse
@@ -91,10 +90,7 @@ class OfficeReception:
     async def visitor(self, authorization: str | None, organisation: str | None) -> Visitor:
         """See `documents.office_ports.Reception`."""
         office = self._office()
-        given = None
-        if authorization is not None:
-            given = HTTPAuthorizationCredentials(scheme="Bearer", credentials=authorization)
-        realm = await documents_realm(office, given, organisation)
+        realm = await admit(office, authorization, organisation, DOCUMENTS, role=False, reads=False)
         caller = realm.caller
         project = ""
         if realm.organisation_id == caller.organisation_id:

@@ -19,6 +19,7 @@ from rechenwerk.base.ids import decode_call
 from rechenwerk.base.money import format_money
 from rechenwerk.identity.keys import hash_key, hint, new_key
 from rechenwerk.office.first_run import FirstRun
+from rechenwerk.office.people.routes import WELCOME
 from rechenwerk.office.ports import BookedCall, Desk, NewKey
 
 _MODEL = "smollm2-135m"
@@ -139,7 +140,9 @@ def show(console: Console, welcome: Welcome) -> None:
             Panel(
                 f"[bold]{founded.key}[/bold]\n\n"
                 f"Key [cyan]{founded.key_name}[/cyan], project [cyan]{founded.project}[/cyan], organisation"
-                f" [cyan]{founded.organisation}[/cyan]. It is shown once and stored only as a hash.",
+                f" [cyan]{founded.organisation}[/cyan]. It is shown once and stored only as a hash.\n\n"
+                f"Your link to the console, for seven days: [link]{welcome.office_url}{WELCOME}"
+                f"?token={founded.invitation}[/link]",
                 title="Your admin key",
                 border_style="yellow",
             )

@@ -63,7 +63,7 @@ class Office:
         self.clock = HandClock()
         self.pool = self.runner.run(self._pool(database_url))
         self.desk = open_desk(self.pool)
-        first = self.runner.run(first_run(self.desk, DEFAULT))
+        first = self.runner.run(first_run(self.desk, DEFAULT, clock=self.clock))
         assert isinstance(first, FirstRun)
         self.first = first
         self._folder = tempfile.TemporaryDirectory(prefix="rw-office-")

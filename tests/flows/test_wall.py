@@ -37,6 +37,17 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ),
     ("PUT", "/projects/secret/limits", {"json": {"requests_per_minute": 1, "organisation": "default"}}, 404),
     ("GET", "/keys", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/people", {"params": {"organisation": "default"}}, 404),
+    ("PUT", "/people/ada@example.org", {"json": {"role": "member"}}, 404),
+    ("PUT", "/people/ada@example.org", {"json": {"role": "member", "organisation": "default"}}, 404),
+    ("DELETE", "/people/ada@example.org", {}, 404),
+    ("DELETE", "/people/ada@example.org", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/invitations", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/invitations", {"json": {"organisation": "default"}}, 404),
+    ("POST", "/invitations", {"json": {"project": "secret"}}, 404),
+    ("DELETE", "/invitations/1", {}, 404),
+    ("DELETE", "/invitations/1", {"params": {"organisation": "default"}}, 404),
     ("POST", "/keys", {"json": {"project": "secret", "name": "spy"}}, 404),
     ("POST", "/keys", {"json": {"project": "default", "name": "spy", "organisation": "default"}}, 404),
     ("POST", "/keys/1/revoke", {}, 404),
@@ -45,6 +56,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/balance", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"project": "secret"}}, 404),
+    ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/verify", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/verify", {"params": {"organisation": "default"}, "json": {}}, 404),
     ("GET", "/books/verify/0000", {"params": {"organisation": "default"}}, 404),
@@ -191,8 +203,18 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/documents/files/1/pages/1.png", {}, 404),
     ("POST", "/documents/files/1/values/total/decision", {"json": {"action": "accept", "version": 1}}, 404),
 )
-OPEN = frozenset({("GET", "/public/utilisation")})
-"""What needs no key: sums over everybody."""
+OPEN = frozenset(
+    {
+        ("GET", "/public/utilisation"),  # sums over everybody
+        *(("GET", f"/sign-in{way}") for way in ("", "/single", "/back")),
+        *(("POST", way) for way in ("/sign-in", "/sign-out", "/invitations/accept")),
+        ("GET", "/invitations/by-token/{token}"),  # who has the token may know
+        *(("PUT", f"/me/{what}") for what in ("password", "organisation")),  # test_people.py tries these
+        ("GET", "/me"),
+        ("PATCH", "/me"),
+    }
+)
+"""What needs no key, or any: it tells and changes nothing but one's own."""
 
 
 def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighbour: str) -> None:
@@ -209,6 +231,8 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
             other = office.refused(status, method, path.format(call=call), neighbour, params=unknown)
             assert other["message"] == refusal["message"].replace("default", "nobody")
     assert [office.sql(f"select * from {table} order by id") for table in tables] == before
+    assert not office.sql("select from person")
+    assert len(office.sql("select from invitation")) == 1, "the first start's own"
     assert office.ok("GET", "/books/journal", neighbour)["calls"] == []
     assert office.ok("GET", "/books/journal", neighbour, params={"call": call})["calls"] == []
     assert office.ok("GET", "/books/balance", neighbour)["accounts"] == []

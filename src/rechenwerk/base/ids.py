@@ -47,6 +47,11 @@ class CallIds:
         return self._last << 22 | self._process | self._sequence
 
 
+def first_id(at: float) -> int:
+    """The lowest id that a call beginning at this time (seconds since 1970) can have."""
+    return max(0, int(at * 1000) - EPOCH_MS) << 22
+
+
 def encode_call(call_id: int) -> str:
     """The id as people and headers see it: ``call_`` and 16 hexadecimal digits."""
     return f"{_PREFIX}{call_id:016x}"

@@ -46,6 +46,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_networks: str = ""
     smtp_url: str = ""
     smtp_from: str = ""
+    public_url: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_name: str = ""
+    oidc_join: str = ""
+    oidc_trust_email: str = ""
     models_dir: str = ""
     model_threads: int = 0
     model_hub: str = "https://huggingface.co"
@@ -125,6 +132,27 @@ TABLE = (
         " smtp+plain://… (neither)",
     ),
     Setting("RECHENWERK_SMTP_FROM", "smtp_from", "sender of these mails, such as alerts@example.org"),
+    Setting(
+        "RECHENWERK_PUBLIC_URL",
+        "public_url",
+        "where browsers find the office, such as https://ai.example.org; empty: where they say",
+    ),
+    Setting("RECHENWERK_OIDC_ISSUER", "oidc_issuer", "identity provider for single sign-on; empty: none"),
+    Setting(
+        "RECHENWERK_OIDC_CLIENT_ID", "oidc_client_id", "the id that the provider knows this installation by"
+    ),
+    Setting("RECHENWERK_OIDC_CLIENT_SECRET", "oidc_client_secret", "its secret there, if it has one"),
+    Setting("RECHENWERK_OIDC_NAME", "oidc_name", "what the button says, such as the directory's name"),
+    Setting(
+        "RECHENWERK_OIDC_JOIN",
+        "oidc_join",
+        "what people become who come without an invitation: organisation/role; empty: they need one",
+    ),
+    Setting(
+        "RECHENWERK_OIDC_TRUST_EMAIL",
+        "oidc_trust_email",
+        "`yes`: its mail addresses are its own to give, although it does not call them verified",
+    ),
     Setting(
         "RECHENWERK_MODELS_DIR",
         "models_dir",

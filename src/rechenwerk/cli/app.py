@@ -24,6 +24,7 @@ from rechenwerk.cli.contracts import add_contracts
 from rechenwerk.cli.docs import add_docs
 from rechenwerk.cli.grant import add_grant
 from rechenwerk.cli.models import add_models
+from rechenwerk.cli.people import add_people
 from rechenwerk.cli.plan import add_plan
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.reserve import add_reserve
@@ -85,6 +86,7 @@ def build(width: int | None = None) -> typer.Typer:
     add_service(app)
     add_models(app)
     add_tenants(app)
+    add_people(app)
     add_books(app)
     add_budgets(app)
     add_wallets(app)

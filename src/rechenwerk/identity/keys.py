@@ -17,6 +17,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "documents": "analyse documents in its project, review what was found, of its organisation",
         "operator": "everything, in every organisation: configuration, organisations, all books",
         "emergency": "ask for emergency draws on the reserve, and sign those of others",
+        "audit": "read books, projects, keys and people of its organisation, and change nothing",
         "approve": "sign applications for grants, and emergency draws of others",
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from rechenwerk.office.ports import OPERATOR, Caller, Desk
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.verify_ports import ProofRun
 
+_AUDITED = frozenset({"books", "keys"})
 _BEARER = HTTPBearer(auto_error=False, description="a key such as rw-…; the scopes decide what it opens")
 
 
@@ -89,6 +90,17 @@ class Realm(msgspec.Struct, frozen=True):
         """Whether the key opens every organisation."""
         return "operator" in self.caller.scopes
 
+    async def changed(
+        self,
+        what: str,
+        subject: str,
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write down who changed what in this organisation: for the audit, for ever."""
+        records = self.desk.governance.records
+        await records.note(self.person, self.organisation_id, self.office.now(), what, subject, before, after)
+
     @property
     def person(self) -> Person:
         """Who acts, for signatures and the audit."""
@@ -113,36 +125,62 @@ def _office(request: Request) -> Office:
     return office
 
 
+async def admit(
+    office: Office,
+    key: str | None,
+    organisation: str | None,
+    scopes: Collection[str],
+    *,
+    role: bool,
+    reads: bool,
+) -> Realm:
+    """Who comes in with a key, and into which organisation.
+
+    Args:
+        office: with its storage.
+        key: that was sent; None: none was.
+        organisation: another one than the key's; only for the operator.
+        scopes: any of them will do, and operator too; with none, any living key.
+        role: whether the scopes are roles, which nothing else includes, not even operator.
+        reads: whether nothing is changed; then audit will do wherever books or keys would.
+    """
+    if key is None:
+        raise refuse(401, "send a key as 'Authorization: Bearer rw-…'", "missing_api_key")
+    caller = await office.desk.tenants.caller(hash_key(key.encode()), office.now())
+    if caller is None:
+        raise refuse(401, "this key is unknown, revoked or expired", "invalid_api_key")
+    audits = reads and "audit" in caller.scopes and not _AUDITED.isdisjoint(scopes)
+    permitted = audits or not scopes or not caller.scopes.isdisjoint(scopes)
+    if not permitted and (role or "operator" not in caller.scopes):
+        has = ", ".join(sorted(caller.scopes)) or "none"
+        wanted = " or ".join(repr(scope) for scope in scopes)
+        raise refuse(403, f"this needs a key with the scope {wanted}; this one has {has}", "missing_scope")
+    own = Realm(office, caller, caller.organisation_id, caller.organisation)
+    return await own.enter(organisation)
+
+
 def _permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]:
-    """Any of these scopes will do; operator too, unless it takes a role that nothing else includes."""
+    """A route's realm, for who has any of these scopes."""
 
     async def realm(
+        request: Request,
         office: Annotated[Office, Depends(_office)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
         organisation: Annotated[
             Name | None, Query(description="another organisation; only for the scope operator")
         ] = None,
     ) -> Realm:
-        if credentials is None:
-            raise refuse(401, "send a key as 'Authorization: Bearer rw-…'", "missing_api_key")
-        key = credentials.credentials.encode()
-        caller = await office.desk.tenants.caller(hash_key(key), office.now())
-        if caller is None:
-            raise refuse(401, "this key is unknown, revoked or expired", "invalid_api_key")
-        if caller.scopes.isdisjoint(scopes) and (role or "operator" not in caller.scopes):
-            has = ", ".join(sorted(caller.scopes)) or "none"
-            wanted = " or ".join(repr(scope) for scope in scopes)
-            raise refuse(
-                403, f"this needs a key with the scope {wanted}; this one has {has}", "missing_scope"
-            )
-        own = Realm(office, caller, caller.organisation_id, caller.organisation)
-        return await own.enter(organisation)
+        key = None if credentials is None else credentials.credentials
+        return await admit(office, key, organisation, scopes, role=role, reads=request.method == "GET")
 
     return realm
 
 
-documents_realm = _permit("documents", "keys")
-"""For rooms that are mounted on the office: the realm of somebody who may work with documents."""
+Entrance = Annotated[Office, Depends(_office)]
+"""Nobody has to be known here."""
+AnyRealm = Annotated[Realm, Depends(_permit())]
+DOCUMENTS = ("documents", "keys")
+"""For rooms that are mounted on the office: who may work with documents."""
 
 Whose = Annotated[
     Name | None, Query(description="an organisation's configuration; else what is shared with all")

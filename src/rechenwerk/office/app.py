@@ -33,9 +33,14 @@ from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
 from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.payments import add_payment_routes
+from rechenwerk.office.people.routes import add_people_routes
+from rechenwerk.office.people.sessions import Sessions
+from rechenwerk.office.people.single_sign_on import SingleSignOn
+from rechenwerk.office.people.sso_routes import add_single_sign_on
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
+from rechenwerk.office.pulse import add_pulse_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
@@ -124,6 +129,8 @@ def create_app(
     signing: Signing | None = None,
     webhook_networks: tuple[Network, ...] = (),
     larger: Callable[[str], int] = lambda _: 0,
+    single_sign_on: SingleSignOn | None = None,
+    public_url: str = "",
 ) -> FastAPI:
     """The office over its storage.
 
@@ -137,6 +144,8 @@ def create_app(
         signing: the key that days are sealed with; without one none can be.
         webhook_networks: that webhooks may reach although they are not public.
         larger: how many bytes a body may have at a path, where that is more than elsewhere.
+        single_sign_on: who else may say who somebody is.
+        public_url: where browsers find the office; '' for where their requests say that they went.
     """
     app = FastAPI(
         title="Rechenwerk office",
@@ -145,6 +154,8 @@ def create_app(
     )
     app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks)
     router = APIRouter(prefix="/api/v1")
+    add_people_routes(router)
+    add_single_sign_on(app, router, single_sign_on, public_url)
     add_tenant_routes(router)
     add_book_routes(router)
     add_verify_routes(router)
@@ -152,6 +163,7 @@ def create_app(
     add_cost_routes(router)
     add_tariff_routes(router)
     add_total_routes(router)
+    add_pulse_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
@@ -171,6 +183,7 @@ def create_app(
     add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
+    app.add_middleware(Sessions)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY, larger=larger)
     add_handlers(app)
     return app

@@ -23,7 +23,7 @@ Amount = Annotated[
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Period = Literal["day", "week", "month", "quarter", "year", "total"]
-Scope = Literal["inference", "books", "keys", "documents", "operator", "emergency", "approve"]
+Scope = Literal["inference", "books", "keys", "documents", "operator", "audit", "emergency", "approve"]
 ServiceClass = Literal["critical", "standard", "batch"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 

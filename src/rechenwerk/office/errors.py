@@ -23,7 +23,7 @@ from rechenwerk.base.errors import (
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.office.ports import TakenError
 
-__all__ = ["RefusedError", "accept", "add_handlers", "missing", "refuse"]
+__all__ = ["RefusedError", "accept", "add_handlers", "answer", "missing", "refuse"]
 
 T = TypeVar("T")
 
@@ -54,34 +54,37 @@ def accept(found: T | Refusal) -> T:
     return found
 
 
-def _answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:
-    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None
+def answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:
+    """A refusal as a response."""
+    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
+    if refusal.retry_after is not None:
+        headers["retry-after"] = str(refusal.retry_after)
     return JSONResponse({**error_document(refusal), **(extra or {})}, refusal.status, headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusedError)
-    return _answer(error.refusal)
+    return answer(error.refusal)
 
 
 async def _mistakes(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MistakesError)
     rows = [{"line": one.line, "message": one.message, "fix": one.fix} for one in error.mistakes]
     refusal = bad_request(str(error), "text", "configuration_wrong", 422)
-    return _answer(refusal, {"errors": rows})
+    return answer(refusal, {"errors": rows})
 
 
 async def _taken(_: Request, error: Exception) -> JSONResponse:
-    return _answer(bad_request(f"{error}; choose another name", "name", "name_taken", 409))
+    return answer(bad_request(f"{error}; choose another name", "name", "name_taken", 409))
 
 
 async def _wrong(_: Request, error: Exception) -> JSONResponse:
-    return _answer(bad_request(str(error)))
+    return answer(bad_request(str(error)))
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return _answer(_explain(error.errors()))
+    return answer(_explain(error.errors()))
 
 
 def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
@@ -111,20 +114,20 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         message = f"there is nothing at {request.url.path}; the routes are at /docs"
-        return _answer(bad_request(message, None, "unknown_route", 404))
+        return answer(bad_request(message, None, "unknown_route", 404))
     if error.status_code == 405:
         message = f"{request.method} is not possible at {request.url.path}; the routes are at /docs"
-        return _answer(bad_request(message, None, "method_not_allowed", 405))
-    return _answer(bad_request(str(error.detail), None, None, error.status_code))
+        return answer(bad_request(message, None, "method_not_allowed", 405))
+    return answer(bad_request(str(error.detail), None, None, error.status_code))
 
 
 async def _away(_: Request, __: Exception) -> JSONResponse:
-    return _answer(unavailable("the database does not answer; try again in a moment", "database_away"))
+    return answer(unavailable("the database does not answer; try again in a moment", "database_away"))
 
 
 async def _broken(_: Request, __: Exception) -> JSONResponse:
     message = "the office failed to answer; its log says why"
-    return _answer(unavailable(message, "internal_error", 500))
+    return answer(unavailable(message, "internal_error", 500))
 
 
 def add_handlers(app: FastAPI) -> None:

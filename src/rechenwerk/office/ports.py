@@ -22,6 +22,7 @@ from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.payment_ports import Payments
+from rechenwerk.office.people.ports import People
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
@@ -45,6 +46,7 @@ class Caller(msgspec.Struct, frozen=True):
     key_id: int
     scopes: frozenset[str]
     key_name: str
+    expires_at: datetime | None = None
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -485,3 +487,4 @@ class Desk(msgspec.Struct, frozen=True):
     seals: Seals
     budgets: BudgetDesk
     verifier: Verifier
+    people: People

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 import msgspec
@@ -33,9 +33,31 @@ class Total(msgspec.Struct, frozen=True):
     usage: Mapping[str, int]
 
 
+class Beat(msgspec.Struct, frozen=True):
+    """The last minutes at a provider.
+
+    Attributes:
+        calls: that began, failed attempts among them.
+        answers: of them: posted.
+        failed: of them: failed or unresolved.
+        first_byte_us: of answers: the middle one, and the one that 19 of 20 were faster than.
+    """
+
+    provider: str
+    calls: int
+    answers: int
+    failed: int
+    first_byte_us: int | None
+    slow_byte_us: int | None
+
+
 class Sums(Protocol):
     """Totals that are kept beside the rows."""
 
     async def totals(self, organisation_id: int, starts: date, ends: date, by: By, step: Step) -> list[Total]:
         """Totals of calls that began in [starts, ends) of UTC, oldest first, then by name."""
+        ...
+
+    async def pulse(self, organisation_id: int, since: datetime) -> list[Beat]:
+        """Calls that began since then and are booked, by provider."""
         ...

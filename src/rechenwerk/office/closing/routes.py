@@ -82,9 +82,7 @@ async def change_setting(realm: OperatorRealm, body: bodies.SettingBody) -> bodi
     await closing.set(
         realm.organisation_id, setting, {ids[name]: text for name, text in setting.shares.items()}
     )
-    await realm.desk.governance.records.note(
-        realm.person, realm.organisation_id, realm.office.now(), "statements set", "statements", wished
-    )
+    await realm.changed("statements set", "statements", None, wished)
     return await _setting_view(realm)
 
 

@@ -428,7 +428,8 @@ class Records(Protocol):
         at: datetime,
         what: str,
         subject: str,
-        after: Mapping[str, object],
+        before: Mapping[str, object] | None,
+        after: Mapping[str, object] | None,
     ) -> None:
         """Write down what somebody did elsewhere in the office."""
         ...

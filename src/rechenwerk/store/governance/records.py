@@ -58,11 +58,12 @@ class StoredRecords:
         at: datetime,
         what: str,
         subject: str,
-        after: Mapping[str, object],
+        before: Mapping[str, object] | None,
+        after: Mapping[str, object] | None,
     ) -> None:
         """See `office.governance.ports.Records`."""
         async with self._pool.acquire() as connection:
-            await audit(connection, who, at, organisation_id, what, subject, None, after)
+            await audit(connection, who, at, organisation_id, what, subject, before, after)
 
     async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
         """See `office.governance.ports.Records`."""

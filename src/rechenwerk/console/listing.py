@@ -1,0 +1,152 @@
+"""Lists: search, filter, sort, page and download, all of it in the page's address."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.responses import Response
+
+from rechenwerk.console.figures import decimal
+
+SIZE = 50
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+Row = Mapping[str, Any]
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a list.
+
+    Attributes:
+        name: of the field, and of its text in the catalogue.
+        get: the value of a row; the field of the same name where there is none.
+        number: right-aligned, compared as a number.
+    """
+
+    name: str
+    get: Callable[[Row], Any] | None = None
+    number: bool = False
+
+    def value(self, row: Row) -> Any:
+        """What a row has here."""
+        return row.get(self.name) if self.get is None else self.get(row)
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of a list, and how its address is written for other ones.
+
+    Attributes:
+        rows: of this page.
+        found: rows that fit; `whole` without search and filters.
+        query: what the address says.
+    """
+
+    path: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    found: int
+    whole: int
+    page: int
+    pages: int
+    sort: str
+    down: bool
+    query: Mapping[str, str]
+
+    def url(self, **changes: object) -> str:
+        """The address of this list with other settings; an empty one is left out."""
+        wanted = {**self.query, **{name: str(value) for name, value in changes.items()}}
+        text = urlencode({name: value for name, value in wanted.items() if value})
+        return f"{self.path}?{text}" if text else self.path
+
+    def turned(self, name: str) -> str:
+        """The address sorted by a column; the other way round where it is sorted by it already."""
+        ahead = name != self.sort or self.down
+        return self.url(sort=name if ahead else f"-{name}", page="")
+
+    def ordered(self, name: str) -> str:
+        """What a column's header says of its order."""
+        if name != self.sort:
+            return "none"
+        return "descending" if self.down else "ascending"
+
+
+def _key(column: Column, row: Row) -> tuple[int, Any]:
+    value = column.value(row)
+    if value is None or value == "":
+        return 1, 0
+    if column.number:
+        found = decimal(value)
+        return (1, 0) if found is None else (0, found)
+    return 0, str(value).casefold()
+
+
+def arrange(
+    path: str,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    query: Mapping[str, str],
+    search: Sequence[str] = (),
+    filters: Sequence[str] = (),
+    sort: str = "",
+    keep: Mapping[str, str] = MappingProxyType({}),
+) -> Listing:
+    """The part of a whole list that an address asks for.
+
+    Args:
+        path: of the list.
+        rows: all of them.
+        columns: that it can be sorted by.
+        query: of the address: `q` searches, `sort` sorts (a minus before it: downwards), `page` turns pages.
+        search: columns that are searched.
+        filters: columns that the address may give a value of.
+        sort: as `query` has it, where the address says nothing.
+        keep: what else its addresses say.
+    """
+    known = {one.name: one for one in columns}
+    words = query.get("q", "").casefold().split()
+    fitting = [
+        row
+        for row in rows
+        if all(word in " ".join(str(known[name].value(row)) for name in search).casefold() for word in words)
+        and all(str(known[name].value(row)) == query[name] for name in filters if query.get(name))
+    ]
+    wanted = query.get("sort", "") or sort
+    down, name = wanted.startswith("-"), wanted.lstrip("-")
+    if name in known:
+        column = known[name]
+        # What is empty stands last, whichever way.
+        filled = [row for row in fitting if not _key(column, row)[0]]
+        empty = [row for row in fitting if _key(column, row)[0]]
+        fitting = sorted(filled, key=lambda row: _key(column, row), reverse=down) + empty
+    pages = max(1, -(-len(fitting) // SIZE))
+    asked = query.get("page", "")
+    page = min(max(1, int(asked) if asked.isdecimal() and len(asked) < 9 else 1), pages)
+    shown = fitting if query.get("download") else fitting[(page - 1) * SIZE : page * SIZE]
+    kept = {**keep, **{key: query[key] for key in ("q", "sort", "page", *filters) if query.get(key)}}
+    return Listing(path, columns, shown, len(fitting), len(rows), page, pages, name, down, kept)
+
+
+def cell(value: object) -> str:
+    """A value for a table's file; text that a program would take for a formula is told to be text."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    text = "" if value is None else str(value)
+    if _FORMULA.match(text) and decimal(text) is None:
+        return f"'{text}"
+    return text
+
+
+def as_csv(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> Response:
+    """Rows as a file to download: names and figures as the API has them."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([one.name for one in columns])
+    writer.writerows([[cell(one.value(row)) for one in columns] for row in rows])
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(out.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,180 @@
+"""Projects: made, paid for, limited and classified."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rechenwerk.console.api import Answer
+from rechenwerk.console.listing import Column, Row, arrange, as_csv
+from rechenwerk.console.visit import Visit, page
+
+PATH = "/console/projects"
+CLASSES = ("public", "internal", "confidential", "restricted")
+PERIODS = ("day", "week", "month", "quarter", "year", "total")
+SERVICES = ("critical", "standard", "batch")
+LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
+
+
+def percent_used(budgets: list[dict[str, Any]]) -> int | None:
+    """How full the fullest budget is."""
+    found = [
+        int(float(one["posted"]) * 100 / float(one["amount"])) for one in budgets if float(one["amount"])
+    ]
+    return max(found, default=None)
+
+
+def _used(row: Row) -> int | None:
+    return percent_used(row["budgets"])
+
+
+COLUMNS = (
+    Column("name"),
+    Column("data_class"),
+    Column("service_class"),
+    Column("keys", number=True),
+    Column("used", _used, number=True),
+    Column("created_at"),
+)
+
+
+@page
+async def index(visit: Visit) -> Response:
+    """All projects."""
+    projects, keys = await asyncio.gather(visit.get("/projects"), visit.get("/keys"))
+    if not projects.ok:
+        return visit.failed(projects)
+    counts: dict[str, int] = {}
+    for key in keys.part("keys", []):
+        if key["revoked_at"] is None:
+            counts[key["project"]] = counts.get(key["project"], 0) + 1
+    rows = [{**one, "keys": counts.get(one["name"], 0)} for one in projects.body["projects"]]
+    listing = arrange(PATH, rows, COLUMNS, visit.query, ("name",), ("data_class", "service_class"), "name")
+    if visit.query.get("download"):
+        return as_csv("projects", COLUMNS, listing.rows)
+    return visit.render(
+        "projects.html", section="projects", list=listing, classes=CLASSES, services=SERVICES, used=_used
+    )
+
+
+@page
+async def new(visit: Visit) -> Response:
+    """The form for a new one, and what it sends."""
+    form: dict[str, str] = {}
+    answer: Answer | None = None
+    if visit.request.method == "POST":
+        form = await visit.form()
+        body = {
+            "name": form.get("name", "").strip(),
+            "data_class": form.get("data_class") or "internal",
+        }
+        answer = await visit.send("POST", "/projects", body)
+        if answer.ok:
+            return visit.go(_path(body["name"]), "project_made", body["name"])
+    return visit.render(
+        "project_new.html",
+        200 if answer is None else answer.status,
+        section="projects",
+        form=form,
+        classes=CLASSES,
+        problem=answer.problem if answer else None,
+    )
+
+
+def _path(name: str) -> str:
+    return f"{PATH}/{quote(name, safe='')}"
+
+
+async def _show(visit: Visit, name: str, failed: Answer | None = None, about: str = "") -> Response:
+    projects, keys, budgets = await asyncio.gather(
+        visit.get("/projects"), visit.get("/keys"), visit.get("/budgets")
+    )
+    if not projects.ok:
+        return visit.failed(projects)
+    found = next((one for one in projects.body["projects"] if one["name"] == name), None)
+    if found is None:
+        return visit.render("problem.html", 404, problem=visit.no("project", name))
+    lines = [one for one in budgets.part("budgets", []) if one["project"] == name and one["key_id"] is None]
+    return visit.render(
+        "project.html",
+        200 if failed is None else failed.status,
+        section="projects",
+        project=found,
+        lines=lines,
+        keys=[one for one in keys.part("keys", []) if one["project"] == name and one["revoked_at"] is None],
+        path=_path(name),
+        periods=PERIODS,
+        classes=CLASSES,
+        services=SERVICES,
+        limits=LIMITS,
+        problem=failed.problem if failed else None,
+        about=about,
+    )
+
+
+@page
+async def show(visit: Visit) -> Response:
+    """One project."""
+    return await _show(visit, visit.request.path_params["name"])
+
+
+@page
+async def change(visit: Visit) -> Response:
+    """Change a project's budget, limits, class or service."""
+    name, what = visit.request.path_params["name"], visit.request.path_params["what"]
+    if what not in ("budget", "limits", "data-class", "service"):
+        raise HTTPException(404)
+    form = await visit.form()
+    body: dict[str, Any]
+    if what == "budget":
+        body = budget_of(form)
+    elif what == "limits":
+        body = limits_of(form)
+    elif what == "data-class":
+        body = {"data_class": form.get("data_class")}
+    else:
+        weight = form.get("weight", "")
+        body = {
+            "service_class": form.get("service_class"),
+            "weight": int(weight) if weight.isdecimal() else weight,
+        }
+    answer = await visit.send("PUT", f"/projects/{quote(name, safe='')}/{what}", body)
+    if not answer.ok:
+        return await _show(visit, name, answer, what)
+    return visit.go(_path(name), "saved")
+
+
+def budget_of(form: dict[str, str]) -> dict[str, Any]:
+    """The body of a budget; no amount removes it."""
+    amount = amount_of(form.get("amount", ""))
+    return {"period": form.get("period"), "amount": amount or None, "hard": form.get("hard") == "yes"}
+
+
+def amount_of(text: str) -> str:
+    """An amount as the API has it: with the comma that Germans write."""
+    text = text.strip().replace("\u00a0", "").replace(" ", "")
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
+def limits_of(form: dict[str, str]) -> dict[str, int | str | None]:
+    """The body of limits; an empty one is none."""
+    found: dict[str, int | str | None] = {}
+    for name in LIMITS:
+        text = form.get(name, "").strip()
+        found[name] = int(text) if text.isdecimal() and len(text) < 14 else text or None
+    return found
+
+
+def routes() -> list[Route]:
+    """Of this page."""
+    return [
+        Route("/projects", index, methods=["GET"]),
+        Route("/projects/new", new, methods=["GET", "POST"]),
+        Route("/projects/{name}", show, methods=["GET"]),
+        Route("/projects/{name}/{what}", change, methods=["POST"]),
+    ]

@@ -1,0 +1,98 @@
+"""Signing in: passwords, attempts, and the session that comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from fastapi import Request, Response
+
+from rechenwerk.base.errors import Refusal
+from rechenwerk.identity.keys import hash_key, hint, new_key
+from rechenwerk.identity.people import ROLE_SCOPES, password_fits
+from rechenwerk.office.access import Office
+from rechenwerk.office.errors import RefusedError, refuse
+from rechenwerk.office.people.bodies import MeView, OrganisationRole
+from rechenwerk.office.people.ports import Membership, Person, SessionKey
+from rechenwerk.office.people.sessions import COOKIE
+
+SESSION = timedelta(hours=12)
+_WINDOW = timedelta(minutes=15)
+_TRIES_OF_ONE = 10
+_TRIES_OF_HOST = 100
+
+
+async def check_tries(office: Office, request: Request, email: str) -> None:
+    """Note an attempt; refuse when there were too many, for this address or from this host."""
+    host = request.client.host if request.client is not None else ""
+    now = office.now()
+    by_email, by_host = await office.desk.people.count_try(email, host, now, now - _WINDOW)
+    if by_email > _TRIES_OF_ONE or by_host > _TRIES_OF_HOST:
+        wait = int(_WINDOW.total_seconds())
+        message = f"too many attempts; try again in {wait // 60} minutes"
+        raise RefusedError(Refusal(429, "rate_limit_error", "too_many_attempts", message, None, wait))
+
+
+async def recognise(office: Office, request: Request, email: str, password: str) -> Person:
+    """Who this is; one answer for a wrong password and for somebody who is not known."""
+    await check_tries(office, request, email)
+    person = await office.desk.people.by_email(email)
+    kept = None if person is None else person.password
+    if not await asyncio.to_thread(password_fits, kept, password) or person is None:
+        raise refuse(401, "the address or the password is wrong", "wrong_password")
+    await office.desk.people.forget_tries(email)
+    return person
+
+
+async def pick(office: Office, person: Person, organisation: str | None) -> Membership:
+    """The membership that a session is for."""
+    memberships = await office.desk.people.memberships(person.id)
+    for one in memberships:
+        if organisation in (None, one.organisation):
+            return one
+    if not memberships:
+        raise refuse(403, f"{person.email} is in no organisation; ask for an invitation", "no_membership")
+    raise refuse(403, f"{person.email} is not in {organisation!r}", "no_membership", "organisation")
+
+
+async def end_session(office: Office, request: Request) -> None:
+    """End the session whose key came with a request, if one did: a program's key is none."""
+    key = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if not key:
+        return
+    tenants = office.desk.tenants
+    caller = await tenants.caller(hash_key(key.encode()), office.now())
+    if caller is not None and await office.desk.people.of_session(caller.key_id) is not None:
+        await tenants.revoke_key(caller.organisation_id, caller.key_id, office.now())
+
+
+async def enter(
+    office: Office, request: Request, response: Response, person: Person, chosen: Membership
+) -> MeView:
+    """Begin a session with a new key, whatever cookie the browser had; the answer's cookie holds it."""
+    await end_session(office, request)
+    text, now = new_key(office.random_bytes), office.now()
+    scopes = tuple(sorted(ROLE_SCOPES[chosen.role]))
+    key = SessionKey(person.email, hash_key(text.encode()), hint(text), scopes, now + SESSION)
+    await office.desk.people.begin_session(person.id, chosen.organisation_id, chosen.project_id, key, now)
+    response.set_cookie(
+        COOKIE,
+        text,
+        max_age=int(SESSION.total_seconds()),
+        httponly=True,
+        secure=request.url.scheme == "https",
+        samesite="lax",
+    )
+    memberships = await office.desk.people.memberships(person.id)
+    return MeView(
+        email=person.email,
+        name=person.name,
+        language=person.language,
+        organisation=chosen.organisation,
+        role=chosen.role,
+        project=chosen.project,
+        scopes=list(scopes),
+        organisations=[OrganisationRole(organisation=one.organisation, role=one.role) for one in memberships],
+        expires_at=key.expires_at,
+        has_password=person.password is not None,
+    )

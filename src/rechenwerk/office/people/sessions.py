@@ -1,0 +1,75 @@
+"""Sessions in browsers: a cookie that holds a key, and the guard against requests from other sites."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rechenwerk.base.errors import Refusal
+from rechenwerk.office.errors import answer
+
+COOKIE = "rw_session"
+PAGES = "/console/"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Sessions:
+    """Makes a session's cookie as good as its key in `Authorization`, for requests of our own pages.
+
+    A request that changes something and comes with the cookie has to come from the same origin: browsers say
+    so in Sec-Fetch-Site, older ones in Origin (OWASP's cheat sheet on CSRF, "Fetch Metadata headers"). Pages
+    are guarded without a cookie too: nobody is signed in as somebody else by a link.
+
+    Args:
+        app: what comes next.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection of ASGI."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            key = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+            by_cookie = bool(key) and "authorization" not in headers
+            guarded = by_cookie or scope["path"].startswith(PAGES)
+            if guarded and scope["method"] not in _SAFE and not same_origin(headers):
+                await answer(_CROSS_SITE)(scope, receive, send)
+                return
+            if by_cookie:
+                bearer = (b"authorization", b"Bearer " + key.encode("latin-1", "replace"))
+                scope = {**scope, "headers": [*scope["headers"], bearer]}
+        await self._app(scope, receive, send)
+
+
+_CROSS_SITE = Refusal(
+    403,
+    "invalid_request_error",
+    "cross_site",
+    "this came from another site; open the console itself, or send a key as 'Authorization: Bearer rw-…'",
+)
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a browser says that a request comes from a page of ours."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+
+
+def new_token(random_bytes: Callable[[int], bytes]) -> str:
+    """A secret for a link: 256 random bits in hexadecimal digits."""
+    return random_bytes(32).hex()
+
+
+def hash_token(token: str) -> bytes:
+    """What is kept of it; there is nothing to guess, so SHA-256 will do."""
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,94 @@
+"""The console's texts: both languages say the same things, and no template says anything by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from rechenwerk.console.words import LANGUAGES, Words, catalogue, choose
+
+CONSOLE = Path(__file__).parents[2] / "src" / "rechenwerk" / "console"
+TEMPLATES = sorted((CONSOLE / "templates").glob("*.html"))
+NAMES = {"Rechenwerk", "SHA-256", "PUE", "mWh", "mg CO₂", "%", "·", "\u2013", ":", "g", "?", "/"}
+"""What is called so in every language."""
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_catalogues_have_the_same_names_and_places() -> None:
+    english, german = (catalogue(language) for language in LANGUAGES)
+    assert set(english) == set(german)
+    assert {name: places(text) for name, text in english.items()} == {
+        name: places(text) for name, text in german.items()
+    }
+    assert not [name for name, text in {**english, **german}.items() if not text.strip()]
+
+
+def test_a_text_for_one_has_one_for_many() -> None:
+    names = set(catalogue("en"))
+    for name in names:
+        if name.endswith((".one", ".other")):
+            stem = name.rpartition(".")[0]
+            assert {f"{stem}.one", f"{stem}.other"} <= names
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_has_no_words_of_its_own(path: Path) -> None:
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    loose = [part.strip() for part in re.split(r"<[^>]*>", text)]
+    words = {word for part in loose for word in part.split("·") if word.strip()}
+    assert {word.strip() for word in words} <= NAMES
+    spoken = re.findall(r'(?:title|placeholder|alt|aria-label)="([^"]*)"', text)
+    assert {one.strip(" :%") for one in spoken} <= {"", "call_…"}
+
+
+def _asked() -> Iterator[tuple[Path, str]]:
+    sources = [
+        *TEMPLATES,
+        *sorted((CONSOLE / "pages").glob("*.py")),
+        CONSOLE / "app.py",
+        CONSOLE / "visit.py",
+    ]
+    for path in sources:
+        for name in re.findall(r"""\bt\(\s*['"]([a-z_]+\.[a-z_]+)['"]\s*[,)]""", path.read_text("utf-8")):
+            yield path, name
+
+
+def test_every_text_that_is_asked_for_is_there() -> None:
+    known = catalogue("en")
+    asked = list(_asked())
+    assert len(asked) > 200
+    assert [(path.name, name) for path, name in asked if name not in known] == []
+
+
+@pytest.mark.parametrize(
+    ("accepted", "wished", "language"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", None, "de"),
+        ("en-GB", None, "en"),
+        ("fr-FR,fr;q=0.9", None, "en"),
+        ("fr,de;q=0.3,en;q=0.2", None, "de"),
+        ("en;q=0.1, de", None, "de"),
+        ("de;q=0, en;q=0.1", None, "en"),
+        ("de;q=nonsense", None, "en"),
+        ("", None, "en"),
+        ("de", "en", "en"),
+        ("de", "xx", "de"),
+    ],
+)
+def test_the_language_of_a_visitor(accepted: str, wished: str | None, language: str) -> None:
+    assert choose(accepted, wished) == language
+
+
+def test_one_and_many() -> None:
+    german = Words("de")
+    assert german.count("list.count", 1, "1") == "1 Eintrag"
+    assert german.count("list.count", 2000, "2.000") == "2.000 Einträge"
+    assert german.of("outcome", "posted") == "gebucht"
+    assert german.of("outcome", "new") == "new", "a word that nobody translated yet is shown as it is"
