@@ -22,7 +22,7 @@ from rechenwerk.store.books import StoredBooks
 from rechenwerk.store.database import start_embedded
 from rechenwerk.store.migrate import migrate
 from rechenwerk.store.rows import post_row, transfer_rows
-from rechenwerk.store.seal_check import check_seals
+from rechenwerk.store.seal_check import SealCheck
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sums import StoredSums
 
@@ -183,7 +183,11 @@ async def sealed(lab: Lab, there: There) -> list[Metric]:
     done = await seals.seal(datetime(2026, 8, 1, 1, tzinfo=UTC), SigningKey(bytes(32)))
     took = time.perf_counter() - begun
     begun = time.perf_counter()
-    leaves, wrong = await check_seals(there.pool, 1)
+    check = SealCheck(there.pool, 1, None)
+    leaves = await check.open()
+    async for _ in check.days():
+        pass
+    wrong = await check.close()
     checked = time.perf_counter() - begun
     if wrong or leaves != done.leaves:
         raise BenchError(f"sealed {done.leaves}, checked {leaves}, wrong {wrong[:3]}")

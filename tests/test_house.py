@@ -76,6 +76,7 @@ VALUES_OF_PORTS = MappingProxyType(
         "rechenwerk.contracts.reconcile": "BookedDay and Row are named in office.bill_ports",
         "rechenwerk.ledger.vouchers": "Voucher is named in office.voucher_ports",
         "rechenwerk.documents.values": "Parsed and Value are named in documents.ports",
+        "rechenwerk.documents.facts.values": "Fact is named in documents.clash_ports",
         "rechenwerk.documents.schemas": "Schema is named in documents.ports",
         "rechenwerk.documents.learning.examples": "Span is named in documents.learning_ports",
         "rechenwerk.documents.learning.reports": "Report is named in documents.learning_ports",
@@ -88,6 +89,7 @@ LATE_IMPORTS = MappingProxyType(
     {
         "cli/adviser.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/costs.py": "matplotlib costs every command more than a second; only --chart needs it",
+        "cli/plan_case.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/plan_run.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/plan.py": "NumPy and SciPy cost half a second, which other commands need not wait for",
         "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import secrets
 import sys
@@ -19,9 +20,12 @@ from pathlib import Path
 import asyncpg
 import httpx2
 
+from rechenwerk.base.loops import repeat
 from rechenwerk.base.settings import Settings
 from rechenwerk.documents.asking import Endpoint, JobAsker
+from rechenwerk.documents.clashing import reckon_ended
 from rechenwerk.documents.job_ports import Claimed
+from rechenwerk.documents.sealing import RowSeal
 from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Pace, Worker
 from rechenwerk.identity.secrets import secret_box
@@ -32,6 +36,9 @@ from rechenwerk.store.control import open_desk
 from rechenwerk.store.documents.desk import open_documents
 
 _CONNECTIONS = 6
+_RECKON = 2.0
+"""Seconds between two looks for jobs that have ended."""
+_log = logging.getLogger("rechenwerk.documents")
 
 
 async def run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -44,7 +51,7 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
         asyncpg.create_pool(settings.database_url, min_size=1, max_size=_CONNECTIONS) as pool,
         httpx2.AsyncClient(trust_env=False) as client,
     ):
-        desk = open_documents(pool)
+        desk = open_documents(pool, RowSeal(box))
         vault = Vault(box, desk.files)
         vault.box  # noqa: B018 - says so where there is none
         endpoint = Endpoint(client, arguments.url.rstrip("/"), settings.documents_vectors)
@@ -56,10 +63,12 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
         async with open_parts(settings, pool, vault, arguments.models) as parts:
             keys = JobKeys(open_desk(pool))
             worker = Worker(desk, vault, parts, keys, asker, lambda: secrets.randbits(62), pace)
-            work = loop.create_task(worker.run())
-            await asyncio.wait({work, loop.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            reckon = repeat(lambda: reckon_ended(desk, vault), _RECKON, _log, "facts are held up")
+            work = [loop.create_task(one) for one in (worker.run(), reckon)]
+            await asyncio.wait({*work, loop.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            for one in work:
+                one.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
     return 0
 
 

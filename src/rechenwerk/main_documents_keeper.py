@@ -26,6 +26,8 @@ _IDLE = 300.0
 """Seconds without work after which workers end: their memory is given back."""
 _TELL = 2.0
 _DELETE = 600.0
+_SEAL = 500
+"""Rows in one transaction."""
 
 
 def worker_process(database_url: str, url: str, models: Path, log: Path) -> Child:
@@ -124,7 +126,8 @@ class JobBell:
 
     async def _send(self, notice: Notice, now: datetime) -> int:
         notices = self._office.desk.notices
-        progress = await self._office.desk.jobs.progress(notice.organisation_id, notice.job_id)
+        found = await self._office.desk.jobs.progress(notice.organisation_id, [notice.job_id])
+        progress = found[notice.job_id]
         data = {
             "job": notice.job_id,
             "name": notice.name,
@@ -158,14 +161,21 @@ class JobBell:
             again = None if over else now + timedelta(seconds=RETRIES[notice.attempts - 1])
             await notices.failed(notice, again, str(error)[:500])
             return 0
+        except Exception as error:  # a broken secret, say: trying again for ever would help nobody
+            _log.exception("the webhook of job %s cannot be sent", notice.job_id)
+            reason = f"it cannot be sent: {type(error).__name__}: {error}"
+            await notices.failed(notice, None, " ".join(reason.split())[:500])
+            return 0
         await notices.told(notice, answer)
         return 1
 
 
 async def delete_expired(office: DocumentOffice, now: Callable[[], datetime]) -> None:
-    """Delete jobs whose days are over, for ever."""
+    """Delete jobs whose days are over, for ever; and seal what an older version left in clear."""
 
     async def look() -> None:
+        while await office.desk.reviews.seal_clear(_SEAL):
+            pass
         await expire(office, now())
 
     await repeat(look, _DELETE, _log, "old jobs cannot be deleted")

@@ -22,6 +22,7 @@ from rechenwerk.documents.office_ports import (
     Writer,
 )
 from rechenwerk.documents.routes import document_routes
+from rechenwerk.documents.sealing import RowSeal
 from rechenwerk.documents.vault import Vault
 from rechenwerk.gateway.plans import able
 from rechenwerk.gateway.ports import Offer, Snapshot
@@ -106,10 +107,8 @@ class OfficeReception:
 
     async def project(self, organisation_id: int, name: str) -> ProjectRow | None:
         """See `documents.office_ports.Reception`."""
-        office = self._office()
-        found = await office.desk.tenants.projects(organisation_id, office.windows())
-        row = next((one for one in found if one.name == name), None)
-        return None if row is None else ProjectRow(row.id, row.name, row.data_class)
+        found = await self._office().desk.tenants.project_class(organisation_id, name)
+        return None if found is None else ProjectRow(found[0], name, found[1])
 
     async def models(self, organisation_id: int, data_class: str) -> list[Offered]:
         """See `documents.office_ports.Reception`."""
@@ -193,11 +192,12 @@ def mount_documents(
         setup: of this installation.
         wanted: called when there is work for a worker.
     """
-    desk = open_documents(pool)
 
     def office() -> Office:
         found: Office = app.state.office
         return found
+
+    desk = open_documents(pool, RowSeal(office().box))
 
     documents = DocumentOffice(
         desk=desk,

@@ -29,7 +29,7 @@ from rechenwerk.documents.learning.serving import Served
 from rechenwerk.documents.vault import Vault
 from rechenwerk.identity.secrets import secret_box
 from rechenwerk.main_child import begin, told_to_end
-from rechenwerk.store.documents.desk import open_documents
+from rechenwerk.store.documents.files import StoredFiles
 from rechenwerk.store.learning import StoredLearning
 
 _log = logging.getLogger("rechenwerk.trained")
@@ -86,8 +86,8 @@ class LocalVectors:
         self._pool = pool
         self._client = client
 
-    async def embed(self, model: str, text: str) -> Sequence[float]:
-        """A vector. Raises ModelRefusedError."""
+    async def embed(self, model: str, text: str) -> tuple[Sequence[float], int]:
+        """A vector, and the tokens that were read for it. Raises ModelRefusedError."""
         url = await self._pool.fetchval(_VECTORS)
         if not url:
             raise ModelRefusedError(f"the embedded models do not run; {model!r} is needed")
@@ -99,7 +99,7 @@ class LocalVectors:
         if answer.status_code != 200:
             raise ModelRefusedError(f"{model!r} refuses: {answer.text[:200]}")
         row: list[float] = document["data"][0]["embedding"]
-        return row
+        return row, int(document["usage"]["prompt_tokens"])
 
 
 async def run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -114,7 +114,7 @@ async def run(settings: Settings, arguments: argparse.Namespace) -> int:
         address = f"http://{_HOST}:{listening.getsockname()[1]}"
         addresses = Addresses(pool, address)
         await addresses.step()
-        vault = Vault(secret_box(settings.secret_key, settings.secret_key_file), open_documents(pool).files)
+        vault = Vault(secret_box(settings.secret_key, settings.secret_key_file), StoredFiles(pool))
         app = Served(StoredLearning(pool), vault, LocalVectors(pool, client).embed, addresses.organisation)
         config = uvicorn.Config(app, lifespan="off", ws="none", access_log=False, log_config=None)
         server = uvicorn.Server(config)

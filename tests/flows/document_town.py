@@ -50,9 +50,10 @@ Gesamtbetrag: 120,00 EUR
 class WorkerProcess:
     """A worker in a process of its own."""
 
-    def __init__(self, url: str, endpoint: str, **environment: str) -> None:
+    def __init__(self, url: str, endpoint: str, models: Path | None = None, **environment: str) -> None:
+        options = () if models is None else ("--models", str(models))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rechenwerk.main_documents", "--url", endpoint, "--parent-pipe"],
+            [sys.executable, "-m", "rechenwerk.main_documents", "--url", endpoint, "--parent-pipe", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={
@@ -93,9 +94,9 @@ class DocumentTown:
         self.hook = Hook()
         self._workers: list[WorkerProcess] = []
 
-    def worker(self, **environment: str) -> WorkerProcess:
-        """One more worker."""
-        worker = WorkerProcess(self.url, self.gateway.address, **environment)
+    def worker(self, models: Path | None = None, **environment: str) -> WorkerProcess:
+        """One more worker; with a folder of models it reads scans."""
+        worker = WorkerProcess(self.url, self.gateway.address, models, **environment)
         self._workers.append(worker)
         return worker
 
@@ -146,6 +147,15 @@ class DocumentTown:
             if found["state"] in states:
                 return found
             assert time.monotonic() < ends, found
+
+    def events(self, job: int) -> Iterator[Any]:
+        """What a browser sees of a job, until it has ended."""
+        headers = {"authorization": f"Bearer {self.served.first.key}"}
+        address = f"{self.served.url}/api/v1/documents/jobs/{job}/events"
+        with httpx2.stream("GET", address, headers=headers, timeout=120) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line.removeprefix("data: "))
 
     def until(self, job: int, seconds: float = 60, **documents: int) -> Any:
         """The job, once it has at least so many documents of these states."""

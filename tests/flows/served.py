@@ -30,7 +30,7 @@ from rechenwerk.office.app import create_app
 from rechenwerk.office.budgets.webhooks import read_networks
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.store.control import open_desk
-from tests.flows.office_desk import DEFAULT
+from tests.flows.office_desk import DEFAULT, Office
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -54,9 +54,15 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Served:
-    """An office on a port of this machine, in a thread of its own."""
+    """An office on a port of this machine, in a thread of its own.
 
-    def __init__(self, database_url: str) -> None:
+    Args:
+        database_url: of its database.
+        beside: an office over the same database, whose key it knows and with whose key it seals.
+    """
+
+    def __init__(self, database_url: str, beside: Office | None = None) -> None:
+        self._beside = beside
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.endpoint = "http://127.0.0.1:9"  # nobody, until a gateway runs
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -68,13 +74,19 @@ class Served:
     async def _serve(self, database_url: str) -> None:
         async with asyncpg.create_pool(database_url, min_size=1, max_size=2) as pool:
             desk = open_desk(pool)
-            first = await first_run(desk, DEFAULT)
+            first = await first_run(desk, DEFAULT) if self._beside is None else self._beside.first
             assert first is not None
             box = SecretBox(bytes(32))
             larger = partial(largest_body, setting=Setup().largest)
             here = read_networks("127.0.0.0/8")
             app = create_app(
-                desk, SystemClock(), secrets.token_bytes, box=box, webhook_networks=here, larger=larger
+                desk,
+                SystemClock(),
+                secrets.token_bytes,
+                box=box,
+                signing=None if self._beside is None else self._beside.signing,
+                webhook_networks=here,
+                larger=larger,
             )
             viewer = LazyViewer()
             mount_documents(app, pool, database_url, viewer, WriterProcess(), Setup())

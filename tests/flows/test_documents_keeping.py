@@ -16,6 +16,7 @@ from rechenwerk.documents.exporting.process import WriterProcess
 from rechenwerk.documents.job_ports import Document, DocumentDesk, NewDocument, NewJob
 from rechenwerk.documents.office_ports import Setup
 from rechenwerk.documents.schemas import Schema
+from rechenwerk.documents.sealing import RowSeal
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.main_documents_keeper import expire
 from rechenwerk.main_documents_office import mount_documents
@@ -35,7 +36,7 @@ class House:
         self.pool = pool
         self.organisation = organisation
         self._project = project
-        self.desk: DocumentDesk = open_documents(pool)
+        self.desk: DocumentDesk = open_documents(pool, RowSeal(SecretBox(bytes(32))))
 
     async def job(self, name: str, days: int = 30) -> int:
         """A job that is open."""

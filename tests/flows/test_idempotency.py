@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 import uvloop
 
 from rechenwerk.base.settings import Settings
+from tests import installation
 from tests.flows.cloud import tokens_of
 from tests.flows.raw import Answer, Client, House, open_house
 
@@ -153,3 +156,62 @@ def test_keys_of_two_tenants_do_not_meet(database_url: str) -> None:
         assert len(await house.town.settled(2)) == 2
 
     run(flow, database_url)
+
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER = base64.b64encode(bytes(32)).decode()
+
+
+def kept(url: str) -> list[bytes]:
+    """Bodies of answers as they rest."""
+
+    async def look() -> list[bytes]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [row[0] for row in await connection.fetch("select body from idempotent")]
+        finally:
+            await connection.close()
+
+    return uvloop.run(look())
+
+
+@pytest.mark.parametrize(("key", "sealed"), [(KEY, True), ("", False)])
+def test_kept_answers_are_sealed_where_there_is_a_key(database_url: str, key: str, sealed: bool) -> None:
+    settings = Settings(grace=2.0, attempts=1, secret_key=key)
+
+    async def twice() -> None:
+        async with open_house(database_url, settings) as house:
+            client = await house.client()
+            data = house.post("idempotency-key: once")
+            first = await ask(client, data)
+            await house.town.settled(1)
+            again = await ask(client, data)
+            assert is_replay(again)
+            assert again.body == first.body
+            plain = await ask(client, house.post("x-once: no"))
+            assert (plain.status, is_replay(plain)) == (200, False)
+
+    uvloop.run(twice())
+    (body,) = kept(database_url)
+    assert (b"word" in body) is not sealed
+    assert (b"choices" in body) is not sealed
+
+
+@pytest.mark.parametrize("key", ["", OTHER])
+def test_an_answer_that_another_key_sealed_is_refused_not_paid_twice(database_url: str, key: str) -> None:
+    async def flow() -> None:
+        async with open_house(database_url, Settings(grace=2.0, attempts=1, secret_key=KEY)) as house:
+            data = house.post("idempotency-key: once")
+            assert (await ask(await house.client(), data)).status == 200
+            await house.town.settled(1)
+            other = Settings(grace=2.0, attempts=1, secret_key=key)
+            async with installation.gateway(database_url, other) as (gateway, address):
+                port = int(address.rpartition(":")[2])
+                strange = House(house.town, gateway, house.fake, house.tenant, port)
+                client = await strange.client()
+                answer = await ask(client, data)
+                client.vanish()
+                assert (answer.status, answer.code) == (503, "answer_sealed")
+            assert len(await house.town.settled(1)) == house.fake.totals.accepted == 1
+
+    uvloop.run(flow())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx2
 import pytest
 
 from rechenwerk.providers.embedded_child import Embedded
@@ -159,7 +160,15 @@ def test_versions_cannot_be_changed_and_nothing_is_readable_in_the_database(
         assert not artefact.startswith(b"PK"), "it is sealed"
 
 
-def test_vectors_of_the_embedded_model_are_booked_on_who_trains(
+def embedded_tokens(embedded: Embedded, text: str) -> int:
+    """What the model that embeds counts for a text."""
+    body = {"model": "potion-multilingual", "input": text}
+    usage = httpx2.post(f"{embedded.embeddings_url}/v1/embeddings", json=body).json()["usage"]
+    tokens: int = usage["prompt_tokens"]
+    return tokens
+
+
+def test_vectors_are_booked_on_who_trains_and_on_who_asks(
     server: postgres.Server, tmp_path: Path, embedded: Embedded
 ) -> None:
     with learning_town(server.fresh_sync(), tmp_path, embedded) as town:
@@ -170,6 +179,13 @@ def test_vectors_of_the_embedded_model_are_booked_on_who_trains(
         keys = town.ok("GET", "/keys")["keys"]
         training = [one for one in keys if one["name"] == "training kind"]
         assert [one["revoked_at"] is not None for one in training] == [True]
+        # Who asks pays for what was embedded to answer: it is part of the one call that is booked.
+        tokens = embedded_tokens(embedded, MAIL)
+        assert tokens > 0
+        booked = town.booked(town.ask("trained/kind", MAIL).headers["x-request-id"])
+        assert booked["usage"]["input"] == len(MAIL.split()) + tokens
+        assert (booked["project"], booked["outcome"]) == ("default", "posted")
+        assert town.ok("GET", "/books/verify")["ok"]
 
 
 def test_the_commands(town: LearningTown, tmp_path: Path) -> None:

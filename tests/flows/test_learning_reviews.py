@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from rechenwerk.documents.learning.loading import OwnModels
 from rechenwerk.documents.vault import Vault
 from rechenwerk.identity.secrets import SecretBox
-from rechenwerk.store.documents.desk import open_documents
+from rechenwerk.store.documents.files import StoredFiles
 from rechenwerk.store.learning import StoredLearning
 from tests.flows.document_town import INVOICE, DocumentTown, document_town
 
@@ -26,41 +25,20 @@ def town(database_url: str, tmp_path: Path) -> Iterator[DocumentTown]:
         yield town
 
 
-async def decide(url: str) -> None:
-    """Somebody accepts the number of every invoice, where it stands in the text."""
-    start = INVOICE.index("{number}")
-    end = start + len("R-2025-0000")
-    evidence = json.dumps({"page": 1, "start": start, "end": end, "quote": ""})
-    connection = await asyncpg.connect(url)
-    await connection.execute(
-        "insert into document_value (organisation_id, document_id, place, field, value, state, origin,"
-        " evidence) select organisation_id, id, 0, 'invoice_number', '\"x\"', 'accepted', 'rule', $1::jsonb"
-        " from job_document on conflict (organisation_id, document_id, field)"
-        " do update set state = 'accepted', evidence = excluded.evidence",
-        evidence,
-    )
-    # What somebody corrected to nothing is no example of its field.
-    await connection.execute(
-        "insert into document_value (organisation_id, document_id, place, field, value, state, origin,"
-        " evidence) select organisation_id, id, 1, 'due_date', null, 'corrected', 'person', $1::jsonb"
-        " from job_document on conflict (organisation_id, document_id, field)"
-        " do update set state = 'corrected', value = null, evidence = excluded.evidence",
-        evidence,
-    )
-    await connection.execute(
-        "insert into document_decision (organisation_id, document_id, field, version, action, by_key,"
-        " by_name, before, after) select organisation_id, document_id, field, 2, 'accept', 1, 'clerk',"
-        " '{}', '{}'"
-        " from document_value where field = 'invoice_number'"
-    )
-    await connection.close()
+def decide(town: DocumentTown, job: int) -> None:
+    """Somebody accepts every invoice's number; what is corrected to nothing is no example of its field."""
+    accepted = {"action": "accept", "version": 1}
+    nothing = {"action": "correct", "version": 1, "value": None}
+    for one in town.ok("GET", f"/jobs/{job}/files")["documents"]:
+        town.ok("POST", f"/files/{one['id']}/values/invoice_number/decision", json=accepted)
+        town.ok("POST", f"/files/{one['id']}/values/due_date/decision", json=nothing)
 
 
 async def look(url: str) -> None:
     """What a worker finds with it; the neighbour's worker has none."""
     async with asyncpg.create_pool(url, min_size=1, max_size=1) as pool:
         organisation = await pool.fetchval("select organisation_id from trained_model")
-        vault = Vault(SecretBox(bytes(32)), open_documents(pool).files)
+        vault = Vault(SecretBox(bytes(32)), StoredFiles(pool))
         models = OwnModels(StoredLearning(pool), vault)
         own = await models.extractor(organisation, "invoice")
         assert own is not None
@@ -81,7 +59,7 @@ def test_an_extractor_learns_from_decisions(town: DocumentTown) -> None:
     town.worker()
     town.ok("POST", f"/jobs/{job}/start")
     town.wait(job, "done")
-    asyncio.run(decide(town.url))
+    decide(town, job)
     made = town.ok("POST", "/trained/fields/train", json=body)
     assert made["kind"] == "extractor"
     scores = {one["name"]: one for one in made["scores"]}

@@ -202,7 +202,8 @@ def test_the_operator_alone_reconciles(funded: Office, bookkeeper: Bookkeeper, n
     ("damage", "said"),
     [
         ("update bill set billed = billed + 1, difference = difference + 1", "every bill is what"),
-        ("update call set cost = cost + 1 where outcome = 'posted'", "every bill is what"),
+        ("update call set cost = cost + 1 where outcome = 'posted'", "every day's totals are"),
+        ("update call_day set cost = cost + 1 where outcome = 'posted'", "every bill is what"),
         ("update transfer set amount = amount + 1 where call_id < 0", "every bill is what"),
     ],
 )
@@ -214,8 +215,12 @@ def test_the_proof_finds_a_bill_that_does_not_agree(
     for table in ("bill", "call", "transfer"):
         office.sql(f"alter table {table} disable trigger user")
     office.sql(damage)
-    checks = office.ok("GET", "/books/verify", params={"organisation": "operator"})["checks"]
-    assert [one["name"] for one in checks if not one["ok"] and one["name"].startswith(said)]
+    found = [
+        one
+        for organisation in ("operator", "default")
+        for one in office.ok("GET", "/books/verify", params={"organisation": organisation})["checks"]
+    ]
+    assert [one["name"] for one in found if not one["ok"] and one["name"].startswith(said)]
 
 
 def test_the_database_settles_a_call_once(funded: Office, bookkeeper: Bookkeeper) -> None:

@@ -56,7 +56,6 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/books/balance", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/journal", {"params": {"project": "secret"}}, 404),
-    ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/verify", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/verify", {"params": {"organisation": "default"}, "json": {}}, 404),
     ("GET", "/books/verify/0000", {"params": {"organisation": "default"}}, 404),
@@ -159,6 +158,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("POST", "/books/bills/1/undo", {"json": {"reason": "spite"}}, 403),
     ("POST", "/books/reconcile", {"json": {"provider": "embedded", "text": "x"}}, 403),
     ("GET", "/books/export/beancount", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/books/archive/2026-03", {"params": {"organisation": "default"}}, 404),
     ("GET", "/books/margin", {"params": {"organisation": "default"}}, 404),
     ("POST", "/books/accrue", {"json": {"organisation": "default"}}, 403),
     ("GET", "/books/proof/{call}", {}, 404),
@@ -202,6 +202,10 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/documents/files/1/bytes", {}, 404),
     ("GET", "/documents/files/1/pages/1.png", {}, 404),
     ("POST", "/documents/files/1/values/total/decision", {"json": {"action": "accept", "version": 1}}, 404),
+    ("POST", "/documents/contradictions/1/decision", {"json": {"action": "both", "version": 1}}, 404),
+    ("GET", "/documents/known", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/documents/known/import", {"json": {"text": "x"}, "params": {"organisation": "default"}}, 404),
+    ("DELETE", "/documents/known/1", {}, 404),
 )
 OPEN = frozenset(
     {
@@ -222,6 +226,18 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
     tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
+    tables = (
+        "organisation",
+        "project",
+        "api_key",
+        "guard",
+        "provider",
+        "deployment",
+        "document_job",
+        "document_known",
+        "person",
+        "invitation",
+    )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
         refusal = office.refused(status, method, path.format(call=call), neighbour, **more)
@@ -231,6 +247,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
             other = office.refused(status, method, path.format(call=call), neighbour, params=unknown)
             assert other["message"] == refusal["message"].replace("default", "nobody")
     assert [office.sql(f"select * from {table} order by id") for table in tables] == before
+    assert len(office.sql("select from document_known")) == 1
     assert not office.sql("select from person")
     assert len(office.sql("select from invitation")) == 1, "the first start's own"
     assert office.ok("GET", "/books/journal", neighbour)["calls"] == []
@@ -246,6 +263,8 @@ def _a_job_of_documents(office: Office) -> None:
     assert office.ok("POST", "/documents/jobs", json={"schema": "dogs", "model": ""})["id"] == 1
     sent = office.ok("POST", "/documents/jobs/1/files", params={"name": "a.txt"}, content=b"brown")
     assert sent["id"] == 1
+    known = {"text": "name,iban\nA,DE02120300000000202051\n"}
+    assert office.ok("POST", "/documents/known/import", json=known)["new"] == 1
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:

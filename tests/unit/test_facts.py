@@ -10,7 +10,7 @@ import pytest
 from rechenwerk.documents.facts import Article, Reconciled, Register, extract_all, from_rows, reconcile
 from rechenwerk.documents.facts.comparing import bounds
 from rechenwerk.documents.facts.copies import copies, resemblance
-from rechenwerk.documents.facts.entities import key
+from rechenwerk.documents.facts.naming import key
 from rechenwerk.documents.facts.titles import german
 from rechenwerk.documents.facts.topics import TOPICS
 from rechenwerk.documents.figures import read

@@ -1,4 +1,4 @@
-"""Facts of single sentences: the table of `tests/golden/facts.txt`."""
+"""Facts of sentences: the tables of `tests/golden/facts.txt` (single ones) and `facts_prose.txt` (news)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from rechenwerk.documents.facts import Article, Fact, extract
 from rechenwerk.documents.figures import read
 
-TABLE = Path(__file__).parent.parent / "golden" / "facts.txt"
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 class Case(NamedTuple):
@@ -30,7 +30,8 @@ def parse(line: str) -> Case:
 
 CASES = tuple(
     parse(line)
-    for line in TABLE.read_text(encoding="utf-8").splitlines()
+    for table in ("facts.txt", "facts_prose.txt")
+    for line in (GOLDEN / table).read_text(encoding="utf-8").splitlines()
     if line and not line.startswith("#")
 )
 

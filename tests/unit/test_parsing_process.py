@@ -17,7 +17,7 @@ from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import Refused
 from rechenwerk.documents.intake.unpacking import Member
 from rechenwerk.documents.parsing.parsers import MOST_DEATHS, Parsers
-from rechenwerk.documents.values import Parsed
+from rechenwerk.documents.values import PagePart, Parsed
 from tests.unit import document_files as files
 from tests.unit.document_files import run
 
@@ -35,7 +35,7 @@ def struck(
     async def work() -> Parsed:
         async with Parsers(None, limits) as parsers:
 
-            def on_page(page: int, _of: int) -> None:
+            async def on_page(_part: PagePart, page: int, _of: int) -> None:
                 pid = parsers.pid
                 if pid is not None:
                     readers.add(pid)
@@ -134,9 +134,11 @@ def test_who_breaks_off_in_the_middle_leaves_nothing_for_the_next() -> None:
     async def work() -> Parsed:
         async with Parsers() as parsers:
             begun = asyncio.Event()
-            task = asyncio.create_task(
-                parsers.parse(LONG, "lang.pdf", on_page=lambda _page, _of: begun.set())
-            )
+
+            async def on_page(_part: PagePart, _page: int, _of: int) -> None:
+                begun.set()
+
+            task = asyncio.create_task(parsers.parse(LONG, "lang.pdf", on_page=on_page))
             await begun.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -144,6 +146,27 @@ def test_who_breaks_off_in_the_middle_leaves_nothing_for_the_next() -> None:
             return await parsers.parse(b"danach", "a.txt")
 
     assert run(work()).text == "danach\n"
+
+
+def test_reading_goes_on_after_the_pages_that_were_read_before() -> None:
+    async def work() -> tuple[Parsed, Parsed, list[int]]:
+        kept: list[PagePart] = []
+        read: list[int] = []
+
+        async def keep(part: PagePart, _page: int, _of: int) -> None:
+            kept.append(part)
+
+        async def tell(_part: PagePart, page: int, of: int) -> None:
+            assert of == PAGES
+            read.append(page)
+
+        async with Parsers() as parsers:
+            whole = await parsers.parse(LONG, "lang.pdf", on_page=keep)
+            return whole, await parsers.parse(LONG, "lang.pdf", before=kept[:30], on_page=tell), read
+
+    whole, again, read = run(work())
+    assert again == whole
+    assert read == list(range(31, PAGES + 1))
 
 
 def test_archives_are_unpacked_in_the_process() -> None:

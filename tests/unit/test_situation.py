@@ -285,3 +285,20 @@ def test_there_can_be_a_plan_before_anybody_has_come() -> None:
     plan = Solver(Seasonal(MEASURE, 0, 60.0)).solve(stand)
     assert plan.choices == ()
     assert [(one.name.split(":")[0], one.left) for one in plan.limits] == [("bought", 600.0)]
+
+
+def test_what_goes_on_without_notice_is_offered_in_its_new_term() -> None:
+    """Written for the first half of the year; a minimum of each term is there to be filled again."""
+    halves: dict[str, Any] = {"starts": "2026-01-01", "ends": "2026-06-30", "period": "term"}
+    found = []
+    for more in ({"starts": "2026-07-01", "ends": "2026-09-30"}, {"renews": "quarter"}, {}):
+        world = World()
+        world.deployment(world.contract("bought", "take-or-pay", **(halves | more)), "1.00")
+        world.deployment(world.contract("list", "on-demand"), "1.00")
+        drawn = (draw(1, 1, "90000", hour=HOUR - 40 * 86_400),)  # nearly all of the first term's minimum
+        offered = there(world, *drawn).offers
+        found.append(offered.minimums)
+    begun, renewed, ended = found
+    assert len(begun) == 1
+    assert renewed == begun
+    assert ended != begun

@@ -66,3 +66,8 @@ def format_money(nano: int, currency: str = "", places: int = 2) -> str:
     digits = f"{rest:09d}".rstrip("0").ljust(places, "0")
     text = f"{sign}{whole:,}.{digits}" if digits else f"{sign}{whole:,}"
     return f"{text} {currency}" if currency else text
+
+
+def plain_money(nano: int) -> str:
+    """Nano-units as programs and commands take them: no separators, at least two decimals."""
+    return format_money(nano).replace(",", "")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import typer
 
+from rechenwerk.cli.archive import add_archive
 from rechenwerk.cli.bills import add_bills
 from rechenwerk.cli.close import add_close
 from rechenwerk.cli.costs import add_costs
@@ -124,6 +125,7 @@ def add_books(app: typer.Typer) -> None:
     add_costs(books)
     add_totals(books)
     add_seals(books)
+    add_archive(books)
     add_bills(books)
     add_payments(books)
     add_exports(books)

@@ -246,7 +246,8 @@ def _show_settings(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(name.replace("_", " "), value) for name, value in found.items() if name != "organisation"]
+    said = {**found, "cost_centres": {name: code for name, code in found["cost_centres"].items() if code}}
+    rows = [(name.replace("_", " "), value) for name, value in said.items() if name != "organisation"]
     table(f"Statements of {found['organisation']}", ("field", "value"), rows)
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.docs_facts import contradictions, facts
+from rechenwerk.cli.docs_known import add_known
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_review import review
 from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of, write
@@ -102,12 +103,17 @@ def show(
     if document is not None:
         _show_values(there, job, document, say.language, as_json=as_json)
         return
-    found = there.ask("GET", f"/jobs/{job}/files")
+    listed = there.documents(job)
     if as_json:
-        print_json({"job": there.ask("GET", f"/jobs/{job}"), **found})
+        print_json({"job": there.ask("GET", f"/jobs/{job}"), "documents": listed})
         return
     colours = dict(_COLOURS)
     key = "reason_de" if say.language == "de" else "reason"
+
+    def told(one: Any) -> str:
+        """How its kind was told; why it was not stands in the reason."""
+        return str(one[f"schema_{key}"]) if one["schema"] else ""
+
     rows = [
         (
             one["id"],
@@ -120,9 +126,9 @@ def show(
             " ".join(
                 part for part in (one["schema"], f"({say(one['schema_origin'])})") if part and one["schema"]
             ),
-            "; ".join(part for part in (one[key], *one["faults"]) if part),
+            "; ".join(part for part in (one[key], told(one), *one["faults"]) if part),
         )
-        for one in found["documents"]
+        for one in listed
     ]
     names = ("job", "file", "type", "pages", "state", "values", "to review", "schema", "why")
     columns = ["#", *[say(name) for name in names[1:]]]
@@ -180,6 +186,9 @@ def schemas(
         str | None,
         typer.Option("--put", help="Store it: plain words, or a file with JSON Schema or with words."),
     ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="With --put: models see such documents without personal data.")
+    ] = False,
     language: Language = None,
     organisation: Organisation = None,
     as_json: Json = False,
@@ -189,7 +198,7 @@ def schemas(
     if put is not None:
         if name is None:
             raise typer.BadParameter("--put needs a NAME")
-        made = there.ask("PUT", f"/schemas/{name}", _schema_body(put))
+        made = there.ask("PUT", f"/schemas/{name}", {**_schema_body(put), "mask": mask})
         if as_json:
             print_json(made)
         else:
@@ -253,13 +262,17 @@ def export(
     context: typer.Context,
     job: JobNumber,
     output: Annotated[Path, typer.Option("--output", "-o", help="A file: .xlsx, .csv, .json or .parquet.")],
+    contradictions_only: Annotated[
+        bool, typer.Option("--contradictions", help="In .csv and .parquet: contradictions, not values.")
+    ] = False,
     language: Language = None,
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Write a job's values with their evidence into a file."""
+    """Write a job's values with their evidence, and its contradictions, into a file."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    data = there.fetch(f"/jobs/{job}/export/{form_of(output)}", language=say.language)
+    asked = "contradictions" if contradictions_only else "values"
+    data = there.fetch(f"/jobs/{job}/export/{form_of(output)}", language=say.language, table=asked)
     write(output, data)
     made = {"job": job, "file": str(output), "bytes": len(data)}
     answer(made, say("written: {file}", file=output), as_json=as_json)
@@ -335,4 +348,5 @@ def add_docs(app: typer.Typer) -> None:
     ):
         docs.command(name)(command)
     add_training(docs)
+    add_known(docs)
     app.add_typer(docs, name="docs")

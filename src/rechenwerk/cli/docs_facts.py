@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
+from rechenwerk.cli.docs_clashes import period_of, told_side, verdict, what_of
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_run import JobNumber, Language, words_of
 from rechenwerk.cli.docs_words import DocumentWords
@@ -23,18 +25,19 @@ def facts(
 ) -> None:
     """Show each fact of a job's documents once; what only one source says is marked with 1."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    found = there.ask("GET", f"/jobs/{job}/facts")
+    found = there.pages(f"/jobs/{job}/facts", "facts", "copies")
     if as_json:
         print_json(found)
         return
+    _unless_fresh(found, say)
     if not found["facts"]:
         console().print(say("no facts yet"), markup=False)
         return
     rows = [
         (
             one["who"],
-            f"{_what(one, say)} ({one['part']})" if one["part"] else _what(one, say),
-            _period(one["period"]),
+            f"{what_of(one, say)} ({one['part']})" if one["part"] else what_of(one, say),
+            period_of(one["period"]),
             say(one["status"]),
             "\n".join(dict.fromkeys(fact["quote"] for fact in one["facts"])),
             Text(str(one["sources"]), style="yellow" if one["single"] else "green"),
@@ -45,6 +48,12 @@ def facts(
     table(say("Facts of job {job}", job=job), columns, rows, right=[say("sources")])
 
 
+def _unless_fresh(found: Any, say: DocumentWords) -> None:
+    if not found["fresh"]:
+        text = say("documents have changed; a worker compares them anew, this is how it was before")
+        Console(stderr=True, highlight=False).print(text, markup=False)
+
+
 def contradictions(
     context: typer.Context,
     job: JobNumber,
@@ -52,40 +61,25 @@ def contradictions(
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Show facts of a job's documents that cannot both be true, side by side with their quotes."""
+    """Show what documents contradict each other about: all sides with quotes, and what was decided."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
-    found = there.ask("GET", f"/jobs/{job}/contradictions")
+    found = there.pages(f"/jobs/{job}/contradictions", "items", "contradictions")
     if as_json:
         print_json(found)
         return
-    if not found["contradictions"]:
+    _unless_fresh(found, say)
+    if not found["items"]:
         console().print(say("no contradictions"), markup=False)
         return
     rows = [
         (
-            f"{one['who']}: {_what(one, say)}\n{_period(one['period'])}",
-            _side(one["left"], say),
-            _side(one["right"], say),
+            f"{one['who']}: {what_of(one, say)}\n{period_of(one['period'])}",
+            say("side {number}", number=side["number"] + 1),
+            Text("\n").join(told_side(fact, say, fact["job"]) for fact in side["facts"]),
+            verdict(one, say) if not side["number"] else "",
         )
-        for one in found["contradictions"]
+        for one in found["items"]
+        for side in one["sides"]
     ]
-    columns = [say("who"), say("document"), f"{say('document')} "]
+    columns = [say(name) for name in ("who", "side", "document", "decision")]
     table(say("Contradictions in job {job}", job=job), columns, rows)
-
-
-def _what(one: Any, say: DocumentWords) -> str:
-    return str(one["what_de"] if say.language == "de" else one["what"])
-
-
-def _period(period: Any) -> str:
-    if period is None:
-        return ""
-    return str(period["from"]) if period["from"] == period["to"] else f"{period['from']} - {period['to']}"
-
-
-def _side(fact: Any, say: DocumentWords) -> Text:
-    """One side of a contradiction: the quote in its sentence, and where it stands."""
-    sentence, quote = " ".join(fact["sentence"].split()), " ".join(fact["quote"].split())
-    before, _, after = sentence.partition(quote)
-    place = f"{fact['document_name']}, {say('page')} {fact['page']}"
-    return Text.assemble(before, (quote, "bold red"), after, "\n", (place, "dim"))

@@ -15,6 +15,8 @@ from rechenwerk.cli.remote import Answered, Remote, explain, telling
 
 _PATIENCE = httpx2.Timeout(60, read=600, write=600)
 _VARIABLE = "RECHENWERK_OFFICE_URL"
+_PAGE = 1000
+"""Documents that are asked for at once."""
 _SKIPPED = frozenset({"Thumbs.db", "desktop.ini", ".DS_Store"})
 
 
@@ -50,6 +52,24 @@ class DocumentRemote:
         return self._there.try_ask(
             method, f"/documents{path}", body, organisation=self._organisation, **query
         )
+
+    def documents(self, job: int, *states: str) -> list[Any]:
+        """The documents of a job, of these states where some are named."""
+        query = {"limit": _PAGE, "state": list(states) or None}
+        listed: list[Any] = self.pages(f"/jobs/{job}/files", "documents", **query)["documents"]
+        return listed
+
+    def pages(self, path: str, *lists: str, **query: Any) -> Any:
+        """An answer whose lists come in pages, put together; the rest is the last page's."""
+        found: dict[str, list[Any]] = {name: [] for name in lists}
+        after: Any = 0
+        while True:
+            page = self.ask("GET", path, after=after, **query)
+            for name in lists:
+                found[name] += page[name]
+            after = page.pop("next")
+            if after is None:
+                return {**page, **found}
 
     def send(self, job: int, file: LocalFile) -> Any:
         """Upload a file; its row.

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import tempfile
-import webbrowser
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -14,18 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.docs_clashes import decide_clash, show_clash, show_sides
+from rechenwerk.cli.docs_pages import DPI, open_page
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_run import JobNumber, Language, words_of
 from rechenwerk.cli.docs_words import DocumentWords
 from rechenwerk.cli.remote import explain, remote
 from rechenwerk.cli.show import Json, Organisation, console, print_json
-
-_DPI = 110
-_POINTS = 72
-_PAGE = """<!doctype html><meta charset="utf-8"><title>{title}</title>
-<style>body{{margin:0;background:#555}}div{{position:relative;margin:1em auto;width:{width}px}}
-img{{width:100%}}b{{position:absolute;border:3px solid #d00;background:#ff03;margin:-3px}}</style>
-<div><img src="data:image/png;base64,{image}" alt="">{boxes}</div>"""
 
 
 def review(
@@ -38,7 +30,7 @@ def review(
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Decide what could not be proven: accept, correct or reject, one value after the other."""
+    """Decide what could not be proven, and what documents contradict each other about, one by one."""
     say, there = words_of(language), DocumentRemote(remote(context), organisation)
     found = there.ask("GET", f"/jobs/{job}/review", limit=500, language=say.language)
     if as_json:
@@ -48,23 +40,37 @@ def review(
     for one in found["kinds"]:
         line = "the kind of {name} cannot be told: rechenwerk docs kind {job} {document} SCHEMA"
         out.print(say(line, name=one["name"], job=job, document=one["id"]), markup=False)
-    if not found["values"] and found["kinds"]:
+    if not found["values"] and not found["contradictions"]:
+        if not found["kinds"]:
+            out.print(say("nothing is left to review in job {job}", job=job), markup=False)
         return
-    if not found["values"]:
-        out.print(say("nothing is left to review in job {job}", job=job), markup=False)
-        return
-    decided = 0
     with tempfile.TemporaryDirectory(prefix="rechenwerk-") as folder:  # only its owner can read it
-        for at, value in enumerate(found["values"]):
-            show_value(out, value, say, at + 1, found["left"])
-            if show_pages:
-                _open(there, value, say, out, folder)
-            done = _decide(there, value, say, out, folder)
+        decided = 0
+        for done in _decisions(there, found, say, out, folder, pages=show_pages):
             if done is None:
                 break
             decided += done
-    left = there.ask("GET", f"/jobs/{job}/review", limit=1)["left"]
-    out.print(say("decided: {decided}, left: {left}", decided=decided, left=left), markup=False)
+    left = there.ask("GET", f"/jobs/{job}/review", limit=1)
+    text = say("decided: {decided}, left: {left}", decided=decided, left=left["left"])
+    if found["contradictions"]:
+        text += say(", contradictions: {left}", left=left["contradictions_left"])
+    out.print(text, markup=False)
+
+
+def _decisions(
+    there: DocumentRemote, found: Any, say: DocumentWords, out: Console, folder: str, *, pages: bool
+) -> Iterator[int | None]:
+    """One item after the other: 1 where it was decided, 0 where not, None when the person ends."""
+    for at, value in enumerate(found["values"], 1):
+        show_value(out, value, say, at, found["left"])
+        if pages:
+            _open(there, value, say, out, folder)
+        yield _decide(there, value, say, out, folder)
+    for at, clash in enumerate(found["contradictions"], 1):
+        show_clash(out, clash, say, at, found["contradictions_left"])
+        if pages:
+            show_sides(there, clash, say, out, folder)
+        yield decide_clash(there, clash, say, out, folder)
 
 
 def show_value(out: Console, value: Any, say: DocumentWords, number: int, left: int) -> None:
@@ -130,22 +136,8 @@ def _open(there: DocumentRemote, value: Any, say: DocumentWords, out: Console, f
         out.print(say("there is no image of this page"), markup=False)
         return
     try:
-        image = there.fetch(value["image"], dpi=_DPI)
+        image = there.fetch(value["image"], dpi=DPI)
     except RechenwerkError as error:
         out.print(str(error), markup=False)
         return
-    scale = _DPI / _POINTS
-    boxes = "".join(
-        f'<b style="left:{left * scale:.0f}px;top:{top * scale:.0f}px;width:{(right - left) * scale:.0f}px;'
-        f'height:{(bottom - top) * scale:.0f}px"></b>'
-        for left, top, right, bottom in value["evidence"]["boxes"]
-    )
-    page = _PAGE.format(
-        title=html.escape(value["document_name"]),
-        width=round(value["page_width"] * scale),
-        image=base64.b64encode(image).decode(),
-        boxes=boxes,
-    )
-    with tempfile.NamedTemporaryFile("w", suffix=".html", dir=folder, delete=False) as file:
-        file.write(page)
-    webbrowser.open(Path(file.name).as_uri())
+    open_page(value["document_name"], image, value["evidence"]["boxes"], folder)

@@ -25,6 +25,10 @@ _QUIET = 15.0
 Language = Annotated[
     str | None, typer.Option("--language", help="Of messages and headings: de or en; else the terminal's.")
 ]
+Schema = Annotated[
+    str, typer.Option(help="What is to be found (`docs schemas`); auto: the kind of each document first.")
+]
+Mask = Annotated[bool, typer.Option("--mask", help="Mask personal data before a model sees it.")]
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
 
 
@@ -50,9 +54,7 @@ def form_of(output: Path) -> str:
 def run(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder with documents, or one file.")],
-    schema: Annotated[
-        str, typer.Option(help="What is to be found (`docs schemas`); auto: the kind of each document first.")
-    ] = "auto",
+    schema: Schema = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result: .xlsx, .csv, .json, .parquet.")
     ] = None,
@@ -69,6 +71,7 @@ def run(
         int | None, typer.Option(min=1, help="Delete it so many days after its end.")
     ] = None,
     webhook: Annotated[str, typer.Option(help="Address that is told when the job has ended.")] = "",
+    mask: Mask = False,
     new: Annotated[
         bool, typer.Option("--new", help="Begin anew instead of going on with this folder.")
     ] = False,
@@ -98,6 +101,7 @@ def run(
         "budget": budget,
         "keep_days": keep_days,
         "webhook": webhook,
+        "mask": mask,
     }
     job = there.ask("POST", "/jobs", body)
     err = Console(stderr=True, highlight=False)
@@ -123,9 +127,7 @@ def _send_missing(
     there: DocumentRemote, job: Any, files: list[LocalFile], say: DocumentWords, *, quiet: bool
 ) -> list[tuple[str, str]]:
     """Send what the job does not have yet; returns the files that were not taken, with the reason."""
-    known = {
-        (one["name"], one["sha256"]) for one in there.ask("GET", f"/jobs/{job['id']}/files")["documents"]
-    }
+    known = {(one["name"], one["sha256"]) for one in there.documents(job["id"])}
     refused: list[tuple[str, str]] = []
     with _bars(quiet=quiet) as bars:
         task = bars.add_task(say("sending files"), total=len(files), note="")
@@ -149,8 +151,7 @@ def _agreed(there: DocumentRemote, job: int, say: DocumentWords, *, as_json: boo
     """Wait until everything was read, and ask whether to go on."""
     while True:
         found = there.ask("GET", f"/jobs/{job}")
-        listed = there.ask("GET", f"/jobs/{job}/files")["documents"]
-        if found["state"] != "open" or all(one["step"] != "read" for one in listed):
+        if found["state"] != "open" or found["read"] == sum(found["documents"].values()):
             break
         time.sleep(_POLL / 4)
     if as_json:
@@ -209,9 +210,12 @@ def _move(bars: Progress, tasks: tuple[TaskID, TaskID], job: Any, say: DocumentW
         note = say("waiting: {reason}", reason=job["reason"])
     if waited > _QUIET and not counts["running"] and not ended:
         note = say("no worker has begun yet; the operator starts one with `rechenwerk serve`")
-    bars.update(
-        tasks[0], total=total, completed=min(total, job["read"]), note=f"{job['pages']} {say('pages')}"
-    )
+    pages = f"{job['pages']} {say('pages')}"
+    parts = 0.0
+    for one in job["reading"]:
+        parts += one["read"] / one["pages"]
+        pages += "  " + say("{name}: page {read} of {pages}", **one)
+    bars.update(tasks[0], total=total, completed=min(total, job["read"] + parts), note=pages)
     bars.update(tasks[1], total=total, completed=ended, note=note)
 
 
@@ -230,16 +234,16 @@ def finish(
     if output is not None:
         data = there.fetch(f"/jobs/{number}/export/{form_of(output)}", language=say.language)
         write(output, data)
-    listed = there.ask("GET", f"/jobs/{number}/files")["documents"]
-    bad = [one for one in listed if one["state"] in {"refused", "failed"}]
+    bad = there.documents(number, "refused", "failed")
+    clashes = 0 if as_json else there.ask("GET", f"/jobs/{number}/review", limit=1)["contradictions_left"]
     if as_json:
         print_json({**job, "not_sent": [{"name": name, "reason": why} for name, why in refused]})
     else:
-        _summary(job, bad, refused, say, seconds)
+        _summary(job, bad, refused, clashes, say, seconds)
         out = console()
         if output is not None:
             out.print(say("written: {file}", file=output), markup=False)
-        if job["values"]["unproven"] or job["kinds"].get(""):
+        if job["values"]["unproven"] or job["kinds"].get("") or clashes:
             text = say("look at what is to be reviewed: rechenwerk docs review {job}", job=number)
             out.print(text, markup=False)
     if job["state"] == "paused":
@@ -252,7 +256,7 @@ def finish(
 
 
 def _summary(
-    job: Any, bad: list[Any], refused: list[tuple[str, str]], say: DocumentWords, seconds: float
+    job: Any, bad: list[Any], refused: list[tuple[str, str]], clashes: int, say: DocumentWords, seconds: float
 ) -> None:
     files, values = job["documents"], job["values"]
     decided = values["accepted"] + values["corrected"] + values["rejected"]
@@ -267,6 +271,7 @@ def _summary(
         (say("values to review"), say.count(values["unproven"])),
         (say("values not in the document"), say.count(values["absent"])),
         (say("values decided by people"), say.count(decided)),
+        (say("contradictions to review"), say.count(clashes)),
         (say("calls to a model"), say.count(job["calls"])),
         (say("cost"), say.money(job["cost"], job["currency"])),
         (say("time"), say.seconds(seconds)),
@@ -314,12 +319,13 @@ def resume(
 def watch(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder: whatever comes into it is worked on.")],
-    schema: Annotated[str, typer.Option(help="What is to be found; `docs schemas` lists them.")] = "invoice",
+    schema: Schema = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the result after each round.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask; else the usual one.")] = None,
     budget: Annotated[str | None, typer.Option(help="What the job may cost at most, such as 5.00.")] = None,
+    mask: Mask = False,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 10.0,
     once: Annotated[bool, typer.Option("--once", help="One look, then end.")] = False,
     language: Language = None,
@@ -336,10 +342,10 @@ def watch(
         "source": f"{socket.gethostname()}:{folder.resolve()}",
         "model": model,
         "budget": budget,
+        "mask": mask,
     }
     job = there.ask("POST", "/jobs", body)["id"]
-    listed = there.ask("GET", f"/jobs/{job}/files")["documents"]
-    known = {(one["name"], one["sha256"]) for one in listed}
+    known = {(one["name"], one["sha256"]) for one in there.documents(job)}
     sizes: dict[str, int] = {}
     out.print(say("watching {folder}; Ctrl-C ends", folder=folder), markup=False)
     while True:

@@ -34,6 +34,10 @@ def train(
     schema: Annotated[
         str | None, typer.Option(help="Train an extractor of this schema from reviewed documents instead.")
     ] = None,
+    kinds: Annotated[
+        bool,
+        typer.Option("--kinds", help="Learn from documents whose kind people said or confirmed, too."),
+    ] = False,
     vectors: Annotated[str, typer.Option(help="Model to embed with; none for words and letters alone.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the folds: the same gives the same model.")] = 0,
     organisation: Organisation = None,
@@ -42,12 +46,14 @@ def train(
     """Train a model, show how well it does on examples that it was not trained on, and serve it."""
     if schema is not None and files:
         raise RechenwerkError("an extractor learns from reviewed documents: give --schema or files, not both")
+    if schema is not None and kinds:
+        raise RechenwerkError("--kinds trains a classifier and --schema an extractor: give one of them")
     there = DocumentRemote(remote(context), organisation)
     examples = [one for file in files or () for one in read_examples(file)]
     with console().status("training ..."):
         for at in range(0, len(examples), _BATCH):
             there.ask("POST", f"/trained/{name}/examples", {"examples": examples[at : at + _BATCH]})
-        body = {"vectors": vectors, "seed": seed}
+        body: dict[str, Any] = {"vectors": vectors, "seed": seed, "kinds": kinds}
         if schema is not None:
             body |= {"kind": "extractor", "schema": schema}
         made = there.ask("POST", f"/trained/{name}/train", body)

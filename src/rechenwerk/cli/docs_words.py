@@ -11,6 +11,10 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "sending files": "Dateien senden",
         "reading": "lesen",
         "finding values": "Werte suchen",
+        "documents have changed; a worker compares them anew, this is how it was before": (
+            "Dokumente haben sich geändert; sie werden neu verglichen, dies ist der Stand davor"
+        ),
+        "{name}: page {read} of {pages}": "{name}: Seite {read} von {pages}",
         "files": "Dateien",
         "file": "Datei",
         "job": "Auftrag",
@@ -148,6 +152,29 @@ _GERMAN: Mapping[str, str] = MappingProxyType(
         "conditional": "bedingt",
         "no facts yet": "noch keine Fakten",
         "no contradictions": "keine Widersprüche",
+        "side": "Aussage",
+        "review": "Prüfung",
+        "list": "Liste",
+        "changed": "geändert",
+        "VAT id": "USt-IdNr.",
+        "Known suppliers and customers": "Bekannte Lieferanten und Kunden",
+        "{rows} names: {new} new, {changed} with more numbers": (
+            "{rows} Namen: {new} neu, {changed} mit weiteren Nummern"
+        ),
+        "{number} is forgotten": "{number} ist vergessen",
+        "side {number}": "Aussage {number}",
+        "decision": "Entscheidung",
+        "side {number} is right": "Aussage {number} stimmt",
+        "both stand": "beides gilt",
+        "none is right": "nichts davon stimmt",
+        "gone": "besteht nicht mehr",
+        "contradiction {number} of {left}": "Widerspruch {number} von {left}",
+        "{n} this side is right  {b} both stand  {r} none is right  {s} skip  {p} pages  {q} quit": (
+            "{n} diese Aussage stimmt  {b} beides gilt  {r} nichts davon stimmt  {s} überspringen"
+            "  {p} Seiten  {q} beenden"
+        ),
+        ", contradictions: {left}": ", Widersprüche: {left}",
+        "contradictions to review": "Widersprüche zu prüfen",
     }
 )
 

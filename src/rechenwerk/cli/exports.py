@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.cli.remote import explain, remote, telling
+from rechenwerk.cli.remote import Remote, explain, remote, telling
 from rechenwerk.cli.show import Json, Organisation, console, print_json
 
 Format = Literal[
@@ -63,17 +63,8 @@ def export(
         raise RechenwerkError("--json tells what was written into a file; name it with --output")
     if output is None and format == "calls-parquet" and sys.stdout.isatty():
         raise RechenwerkError("a Parquet file cannot be shown in a terminal; write it with --output FILE")
-    there = remote(context)
-    address = f"{there.office_url.rstrip('/')}/api/v1/books/export/{format}"
     asked = {"period": period, "organisation": organisation}
-    params = {name: value for name, value in asked.items() if value is not None}
-    with (
-        telling(there.office_url, "RECHENWERK_OFFICE_URL"),
-        httpx2.stream("GET", address, headers=there.headers(), params=params, timeout=_PATIENCE) as answer,
-    ):
-        if answer.status_code >= 400:
-            answer.read()
-            raise RechenwerkError(explain(answer.status_code, _body(answer), there.office_url))
+    with streamed(remote(context), f"/books/export/{format}", **asked) as answer:
         if output is None:
             for piece in answer.iter_bytes():
                 sys.stdout.buffer.write(piece)
@@ -87,6 +78,31 @@ def export(
     console().print(f"{output}: {counted}{written.bytes:,} bytes", markup=False)
 
 
+@contextmanager
+def streamed(there: Remote, path: str, **query: str | None) -> Iterator[httpx2.Response]:
+    """What the office answers, to be read while it comes.
+
+    Raises:
+        RechenwerkError: a refusal, or the connection broke.
+    """
+    address = f"{there.office_url.rstrip('/')}/api/v1{path}"
+    params = {name: value for name, value in query.items() if value is not None}
+    with (
+        telling(there.office_url, "RECHENWERK_OFFICE_URL"),
+        httpx2.stream("GET", address, headers=there.headers(), params=params, timeout=_PATIENCE) as answer,
+    ):
+        if answer.status_code >= 400:
+            answer.read()
+            raise RechenwerkError(explain(answer.status_code, _body(answer), there.office_url))
+        yield answer
+
+
+def records_of(answer: httpx2.Response) -> int | None:
+    """Transactions, calls or rows that an answer will have, where the office counted them."""
+    told = answer.headers.get(_RECORDS)
+    return int(told) if told is not None and told.isdecimal() else None
+
+
 def _body(answer: httpx2.Response) -> object:
     try:
         return answer.json()
@@ -96,8 +112,7 @@ def _body(answer: httpx2.Response) -> object:
 
 def _save(answer: httpx2.Response, form: str, period: str | None, output: Path) -> Written:
     """Write beside the file and put it in place when all of it is there."""
-    told = answer.headers.get(_RECORDS)
-    records = int(told) if told is not None and told.isdecimal() else None
+    records = records_of(answer)
     digest = hashlib.sha256()
     size = 0
     with _beside(output) as out, _bar() as progress:

@@ -9,14 +9,14 @@ import typer
 from rich.text import Text
 
 from rechenwerk.cli.remote import remote
-from rechenwerk.cli.show import Json, Organisation, console, print_json, table
+from rechenwerk.cli.show import Json, Organisation, print_json, table
+from rechenwerk.cli.wallets import Reference, book
 
 Amount = Annotated[str, typer.Argument(help="Such as 119.00.")]
 Project = Annotated[str | None, typer.Option(help="Of this project; else of whatever the organisation owes.")]
 Document = Annotated[str | None, typer.Option(help="Of this statement; then the amount is with tax.")]
 On = Annotated[str | None, typer.Option(help="The day, such as 2027-03-15; today if left out.")]
 Beyond = Annotated[bool, typer.Option("--beyond", help="It may be more than is open.")]
-Reference = Annotated[str | None, typer.Option(help="The bank's reference; it is booked once.")]
 _WORDS = MappingProxyType(
     {
         "en": (
@@ -47,13 +47,13 @@ def _owed(found: dict[str, Any], language: str = "en") -> None:
     ]
     rows.append((Text(together, style="bold"), "", "", "", Text(found["open"], style="bold")))
     said = {"name": found["organisation"], "currency": found["currency"]}
-    table(title.format(**said), columns, rows, right=columns[1:])
+    table(title.format(**said), columns, rows, money=columns[1:], language=language)
     if found["documents"]:
         listed = [
             (one["number"], one["project"], one["gross"], one["paid"], _left(one, back))
             for one in found["documents"]
         ]
-        table(second.format(**said), names, listed, right=names[2:])
+        table(second.format(**said), names, listed, money=names[2:], language=language)
 
 
 def _left(one: dict[str, Any], back: str) -> Text:
@@ -88,8 +88,9 @@ def payment(
     as_json: Json = False,
 ) -> None:
     """Book what a customer without a wallet paid: bank against receivable. For the operator."""
-    body = {"reference": reference, "reason": reason}
-    _receive(context, "payments", body | _body(amount, project, document, on, beyond, organisation), as_json)
+    body: dict[str, Any] = {"reference": reference, "reason": reason}
+    body |= _body(amount, project, document, on, beyond, organisation)
+    book(context, "/books/payments", body, _owed, as_json=as_json)
 
 
 def write_off(
@@ -105,9 +106,8 @@ def write_off(
 ) -> None:
     """Book what will never be paid: bad debt against receivable. For the operator."""
     body: dict[str, Any] = {"reason": reason}
-    _receive(
-        context, "write-offs", body | _body(amount, project, document, on, beyond, organisation), as_json
-    )
+    body |= _body(amount, project, document, on, beyond, organisation)
+    book(context, "/books/write-offs", body, _owed, as_json=as_json)
 
 
 def _body(
@@ -128,15 +128,6 @@ def _body(
     }
 
 
-def _receive(context: typer.Context, what: str, body: dict[str, Any], as_json: bool) -> None:
-    found = remote(context).ask("POST", f"/books/{what}", body)
-    if as_json:
-        print_json(found)
-        return
-    console().print(f"booked as voucher {found['voucher']}", markup=False)
-    _owed(found)
-
-
 def _payables(found: dict[str, Any]) -> None:
     columns = ("provider", "contract", "in the books of", "payable", "accrued", "passed on")
     rows = [
@@ -150,7 +141,7 @@ def _payables(found: dict[str, Any]) -> None:
         )
         for one in found["payables"]
     ]
-    table(f"Owed under contracts, in {found['currency']}", columns, rows, right=columns[3:])
+    table(f"Owed under contracts, in {found['currency']}", columns, rows, money=columns[3:])
 
 
 def payables(context: typer.Context, organisation: Organisation = None, as_json: Json = False) -> None:
@@ -209,7 +200,7 @@ def _booked(
         return
     rows = [(one["organisation"], one["voucher"], one["amount"]) for one in found["vouchers"]]
     columns = ("in the books of", "voucher", "from its bank")
-    table(f"Booked in {found['currency']}", columns, rows, right=columns[1:])
+    table(f"Booked in {found['currency']}", columns, rows, right=columns[1:2], money=columns[2:])
     _payables(found)
 
 

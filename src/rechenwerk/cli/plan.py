@@ -1,18 +1,14 @@
-"""Commands: plan run, compare, explain, stress, solve, sensitivity, contagion."""
+"""Commands: plan run, compare, explain, stress, solve, fit, bridge, figures, sensitivity, contagion."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rechenwerk.cli.configuration import read_file
-from rechenwerk.cli.show import Json, console, print_json, table
+from rechenwerk.cli.show import Json, print_json
 from rechenwerk.cli.words import Language
-
-if TYPE_CHECKING:
-    from rechenwerk.planner.contagion import Course
 
 
 def contagion(
@@ -23,106 +19,20 @@ def contagion(
         list[str] | None,
         typer.Option(help="Leave out what has this status, such as letter-of-intent; repeatable."),
     ] = None,
+    scenario: Annotated[
+        str, typer.Option(help="Of the plan that the file joins; default: the one that it names.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Who can pay whom, who falls with whom, and how much of a revenue is a supplier's own money."""
     # NumPy and SciPy cost half a second, which other commands need not wait for.
-    from rechenwerk.planner.contagion import falls, run  # noqa: PLC0415
-    from rechenwerk.planner.deals import STATUSES, read_deals  # noqa: PLC0415
+    from rechenwerk.cli.plan_deals import Dealt, contagion_command  # noqa: PLC0415
+    from rechenwerk.planner.deals import STATUSES  # noqa: PLC0415
 
     for status in without or ():
         if status not in STATUSES:
             raise typer.BadParameter(f"--without is one of {', '.join(STATUSES)}")
-    deals = read_deals(read_file(file)).only(*(without or ()))
-    course = run(deals, fails=fails, at=at)
-    worst = falls(deals, at) if not fails else ()
-    if as_json:
-        print_json(_document(course, worst))
-        return
-    _show(course)
-    if worst:
-        rows = [(one.firm, ", ".join(one.falls) or "nobody", _money(one.lost)) for one in worst]
-        table(
-            f"If one fails ({deals.unit})",
-            ("fails", "falls with it", "lost by others"),
-            rows,
-            ("lost by others",),
-        )
-
-
-def _money(amount: float) -> str:
-    return f"{amount:,.2f}" if abs(amount) >= 0.005 else "-"
-
-
-def _show(course: Course) -> None:
-    deals = course.deals
-    names = [firm.name for firm in deals.firms]
-    when = {one.firm: one.period for one in course.failures}
-    rows = []
-    for index, period in enumerate(deals.periods):
-        cells = [
-            "failed" if name in when and when[name] <= period else _money(course.cash[index, at])
-            for at, name in enumerate(names)
-        ]
-        rows.append((period, *cells, _money(course.owed[index].sum()), _money(course.paid[index].sum())))
-    table(
-        f"{deals.title}: cash at the end of each period ({deals.unit})",
-        ("period", *names, "due", "paid"),
-        rows,
-        (*names, "due", "paid"),
-    )
-    if course.failures:
-        rows = [
-            (
-                one.firm,
-                one.period,
-                "made to" if one.shocked else "could not pay",
-                _money(one.lacked),
-                ", ".join(f"{name} {_money(amount)}" for name, amount in one.lost.items()),
-            )
-            for one in course.failures
-        ]
-        table("Failures", ("firm", "when", "why", "not paid", "lost by"), rows, ("not paid",))
-    else:
-        console().print("Nobody fails.")
-    for period, investor, firm, amount in course.unpaid_funding:
-        console().print(
-            f"{period}: {investor} does not pay {_money(amount)} that it promised {firm}.", markup=False
-        )
-    rows = [
-        (
-            name,
-            _money(course.revenue[at].sum()),
-            _money(course.returned[at]),
-            f"{course.returned[at] / course.revenue[at].sum():.1%}",
-            _money(course.gross[:, at].sum()),
-            _money(course.gross[:, at].sum() - course.returned[at]),
-        )
-        for at, name in enumerate(names)
-        if course.revenue[at].sum() > 0
-    ]
-    columns = ("supplier", "revenue", "its own money back", "share", "it invested", "net of what came back")
-    table(f"Whose money is the revenue? ({deals.unit})", columns, rows, columns[1:])
-
-
-def _document(course: Course, worst: Any) -> dict[str, Any]:
-    names = [firm.name for firm in course.deals.firms]
-    return {
-        "title": course.deals.title,
-        "unit": course.deals.unit,
-        "periods": course.deals.periods,
-        "firms": names,
-        "cash": course.cash.tolist(),
-        "due": course.owed.tolist(),
-        "paid": course.paid.tolist(),
-        "failures": course.failures,
-        "unpaid_funding": course.unpaid_funding,
-        "revenue": course.revenue.tolist(),
-        "own_money_back": course.returned.tolist(),
-        "gross_funding": course.gross.tolist(),
-        "paid_back_directly": course.back.tolist(),
-        "if_one_fails": worst,
-    }
+    contagion_command(Dealt(file, fails, at, tuple(without or ()), scenario, as_json))
 
 
 Model = Annotated[Path, typer.Argument(help="The plan: .toml, .yaml, or a workbook of `plan run -o`.")]
@@ -181,8 +91,13 @@ def explain(
 def stress(
     file: Model,
     together: Annotated[
-        list[str] | None, typer.Option(help="Shocks that happen together, such as demand+price; repeatable.")
+        list[str] | None,
+        typer.Option(help="Shocks that happen together or in sequence: demand+bank@2027-07; repeatable."),
     ] = None,
+    library: Annotated[
+        bool, typer.Option("--library", help="Instead: one shock of every kind for all that it can hit.")
+    ] = False,
+    at: Annotated[str, typer.Option(help="From when on those happen; default: a third into the plan.")] = "",
     backwards: Annotated[
         bool, typer.Option("--reverse", help="Also look for the mildest shocks that empty the cash.")
     ] = False,
@@ -190,9 +105,54 @@ def stress(
     as_json: Json = False,
 ) -> None:
     """What breaks the plan: its shocks one by one and together, and the mildest that empty the cash."""
-    from rechenwerk.cli.plan_stress import stress_command  # noqa: PLC0415
+    from rechenwerk.cli.plan_stress import Stressed, stress_command  # noqa: PLC0415
 
-    stress_command(file, together or (), scenario, backwards=backwards, as_json=as_json)
+    asked = Stressed(file, tuple(together or ()), scenario, at, library, backwards, as_json)
+    stress_command(asked)
+
+
+def fit(
+    file: Model,
+    names: Annotated[list[str] | None, typer.Argument(help="Of [[fit]]; default: all.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Look for the points anew, from the first guess on.")
+    ] = False,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Published figures beside the plan's own: how near it is, and which points bring it nearest."""
+    from rechenwerk.cli.plan_case import fit_command  # noqa: PLC0415
+
+    fit_command(file, names or (), again=again, chart=chart, as_json=as_json)
+
+
+def bridge(
+    file: Model,
+    names: Annotated[list[str] | None, typer.Argument(help="Of [[bridge]]; default: all.")] = None,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Draw the first: FILE.png, FILE.svg or FILE.pdf.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """From a published funding gap to the plan's own, every difference with its name."""
+    from rechenwerk.cli.plan_case import bridge_command  # noqa: PLC0415
+
+    bridge_command(file, names or (), chart=chart, as_json=as_json)
+
+
+def figures(
+    file: Model,
+    contradicting: Annotated[
+        bool, typer.Option("--contradicting", help="Only where sources say different things.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What is published: all values of every figure with their sources, and which scenario uses which."""
+    from rechenwerk.cli.plan_case import figures_command  # noqa: PLC0415
+
+    figures_command(file, contradicting=contradicting, as_json=as_json)
 
 
 def solve(
@@ -250,6 +210,9 @@ def add_plan(app: typer.Typer) -> None:
     plan.command("explain")(explain)
     plan.command("stress")(stress)
     plan.command("solve")(solve)
+    plan.command("fit")(fit)
+    plan.command("bridge")(bridge)
+    plan.command("figures")(figures)
     plan.command("sensitivity")(sensitivity)
     plan.command("contagion")(contagion)
     plan.command("schema")(schema)

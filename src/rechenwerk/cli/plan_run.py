@@ -11,9 +11,12 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rechenwerk.cli.plan_output import fitting, loaded, write
+from rechenwerk.cli.plan_owners import show_owners
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner.engine import Values
+from rechenwerk.planner.figures import picks
 from rechenwerk.planner.outputs import ByYear, Figure, explain, key_figures, obligations, onerous, services
+from rechenwerk.planner.ownership import cap_table, shown
 from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.running import Outcome, base, run
 from rechenwerk.planner.scenarios import scenario
@@ -104,6 +107,7 @@ def run_command(asked: Asked) -> None:
     _by_year("Unconditional purchase obligations", plan, obligations(plan, values), "later")
     _by_year("Paid and not used (onerous contracts)", plan, onerous(plan, values), "")
     _services(plan, values)
+    show_owners(plan, values)
     _fan(plan, outcome)
     for change in found.changes:
         console().print(f"Changed in the workbook: {change}", markup=False)
@@ -199,6 +203,7 @@ def _fan(plan: Plan, outcome: Outcome) -> None:
 def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
     """All of it for machines; money in the plan's unit."""
     scale = plan.money.scale
+    owners = cap_table(plan, values)
     return {
         "title": plan.written.head.title,
         "unit": plan.written.head.shown_in,
@@ -211,6 +216,7 @@ def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
         "obligations": obligations(plan, values),
         "onerous": onerous(plan, values),
         "services": services(plan, values),
+        "ownership": None if owners is None else shown(owners),
         "paths": outcome.paths,
         "seed": outcome.seed,
         "levels": outcome.levels,
@@ -261,5 +267,6 @@ def compare_command(file: Path, names: Sequence[str], *, paths: int, as_json: bo
         cells = [each[index] for each in figures]
         shown = [cell.note or ("none" if cell.value is None else f"{cell.value:,.2f}") for cell in cells]
         rows.append((f"{one.name} ({one.unit})", *shown))
+    rows += picks([plan.written for _, plan, *_ in found])
     rows.append(("probability of running out", *(f"{outcome.ruined[-1]:.1%}" for *_, outcome in found)))
     table(written.written.head.title, ("", *heads), rows, heads)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
 import typer
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli import archive_file
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, print_json, table
 
@@ -18,12 +19,18 @@ def prove(
     context: typer.Context,
     subject: Annotated[str, typer.Argument(help="A call such as call_…; a voucher's number after --.")],
     out: Annotated[Path | None, typer.Option(help="Where to write the proof.")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="Prove it from this archive of `books archive`, without the office.")
+    ] = None,
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
     """Prove that a call or voucher is in a sealed day; docs/examples/verify_proof.py checks it anywhere."""
     path = f"/books/proof/{quote(subject, safe='')}"
-    found = remote(context).ask("GET", path, organisation=organisation)
+    if archive is None:
+        found = remote(context).ask("GET", path, organisation=organisation)
+    else:
+        found = _archived(archive, subject)
     if out is not None:
         try:
             out.write_text(document(found), encoding="utf-8")
@@ -37,6 +44,20 @@ def prove(
     table(f"Proof of {found['subject']}", ("field", "value"), rows)
     if out is None:
         console().print("give --out FILE to keep it; then: python verify_proof.py FILE", markup=False)
+
+
+def _archived(folder: Path, subject: str) -> dict[str, Any]:
+    """The proof from an archived month, or from the one of several that has it."""
+    files = sorted(folder.rglob("books.jsonl.gz"))
+    if not files:
+        raise RechenwerkError(
+            f"there is no archive in {folder}; write one: rechenwerk books archive {folder}"
+        )
+    for file in files:
+        found = archive_file.prove(file, subject)
+        if found is not None:
+            return found
+    raise RechenwerkError(f"{subject} is in no archive in {folder}")
 
 
 def document(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -100,7 +101,7 @@ def wallet_topup(
 ) -> None:
     """Book money that was paid in; opens the wallet if there is none. For the operator."""
     body = {"project": project, "reference": reference, "reason": reason, "organisation": organisation}
-    _pay(context, "topup", body | {"amount": amount}, as_json)
+    book(context, "/wallets/topup", body | {"amount": amount}, _show, as_json=as_json)
 
 
 def wallet_refund(
@@ -116,16 +117,24 @@ def wallet_refund(
 ) -> None:
     """Pay back what calls have neither spent nor hold. For the operator."""
     body = {"project": project, "reference": reference, "reason": reason, "organisation": organisation}
-    _pay(context, "refund", body | {"amount": amount}, as_json)
+    book(context, "/wallets/refund", body | {"amount": amount}, _show, as_json=as_json)
 
 
-def _pay(context: typer.Context, what: str, body: dict[str, Any], as_json: bool) -> None:
-    found = remote(context).ask("POST", f"/wallets/{what}", body)
+def book(
+    context: typer.Context,
+    path: str,
+    body: dict[str, Any],
+    show: Callable[[dict[str, Any]], None],
+    *,
+    as_json: bool,
+) -> None:
+    """Book a voucher; for people its number, and what stands after it."""
+    found = remote(context).ask("POST", path, body)
     if as_json:
         print_json(found)
         return
     console().print(f"booked as voucher {found['voucher']}", markup=False)
-    _show(found)
+    show(found)
 
 
 def wallet_close(

@@ -12,6 +12,7 @@ import msgspec
 from rechenwerk.base.money import divide_half_even
 from rechenwerk.contracts.obligations import charged_by_use, fees
 from rechenwerk.contracts.periods import DAY, Span
+from rechenwerk.contracts.renewals import with_renewals
 from rechenwerk.contracts.terms import Contract
 
 DIMENSIONS = ("spend", "capacity", "commitments")
@@ -219,7 +220,8 @@ class Spending(msgspec.Struct, frozen=True):
 
 def spent_under(terms: Contract, cost: int, span: Span) -> int:
     """What a window of a contract cost: what was booked for its calls, and what is paid used or not."""
-    return fees(terms, span) + (cost if charged_by_use(terms) else 0)
+    held = with_renewals([(0, terms)], span[1])
+    return sum(fees(one, span) for _, one in held) + (cost if charged_by_use(terms) else 0)
 
 
 Spent = Mapping[tuple[str, int], Mapping[str, int]]

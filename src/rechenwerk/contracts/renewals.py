@@ -9,10 +9,22 @@ from types import MappingProxyType
 import msgspec
 
 from rechenwerk.contracts.periods import add_months, day_of, ends_at
+from rechenwerk.contracts.ports import Version
 from rechenwerk.contracts.terms import Contract
 
 _DAYS = MappingProxyType({"day": 1, "week": 7})
 _MONTHS = MappingProxyType({"month": 1, "quarter": 3, "year": 12})
+
+
+def renewed(versions: Sequence[Version], now: float) -> tuple[Version, ...]:
+    """Versions with the terms that have begun since by renewal: what stands in the file says the first.
+
+    Args:
+        versions: ascending.
+        now: epoch seconds.
+    """
+    found = with_renewals([(int(one.since), one.terms) for one in versions], int(now) + 1)
+    return tuple([Version(float(since), terms) for since, terms in found])
 
 
 def with_renewals(versions: Sequence[tuple[int, Contract]], until: int) -> list[tuple[int, Contract]]:

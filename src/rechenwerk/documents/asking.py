@@ -122,7 +122,7 @@ class JobAsker:
             self.trouble = error
             raise
         sealed = self._vault.seal(job.organisation_id, sealed_as, answer)
-        await self._queue.keep_answer(job.organisation_id, job.id, name, digest, sealed)
+        await self._queue.keep_answer(self._claimed, name, digest, sealed)
         return answer
 
     async def _posted(self, path: str, content: bytes, once: str) -> Any:

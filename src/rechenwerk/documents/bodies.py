@@ -18,6 +18,9 @@ Amount = Annotated[
 Word = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*$")]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 Action = Literal["accept", "correct", "reject"]
+PAGE = 500
+"""Rows of a list, unless it is asked for fewer or more."""
+DocumentState = Literal["waiting", "running", "done", "refused", "failed", "duplicate", "unpacked"]
 
 
 class Body(BaseModel):
@@ -55,6 +58,7 @@ class JobBody(Body):
     budget: Annotated[Amount | None, Field(description="what the job may cost at most")] = None
     keep_days: Annotated[int | None, Field(ge=1, le=36_500, description="after its end; then deleted")] = None
     webhook: Annotated[str, Field(max_length=2000, description="told when the job has ended")] = ""
+    mask: Annotated[bool, Field(description="personal data is masked before a model sees it")] = False
 
 
 class ResumeBody(Body):
@@ -100,6 +104,15 @@ class KindBody(Body):
     schema_: Annotated[str, Field(alias="schema", max_length=100)]
 
 
+class ReadingView(BaseModel):
+    """A document that is being read, and how many of its pages were."""
+
+    document: int
+    name: str
+    read: int
+    pages: int
+
+
 class JobView(BaseModel):
     """A job and how far it is."""
 
@@ -112,6 +125,7 @@ class JobView(BaseModel):
     schema_version: Annotated[int, Field(description="0: a ready schema")]
     model: str
     data_class: str
+    mask: Annotated[bool, Field(description="personal data is masked before a model sees it")] = False
     state: Literal["open", "running", "paused", "done", "cancelled"]
     reason: Annotated[str, Field(description="why it is paused, or what holds it up")]
     made_by: str
@@ -121,13 +135,16 @@ class JobView(BaseModel):
     keep_days: int
     documents: CountsView
     read: Annotated[int, Field(description="documents that need not be read any more")]
-    pages: int
+    pages: Annotated[int, Field(description="read so far, of documents that are being read too")]
     values: ValueCountsView
     kinds: Annotated[
         dict[str, int], Field(description="documents by schema; '' for those whose kind cannot be told")
     ] = {}
     answers: Annotated[int, Field(description="of a model, about documents that are done")] = 0
     asking: Annotated[list[AskingView], Field(description="documents whose values are being looked for")] = []
+    reading: Annotated[
+        list[ReadingView], Field(description="documents in hand of which pages were read")
+    ] = []
     currency: str
     budget: str | None
     cost: Annotated[str, Field(description="of all calls of the job's keys, from the books")]
@@ -166,8 +183,9 @@ class DocumentView(BaseModel):
     size: int
     kind: str
     language: str
-    pages: int
-    state: Literal["waiting", "running", "done", "refused", "failed", "duplicate", "unpacked"]
+    pages: Annotated[int, Field(description="0 until it was opened")]
+    pages_read: Annotated[int, Field(description="of a document that is being read: those that are kept")]
+    state: DocumentState
     step: Literal["read", "extract", "end"]
     reason: str
     reason_de: str
@@ -179,6 +197,7 @@ class DocumentView(BaseModel):
     schema_: Annotated[str, Field(serialization_alias="schema")] = ""
     schema_origin: Annotated[str, Field(description="trained, rule, model, person or nobody")] = ""
     schema_reason: str = ""
+    schema_reason_de: str = ""
 
 
 class UploadedView(DocumentView):
@@ -191,6 +210,7 @@ class DocumentsView(BaseModel):
     """The files of a job."""
 
     documents: list[DocumentView]
+    next: Annotated[int | None, Field(description="send it as `after` for those that follow; null: none")]
 
 
 class EvidenceView(BaseModel):
@@ -228,6 +248,9 @@ class ValuesView(BaseModel):
     """Values of a job or a document."""
 
     values: list[ValueView]
+    next: Annotated[str | None, Field(description="send it as `after` for those that follow; null: none")] = (
+        None
+    )
 
 
 class ReviewView(ValueView):
@@ -246,6 +269,7 @@ class ReviewsView(BaseModel):
 
     left: Annotated[int, Field(description="values")]
     values: list[ReviewView]
+    next: Annotated[str | None, Field(description="of values: send it as `after`; null: none follow")] = None
     kinds: Annotated[list[DocumentView], Field(description="documents whose kind a person has to say")] = []
 
 
@@ -293,6 +317,7 @@ class SchemaBody(Body):
     ] = ""
     title: dict[str, str] = {}
     about: str = ""
+    mask: Annotated[bool, Field(description="mask personal data of such documents for models")] = False
 
 
 class SchemaView(BaseModel):
@@ -304,6 +329,7 @@ class SchemaView(BaseModel):
     about: str
     fields: list[dict[str, Any]]
     rules: list[dict[str, Any]]
+    mask: bool = False
     made_by: str
     made_at: datetime | None
 

@@ -12,9 +12,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from rechenwerk.documents.clash_ports import Clashes
+from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.notice_ports import Notices
+from rechenwerk.documents.progress_ports import Progress
+from rechenwerk.documents.schema_ports import Schemas
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Page, Value
+from rechenwerk.documents.values import Value
 
 ENDED = frozenset({"done", "cancelled"})
 CLASSES = ("public", "internal", "confidential", "restricted")
@@ -34,12 +38,13 @@ class Sorted(msgspec.Struct, frozen=True):
     Attributes:
         schema: its name; '' where nobody can tell.
         origin: trained, rule, model or person; 'nobody' where nobody can tell.
-        reason: how it was told, or why it cannot be told.
+        reason, german: how it was told, or why it cannot be told.
     """
 
     schema: str
     origin: str
     reason: str
+    german: str = ""
 
 
 class NewJob(msgspec.Struct, frozen=True):
@@ -52,6 +57,7 @@ class NewJob(msgspec.Struct, frozen=True):
         model: '' for rules only.
         budget: nano-units; None: as far as the project's budgets go.
         webhook_secret: sealed.
+        mask: personal data is masked before a model sees it.
     """
 
     project_id: int
@@ -68,6 +74,7 @@ class NewJob(msgspec.Struct, frozen=True):
     webhook_secret: bytes | None = None
     webhook_id: str = ""
     kinds: tuple[JobKind, ...] = ()
+    mask: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -76,7 +83,7 @@ class Job(msgspec.Struct, frozen=True):
     Attributes:
         reason: why it is paused, or what holds it up.
         webhook_state: '', waiting, delivered or given up.
-        kinds: see `NewJob`.
+        kinds, mask: see `NewJob`.
     """
 
     organisation_id: int
@@ -101,49 +108,11 @@ class Job(msgspec.Struct, frozen=True):
     webhook_state: str
     webhook_answer: str
     kinds: tuple[JobKind, ...] = ()
+    mask: bool = False
 
     def schema_of(self, name: str) -> Schema:
         """The schema of a document that is of this kind; the job's where there is only one."""
         return next((one.schema for one in self.kinds if one.schema.name == name), self.schema)
-
-
-class Asking(msgspec.Struct, frozen=True):
-    """A document about which a model is asked, and how many answers there are."""
-
-    document_id: int
-    document: str
-    answers: int
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far a job is.
-
-    Attributes:
-        documents: state -> how many.
-        pages: read so far.
-        read: documents that need not be read any more.
-        characters: of text read so far.
-        values: state -> how many.
-        calls: booked under the job's keys, failed ones too; `cost` what they were charged, `held` what calls
-            under way may cost at most; nano-units.
-        waits_for: what a document that has to wait waits for; empty when none has to.
-        kinds: kind -> how many documents are of it; '' for those whose kind cannot be told.
-        answers: of a model, about documents that are done.
-        asking: the documents in hand whose text was read.
-    """
-
-    documents: Mapping[str, int]
-    read: int
-    pages: int
-    characters: int
-    values: Mapping[str, int]
-    calls: int
-    cost: int
-    held: int
-    waits_for: str = ""
-    kinds: Mapping[str, int] = {}
-    answers: int = 0
-    asking: tuple[Asking, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -151,10 +120,11 @@ class Document(msgspec.Struct, frozen=True):
 
     Attributes:
         parent_id: the archive or mail that it was in.
+        pages: that it has, once it was opened; `pages_read` of them were read.
         step: read, extract or end.
         reason, german: why it was refused or failed, or what it waits for.
         values: state -> how many.
-        schema_name, schema_origin, schema_reason: its kind, in a job of several; see `Sorted`.
+        schema_name, schema_origin, schema_reason, schema_german: its kind, in a job of several; see `Sorted`.
     """
 
     id: int
@@ -178,6 +148,8 @@ class Document(msgspec.Struct, frozen=True):
     schema_name: str = ""
     schema_origin: str = ""
     schema_reason: str = ""
+    schema_german: str = ""
+    pages_read: int = 0
 
 
 class NewDocument(msgspec.Struct, frozen=True):
@@ -217,6 +189,7 @@ class StoredValue(msgspec.Struct, frozen=True):
     Attributes:
         version: grows with every decision; who decides says which one was seen.
         schema: the document's kind, in a job of several.
+        place: among the values of its document.
     """
 
     document_id: int
@@ -225,6 +198,28 @@ class StoredValue(msgspec.Struct, frozen=True):
     version: int
     value: Value
     schema: str = ""
+    place: int = 0
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """Which values of a job, in the order of the documents and their schema.
+
+    Attributes:
+        states: only these; empty for all.
+        factual: only those that facts are made of: the documents' dates and rows of figures.
+        after: document and place of the last one seen.
+        until: the last document; None for the job's last.
+        limit: how many at most; None for all.
+    """
+
+    states: Sequence[str] = ()
+    factual: bool = False
+    after: tuple[int, int] = (0, 0)
+    until: int | None = None
+    limit: int | None = None
+
+
+EVERY = Chosen()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -240,15 +235,6 @@ class Decision(msgspec.Struct, frozen=True):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     note: str
-
-
-class StoredSchema(msgspec.Struct, frozen=True):
-    """A version of an organisation's schema."""
-
-    schema: Schema
-    version: int
-    made_by: str
-    made_at: datetime
 
 
 class Jobs(Protocol):
@@ -270,8 +256,8 @@ class Jobs(Protocol):
         """The newest."""
         ...
 
-    async def progress(self, organisation_id: int, job_id: int) -> Progress:
-        """How far it is, and what it cost, from the books."""
+    async def progress(self, organisation_id: int, job_ids: Sequence[int]) -> dict[int, Progress]:
+        """How far each of them is, and what it cost, from the books."""
         ...
 
     async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:
@@ -346,8 +332,26 @@ class Files(Protocol):
         """One document."""
         ...
 
-    async def documents(self, organisation_id: int, job_id: int) -> list[Document]:
-        """All of a job, in the order in which they came."""
+    async def documents(
+        self,
+        organisation_id: int,
+        job_id: int,
+        *,
+        states: Sequence[str] = (),
+        untold: bool = False,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Document]:
+        """Of a job, in the order in which they came.
+
+        Args:
+            organisation_id: whose.
+            job_id: of the job.
+            states: only these; empty for all.
+            untold: only those whose kind nobody could tell.
+            after: id of the last one seen.
+            limit: how many at most; None for all.
+        """
         ...
 
     async def text(self, organisation_id: int, document_id: int) -> bytes | None:
@@ -384,6 +388,17 @@ class Queue(Protocol):
         """Go on for so long; returns those that are still ours."""
         ...
 
+    async def pages(self, organisation_id: int, document_id: int) -> list[bytes]:
+        """The first pages of a document that is being read, sealed, in their order."""
+        ...
+
+    async def keep_pages(self, claimed: Claimed, pages: Sequence[tuple[int, bytes]], of: int) -> None:
+        """More pages of it, sealed, with their numbers; it has so many in all. Raises LeaseLostError.
+
+        Who gets on begins to count its tries anew.
+        """
+        ...
+
     async def read(
         self,
         claimed: Claimed,
@@ -391,10 +406,10 @@ class Queue(Protocol):
         characters: int,
         kind: str,
         language: str,
-        pages: Sequence[Page],
+        pages: int,
         faults: Sequence[str],
     ) -> None:
-        """What was read; the document goes on to be extracted. Raises LeaseLostError."""
+        """What was read, of so many pages; the document goes on to be extracted. Raises LeaseLostError."""
         ...
 
     async def sort(self, claimed: Claimed, kind: Sorted) -> None:
@@ -419,20 +434,28 @@ class Queue(Protocol):
         """The digest of a question that was asked, and its answer, sealed."""
         ...
 
-    async def keep_answer(
-        self, organisation_id: int, job_id: int, purpose: str, digest: bytes, sealed: bytes
-    ) -> None:
-        """Remember an answer."""
+    async def keep_answer(self, claimed: Claimed, purpose: str, digest: bytes, sealed: bytes) -> None:
+        """Remember an answer about the document in hand."""
         ...
 
 
 class Reviews(Protocol):
     """Values and decisions."""
 
-    async def values(
-        self, organisation_id: int, job_id: int | None, document_id: int | None, states: Sequence[str] = ()
-    ) -> list[StoredValue]:
-        """Of a job or a document, in the order of the documents and their schema."""
+    async def values(self, organisation_id: int, job_id: int, chosen: Chosen = EVERY) -> list[StoredValue]:
+        """Of a job."""
+        ...
+
+    async def left(self, organisation_id: int, job_id: int) -> int:
+        """How many values of a job are unproven."""
+        ...
+
+    async def of_document(self, organisation_id: int, document_id: int) -> list[StoredValue]:
+        """Of a document, in the order of its schema."""
+        ...
+
+    async def value(self, organisation_id: int, document_id: int, field: str) -> StoredValue | None:
+        """One value."""
         ...
 
     async def decide(self, organisation_id: int, decision: Decision, value: Value) -> StoredValue | None:
@@ -443,24 +466,8 @@ class Reviews(Protocol):
         """All of a job, oldest first."""
         ...
 
-
-class Schemas(Protocol):
-    """Schemas of an organisation."""
-
-    async def keep(self, organisation_id: int, schema: Schema, by: str) -> StoredSchema:
-        """A new version; the same as the newest changes nothing."""
-        ...
-
-    async def schema(self, organisation_id: int, name: str, version: int | None) -> StoredSchema | None:
-        """A version; the newest for None."""
-        ...
-
-    async def schemas(self, organisation_id: int) -> list[StoredSchema]:
-        """The newest of each."""
-        ...
-
-    async def versions(self, organisation_id: int, name: str) -> list[StoredSchema]:
-        """All of one, oldest first."""
+    async def seal_clear(self, most: int) -> int:
+        """Seal rows that an older version stored in clear; how many, 0 when there are none left."""
         ...
 
 
@@ -473,3 +480,5 @@ class DocumentDesk(msgspec.Struct, frozen=True):
     reviews: Reviews
     schemas: Schemas
     notices: Notices
+    clashes: Clashes
+    known: KnownEntities

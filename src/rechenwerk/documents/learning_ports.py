@@ -8,7 +8,6 @@ from typing import Protocol
 
 import msgspec
 
-from rechenwerk.documents.learning.examples import Span
 from rechenwerk.documents.learning.reports import Report
 
 PREFIX = "trained/"
@@ -73,22 +72,30 @@ class SealedExample(msgspec.Struct, frozen=True):
 
 
 class Artefact(msgspec.Struct, frozen=True):
-    """What answers for a model now, sealed."""
+    """What answers for a model now."""
 
     model_id: int
     kind: str
     version: int
-    body: bytes
     embedder: str
 
 
 class Reviewed(msgspec.Struct, frozen=True):
-    """A document whose values people decided on: its text as it is sealed, and where the values stand."""
+    """A document whose values people decided on: its text, its fields and what they say, sealed."""
 
     document_id: int
     name: str
     parsed: bytes
-    spans: tuple[Span, ...]
+    values: tuple[tuple[str, bytes], ...]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A document of which people said what kind it is, or decided about values of that kind; sealed."""
+
+    document_id: int
+    name: str
+    parsed: bytes
+    kind: str
 
 
 class Learning(Protocol):
@@ -114,8 +121,10 @@ class Learning(Protocol):
         """Add examples; one of the same text is replaced. How many are new."""
         ...
 
-    async def examples(self, organisation_id: int, model_id: int) -> list[SealedExample]:
-        """All, oldest first."""
+    async def examples(
+        self, organisation_id: int, model_id: int, *, after: int = 0, limit: int | None = None
+    ) -> list[SealedExample]:
+        """Those after an id, oldest first, so many at most; else all."""
         ...
 
     async def drop(self, organisation_id: int, model_id: int, example_id: int) -> bool:
@@ -124,6 +133,10 @@ class Learning(Protocol):
 
     async def reviewed(self, organisation_id: int, schema: str, most: int) -> list[Reviewed]:
         """Documents in which somebody accepted or corrected a value, the newest `most` of them."""
+        ...
+
+    async def told(self, organisation_id: int, most: int) -> list[Told]:
+        """Documents whose kind people said or confirmed, the newest `most` of them."""
         ...
 
     async def keep(self, organisation_id: int, model_id: int, new: NewVersion) -> int:
@@ -144,6 +157,14 @@ class Learning(Protocol):
 
     async def active_extractor(self, organisation_id: int, schema: str) -> Artefact | None:
         """What answers for the newest extractor of a schema."""
+        ...
+
+    async def active_classifiers(self, organisation_id: int) -> list[Artefact]:
+        """What answers for each classifier, the newest one first."""
+        ...
+
+    async def body(self, organisation_id: int, artefact: Artefact) -> bytes | None:
+        """Its bytes, sealed; None: it was deleted meanwhile."""
         ...
 
 

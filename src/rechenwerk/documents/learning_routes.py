@@ -61,6 +61,10 @@ class TrainBody(Body):
     vectors: Annotated[
         str, Field(max_length=200, description="model to embed with; '' for the best, 'none' for none")
     ] = ""
+    kinds: Annotated[
+        bool,
+        Field(description="of a classifier: documents whose kind people said or confirmed are examples too"),
+    ] = False
     seed: Annotated[int, Field(ge=0, lt=2**31, description="of the folds")] = 0
     project: Annotated[str | None, Field(max_length=100, description="who pays; else the key's own")] = None
 
@@ -248,9 +252,9 @@ async def list_examples(
 ) -> ExamplesView:
     """Examples of a classifier, a thousand at a time."""
     model = await _model(realm, office, name)
-    stored = await office.store.examples(realm.organisation_id, model.id)
+    stored = await office.store.examples(realm.organisation_id, model.id, after=after, limit=_SHOWN)
     rows = []
-    for one in [one for one in stored if one.id > after][:_SHOWN]:
+    for one in stored:
         example = open_example(office.vault, realm.organisation_id, model, one)
         rows.append(
             ExampleView(
@@ -288,6 +292,8 @@ async def train_model(
                 "name",
             )
     else:
+        if body.kinds:
+            await office.store.ensure(organisation, name, CLASSIFIER, "")
         model = await _model(realm, office, name)
         if model.kind != CLASSIFIER:
             raise refuse(409, f"{name!r} is an extractor; say kind extractor", "model_kind", "kind")
@@ -298,7 +304,15 @@ async def train_model(
     paying = await realm.office.reception.project(organisation, project)
     if paying is None:
         raise missing("project", project)
-    wanted = Wanted(organisation, paying.id, visitor.key_name, paying.data_class, body.vectors, body.seed)
+    wanted = Wanted(
+        organisation,
+        paying.id,
+        visitor.key_name,
+        paying.data_class,
+        body.vectors,
+        body.seed,
+        body.kinds,
+    )
     try:
         version = await train(office, model, wanted)
     except ExamplesError as error:

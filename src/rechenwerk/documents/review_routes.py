@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal
 
@@ -9,14 +10,21 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from rechenwerk.documents import bodies
+from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
+from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
-from rechenwerk.documents.job_ports import Decision, Job, StoredValue
+from rechenwerk.documents.job_ports import Chosen, Decision, Job, StoredValue
+from rechenwerk.documents.knowing import learnt
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
+from rechenwerk.documents.schemas import Schema
 from rechenwerk.documents.values import Parsed, Value
 from rechenwerk.documents.views import document_view, evidence_view, field_of, value_fields
 
 Language = Annotated[Literal["de", "en"], Query(description="of titles and of values as text")]
+After = Annotated[
+    str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,9})?$", description="`next` of the answer before")
+]
 _ROUND = 160
 """Characters of text round a quote."""
 _PAGED = frozenset({"pdf", "image"})
@@ -28,15 +36,30 @@ async def job_values(
     job: int,
     state: Annotated[list[str] | None, Query(description="only these states; repeat for several")] = None,
     language: Language = "en",
+    after: After = "",
+    limit: Annotated[int, Query(ge=1, le=5000)] = bodies.PAGE,
 ) -> bodies.ValuesView:
-    """All values of a job, with their evidence."""
+    """Values of a job, with their evidence, in the order of the documents and their schema."""
     found = await realm.job(job)
-    values = await realm.desk.reviews.values(realm.organisation_id, job, None, state or ())
+    chosen = Chosen(state or (), after=_place(after), limit=limit)
+    values = await realm.desk.reviews.values(realm.organisation_id, job, chosen)
     return bodies.ValuesView(
         values=[
             bodies.ValueView(**value_fields(one, found.schema_of(one.schema), language)) for one in values
-        ]
+        ],
+        next=_next(values, limit),
     )
+
+
+def _place(after: str) -> tuple[int, int]:
+    """The document and the place that a cursor names."""
+    document, _, place = after.partition(".")
+    return (int(document), int(place)) if after else (0, 0)
+
+
+def _next(values: Sequence[StoredValue], limit: int) -> str | None:
+    """The cursor of those that follow."""
+    return f"{values[-1].document_id}.{values[-1].place + 1}" if len(values) == limit else None
 
 
 async def document_values(
@@ -44,7 +67,7 @@ async def document_values(
 ) -> bodies.ValuesView:
     """All values of a document."""
     job = await realm.job((await realm.document(document)).job_id)
-    values = await realm.desk.reviews.values(realm.organisation_id, None, document)
+    values = await realm.desk.reviews.of_document(realm.organisation_id, document)
     return bodies.ValuesView(
         values=[bodies.ValueView(**value_fields(one, job.schema_of(one.schema), language)) for one in values]
     )
@@ -55,18 +78,28 @@ async def review(
     job: int,
     limit: Annotated[int, Query(ge=1, le=500)] = _REVIEWS,
     language: Language = "en",
-) -> bodies.ReviewsView:
-    """What needs a person: values that could not be proven, in the order of the documents."""
+    after: After = "",
+) -> ReviewsView:
+    """What needs a person: values that could not be proven, in the order of the documents; contradictions."""
     found = await realm.job(job)
-    values = await realm.desk.reviews.values(realm.organisation_id, job, None, ("unproven",))
+    organisation, desk = realm.organisation_id, realm.desk
+    chosen = Chosen(("unproven",), after=_place(after), limit=limit)
+    values = await desk.reviews.values(organisation, job, chosen)
     texts: dict[int, Parsed | None] = {}
-    for one in values[:limit]:
+    for one in values:
         if one.document_id not in texts:
             texts[one.document_id] = await parsed_of(realm, one.document_id)
-    shown = [_review(one, found, texts[one.document_id], language) for one in values[:limit]]
-    listed = await realm.desk.files.documents(realm.organisation_id, job) if found.kinds else []
-    untold = [document_view(one) for one in listed if one.schema_origin == "nobody"]
-    return bodies.ReviewsView(left=len(values), values=shown, kinds=untold)
+    shown = [_review(one, found, texts[one.document_id], language) for one in values]
+    untold = await desk.files.documents(organisation, job, untold=True, limit=limit) if found.kinds else []
+    clashes_left, clashes = await open_clashes(realm, job, limit)
+    return ReviewsView(
+        left=await desk.reviews.left(organisation, job),
+        values=shown,
+        next=_next(values, limit),
+        kinds=[document_view(one) for one in untold],
+        contradictions_left=clashes_left,
+        contradictions=clashes,
+    )
 
 
 async def parsed_of(realm: Realm, document: int) -> Parsed | None:
@@ -102,8 +135,7 @@ async def decide(
 ) -> bodies.ValueView:
     """Accept, correct or reject a value, as it was seen: 409 when somebody else decided in between."""
     job = await realm.job((await realm.document(document)).job_id)
-    values = await realm.desk.reviews.values(realm.organisation_id, None, document)
-    stored = next((one for one in values if one.value.field == field), None)
+    stored = await realm.desk.reviews.value(realm.organisation_id, document, field)
     if stored is None:
         raise missing("value", field)
     before = stored.value
@@ -130,7 +162,21 @@ async def decide(
             "version_conflict",
             "version",
         )
+    await _learn(realm, document, field, job.schema_of(made.schema))
     return bodies.ValueView(**value_fields(made, job.schema_of(made.schema), language))
+
+
+async def _learn(realm: Realm, document: int, field: str, schema: Schema) -> None:
+    """What the decision teaches about a supplier or customer; see `knowing.learnt`."""
+    if not any(rule.kind == "known" and field in rule.fields for rule in schema.rules):
+        return
+    stored = await realm.desk.reviews.of_document(realm.organisation_id, document)
+    values = [one.value for one in stored]
+    await realm.desk.known.change(
+        realm.organisation_id,
+        realm.visitor.key_name,
+        lambda known: learnt(known, document, schema, values),
+    )
 
 
 async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.DecisionBody) -> Value:
@@ -147,11 +193,12 @@ async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.Decis
     return msgspec.structs.replace(before, state=state)
 
 
-async def decisions(realm: DocumentsRealm, job: int) -> bodies.DecisionsView:
-    """Every decision about a job's values: who, when, before, after."""
+async def decisions(realm: DocumentsRealm, job: int) -> DecisionsView:
+    """Every decision about a job's values and contradictions: who, when, before, after."""
     await realm.job(job)
     found = await realm.desk.reviews.decisions(realm.organisation_id, job)
-    return bodies.DecisionsView(
+    return DecisionsView(
+        contradictions=await clash_decisions(realm, job),
         decisions=[
             bodies.DecisionView(
                 document=one.document_id,
@@ -166,7 +213,7 @@ async def decisions(realm: DocumentsRealm, job: int) -> bodies.DecisionsView:
                 note=one.note,
             )
             for one in found
-        ]
+        ],
     )
 
 

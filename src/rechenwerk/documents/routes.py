@@ -6,18 +6,20 @@ import asyncio
 import hashlib
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
-from typing import IO, Annotated
+from typing import IO, Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
+from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
 from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
+from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
 from rechenwerk.documents.realm import DocumentsRealm, Realm
@@ -52,6 +54,13 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
     schema, version, kinds = await _wanted(realm, body)
     if body.source and not body.new:
         found = await realm.desk.jobs.find(realm.organisation_id, body.source, schema.name)
+        if found is not None and body.mask and not found.mask:
+            raise refuse(
+                409,
+                f"job {found.id} of this source does not mask personal data; make a new one (--new)",
+                "job_not_masked",
+                "mask",
+            )
         if found is not None:
             return bodies.NewJobView(**(await _view(realm, found)).model_dump(), found=True)
     project = await _project(realm, body.project)
@@ -78,6 +87,7 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
         webhook_secret=sealed,
         webhook_id=message,
         kinds=kinds,
+        mask=body.mask,
     )
     made = await realm.desk.jobs.add(realm.organisation_id, new)
     shown = await _view(realm, await realm.job(made))
@@ -106,7 +116,12 @@ async def set_kind(realm: DocumentsRealm, document: int, body: bodies.KindBody) 
         )
     if job.state == "cancelled":
         raise refuse(409, f"job {job.id} was cancelled; make a new one", "job_state")
-    said = Sorted(body.schema_, "person", f"said by {realm.visitor.key_name}")
+    said = Sorted(
+        body.schema_,
+        "person",
+        f"said by {realm.visitor.key_name}",
+        f"angegeben von {realm.visitor.key_name}",
+    )
     if not await realm.desk.files.set_kind(realm.organisation_id, document, said):
         why = "people decided about its values" if found.state == "done" else f"it is {found.state}"
         raise refuse(409, f"the kind of document {document} cannot change: {why}", "document_state")
@@ -181,7 +196,7 @@ async def list_jobs(
 ) -> bodies.JobsView:
     """The newest jobs with how far they are."""
     found = await realm.desk.jobs.jobs(realm.organisation_id, limit)
-    return bodies.JobsView(jobs=[await _view(realm, one) for one in found])
+    return bodies.JobsView(jobs=await _views(realm, found))
 
 
 async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
@@ -190,12 +205,44 @@ async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
 
 
 async def _view(realm: Realm, job: Job) -> bodies.JobView:
-    progress = await realm.desk.jobs.progress(realm.organisation_id, job.id)
+    (view,) = await _views(realm, [job])
+    return view
+
+
+async def _views(realm: Realm, jobs: Sequence[Job], offered: _Offers | None = None) -> list[bodies.JobView]:
+    """Jobs as they are shown: asked for together, however many."""
+    reception, organisation = realm.office.reception, realm.visitor.organisation
+    progress = await realm.desk.jobs.progress(realm.organisation_id, [one.id for one in jobs])
+    known = await _offers(realm, jobs) if offered is None else offered
+    now = reception.now()
+    return [
+        job_view(
+            one,
+            progress[one.id],
+            organisation,
+            known.currency,
+            now,
+            known.models.get((one.data_class, one.model)),
+        )
+        for one in jobs
+    ]
+
+
+class _Offers(NamedTuple):
+    """What estimates of jobs need: (class, model) -> its prices."""
+
+    models: Mapping[tuple[str, str], Offered]
+    currency: str
+
+
+async def _offers(realm: Realm, jobs: Sequence[Job]) -> _Offers:
     reception = realm.office.reception
-    offered = await reception.models(realm.organisation_id, job.data_class) if job.model else []
-    model = next((one for one in offered if one.name == job.model), None)
-    visitor, currency = realm.visitor, await reception.currency()
-    return job_view(job, progress, visitor.organisation, currency, reception.now(), model)
+    found = {
+        (data_class, one.name): one
+        for data_class in sorted({job.data_class for job in jobs if job.model})
+        for one in await reception.models(realm.organisation_id, data_class)
+    }
+    return _Offers(found, await reception.currency())
 
 
 async def start_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
@@ -244,8 +291,12 @@ async def _go(realm: Realm, job: Job, states: tuple[str, ...]) -> None:
             made, text = await keys.make(
                 organisation, job.project_id, f"documents {job.id}", await _left(realm, job), job.data_class
             )
-            sealed = realm.office.vault.seal(organisation, f"key/{job.id}", text)
-            await realm.desk.jobs.keep_key(organisation, job.id, made, sealed)
+            try:
+                sealed = realm.office.vault.seal(organisation, f"key/{job.id}", text)
+                await realm.desk.jobs.keep_key(organisation, job.id, made, sealed)
+            except BaseException:
+                await keys.revoke(organisation, made)  # nobody would know that it opens something
+                raise
     moved = await realm.desk.jobs.move(organisation, job.id, states, "running")
     if not moved and made is not None:
         await keys.revoke(organisation, made)  # somebody else was quicker, with a key of his own
@@ -303,7 +354,7 @@ async def delete_job(realm: DocumentsRealm, job: int) -> bodies.DeletedView:
 
 async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
     """The job as server-sent events, one whenever it has changed, until it has ended or pauses."""
-    await realm.job(job)
+    offered = await _offers(realm, [await realm.job(job)])
 
     async def events() -> AsyncIterator[bytes]:
         before, quiet = "", 0
@@ -312,7 +363,7 @@ async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
             if found is None:
                 yield b"event: deleted\ndata: {}\n\n"
                 return
-            shown = await _view(realm, found)
+            (shown,) = await _views(realm, [found], offered)
             seen = shown.model_dump_json(by_alias=True, exclude={"seconds_left"})
             if seen != before:
                 before, quiet = seen, 0
@@ -367,11 +418,22 @@ async def _receive(request: Request, file: IO[bytes], largest: int) -> tuple[int
     return size, digest.digest()
 
 
-async def list_documents(realm: DocumentsRealm, job: int) -> bodies.DocumentsView:
-    """The files of a job: what became of each."""
+async def list_documents(
+    realm: DocumentsRealm,
+    job: int,
+    state: Annotated[
+        list[bodies.DocumentState] | None, Query(description="only these; repeat for several")
+    ] = None,
+    after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = bodies.PAGE,
+) -> bodies.DocumentsView:
+    """The files of a job, in the order in which they came: what became of each."""
     await realm.job(job)
-    found = await realm.desk.files.documents(realm.organisation_id, job)
-    return bodies.DocumentsView(documents=[document_view(one) for one in found])
+    found = await realm.desk.files.documents(
+        realm.organisation_id, job, states=state or (), after=after, limit=limit
+    )
+    shown = [document_view(one) for one in found]
+    return bodies.DocumentsView(documents=shown, next=found[-1].id if len(found) == limit else None)
 
 
 async def show_document(realm: DocumentsRealm, document: int) -> bodies.DocumentView:
@@ -403,5 +465,7 @@ def document_routes() -> APIRouter:
     add_export_routes(router)
     add_review_routes(router)
     add_facts_routes(router)
+    add_clash_routes(router)
+    add_known_routes(router)
     add_learning_routes(router)
     return router

@@ -51,7 +51,13 @@ async def put_schema(realm: DocumentsRealm, name: SchemaName, body: bodies.Schem
     else:
         schema = read_schema(body.json_schema if body.json_schema is not None else body.words, name)
     title = body.title or schema.title or {"de": name, "en": name}
-    schema = msgspec.structs.replace(schema, name=name, title=title, about=body.about or schema.about)
+    schema = msgspec.structs.replace(
+        schema,
+        name=name,
+        title=title,
+        about=body.about or schema.about,
+        mask=body.mask or schema.mask,
+    )
     kept = await realm.desk.schemas.keep(realm.organisation_id, schema, realm.visitor.key_name)
     return schema_view(kept, kept.schema)
 

@@ -68,6 +68,7 @@ class Schema(msgspec.Struct, frozen=True):
         rules: cross-checks.
         words: words that speak for this kind, for classification by rules.
         about: one sentence.
+        mask: personal data of such documents is masked before a model sees it.
     """
 
     name: str
@@ -76,3 +77,4 @@ class Schema(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     words: tuple[str, ...] = ()
     about: str = ""
+    mask: bool = False

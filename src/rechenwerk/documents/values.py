@@ -77,6 +77,22 @@ class Table(msgspec.Struct, frozen=True):
     head: int = 0
 
 
+class PagePart(msgspec.Struct, frozen=True, tag=True):
+    """A page as its reader hands it over, one after the other; see `Page` for its fields.
+
+    Offsets of its words and tables count from the beginning of the document's text.
+    """
+
+    text: str
+    words: tuple[Word, ...] = ()
+    tables: tuple[Table, ...] = ()
+    width: float = 0.0
+    height: float = 0.0
+    source: str = "digital"
+    fault: str = ""
+    name: str = ""
+
+
 class Parsed(msgspec.Struct, frozen=True):
     """A document as it was read.
 

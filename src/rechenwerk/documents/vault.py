@@ -11,16 +11,16 @@ from typing import IO
 
 import msgspec
 
-from rechenwerk.base.errors import SetupError
 from rechenwerk.documents.job_ports import Files
-from rechenwerk.documents.values import Parsed
+from rechenwerk.documents.sealing import RowSeal
+from rechenwerk.documents.values import PagePart, Parsed
 from rechenwerk.identity.secrets import SecretBox, document_context
 
 PART = 1_000_000
 """Bytes of a part before it is sealed."""
 
 
-class Vault:
+class Vault(RowSeal):
     """Seals and opens.
 
     Args:
@@ -29,22 +29,8 @@ class Vault:
     """
 
     def __init__(self, box: SecretBox | None, files: Files) -> None:
-        self._box = box
+        super().__init__(box)
         self._files = files
-
-    @property
-    def box(self) -> SecretBox:
-        """The box.
-
-        Raises:
-            SetupError: this installation has none.
-        """
-        if self._box is None:
-            raise SetupError(
-                "documents are kept sealed, and this installation has no key for that;"
-                " start it with RECHENWERK_SECRET_KEY_FILE"
-            )
-        return self._box
 
     async def sealed(self, organisation: int, sha256: bytes, file: IO[bytes]) -> AsyncIterator[bytes]:
         """A file's parts, sealed, read from its beginning."""
@@ -73,6 +59,16 @@ class Vault:
         packed = self.box.open_bytes(sealed, document_context(organisation, f"text/{document}"))
         return msgspec.msgpack.decode(zlib.decompress(packed), type=Parsed)
 
+    def seal_page(self, organisation: int, document: int, number: int, page: PagePart) -> bytes:
+        """A page of a document that is being read."""
+        packed = zlib.compress(msgspec.msgpack.encode(page), 1)
+        return self.box.seal_bytes(packed, _page(organisation, document, number))
+
+    def open_page(self, organisation: int, document: int, number: int, sealed: bytes) -> PagePart:
+        """The same, opened."""
+        packed = self.box.open_bytes(sealed, _page(organisation, document, number))
+        return msgspec.msgpack.decode(zlib.decompress(packed), type=PagePart)
+
     def seal(self, organisation: int, what: str, text: str) -> bytes:
         """A text such as a key or an answer; `what` it is."""
         return self.box.seal(text, document_context(organisation, what))
@@ -80,6 +76,10 @@ class Vault:
     def open(self, organisation: int, what: str, sealed: bytes) -> str:
         """The same, opened."""
         return self.box.open(sealed, document_context(organisation, what))
+
+
+def _page(organisation: int, document: int, number: int) -> bytes:
+    return document_context(organisation, f"page/{document}/{number}")
 
 
 def _part(organisation: int, sha256: bytes, number: int) -> bytes:

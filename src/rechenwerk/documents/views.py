@@ -7,10 +7,12 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from rechenwerk.base.money import format_money
+from rechenwerk.base.money import plain_money
 from rechenwerk.documents import bodies
-from rechenwerk.documents.job_ports import Document, Job, Progress, StoredSchema, StoredValue
+from rechenwerk.documents.job_ports import Document, Job, StoredValue
 from rechenwerk.documents.office_ports import Offered
+from rechenwerk.documents.progress_ports import Progress
+from rechenwerk.documents.schema_ports import StoredSchema
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Value
 from rechenwerk.documents.writing import text_of
@@ -22,11 +24,6 @@ _QUESTIONS = Fraction(5, 4)
 _ANSWER = 700
 """Tokens of the answers about a document, about."""
 _WORKED = ("done", "refused", "failed", "duplicate", "unpacked")
-
-
-def money(nano: int) -> str:
-    """Nano-units as plain decimal text."""
-    return format_money(nano).replace(",", "")
 
 
 def job_view(
@@ -44,6 +41,7 @@ def job_view(
         schema_version=job.schema_version,
         model=job.model,
         data_class=job.data_class,
+        mask=job.mask or any(one.mask for one in (job.schema, *(kind.schema for kind in job.kinds))),
         state=job.state,  # type: ignore[arg-type]
         reason=job.reason or (progress.waits_for if job.state == "running" else ""),
         made_by=job.made_by,
@@ -61,12 +59,16 @@ def job_view(
             bodies.AskingView(document=one.document_id, name=one.document, answers=one.answers)
             for one in progress.asking
         ],
+        reading=[
+            bodies.ReadingView(document=one.document_id, name=one.document, read=one.read, pages=one.pages)
+            for one in progress.reading
+        ],
         currency=currency,
-        budget=None if job.budget is None else money(job.budget),
-        cost=money(progress.cost),
-        held=money(progress.held),
+        budget=None if job.budget is None else plain_money(job.budget),
+        cost=plain_money(progress.cost),
+        held=plain_money(progress.held),
         calls=progress.calls,
-        estimate=None if estimate is None else money(estimate),
+        estimate=None if estimate is None else plain_money(estimate),
         seconds_left=seconds_left(job, progress, now),
         webhook=job.webhook,
         webhook_state=job.webhook_state,
@@ -123,6 +125,7 @@ def document_fields(document: Document) -> dict[str, Any]:
         "kind": document.kind,
         "language": document.language,
         "pages": document.pages,
+        "pages_read": document.pages_read,
         "state": document.state,
         "step": document.step,
         "reason": document.reason,
@@ -135,6 +138,7 @@ def document_fields(document: Document) -> dict[str, Any]:
         "schema_": document.schema_name,
         "schema_origin": document.schema_origin,
         "schema_reason": document.schema_reason,
+        "schema_reason_de": document.schema_german or document.schema_reason,
     }
 
 
@@ -212,6 +216,7 @@ def schema_view(stored: StoredSchema | None, schema: Schema) -> bodies.SchemaVie
         title=schema.title,
         about=schema.about,
         fields=[_plain(one) for one in schema.fields],
+        mask=schema.mask,
         rules=[{"kind": one.kind, "fields": list(one.fields)} for one in schema.rules],
         made_by="" if stored is None else stored.made_by,
         made_at=None if stored is None else stored.made_at,

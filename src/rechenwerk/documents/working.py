@@ -4,7 +4,8 @@
     extract   text -> values, checked; every question to a model is a booked call of the job's key
 
 After each step what was found is stored in one transaction with the document's place in the queue. A worker
-that is killed leaves a lease that ends; the next one goes on after the last step, and after the last answer.
+that is killed leaves a lease that ends; the next one goes on after the last page, the last step, and the last
+answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import contextlib
 import hashlib
 import io
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -22,16 +23,17 @@ import msgspec
 from rechenwerk.base.errors import ModelRefusedError, RechenwerkError, UnreadableError
 from rechenwerk.base.loops import repeat
 from rechenwerk.documents.asking import HeldUpError, JobAsker, PausedError
+from rechenwerk.documents.checkpoints import Checkpoints
 from rechenwerk.documents.job_ports import Claimed, DocumentDesk, JobKind, LeaseLostError, NewDocument, Sorted
+from rechenwerk.documents.masking.asking import masked
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.values import PagePart, Parsed, Value
 from rechenwerk.documents.vault import Vault
 
 _log = logging.getLogger("rechenwerk.documents")
 TRIES = 3
 """Of a document, before it is left out with its reason."""
-UNTOLD_GERMAN = "Die Art des Dokuments ist nicht zu erkennen; ein Mensch muss sie angeben."
 _NAP = 0.5
 """Seconds between two looks into an empty queue."""
 _AGAIN = 2.0
@@ -63,8 +65,24 @@ class Parts(Protocol):
         """The file itself, the members of an archive, a mail and what is attached to it."""
         ...
 
-    async def parse(self, data: bytes, name: str) -> Parsed:
-        """The text of a file. Raises UnreadableError."""
+    async def parse(
+        self,
+        data: bytes,
+        name: str,
+        before: Sequence[PagePart],
+        on_page: Callable[[PagePart, int, int], Awaitable[None]],
+    ) -> Parsed:
+        """The text of a file.
+
+        Args:
+            data: the whole file.
+            name: as its sender called it.
+            before: its first pages, where they were read already.
+            on_page: is told each other page, its number, and how many there are.
+
+        Raises:
+            UnreadableError: with the reason in two languages.
+        """
         ...
 
     async def sort(
@@ -227,10 +245,11 @@ class Worker:
             if own is None:
                 await self._end(claimed, "unpacked", "")
                 return
-        parsed = await self._parts.parse(data, document.name)
+        kept = Checkpoints(self._desk.queue, self._vault, claimed, asyncio.get_running_loop().time)
+        parsed = await self._parts.parse(data, document.name, await kept.before(), kept.page)
         sealed = self._vault.seal_parsed(organisation, document.id, parsed)
         await self._desk.queue.read(
-            claimed, sealed, len(parsed.text), parsed.kind, parsed.language, parsed.pages, parsed.faults
+            claimed, sealed, len(parsed.text), parsed.kind, parsed.language, len(parsed.pages), parsed.faults
         )
 
     async def _add(self, claimed: Claimed, one: Piece) -> None:
@@ -256,22 +275,30 @@ class Worker:
                 raise PausedError("the job's key is gone; resume the job")
             asker = self._asker(claimed, self._vault.open(organisation, f"key/{job.id}", claimed.key))
         schema = job.schema
+        asks = await masked(asker, parsed, job)
         if job.kinds:
-            kind = await self._sort(claimed, parsed, asker)
+            kind = await self._sort(claimed, parsed, asker, asks)
             if not kind.schema:
-                await self._end(claimed, "done", kind.reason, german=UNTOLD_GERMAN)
+                await self._end(claimed, "done", kind.reason, german=kind.german)
                 return
             schema = job.schema_of(kind.schema)
-        values = await self._parts.extract(organisation, parsed, schema, asker)
+        values = await self._parts.extract(organisation, parsed, schema, asks)
         _held_up(asker)
         await self._end(claimed, "done", _lack(asker), values)
 
-    async def _sort(self, claimed: Claimed, parsed: Parsed, asker: JobAsker | None) -> Sorted:
+    async def _sort(
+        self, claimed: Claimed, parsed: Parsed, asker: JobAsker | None, asks: Asker | None
+    ) -> Sorted:
         """The document's kind; told once, then it stands with the document."""
         document = claimed.document
         if document.schema_name:
-            return Sorted(document.schema_name, document.schema_origin, document.schema_reason)
-        kind = await self._parts.sort(claimed.organisation_id, parsed, claimed.job.kinds, asker)
+            return Sorted(
+                document.schema_name,
+                document.schema_origin,
+                document.schema_reason,
+                document.schema_german,
+            )
+        kind = await self._parts.sort(claimed.organisation_id, parsed, claimed.job.kinds, asks)
         _held_up(asker)
         await self._desk.queue.sort(claimed, kind)
         return kind

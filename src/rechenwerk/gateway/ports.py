@@ -245,6 +245,7 @@ class Stored(msgspec.Struct, frozen=True):
     Attributes:
         state: ``mine`` (this call is the first), ``running``, ``different`` (the same key came with
             another body), or ``done``.
+        sealed: whether the body is.
     """
 
     state: str
@@ -252,6 +253,7 @@ class Stored(msgspec.Struct, frozen=True):
     content_type: str = ""
     body: bytes = b""
     call: int = 0
+    sealed: bool = False
 
 
 class Source(Protocol):

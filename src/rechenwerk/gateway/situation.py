@@ -8,15 +8,16 @@ from types import MappingProxyType
 
 import msgspec
 
-from rechenwerk.contracts.draws import cap_drawn, drawn_all
+from rechenwerk.contracts.draws import cap_drawn, drawn_all, version_at
 from rechenwerk.contracts.lots import PoolLots
 from rechenwerk.contracts.ports import STANDARD, Contract, Deployed, HourDraw, Position, Site, Used, Version
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.progress import Progress, matters, progress
+from rechenwerk.contracts.renewals import renewed
 from rechenwerk.contracts.sites import energy_of
 from rechenwerk.contracts.terms import OwnHardware
 from rechenwerk.gateway.groups import Supplies, limited
-from rechenwerk.gateway.ports import DeploymentRow, DrawRow, Snapshot
+from rechenwerk.gateway.ports import ContractRow, DeploymentRow, DrawRow, Snapshot
 from rechenwerk.gateway.tally import NONE
 from rechenwerk.routing.offers import Offers, cap_name
 from rechenwerk.routing.offers import supplies as offered
@@ -110,6 +111,7 @@ def market(
         now: epoch seconds.
         governed: pools of capacity, a part of which may be kept for critical work.
     """
+    snapshot = msgspec.structs.replace(snapshot, contracts=_as_renewed(snapshot.contracts, now))
     rows: dict[int, list[DeploymentRow]] = defaultdict(list)
     for offer in snapshot.offers.values():
         for row in offer.deployments:
@@ -143,6 +145,16 @@ def market(
     )
     behind = {supply: tuple(found) for supply, found in rows.items()}
     return Market(offers, behind, supplies, limited(snapshot.contracts))
+
+
+def _as_renewed(contracts: Mapping[int, ContractRow], now: float) -> dict[int, ContractRow]:
+    """Contracts under the terms that hold now, though they may have ended in the file and gone on."""
+    found = {}
+    for row in contracts.values():
+        versions = renewed(row.versions or (Version(row.since or 0.0, row.terms),), now)
+        terms = version_at(versions, now)
+        found[row.id] = msgspec.structs.replace(row, terms=terms, versions=versions)
+    return found
 
 
 def _kept(
@@ -240,10 +252,7 @@ def _positions(
         if draw.contract in names
     ]
     versions = {
-        terms.name: [
-            Version(one.since, _renamed(row.organisation, one.terms))
-            for one in row.versions or (Version(row.since or 0.0, row.terms),)
-        ]
+        terms.name: [Version(one.since, _renamed(row.organisation, one.terms)) for one in row.versions]
         for row, terms in zip(snapshot.contracts.values(), contracts, strict=True)
     }
     drawn = drawn_all(versions, hours)

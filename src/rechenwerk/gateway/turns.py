@@ -12,8 +12,9 @@ import msgspec
 
 from rechenwerk.base.errors import RechenwerkError, Refusal, bad_request
 from rechenwerk.gateway.call import Call
-from rechenwerk.gateway.ports import Source
+from rechenwerk.gateway.ports import KeyRow, Source
 from rechenwerk.gateway.refusals import BOOKS_DOWN
+from rechenwerk.identity.secrets import SecretBox, answer_context
 from rechenwerk.wire.responses import ResponsesIn, read_state, with_history
 from rechenwerk.wire.talk import Kept
 
@@ -30,10 +31,12 @@ class Turns:
 
     Args:
         source: where turns are kept.
+        box: seals them; None where this installation has no key: then they are kept as they are.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, box: SecretBox | None = None) -> None:
         self._source = source
+        self._box = box
 
     async def recall(self, call: Call) -> Refusal | None:
         """Put what was said before into the call's body.
@@ -52,7 +55,7 @@ class Turns:
         before = None
         try:
             for _ in range(_LOOKS):
-                before = await self._source.turn(call.tenant.row, state.previous)
+                before = await self._turn(call.tenant.row, state.previous)
                 if before is not None:
                     break
                 await asyncio.sleep(_PAUSE)  # a stream's last event may be faster than its turn is kept
@@ -76,6 +79,21 @@ class Turns:
         kept = msgspec.json.encode(said)
         try:
             if len(kept) <= _LARGEST:
+                if self._box is not None:
+                    kept = self._box.seal_bytes(kept, _context(call.tenant.row, answer.id))
                 await self._source.keep_turn(call.tenant.row, answer.id, kept)
         except (OSError, RechenwerkError) as error:
             _log.warning("the turn of call %s was not kept: %s", call.name, error)
+
+    async def _turn(self, row: KeyRow, name: str) -> bytes | None:
+        """What is kept, opened. Raises RechenwerkError: this gateway does not have the key."""
+        kept = await self._source.turn(row, name)
+        if kept is None or not SecretBox.sealed(kept):
+            return kept
+        if self._box is None:
+            raise RechenwerkError("a kept response is sealed, and this gateway has no RECHENWERK_SECRET_KEY")
+        return self._box.open_bytes(kept, _context(row, name))
+
+
+def _context(row: KeyRow, name: str) -> bytes:
+    return answer_context(row.organisation, row.project, f"turn/{name}")

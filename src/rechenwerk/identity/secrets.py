@@ -40,6 +40,11 @@ class SecretBox:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return _FORM + nonce + self._cipher.encrypt(nonce, data, context)
 
+    @staticmethod
+    def sealed(data: bytes) -> bool:
+        """Whether it looks sealed; for data that never begins with the byte 1, such as JSON."""
+        return data.startswith(_FORM)
+
     def open(self, sealed: bytes, context: bytes) -> str:
         """What was sealed.
 
@@ -73,6 +78,11 @@ def alert_context(organisation: int, name: str) -> bytes:
 def document_context(organisation: int, what: str) -> bytes:
     """What a part of a document, its text or the key of its job is bound to."""
     return f"document/{organisation}/{what}".encode()
+
+
+def answer_context(organisation: int, project: int, what: str) -> bytes:
+    """What an answer that a gateway keeps is bound to."""
+    return f"answer/{organisation}/{project}/{what}".encode()
 
 
 def usable(secret: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from rechenwerk.base.errors import BookError
-from rechenwerk.base.money import divide_half_even, format_money
+from rechenwerk.base.money import divide_half_even, plain_money
 from rechenwerk.ledger.vouchers import Side, VoucherLine, signed
 
 
@@ -80,8 +80,8 @@ def of_documents(amount: int, documents: Sequence[OpenDocument], *, beyond: bool
     if amount > whole and not beyond:
         names = ", ".join(one.number for one in documents)
         raise BookError(
-            f"{plain(amount)} is more than the {plain(whole)} that are open of {names}; pay no more, or say"
-            " --beyond"
+            f"{plain_money(amount)} is more than the {plain_money(whole)} that are open of {names};"
+            " pay no more, or say --beyond"
         )
     parts = []
     for at, one in enumerate(documents):
@@ -113,7 +113,9 @@ def of_projects(amount: int, projects: Sequence[OpenProject], *, beyond: bool) -
     if amount > whole and not (beyond and len(projects) == 1):
         more = "say --project with --beyond" if beyond else "pay no more, or say --beyond"
         names = ", ".join(one.name for one in projects) or "this organisation"
-        raise BookError(f"{plain(amount)} is more than the {plain(whole)} that {names} owes; {more}")
+        raise BookError(
+            f"{plain_money(amount)} is more than the {plain_money(whole)} that {names} owes; {more}"
+        )
     if len(projects) == 1:
         return [Part(projects[0].id, amount)]
     parts = []
@@ -136,8 +138,9 @@ def check_owed(parts: Iterable[Part], projects: Mapping[int, OpenProject]) -> No
         left = max(0, one.open + one.unresolved)
         if part.owed > left:
             raise BookError(
-                f"{part.document or plain(part.owed)}: project {one.name!r} owes only {plain(left)} any more,"
-                " without tax: a wallet or another payment paid the rest; say --beyond to book it"
+                f"{part.document or plain_money(part.owed)}: project {one.name!r} owes only"
+                f" {plain_money(left)} any more, without tax: a wallet or another payment paid the rest;"
+                " say --beyond to book it"
             )
 
 
@@ -187,7 +190,8 @@ def to_provider(amount: int, owed: Sequence[Owed], spare: Owed, *, beyond: bool)
     whole = sum(one.amount for one in owed)
     if amount > whole and not beyond:
         raise BookError(
-            f"{plain(amount)} is more than the {plain(max(0, whole))} that are owed; pay that or say --beyond"
+            f"{plain_money(amount)} is more than the {plain_money(max(0, whole))} that are owed;"
+            " pay that or say --beyond"
         )
     if amount >= whole:
         rest = amount - whole
@@ -200,8 +204,3 @@ def to_provider(amount: int, owed: Sequence[Owed], spare: Owed, *, beyond: bool)
         if part:
             parts.append(msgspec.structs.replace(one, amount=part))
     return parts
-
-
-def plain(nano: int) -> str:
-    """An amount without separators, as commands take it."""
-    return format_money(nano).replace(",", "")

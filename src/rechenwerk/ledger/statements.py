@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from rechenwerk.base.money import NANO, divide_half_even, format_money, parse_decimal, parse_money
+from rechenwerk.base.money import NANO, divide_half_even, parse_decimal, parse_money, plain_money
 
 DocumentKind = Literal["statement", "reversal", "correction"]
 RowKind = Literal[
@@ -160,11 +160,6 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     difference: Totals | None = None
 
 
-def exact(nano: int) -> str:
-    """Nano-units as plain decimal text, such as ``12.345678901``."""
-    return format_money(nano).replace(",", "")
-
-
 def cents(nano: int) -> int:
     """Rounded half-even."""
     return divide_half_even(nano, _CENT)
@@ -172,7 +167,7 @@ def cents(nano: int) -> int:
 
 def cents_text(amount: int) -> str:
     """Cents as decimal text."""
-    return exact(amount * _CENT)
+    return plain_money(amount * _CENT)
 
 
 def cents_of(text: str) -> int:
@@ -182,7 +177,13 @@ def cents_of(text: str) -> int:
 
 def row(kind: RowKind, text: str, nano: int, **more: str | int) -> Row:
     """A line at a booked amount."""
-    fields = {"kind": kind, "text": text, "exact": exact(nano), "amount": cents_text(cents(nano)), **more}
+    fields = {
+        "kind": kind,
+        "text": text,
+        "exact": plain_money(nano),
+        "amount": cents_text(cents(nano)),
+        **more,
+    }
     return msgspec.convert(fields, Row)
 
 
@@ -199,7 +200,11 @@ def sum_up(rows: Iterable[Row], vat_rate: str, *, reverse_charge: bool = False) 
         tax: Fraction = net * parse_decimal(vat_rate) / 100
         vat = divide_half_even(tax.numerator, tax.denominator)
     return Totals(
-        exact(booked), exact(net * _CENT - booked), cents_text(net), cents_text(vat), cents_text(net + vat)
+        plain_money(booked),
+        plain_money(net * _CENT - booked),
+        cents_text(net),
+        cents_text(vat),
+        cents_text(net + vat),
     )
 
 
@@ -207,7 +212,7 @@ def less(new: Totals, old: Totals) -> Totals:
     """The difference between two documents' sums."""
 
     def gap(name: str) -> str:
-        return exact(parse_money(getattr(new, name)) - parse_money(getattr(old, name)))
+        return plain_money(parse_money(getattr(new, name)) - parse_money(getattr(old, name)))
 
     return Totals(gap("exact"), gap("rounding"), gap("net"), gap("vat"), gap("gross"))
 

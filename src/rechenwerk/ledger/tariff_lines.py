@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from rechenwerk.base.money import NANO, format_money
+from rechenwerk.base.money import NANO, plain_money
 from rechenwerk.ledger.tariffs import MILLION, Line
 
 _PIECES = frozenset({"images", "seconds", "requests"})
@@ -25,11 +25,6 @@ def exact(value: Fraction) -> str:
     text = f"{whole:0{digits + 1}d}"
     sign = "-" if value < 0 else ""
     return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else f"{sign}{text}"
-
-
-def plain_money(nano: int) -> str:
-    """Nano-units as the API writes money: no separators, at least two decimals."""
-    return format_money(nano).replace(",", "")
 
 
 def line_fields(line: Line) -> dict[str, str]:

@@ -14,6 +14,8 @@ from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
+from rechenwerk.office.applying import wanted_of
+from rechenwerk.office.archives import add_archive_routes
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
 from rechenwerk.office.books import add_book_routes
@@ -22,8 +24,8 @@ from rechenwerk.office.budgets.routes import add_budget_routes
 from rechenwerk.office.budgets.wallets import add_wallet_routes
 from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.closing.routes import add_closing_routes
-from rechenwerk.office.concentration_routes import add_concentration_routes, check_hard_caps
-from rechenwerk.office.config import diff, parse
+from rechenwerk.office.concentration_routes import add_concentration_routes
+from rechenwerk.office.config import diff
 from rechenwerk.office.costing.routes import add_cost_routes
 from rechenwerk.office.errors import add_handlers
 from rechenwerk.office.exports import add_export_routes
@@ -31,7 +33,6 @@ from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
-from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.people.routes import add_people_routes
 from rechenwerk.office.people.sessions import Sessions
@@ -90,10 +91,8 @@ async def apply(
 
     Without `organisation` it is the operator's configuration, shared with all.
     """
-    wanted = parse(body.text)
     realm = await realm.enter_configuration(body.organisation or organisation)
-    await check_hard_caps(realm, wanted)
-    await check_grant_projects(realm, wanted)
+    wanted = await wanted_of(realm, body.text)
 
     def plan(current: Configured) -> list[Change]:
         return diff(current, wanted)
@@ -169,6 +168,7 @@ def create_app(
     add_bill_routes(router)
     add_payment_routes(router)
     add_export_routes(router)
+    add_archive_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 
-from rechenwerk.base.money import NANO
+from rechenwerk.base.money import plain_money
 from rechenwerk.office.bill_ports import StoredBill
 from rechenwerk.office.bill_words import WORDS, cause_in
 from rechenwerk.office.closing.pdf import FONT, add_fonts
@@ -70,10 +70,11 @@ class _Paper(FPDF):
         self.ink(size, bold=bold, color=color)
         self.multi_cell(0, size * 0.52, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
 
-    def money(self, nano: int) -> str:
-        """Exactly, as the language writes it."""
-        sign, whole = "-" if nano < 0 else "", abs(nano)
-        return self.words.exact(f"{sign}{whole // NANO}.{whole % NANO:09d}")
+    def money(self, column: Sequence[int]) -> list[str]:
+        """The amounts of a column exactly, as the language writes them, all with as many decimals."""
+        texts = [plain_money(nano) for nano in column]
+        most = max((len(text.partition(".")[2]) for text in texts), default=2)
+        return [self.words.exact(text, most) for text in texts]
 
 
 def _head(paper: _Paper, bill: StoredBill, currency: str) -> None:
@@ -137,18 +138,23 @@ def _rows(paper: _Paper, bill: StoredBill, currency: str) -> None:
         *(f"{said[name]} {currency}" for name in _MONEY),
         said["why"],
     )
+    sums = (bill.billed, bill.booked, bill.settled, bill.difference)
+    columns = [
+        paper.money([*(row[name] for row in bill.rows), whole])
+        for name, whole in zip(_MONEY, sums, strict=True)
+    ]
+    *amounts, total = zip(*columns, strict=True)
     rows = [
         (
             _days(paper, row),
             row["model"],
             row["contract_name"],
-            *(paper.money(row[name]) for name in _MONEY),
+            *amount,
             "" if row["cause"] == "agrees" else _why(paper, row["cause"], row["detail"]),
         )
-        for row in bill.rows
+        for row, amount in zip(bill.rows, amounts, strict=True)
     ]
-    sums = (bill.billed, bill.booked, bill.settled, bill.difference)
-    rows.append((said["sum"], "", "", *(paper.money(one) for one in sums), ""))
+    rows.append((said["sum"], "", "", *total, ""))
     _table(paper, heads, (26, 38, 34, 28, 28, 26, 26, 55), 3, rows)
     paper.ln(2)
     paper.say(said["adds_up"], 8, color=_SOFT)
@@ -181,12 +187,14 @@ def _causes(paper: _Paper, bill: StoredBill, currency: str) -> None:
     said = paper.said
     paper.say(said["by_cause"], 11, bold=True, color=_MARK)
     paper.ln(1)
+    ordered = sorted(sums.items(), key=lambda one: -abs(one[1][1]))
+    amounts = paper.money([*(amount for _, (_, amount) in ordered), bill.difference])
+    named = [(cause_in(paper.words.language, cause), count) for cause, (count, _) in ordered]
+    named.append((said["sum"], sum(count for _, count in named)))
     rows = [
-        (cause_in(paper.words.language, cause), paper.words.count(str(count)), paper.money(amount))
-        for cause, (count, amount) in sorted(sums.items(), key=lambda one: -abs(one[1][1]))
+        (name, paper.words.count(str(count)), amount)
+        for (name, count), amount in zip(named, amounts, strict=True)
     ]
-    count = sum(one[0] for one in sums.values())
-    rows.append((said["sum"], paper.words.count(str(count)), paper.money(bill.difference)))
     _table(
         paper, (said["why"], said["rows"], f"{said['difference']} {currency}"), (70, 20, 40), 1, list(rows)
     )

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from rechenwerk.base.errors import BookError, RechenwerkError
-from rechenwerk.base.money import parse_decimal
+from rechenwerk.base.money import parse_decimal, plain_money
 from rechenwerk.contracts.bill_files import read_bill
 from rechenwerk.contracts.bills import Bill, Names
 from rechenwerk.contracts.reconcile import Row, match, totals
@@ -21,14 +21,14 @@ from rechenwerk.ledger.periods import Period, month_of, parse_period
 from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
 from rechenwerk.office.bill_report import report
+from rechenwerk.office.bodies import Body
 from rechenwerk.office.closing.words import Language, Words
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.tenants import money
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
-class BillBody(BaseModel):
+class BillBody(Body):
     """A bill and how it is to be read.
 
     `names`: a name on the bill -> the upstream name of a deployment. `rates`: a currency -> units of the
@@ -102,7 +102,7 @@ class BillsView(BaseModel):
     bills: list[ReconciliationView]
 
 
-class UndoBody(BaseModel):
+class UndoBody(Body):
     """Why a bill is undone."""
 
     reason: str = Field(min_length=1, max_length=500)
@@ -121,18 +121,18 @@ def _row(row: Row, contracts: dict[int, str]) -> BillRowView:
         until=row.until,
         model=row.model,
         contract=contracts.get(row.contract, ""),
-        billed=money(row.billed),
-        booked=money(row.booked),
-        open=money(row.open),
-        settled=money(row.settled),
-        difference=money(row.difference),
+        billed=plain_money(row.billed),
+        booked=plain_money(row.booked),
+        open=plain_money(row.open),
+        settled=plain_money(row.settled),
+        difference=plain_money(row.difference),
         cause=row.cause,
         detail=row.detail,
     )
 
 
 def _sums(sums: dict[str, int]) -> SumsView:
-    return SumsView(**{name: money(amount) for name, amount in sums.items()})
+    return SumsView(**{name: plain_money(amount) for name, amount in sums.items()})
 
 
 def _rate(bill: Bill, rates: dict[str, str], currency: str) -> tuple[Fraction, str]:
@@ -317,7 +317,7 @@ def _stored(bill: StoredBill, currency: str) -> ReconciliationView:
             contract=row["contract_name"],
             cause=row["cause"],
             detail=row["detail"],
-            **{name: money(row[name]) for name in sums},
+            **{name: plain_money(row[name]) for name in sums},
         )
         for row in bill.rows
     ]
@@ -335,11 +335,11 @@ def _stored(bill: StoredBill, currency: str) -> ReconciliationView:
         currency=currency,
         rows=rows,
         total=SumsView(
-            billed=money(bill.billed),
-            booked=money(bill.booked),
-            open=money(sum(row["open"] for row in bill.rows)),
-            settled=money(bill.settled),
-            difference=money(bill.difference),
+            billed=plain_money(bill.billed),
+            booked=plain_money(bill.booked),
+            open=plain_money(sum(row["open"] for row in bill.rows)),
+            settled=plain_money(bill.settled),
+            difference=plain_money(bill.difference),
         ),
         made_by=bill.made_by,
         made_at=bill.made_at,

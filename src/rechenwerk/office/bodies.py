@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -21,6 +21,8 @@ Amount = Annotated[
         examples=["5.00"],
     ),
 ]
+Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
+"""A day as text, such as 2026-03-01."""
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Period = Literal["day", "week", "month", "quarter", "year", "total"]
 Scope = Literal["inference", "books", "keys", "documents", "operator", "audit", "emergency", "approve"]

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.ids import decode_call, encode_call
+from rechenwerk.base.money import plain_money
 from rechenwerk.office import bodies
 from rechenwerk.office import views_usage as views
 from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import BookedCall
-from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import period_of
 
 
@@ -27,9 +27,9 @@ def _account(
         kind=kind,
         project=project,
         contract=contract,
-        debit=money(debit),
-        credit=money(credit),
-        balance=money(debit - credit),
+        debit=plain_money(debit),
+        credit=plain_money(credit),
+        balance=plain_money(debit - credit),
     )
 
 
@@ -65,18 +65,18 @@ def _call_fields(call: BookedCall) -> dict[str, Any]:
         "status": call.status,
         "usage_source": call.usage_source,
         "usage": dict(call.usage),
-        "held": money(call.held),
-        "price": money(call.price),
-        "cost": money(call.cost),
-        "listed": money(call.listed),
+        "held": plain_money(call.held),
+        "price": plain_money(call.price),
+        "cost": plain_money(call.cost),
+        "listed": plain_money(call.listed),
         "tariff": call.tariff,
         "energy_uwh": call.energy_uwh,
         "co2_ug": call.co2_ug,
-        "charged": money(call.charged),
+        "charged": plain_money(call.charged),
         "first_byte_us": call.first_byte_us,
         "total_us": call.total_us,
         "transfers": [
-            bodies.TransferView(debit=one.debit, credit=one.credit, amount=money(one.amount))
+            bodies.TransferView(debit=one.debit, credit=one.credit, amount=plain_money(one.amount))
             for one in call.transfers
         ],
     }
@@ -146,9 +146,9 @@ async def explain(realm: BooksRealm, call_id: str) -> bodies.WhyView:
         outcome=found.outcome,
         outcome_reason=found.reason,
         currency=await realm.desk.tenants.currency(),
-        price=money(found.price),
-        cost=money(found.cost),
-        listed=money(found.listed),
+        price=plain_money(found.price),
+        cost=plain_money(found.cost),
+        listed=plain_money(found.listed),
         energy_uwh=found.energy_uwh,
         co2_ug=found.co2_ug,
         decision=_decided(found.decision) if realm.is_operator else _unpriced(_decided(found.decision)),
@@ -198,7 +198,7 @@ async def show_usage(
                 deployment=row.deployment,
                 calls=row.calls,
                 usage=dict(row.usage),
-                cost=money(row.cost),
+                cost=plain_money(row.cost),
             )
             for row in rows
         ],

@@ -25,10 +25,11 @@ from rechenwerk.contracts.concentration import (
     spent_under,
     spreads,
 )
-from rechenwerk.contracts.draws import drawn_all
+from rechenwerk.contracts.draws import drawn_all, version_at
 from rechenwerk.contracts.obligations import at_risk, capacity, payable
 from rechenwerk.contracts.periods import DAY
 from rechenwerk.contracts.ports import HourDraw, Version
+from rechenwerk.contracts.renewals import renewed
 from rechenwerk.office.ports import Configured, Contract, Deployment
 from rechenwerk.office.standing import StoredContract
 from rechenwerk.office.tables import ConcentrationTable
@@ -116,6 +117,8 @@ def facts(
     versions: dict[str, tuple[Version, ...]] = {}
     versions |= {name: (Version(0.0, row.terms),) for name, row in standing.items()}
     versions |= {row.name: row.versions for row in contracts if row.name in standing}
+    versions = {name: renewed(found, now) for name, found in versions.items()}
+    terms = {name: version_at(found, now) for name, found in versions.items()}
     drawn = drawn_all(versions, draws)
     span = (now - window_days * DAY, now)
     costs = _costs(draws, span)
@@ -125,8 +128,8 @@ def facts(
             row.provider,
             owners[row.provider],
             spent_under(row.terms, costs.get(row.name, 0), span),
-            payable(row.terms, drawn[row.name], now),
-            at_risk(row.terms, drawn[row.name], now),
+            payable(terms[row.name], drawn[row.name], now),
+            at_risk(terms[row.name], drawn[row.name], now),
         )
         for row in standing.values()
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from rechenwerk.base.money import plain_money
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.contracts.advice_view import decimal
 from rechenwerk.contracts.concentration import Cap, Facts, Failure, Share, Spread, breaches, failure, spreads
@@ -17,7 +18,6 @@ from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.concentration import facts, refused
 from rechenwerk.office.errors import missing
 from rechenwerk.office.ports import OPERATOR, Configured
-from rechenwerk.office.tenants import money
 
 _SHARE_PLACES = 4
 
@@ -80,7 +80,7 @@ def _spread(one: Spread) -> views.SpreadView:
 
 
 def _amount(dimension: str, amount: int) -> str:
-    return str(amount) if dimension == "capacity" else money(amount)
+    return str(amount) if dimension == "capacity" else plain_money(amount)
 
 
 def _share(dimension: str, one: Share) -> views.ShareView:
@@ -124,8 +124,8 @@ def _failure(measured: Facts, owner: str) -> views.FailureView:
         critical_touched=found.critical_touched,
         critical_stopped=found.critical_stopped,
         capacity=_part(found.capacity),
-        payable=money(found.payable),
-        at_risk=money(found.at_risk),
+        payable=plain_money(found.payable),
+        at_risk=plain_money(found.at_risk),
     )
 
 

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from rechenwerk.contracts.draws import version_at
 from rechenwerk.contracts.focus import rows_to_csv, to_row
+from rechenwerk.contracts.renewals import renewed
 from rechenwerk.contracts.terms import Contract, OnDemand, OwnHardware, Provisioned, TakeOrPay, kind_of
 from rechenwerk.ledger.exports.beancount import Beancount
 from rechenwerk.ledger.exports.focus import COLUMNS, Commitment, Payer, Version, rows
@@ -158,13 +159,14 @@ async def _commitments(realm: Realm, span: Span, currency: str) -> str:
         since = max((version.since for version in one.versions if version.since <= at), default=0.0)
         written = datetime.fromtimestamp(since or at, UTC)  # of the first version nobody knows
         today = datetime.fromtimestamp(at, UTC).date()
-        found.append(to_row(version_at(one.versions, at), currency, written, today))
+        found.append(to_row(version_at(renewed(one.versions, at), at), currency, written, today))
     return rows_to_csv(found)
 
 
 def _towards(stored: Sequence[StoredContract], span: Span) -> dict[int, tuple[Commitment, ...]]:
     """Contract -> the commitments that its charges count towards at the end of the period."""
-    terms = {one.id: version_at(one.versions, span.ends.timestamp() - 1) for one in stored}
+    last = span.ends.timestamp() - 1
+    terms = {one.id: version_at(renewed(one.versions, last), last) for one in stored}
     return {
         contract: tuple(_commitment(one) for one in (own, *_covering(own, terms.values())) if _commits(one))
         for contract, own in terms.items()

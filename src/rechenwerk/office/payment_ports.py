@@ -59,7 +59,6 @@ class Payable(msgspec.Struct, frozen=True):
     provider: str
     contract: str
     organisation: str
-    own: bool
     payable: int
     accrued: int
     passed_on: int

@@ -9,16 +9,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from rechenwerk.base.errors import BookError
-from rechenwerk.base.money import parse_money
+from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.ledger.payments import OpenDocument, OpenProject
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm, Whose
-from rechenwerk.office.bodies import Amount, InOrganisation, Name
+from rechenwerk.office.bodies import Amount, Body, Day, InOrganisation, Name
 from rechenwerk.office.budgets.bodies import Reason, Reference
 from rechenwerk.office.errors import refuse
 from rechenwerk.office.payment_ports import Booked, ProviderPayment, Receipt, Received
-from rechenwerk.office.tenants import money
-
-Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
 
 
 class OwedView(BaseModel):
@@ -112,7 +109,7 @@ class PayablesView(BaseModel):
     payables: list[PayableView]
 
 
-class ProviderPaymentBody(BaseModel):
+class ProviderPaymentBody(Body):
     """What a provider was paid.
 
     Attributes:
@@ -157,17 +154,17 @@ async def _receivables(realm: Realm) -> ReceivablesView:
         currency=await realm.desk.tenants.currency(),
         projects=[_owed(one) for one in found.projects],
         documents=[_open(one, names) for one in found.documents],
-        open=money(sum(one.open for one in found.projects)),
+        open=plain_money(sum(one.open for one in found.projects)),
     )
 
 
 def _owed(one: OpenProject) -> OwedView:
     return OwedView(
         project=one.name,
-        receivable=money(one.receivable),
-        overrun=money(one.overrun),
-        unresolved=money(one.unresolved),
-        open=money(one.open),
+        receivable=plain_money(one.receivable),
+        overrun=plain_money(one.overrun),
+        unresolved=plain_money(one.unresolved),
+        open=plain_money(one.open),
     )
 
 
@@ -175,9 +172,9 @@ def _open(one: OpenDocument, names: dict[int, str]) -> OpenView:
     return OpenView(
         number=one.number,
         project=names[one.project],
-        gross=money(one.gross),
-        paid=money(one.paid),
-        open=money(one.open),
+        gross=plain_money(one.gross),
+        paid=plain_money(one.paid),
+        open=plain_money(one.open),
         standing=one.standing,
     )
 
@@ -256,9 +253,9 @@ async def _payables(realm: Realm) -> PayablesView:
                 provider=one.provider,
                 contract=one.contract,
                 organisation=one.organisation,
-                payable=money(one.payable),
-                accrued=money(one.accrued),
-                passed_on=money(one.passed_on),
+                payable=plain_money(one.payable),
+                accrued=plain_money(one.accrued),
+                passed_on=plain_money(one.passed_on),
             )
             for one in await realm.desk.payments.payables(realm.organisation_id)
         ],
@@ -287,7 +284,7 @@ async def pay_provider(
     return await _booked(realm, written)
 
 
-class ClearBody(BaseModel):
+class ClearBody(Body):
     """Whose part is paid; left out: everybody's."""
 
     tenant: Name | None = Field(None, description="only the part of this organisation")
@@ -312,7 +309,7 @@ async def _booked(realm: Realm, written: list[Booked]) -> BookedAllView:
         currency=shown.currency,
         payables=shown.payables,
         vouchers=[
-            BookedView(organisation=one.organisation, voucher=one.voucher, amount=money(one.amount))
+            BookedView(organisation=one.organisation, voucher=one.voucher, amount=plain_money(one.amount))
             for one in written
         ],
     )

@@ -172,6 +172,10 @@ class Tenants(Protocol):
         """The organisation's projects with what their guards have seen in the given windows."""
         ...
 
+    async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:
+        """The id and the data class of the project of that name."""
+        ...
+
     async def project_id(self, organisation_id: int, name: str) -> int | None:
         """The project of that name."""
         ...

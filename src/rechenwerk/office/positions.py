@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import StringConstraints
 
+from rechenwerk.base.money import plain_money
 from rechenwerk.contracts.alerts import alerts
 from rechenwerk.contracts.draws import cap_drawn, drawn_all, version_at
 from rechenwerk.contracts.minutes import LOOK_BACK, MinuteStand, MinuteUse, minute_standing
@@ -18,13 +19,13 @@ from rechenwerk.contracts.periods import DAY, NEVER, begins
 from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position, Used
 from rechenwerk.contracts.position import cap_standing, standing
 from rechenwerk.contracts.progress import matters, price_positions, progress
+from rechenwerk.contracts.renewals import renewed
 from rechenwerk.contracts.terms import kind_of
 from rechenwerk.office import views
 from rechenwerk.office.access import BooksRealm, Realm
 from rechenwerk.office.errors import missing
 from rechenwerk.office.ports import OPERATOR
 from rechenwerk.office.standing import StoredContract
-from rechenwerk.office.tenants import money
 
 ContractName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _NEVER = begins(NEVER)
@@ -114,9 +115,10 @@ async def known(realm: Realm) -> list[Known]:
 async def _of(realm: Realm, owner: int, *, shared: bool) -> list[Known]:
     stored = await realm.desk.positions.contracts(owner)
     draws = await realm.desk.positions.draws(owner, realm.organisation_id if shared else None)
-    drawn = drawn_all({one.name: one.versions for one in stored}, draws)
     now = realm.office.clock.now()
-    terms = {one.name: version_at(one.versions, now) for one in stored}
+    versions = {one.name: renewed(one.versions, now) for one in stored}
+    drawn = drawn_all(versions, draws)
+    terms = {name: version_at(found, now) for name, found in versions.items()}
     minutes: Sequence[MinuteUse] = ()
     refused: Mapping[str, int] = {}
     if not shared and any(cap.per == "minute" for one in terms.values() for cap in one.caps):
@@ -145,7 +147,9 @@ def _moments(band: Band | None) -> views.MomentsView | None:
 def _band(band: Band | None) -> views.BandView | None:
     if band is None:
         return None
-    return views.BandView(low=money(band.low), middle=money(band.middle), high=money(band.high))
+    return views.BandView(
+        low=plain_money(band.low), middle=plain_money(band.middle), high=plain_money(band.high)
+    )
 
 
 def _position(at: Position, currency: str, *, shared: bool = False) -> views.PositionView:
@@ -159,16 +163,16 @@ def _position(at: Position, currency: str, *, shared: bool = False) -> views.Pos
         unit=at.unit or currency,
         starts_at=_moment(at.starts_at),
         ends_at=_moment(at.ends_at),
-        amount=None if at.amount is None else money(at.amount),
-        drawn=money(at.drawn),
-        remaining=None if at.remaining is None else money(at.remaining),
-        shortfall=money(at.shortfall),
-        unused=money(at.unused),
+        amount=None if at.amount is None else plain_money(at.amount),
+        drawn=plain_money(at.drawn),
+        remaining=None if at.remaining is None else plain_money(at.remaining),
+        shortfall=plain_money(at.shortfall),
+        unused=plain_money(at.unused),
         expires_at=_moment(at.expires_at),
         days_left=at.days_left,
         forecast=_band(at.forecast),
         reached_at=_moments(at.reached_at),
-        total=money(at.total),
+        total=plain_money(at.total),
         last_drawn_at=_moment(at.last_drawn_at),
     )
 
@@ -177,7 +181,7 @@ def _parts(one: Known, now: int, currency: str) -> list[views.PositionView]:
     """Where a contract's caps, tiers and allowances stand."""
     minutes = [
         _position(stand.position, currency).model_copy(
-            update={"peak": money(stand.peak), "refused": stand.refused}
+            update={"peak": plain_money(stand.peak), "refused": stand.refused}
         )
         for stand in one.by_minute(now)
     ]
@@ -194,7 +198,7 @@ def _own_part(at: Position, currency: str) -> views.PositionView:
         starts_at=None,
         ends_at=None,
         amount=None,
-        drawn=money(at.total),
+        drawn=plain_money(at.total),
         remaining=None,
         shortfall="0.00",
         unused="0.00",
@@ -202,7 +206,7 @@ def _own_part(at: Position, currency: str) -> views.PositionView:
         days_left=None,
         forecast=None,
         reached_at=None,
-        total=money(at.total),
+        total=plain_money(at.total),
         last_drawn_at=_moment(at.last_drawn_at),
     )
 
@@ -214,7 +218,7 @@ def _warning(alert: Alert) -> views.WarningView:
         message=alert.message,
         at=datetime.fromtimestamp(alert.at, UTC),
         days=alert.days,
-        amount=money(alert.amount),
+        amount=plain_money(alert.amount),
     )
 
 
@@ -290,7 +294,7 @@ async def show_contract(realm: BooksRealm, name: ContractName) -> views.Contract
                 for version in versions
             ],
             "caps": [] if found.shared else _parts(found, now, currency),
-            "days": [views.DayView(day=day, drawn=money(amount)) for day, amount in days],
+            "days": [views.DayView(day=day, drawn=plain_money(amount)) for day, amount in days],
             "warnings": [_warning(alert) for alert in found.alerts(now, currency)],
         }
     )

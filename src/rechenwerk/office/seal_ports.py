@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -135,6 +135,18 @@ class SealedNow(msgspec.Struct, frozen=True):
     waiting: str | None
 
 
+class Archived(msgspec.Struct, frozen=True):
+    """What the archive of a month has.
+
+    Attributes:
+        seals: of its days, oldest first.
+        late: calls, vouchers and fees of the month that are sealed with a day of another one.
+    """
+
+    seals: Sequence[Seal]
+    late: Sequence[int]
+
+
 class Seals(Protocol):
     """Sealed days of all organisations."""
 
@@ -156,6 +168,14 @@ class Seals(Protocol):
 
     async def chain(self, organisation_id: int) -> list[Seal]:
         """All sealed days of an organisation, oldest first."""
+        ...
+
+    async def archived(self, organisation_id: int, first: date, end: date) -> Archived | None:
+        """What the archive of a month has; None: some of it waits to be sealed."""
+        ...
+
+    def leaves(self, organisation_id: int, seal: Seal) -> AsyncIterator[Sequence[str]]:
+        """The rows of a sealed day as they stand now, in the order of its tree; deleted ones are left out."""
         ...
 
     async def rotate(self, now: datetime, signing: Signing) -> SealKey:

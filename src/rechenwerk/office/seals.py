@@ -18,6 +18,7 @@ from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.seal_ports import (
     KEY_FORMAT,
     NOTHING_BEFORE,
+    InclusionProof,
     Seal,
     SealKey,
     Signing,
@@ -146,6 +147,11 @@ async def prove(realm: BooksRealm, subject: str) -> ProofView:
         raise missing("call or voucher", subject)
     if isinstance(proof, Unsealed):
         raise refuse(409, f"{subject} cannot be proved: {proof.reason}", "not_provable", "subject")
+    return proof_view(subject, proof)
+
+
+def proof_view(subject: str, proof: InclusionProof) -> ProofView:
+    """A proof for the API."""
     return ProofView(
         subject=subject,
         leaf=proof.leaf,

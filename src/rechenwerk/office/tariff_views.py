@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from rechenwerk.office.bodies import Body, InOrganisation, Name
-
-Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
+from rechenwerk.office.bodies import Body, Day, InOrganisation, Name
 
 
 class TariffView(BaseModel):

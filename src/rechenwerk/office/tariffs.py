@@ -12,7 +12,7 @@ import msgspec
 from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.base.money import parse_decimal, parse_money
+from rechenwerk.base.money import parse_decimal, parse_money, plain_money
 from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.tariff_cover import Cover, Spent, Used, covers
 from rechenwerk.ledger.tariff_dry import Repriced, reprice
@@ -21,14 +21,12 @@ from rechenwerk.ledger.tariff_months import Discount, Version, segments
 from rechenwerk.ledger.tariffs import MILLION, Terms, call_price
 from rechenwerk.office import tariff_views as views
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm, Whose
-from rechenwerk.office.concentration_routes import check_hard_caps
+from rechenwerk.office.applying import wanted_of
 from rechenwerk.office.config import parse
 from rechenwerk.office.differ import diff
 from rechenwerk.office.errors import refuse
-from rechenwerk.office.grant_projects import check_grant_projects
 from rechenwerk.office.ports import OPERATOR, Organisation
 from rechenwerk.office.tariff_ports import NewDiscount, Tariff
-from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import begun_period
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -122,11 +120,9 @@ async def check(realm: BooksRealm, body: views.CheckBody, organisation: Whose = 
     What applying them would refuse is refused here with the same words: another currency than the books',
     a version that would change what holds. Without `organisation` they are seen as the operator's, for all.
     """
-    wanted = parse(body.text)
     if organisation is None and realm.is_operator:
         realm = await realm.enter_configuration(None)
-    await check_hard_caps(realm, wanted)
-    await check_grant_projects(realm, wanted)
+    wanted = await wanted_of(realm, body.text)
     diff(await realm.desk.configuration.read(realm.organisation_id), wanted)
     now = realm.office.now()
     shown = []
@@ -198,9 +194,9 @@ async def dry_run(
         period=period.name,
         currency=currency,
         rows=rows,
-        old=money(old),
-        new=money(new),
-        difference=money(new - old),
+        old=plain_money(old),
+        new=plain_money(new),
+        difference=plain_money(new - old),
         unsold=sorted({row.model for row in rows if row.new is None}),
     )
 
@@ -247,10 +243,10 @@ def _repriced_view(organisation: str, names: dict[int, str], row: Repriced) -> v
         project=names.get(row.project, f"project {row.project}"),
         model=row.model,
         calls=row.calls,
-        booked=money(row.booked),
-        old=money(row.old),
-        new=None if row.new is None else money(row.new),
-        difference=None if row.new is None else money(row.new - row.old),
+        booked=plain_money(row.booked),
+        old=plain_money(row.old),
+        new=None if row.new is None else plain_money(row.new),
+        difference=None if row.new is None else plain_money(row.new - row.old),
         rounding=exact(row.bound / 10**9),
         lines=[views.LineView(**line_fields(line)) for month in row.months for line in month.lines],
     )
@@ -292,7 +288,7 @@ async def cover(
         margin=exact(wanted),
         models=[_cover(one, prices.get(one.model)) for one in found],
         unused=[
-            views.UnusedView(contract=names[one.contract], cost=money(one.grows + one.fixed + one.idle))
+            views.UnusedView(contract=names[one.contract], cost=plain_money(one.grows + one.fixed + one.idle))
             for one in unused
         ],
     )
@@ -317,16 +313,16 @@ def _cover(one: Cover, now: tuple[Fraction, ...] | None) -> views.CoverView:
     return views.CoverView(
         model=one.model,
         tokens=sum(one.counts[:5]),
-        revenue=money(one.revenue),
-        cost=money(round(one.cost)),
-        grows=money(round(one.grows)),
-        fixed=money(round(one.fixed)),
-        idle=money(round(one.idle)),
+        revenue=plain_money(one.revenue),
+        cost=plain_money(round(one.cost)),
+        grows=plain_money(round(one.grows)),
+        fixed=plain_money(round(one.fixed)),
+        idle=plain_money(round(one.idle)),
         margin=None if one.margin is None else f"{Decimal(round(one.margin * 10_000)) / 10_000:.4f}",
         now=_per_million(now),
         with_idle=_per_million(one.with_idle),
         without_idle=_per_million(one.without_idle),
-        break_even=None if one.break_even is None else money(round(one.break_even * 1000)),
+        break_even=None if one.break_even is None else plain_money(round(one.break_even * 1000)),
     )
 
 
@@ -334,7 +330,7 @@ def _per_million(prices: tuple[Fraction, ...] | None) -> views.PricesView | None
     """Input and output; rounded up to a nano-unit, so that they do cover."""
     if prices is None:
         return None
-    into, out = (money(-(-(prices[at] * MILLION) // 1)) for at in (0, 3))
+    into, out = (plain_money(-(-(prices[at] * MILLION) // 1)) for at in (0, 3))
     return views.PricesView(input=into, output=out)
 
 

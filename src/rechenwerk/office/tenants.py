@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from fastapi import APIRouter
 
-from rechenwerk.base.money import format_money, parse_money
+from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.identity.keys import ROLES, hash_key, hint, new_key
 from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
@@ -22,21 +22,16 @@ _LIMITS = (
 )
 
 
-def money(nano: int) -> str:
-    """Nano-units as plain decimal text for programs: no thousands separators."""
-    return format_money(nano).replace(",", "")
-
-
 def _budgets(guards: Iterable[GuardUse]) -> list[bodies.BudgetView]:
     return [
         bodies.BudgetView(
             period=guard.period,
-            amount=money(guard.amount),
+            amount=plain_money(guard.amount),
             hard=guard.hard,
-            granted=money(guard.granted),
-            held=money(guard.held),
-            posted=money(guard.posted),
-            free=money(max(0, guard.amount - guard.held - guard.posted)),
+            granted=plain_money(guard.granted),
+            held=plain_money(guard.held),
+            posted=plain_money(guard.posted),
+            free=plain_money(max(0, guard.amount - guard.held - guard.posted)),
         )
         for guard in guards
         if guard.unit == "money"

@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from rechenwerk.base.money import plain_money
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.sum_ports import By, Step, Total
-from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import period_of
 
 
@@ -90,10 +90,10 @@ def _view(row: Total) -> TotalView:
         name=row.name,
         calls=row.calls,
         attempts=row.attempts,
-        price=money(row.price),
-        cost=money(row.cost),
-        listed=money(row.listed),
-        charged=money(row.charged),
+        price=plain_money(row.price),
+        cost=plain_money(row.cost),
+        listed=plain_money(row.listed),
+        charged=plain_money(row.charged),
         usage=dict(row.usage),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 
@@ -11,9 +12,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from rechenwerk.office.access import BooksRealm, Realm
+from rechenwerk.office.bodies import Body, Day
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.seals import check_seals
-from rechenwerk.office.verify_ports import Days, ProofRun
+from rechenwerk.office.verify_ports import Check, Days, ProofRun, Tell
 
 AT_ONCE = 1_000_000
 """Calls that one request may prove while it is waited for."""
@@ -43,11 +45,11 @@ class VerifyView(BaseModel):
     checks: list[CheckView]
 
 
-class VerifyBody(BaseModel):
+class VerifyBody(Body):
     """Which days are proved; without them everything."""
 
-    first: date | None = Field(default=None, alias="from", description="the first day")
-    last: date | None = Field(default=None, alias="to", description="the last day; it is one of them")
+    first: Day | None = Field(default=None, alias="from", description="the first day")
+    last: Day | None = Field(default=None, alias="to", description="the last day; it is one of them")
 
 
 class ProofRunView(BaseModel):
@@ -75,13 +77,11 @@ def _days(realm: Realm, first: date | None, last: date | None) -> Days | None:
     return days
 
 
-def _view(realm: Realm, run: ProofRun) -> VerifyView | None:
-    if run.checks is None:
-        return None
+def _view(realm: Realm, checks: Sequence[Check]) -> VerifyView:
     return VerifyView(
         organisation=realm.organisation,
-        ok=all(check.ok for check in run.checks),
-        checks=[CheckView(name=one.name, ok=one.ok, detail=one.detail) for one in run.checks],
+        ok=all(check.ok for check in checks),
+        checks=[CheckView(name=one.name, ok=one.ok, detail=one.detail) for one in checks],
     )
 
 
@@ -94,19 +94,19 @@ def _run_view(realm: Realm, name: str, run: ProofRun) -> ProofRunView:
         whole=run.progress.whole,
         what=run.progress.what,
         failed=run.failed,
-        result=_view(realm, run),
+        result=None if run.checks is None else _view(realm, run.checks),
     )
 
 
-async def _prove(realm: Realm, run: ProofRun) -> None:
-    found = await realm.desk.verifier.prove(run.organisation_id, run.days, run.tell)
-    run.checks = [*found.checks, *await check_seals(realm, found.leaves, found.wrong)]
+async def _prove(realm: Realm, days: Days | None, tell: Tell) -> list[Check]:
+    found = await realm.desk.verifier.prove(realm.organisation_id, days, tell)
+    return [*found.checks, *await check_seals(realm, found.leaves, found.wrong)]
 
 
 async def _go(realm: Realm, run: ProofRun) -> None:
     """A proof to its end; whoever waits is told how it ended."""
     try:
-        await _prove(realm, run)
+        run.checks = await _prove(realm, run.days, run.tell)
     except asyncio.CancelledError:
         run.failed = "the office ends"
         raise
@@ -155,11 +155,7 @@ async def verify(realm: BooksRealm, first: First = None, last: Last = None) -> V
     if calls > AT_ONCE:
         what = f"{calls:,} calls take too long for one answer; POST the same and ask how far it is"
         raise refuse(409, what, "too_many_calls")
-    run = ProofRun(realm.organisation_id, days)
-    await _prove(realm, run)
-    found = _view(realm, run)
-    assert found is not None, "it is over"
-    return found
+    return _view(realm, await _prove(realm, days, lambda _: None))
 
 
 def add_verify_routes(router: APIRouter) -> None:

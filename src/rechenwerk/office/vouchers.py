@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from rechenwerk.base.errors import BookError, RechenwerkError
 from rechenwerk.base.ids import encode_call
+from rechenwerk.base.money import plain_money
 from rechenwerk.ledger.periods import Period, month_of, parse_period
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
-from rechenwerk.office.bodies import TransferView
+from rechenwerk.office.bodies import Body, TransferView
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.tenants import money
 
 
 class VoucherView(BaseModel):
@@ -42,7 +42,7 @@ class VouchersView(BaseModel):
     next: int | None
 
 
-class ReverseBody(BaseModel):
+class ReverseBody(Body):
     """Why a voucher is reversed."""
 
     reason: str = Field(min_length=1, max_length=500)
@@ -63,13 +63,13 @@ def period_of(text: str, param: str = "period") -> Period:
         raise refuse(422, str(error), "invalid_value", param) from None
 
 
-def begun_period(realm: Realm, text: str | None, param: str = "period") -> Period:
+def begun_period(realm: Realm, text: str | None) -> Period:
     """A period that a request names, this month where it names none; one that has not begun is refused."""
     now = month_of(realm.office.now())
-    found = now if text is None else period_of(text, param)
+    found = now if text is None else period_of(text)
     if found.starts > now.starts:
         what = f"{found.name} has not begun; name {now.name} or a month before"
-        raise refuse(422, what, "invalid_value", param)
+        raise refuse(422, what, "invalid_value", "period")
     return found
 
 
@@ -104,7 +104,7 @@ async def list_vouchers(
                 details=dict(one.details),
                 booked_at=one.booked_at,
                 transfers=[
-                    TransferView(debit=line.debit, credit=line.credit, amount=money(line.amount))
+                    TransferView(debit=line.debit, credit=line.credit, amount=plain_money(line.amount))
                     for line in one.lines
                 ],
             )

@@ -10,7 +10,8 @@ import msgspec
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.planner.axis import Axis, month_number
-from rechenwerk.planner.reading import number, numbers_of
+from rechenwerk.planner.numbers import number
+from rechenwerk.planner.reading import numbers_of
 from rechenwerk.planner.scenarios import factors, scenario
 from rechenwerk.planner.tables import ContractTable, FundingTable, Written
 
@@ -100,7 +101,7 @@ def _of_contract(path: Path, one: ContractTable) -> Iterator[Fault]:
 
 
 def _of_funding(path: Path, one: FundingTable, written: Written) -> Iterator[Fault]:
-    if one.amount is not None and number(one.amount) < 0:
+    if one.kind != "equity" and one.amount is not None and number(one.amount) < 0:  # equity may be paid back
         yield (*path, "amount"), f"the amount of {one.name} is {one.amount}", "write what comes, above 0"
     if one.amount is None or not one.when:
         return

@@ -56,6 +56,8 @@ class Course(msgspec.Struct, frozen=True):
         returned: of each supplier's revenue: what was its own money before.
         gross: (firm, investor) funding that came.
         back: (firm, investor) what firms paid to their own investors for purchases and debts.
+        claims: (periods, firms) what others still owe them less what they still owe, at the end.
+        bought: (period, investor, firm, part) of the firm's shares that equity bought.
     """
 
     deals: Deals
@@ -68,6 +70,8 @@ class Course(msgspec.Struct, frozen=True):
     returned: Floats
     gross: Floats
     back: Floats
+    claims: Floats
+    bought: tuple[tuple[int, int, int, float], ...]
 
     @property
     def fallen(self) -> frozenset[str]:
@@ -189,6 +193,8 @@ class _Course:
         self.missing: list[tuple[str, str, str, float]] = []
         self.revenue, self.gross, self.back = (np.zeros((count, count)) for _ in range(3))
         self.returned = np.zeros(count)
+        self.claims: list[Floats] = []
+        self.bought: list[tuple[int, int, int, float]] = []
 
     def step(self, period: int, shocked: int | None) -> None:
         """One period."""
@@ -222,6 +228,15 @@ class _Course:
         self.alive &= ~fallen
         self.history.append((self.cash.copy(), owed.sum(axis=(0, 2)), cleared.total))
         self.debts = [one for one in self.debts if one[3] > period and self.alive[one[0]]]
+        self.claims.append(self._open())
+
+    def _open(self) -> Floats:
+        """What is owed to each firm later, less what it owes."""
+        found = np.zeros(len(self.names))
+        for debtor, creditor, amount, *_ in self.debts:
+            found[creditor] += amount if self.alive[creditor] else 0.0
+            found[debtor] -= amount
+        return found
 
     def _earn(self, period: int) -> None:
         earned = np.where(self.alive, self.income[:, period], 0.0)
@@ -245,6 +260,8 @@ class _Course:
             self.cash[firm] += amount
             self.mix[firm, investor] += amount
             self.gross[firm, investor] += amount
+            if one.part:
+                self.bought.append((period, investor, firm, float(one.part) * amount / float(one.amount)))
             if one.kind == "loan":
                 back = amount * (1 + float(one.interest))
                 self.debts.append((firm, investor, back, self.deals.axis.index(one.due), one.seniority))
@@ -331,4 +348,6 @@ class _Course:
             self.returned,
             self.gross,
             self.back,
+            np.stack(self.claims),
+            tuple(self.bought),
         )

@@ -12,7 +12,7 @@ import numpy as np
 from rechenwerk.base.errors import PlanError
 from rechenwerk.planner.axis import Axis, month_number
 from rechenwerk.planner.clearing import Floats
-from rechenwerk.planner.reading import number
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.sheet import Sheet
 from rechenwerk.planner.tables import ContractTable
 from rechenwerk.planner.units import Unit, read_unit

@@ -15,7 +15,15 @@ from rechenwerk.planner.axis import Axis, is_period
 
 Number = int | Decimal
 Status = Literal[
-    "reported", "paid", "contracted", "conditional", "announced", "letter-of-intent", "estimated", "target"
+    "reported",
+    "paid",
+    "contracted",
+    "conditional",
+    "announced",
+    "letter-of-intent",
+    "estimated",
+    "target",
+    "assumed",
 ]
 STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]
 
@@ -29,11 +37,15 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Firm(_Told, frozen=True, kw_only=True):
-    """A firm: its cash at the start, and what it earns outside of these deals each period, after cost."""
+    """A firm: its cash at the start, and what it earns outside of these deals each period, after cost.
+
+    `worth` is what all of its shares are worth while it lives; without it, what it has less what it owes.
+    """
 
     name: str
     cash: Number = 0
     income: Number | tuple[Number, ...] = 0
+    worth: Number | None = None
 
 
 class Debt(_Told, frozen=True, kw_only=True):
@@ -63,7 +75,10 @@ class Purchase(_Told, frozen=True, kw_only=True):
 
 
 class Funding(_Told, frozen=True, kw_only=True):
-    """Money promised to a firm; a loan comes back when it is due, with interest over the whole time."""
+    """Money promised to a firm; a loan comes back when it is due, with interest over the whole time.
+
+    `part` is what equity buys of the firm: all who held shares before have that much less of them.
+    """
 
     investor: str
     firm: str
@@ -72,6 +87,7 @@ class Funding(_Told, frozen=True, kw_only=True):
     kind: Literal["equity", "loan"] = "equity"
     due: str = ""
     interest: Number = 0
+    part: Number = 0
     seniority: int = 1
 
 
@@ -85,11 +101,27 @@ class Guarantee(_Told, frozen=True, kw_only=True):
 
 
 class Share(_Told, frozen=True, kw_only=True):
-    """The part of a firm's equity that another firm holds."""
+    """The part of a firm's equity that another firm holds, from a period to another, both included."""
 
     of: str
     holder: str
     part: Number
+    first: str = ""
+    last: str = ""
+
+
+class Joined(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[plan]`` of one of the firms: its cash, income, purchases, funding and owners come from there.
+
+    `file` is beside this one; `costs` is the share that a supplier spends outside to deliver; `pays` names
+    lines of the plan that are paid to a firm besides contracts.
+    """
+
+    file: str
+    firm: str
+    scenario: str = ""
+    costs: dict[str, Number] = msgspec.field(default_factory=dict)
+    pays: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Deals(msgspec.Struct, frozen=True):
@@ -106,6 +138,7 @@ class Deals(msgspec.Struct, frozen=True):
     funding: tuple[Funding, ...]
     guarantees: tuple[Guarantee, ...]
     shares: tuple[Share, ...]
+    joined: Joined | None = None
 
     @property
     def periods(self) -> tuple[str, ...]:
@@ -163,10 +196,11 @@ def read_deals(text: str) -> Deals:
     for table, rows in found.items():
         for index, one in rows:
             _check(reader, (table, index), one, names, periods)
+    joined = _joined(reader, names)
     _check_held(reader, [(index, one) for index, one in found["share"] if isinstance(one, Share)])
     if reader.mistakes or axis is None:
         raise MistakesError(reader.mistakes)
-    return Deals(
+    deals = Deals(
         head.title,
         head.unit,
         axis,
@@ -175,10 +209,30 @@ def read_deals(text: str) -> Deals:
         tuple(firm for _, firm in firms),
         *(tuple(one for _, one in rows) for rows in found.values()),  # type: ignore[arg-type]
     )
+    return msgspec.structs.replace(deals, joined=joined)
+
+
+def _joined(reader: Reader, names: set[str]) -> Joined | None:
+    """Whose plan is joined."""
+    raw = reader.raw.get("plan")
+    if raw is None:
+        return None
+    try:
+        found = msgspec.convert(raw, Joined)
+    except msgspec.ValidationError as error:
+        reader.wrong(("plan",), f"[plan]: {error}", 'write file = "plan.toml" and firm = "NAME"')
+        return None
+    for key, name in (("firm", found.firm), *(("costs", one) for one in found.costs)):
+        if name not in names:
+            reader.wrong(("plan", key), f"no firm {name!r}", did_you_mean(name, names))
+    for line, name in found.pays.items():
+        if name not in names:
+            reader.wrong(("plan", "pays", line), f"no firm {name!r}", did_you_mean(name, names))
+    return found
 
 
 def _head(reader: Reader) -> _Head:
-    tables = {"firm", "debt", "purchase", "funding", "guarantee", "share"}
+    tables = {"firm", "debt", "purchase", "funding", "guarantee", "share", "plan"}
     known = [field.name for field in msgspec.structs.fields(_Head)]
     good = {}
     for key, value in reader.raw.items():
@@ -271,12 +325,14 @@ def _check_funding(reader: Reader, path: Path, one: Funding) -> None:
 
 
 def _check_held(reader: Reader, shares: list[tuple[int, Share]]) -> None:
-    held: dict[str, Number] = {}
-    for index, one in shares:
-        held[one.of] = held.get(one.of, 0) + one.part
-        if held[one.of] > 1:
-            reader.wrong(
-                ("share", index, "part"),
-                f"more than all of {one.of!r} is held: {held[one.of]}",
-                "lower a part",
-            )
+    for at, (index, one) in enumerate(shares):
+        together = [other for _, other in shares[: at + 1] if other.of == one.of and _overlap(other, one)]
+        held = sum(other.part for other in together)
+        if held > 1:
+            said = f"more than all of {one.of!r} is held: {held}"
+            reader.wrong(("share", index, "part"), said, "lower a part")
+
+
+def _overlap(left: Share, right: Share) -> bool:
+    """Whether there is a period in which both are held."""
+    return not ((left.last and left.last < right.first) or (right.last and right.last < left.first))

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from rechenwerk.base.errors import PlanError
-from rechenwerk.planner.reading import number
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.sheet import Sheet
 from rechenwerk.planner.tables import FundingTable
 from rechenwerk.planner.units import ONE, read_unit

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.plans import Plan
-from rechenwerk.planner.reading import number
-from rechenwerk.planner.tables import DriverTable, OpeningTable, Told, Written
+from rechenwerk.planner.tables import DriverTable, OpeningTable, Written
+from rechenwerk.planner.told import Told
 
 _SHARES = frozenset({"growth", "spread", "tax", "loss_use", "part", "discount"})
 

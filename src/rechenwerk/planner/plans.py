@@ -19,7 +19,9 @@ from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
-from rechenwerk.planner.reading import number, points, read_plan
+from rechenwerk.planner.numbers import number
+from rechenwerk.planner.ownership_checks import mistakes
+from rechenwerk.planner.reading import points, read_plan
 from rechenwerk.planner.scenarios import factors
 from rechenwerk.planner.sheet import Origin, Sheet
 from rechenwerk.planner.statement_lines import add_opening, add_statements
@@ -68,6 +70,8 @@ def load_plan(text: str | Reader) -> Plan:
     written, reader = read_plan(text)
     for fault in faults(written):
         reader.wrong(*fault)
+    for path, error in mistakes(written):
+        reader.wrong(path, *str(error).split("; ", 1))
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
     return build(written, reader)

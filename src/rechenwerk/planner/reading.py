@@ -14,25 +14,43 @@ from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader
 from rechenwerk.base.type_words import did_you_mean, explained
 from rechenwerk.planner.axis import Axis
+from rechenwerk.planner.case_tables import (
+    BridgeTable,
+    FitTable,
+    HolderTable,
+    OwnershipTable,
+    RoundTable,
+    WarrantTable,
+)
 from rechenwerk.planner.clearing import Floats
+from rechenwerk.planner.figures import read_figures
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.tables import (
     ContractTable,
     CorrelationTable,
     DriverTable,
     FundingTable,
     Head,
-    HolderTable,
     LineTable,
-    Number,
     OpeningTable,
     PolicyTable,
     ScenarioTable,
     ShockTable,
     Written,
 )
+from rechenwerk.planner.told import Number
 
+_FREE = frozenset({"scenario", "shock", "holder", "round", "warrant", "fit", "bridge"})
+"""Tables whose names never stand in a formula."""
+_LIMITS = (
+    ("part", 0, 1),
+    ("keeps", 0, 0.99),
+    ("pool", 0, 0.99),
+    ("spread", 0, 5),
+    ("life", 0.01, 100),
+    ("interest", -1, 10),
+)
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_NUMBER = re.compile(r"\s*([+-]?[\d_]*\.?\d+(?:[eE][+-]?\d+)?)\s*(%?)\s*")
 T = TypeVar("T", bound=msgspec.Struct)
 
 TABLES: tuple[tuple[str, str, type[msgspec.Struct]], ...] = (
@@ -41,24 +59,14 @@ TABLES: tuple[tuple[str, str, type[msgspec.Struct]], ...] = (
     ("line", "lines", LineTable),
     ("contract", "contracts", ContractTable),
     ("funding", "funding", FundingTable),
+    ("fit", "fits", FitTable),
+    ("bridge", "bridges", BridgeTable),
     ("holder", "holders", HolderTable),
+    ("round", "rounds", RoundTable),
+    ("warrant", "warrants", WarrantTable),
     ("shock", "shocks", ShockTable),
     ("scenario", "scenarios", ScenarioTable),
 )
-
-
-def number(value: Number) -> float:
-    """A number as written: 12, 0.5, "20%".
-
-    Raises:
-        PlanError: it is none.
-    """
-    if not isinstance(value, str):
-        return float(value)
-    found = _NUMBER.fullmatch(value)
-    if found is None:
-        raise PlanError(f'{value!r} is no number; write one such as 12, 0.5 or "20%"')
-    return float(found[1].replace("_", "")) / (100 if found[2] else 1)
 
 
 def read_plan(text: str | Reader) -> tuple[Written, Reader]:
@@ -71,24 +79,27 @@ def read_plan(text: str | Reader) -> tuple[Written, Reader]:
         MistakesError: all mistakes that can be told from the tables alone.
     """
     reader = text if isinstance(text, Reader) else Reader(text, numbers=float)
-    known = {table for table, _, _ in TABLES} | {"opening", "policy"}
+    known = {table for table, _, _ in TABLES} | {"opening", "policy", "ownership", "figure"}
     heads = [field.name for field in msgspec.structs.fields(Head)]
     for key in reader.raw:
         if key not in known and key not in heads:
             said = f"unknown table or key {key!r}"
             reader.wrong((key,), said, did_you_mean(key, [*heads, *sorted(known)]))
+    figures, uses = read_figures(reader)
     head = _one(reader, (), {key: reader.raw[key] for key in heads if key in reader.raw}, Head)
     opening = _one(reader, ("opening",), reader.raw.get("opening", {}), OpeningTable)
     policy = _one(reader, ("policy",), reader.raw.get("policy", {}), PolicyTable)
+    ownership = _one(reader, ("ownership",), reader.raw.get("ownership", {}), OwnershipTable)
     found = {field: reader.tables(table, kind) for table, field, kind in TABLES}
     for table, field, _ in TABLES:
         for index, one in found[field]:
             _check(reader, (table, index), one)
     if head is not None:
         _check_axis(reader, head)
-    if reader.mistakes or head is None or opening is None or policy is None:
+    if reader.mistakes or head is None or opening is None or policy is None or ownership is None:
         raise MistakesError(reader.mistakes)
     tables: dict[str, Any] = {field: tuple(one for _, one in rows) for field, rows in found.items()}
+    tables |= {"figures": figures, "uses": uses, "ownership": ownership}
     return Written(head, opening, policy, **tables), reader
 
 
@@ -116,7 +127,7 @@ def _check_axis(reader: Reader, head: Head) -> None:
 
 def _check(reader: Reader, path: Path, one: msgspec.Struct) -> None:
     name = getattr(one, "name", None)
-    if name is not None and path[0] not in {"scenario", "shock", "holder"} and not _NAME.fullmatch(name):
+    if name is not None and path[0] not in _FREE and not _NAME.fullmatch(name):
         fix = "use small letters, digits and _, such as price_per_user"
         reader.wrong((*path, "name"), f"{name!r} cannot stand in a formula", fix)
     for key, value in numbers_of(one):
@@ -125,11 +136,14 @@ def _check(reader: Reader, path: Path, one: msgspec.Struct) -> None:
         except PlanError as error:
             reader.wrong((*path, key), *str(error).split("; ", 1))
             return
-    for key, low, high in (("part", 0, 1), ("spread", 0, 5), ("life", 0.01, 100), ("interest", -1, 10)):
-        if hasattr(one, key) and not low <= number(getattr(one, key)) <= high:
+    for key, low, high in _LIMITS:
+        if getattr(one, key, None) is not None and not low <= number(getattr(one, key)) <= high:
             reader.wrong(
                 (*path, key), f"{key} is {getattr(one, key)}", f"write a number from {low} to {high}"
             )
+    for key in ("vary", "target", "step"):
+        for index, inner in enumerate(getattr(one, key, ())):
+            _check(reader, (*path, key, index), inner)
     if isinstance(one, DriverTable):
         _check_driver(reader, path, one)
 

@@ -12,8 +12,10 @@ from rechenwerk.base.errors import PlanError
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.clearing import Floats
-from rechenwerk.planner.reading import number
-from rechenwerk.planner.tables import ContractTable, FundingTable, ScenarioTable, ShockTable, Written
+from rechenwerk.planner.figures import picked
+from rechenwerk.planner.numbers import number
+from rechenwerk.planner.shocks import attached, driver_of, end, severity_of, struck_by
+from rechenwerk.planner.tables import ScenarioTable, ShockTable, Written
 
 T = TypeVar("T")
 
@@ -22,12 +24,13 @@ def scenario(written: Written, name: str) -> Written:
     """A plan's tables as one of its scenarios has them, with the shocks that happen in it.
 
     Raises:
-        PlanError: there is no such scenario, driver or shock.
+        PlanError: there is no such scenario, driver, figure or shock.
     """
     if not name:
         return written
     one = _named(written.scenarios, name, "scenario")
-    changed = without(written, one.without)
+    changed = picked(written, one.figure)
+    changed = without(changed, one.without)
     changed = drop(changed, one.drop)
     changed = _replaced(changed, one)
     shocks = tuple(_named(written.shocks, shock, "shock") for shock in one.shocks)
@@ -40,15 +43,7 @@ def without(written: Written, statuses: Iterable[str]) -> Written:
 
     contracts = tuple(one for one in written.contracts if one.status not in gone)
     funding = tuple(one for one in written.funding if one.status not in gone)
-    return msgspec.structs.replace(written, contracts=contracts, funding=_attached(funding, contracts))
-
-
-def _attached(
-    funding: Iterable[FundingTable], contracts: Iterable[ContractTable]
-) -> tuple[FundingTable, ...]:
-    """Funding that hangs on a contract goes with it."""
-    names = {one.name for one in contracts} | {""}
-    return tuple(one for one in funding if one.contract in names)
+    return msgspec.structs.replace(written, contracts=contracts, funding=attached(funding, contracts))
 
 
 def drop(written: Written, names: Iterable[str]) -> Written:
@@ -63,7 +58,7 @@ def drop(written: Written, names: Iterable[str]) -> Written:
         raise PlanError(f"nothing is called {name!r} that could be left out; {did_you_mean(name, known)}")
     contracts = tuple(one for one in written.contracts if one.name not in gone)
     funding = tuple(one for one in written.funding if one.name not in gone)
-    return msgspec.structs.replace(written, contracts=contracts, funding=_attached(funding, contracts))
+    return msgspec.structs.replace(written, contracts=contracts, funding=attached(funding, contracts))
 
 
 def _replaced(written: Written, one: ScenarioTable) -> Written:
@@ -88,53 +83,21 @@ def _replaced(written: Written, one: ScenarioTable) -> Written:
 
 
 def ended(written: Written, shocks: Iterable[ShockTable]) -> Written:
-    """Contracts that a shock ends, and money that then does not come.
+    """A plan's tables with what shocks change in them: contracts that end, money that does not come, prices.
+
+    Args:
+        written: tables.
+        shocks: that happen; those that multiply a driver change nothing here, see `factors`.
 
     Raises:
-        PlanError: a shock ends nothing of this plan.
+        PlanError: a shock meets nothing in this plan.
     """
     for shock in shocks:
-        if shock.ends:
-            written = _ended(written, shock)
+        if shock.kind:
+            written = struck_by(written, shock)
+        elif shock.ends:
+            written = end(written, shock, {shock.ends})
     return written
-
-
-def _ended(written: Written, shock: ShockTable) -> Written:
-    axis = Axis.of(written.head.starts, written.head.periods)
-    at = axis.index(shock.at) if shock.at else 0
-    hit = False
-    contracts, funding = [], []
-    for contract in written.contracts:
-        if shock.ends not in {contract.name, contract.provider}:
-            contracts.append(contract)
-            continue
-        hit = True
-        if at > 0 and (not contract.first or axis.index(contract.first) < at):
-            contracts.append(_cut(contract, axis, at))
-    for one in written.funding:
-        if shock.ends not in {one.name, one.investor}:
-            funding.append(one)
-            continue
-        hit = True
-        if one.when and axis.index(one.when) < at:
-            funding.append(one)
-    if not hit:
-        known = {one.name for one in written.contracts} | {one.name for one in written.funding}
-        fix = did_you_mean(shock.ends, known)
-        raise PlanError(f"shock {shock.name!r} ends {shock.ends!r}, which is nowhere; {fix}")
-    return msgspec.structs.replace(
-        written, contracts=tuple(contracts), funding=_attached(tuple(funding), tuple(contracts))
-    )
-
-
-def _cut(contract: ContractTable, axis: Axis, at: int) -> ContractTable:
-    """A contract until the period before; what was due later is due no more."""
-    if contract.last and axis.index(contract.last) < at:
-        return contract
-    last = axis.name(at - 1)
-    return msgspec.structs.replace(
-        contract, **({"stops": last} if contract.total is not None else {"last": last})
-    )
 
 
 def factors(written: Written, shocks: Iterable[ShockTable], severity: float = 1.0) -> dict[str, Floats]:
@@ -152,16 +115,19 @@ def factors(written: Written, shocks: Iterable[ShockTable], severity: float = 1.
     names = [one.name for one in written.drivers]
     found: dict[str, Floats] = {}
     for shock in shocks:
-        if not shock.driver:
+        driver = driver_of(shock)
+        if severity_of(shock):
+            found[severity_of(shock)] = np.full(axis.count, severity)
+        if not driver:
             continue
-        if shock.driver not in names:
-            fix = did_you_mean(shock.driver, names)
-            raise PlanError(f"shock {shock.name!r} changes no driver {shock.driver!r}; {fix}")
+        if driver not in names:
+            fix = did_you_mean(driver, names)
+            raise PlanError(f"shock {shock.name!r} changes no driver {driver!r}; {fix}")
         within = axis.since(shock.at) if shock.at else np.ones(axis.count)
         if shock.until:
             within = within * (1 - axis.since(shock.until))
         factor = 1 + severity * (number(shock.factor) - 1) * within
-        found[shock.driver] = found.get(shock.driver, np.ones(axis.count)) * factor
+        found[driver] = found.get(driver, np.ones(axis.count)) * factor
     return found
 
 

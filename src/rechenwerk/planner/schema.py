@@ -6,25 +6,35 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.planner.case_tables import OwnershipTable
 from rechenwerk.planner.formulas import FUNCTIONS
 from rechenwerk.planner.reading import TABLES
-from rechenwerk.planner.tables import Head, OpeningTable, PolicyTable
+from rechenwerk.planner.tables import FigureTable, Head, OpeningTable, PolicyTable
 
 _ADDRESS = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/{name}"
-SINGLE: tuple[tuple[str, type[msgspec.Struct]], ...] = (("opening", OpeningTable), ("policy", PolicyTable))
+SINGLE: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    ("opening", OpeningTable),
+    ("policy", PolicyTable),
+    ("ownership", OwnershipTable),
+)
 """Tables that a file has once."""
+MANY: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    *((name, kind) for name, _, kind in TABLES),
+    ("figure", FigureTable),
+)
+"""Tables that it may have several times."""
 
 
 def schema() -> dict[str, Any]:
     """The schema, draft 2020-12, of a file in TOML or YAML."""
-    kinds: list[type[msgspec.Struct]] = [Head, *(kind for _, kind in SINGLE), *(kind for *_, kind in TABLES)]
+    kinds: list[type[msgspec.Struct]] = [Head, *(kind for _, kind in SINGLE), *(kind for _, kind in MANY)]
     found, parts = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     head = parts.pop("Head")
     properties: dict[str, Any] = dict(head["properties"])
     for (name, _), part in zip(SINGLE, found[1 : 1 + len(SINGLE)], strict=True):
         properties[name] = part
-    for (name, _, _), part in zip(TABLES, found[1 + len(SINGLE) :], strict=True):
+    for (name, _), part in zip(MANY, found[1 + len(SINGLE) :], strict=True):
         properties[name] = {"type": "array", "items": part}
     functions = ", ".join(f"{name}: {what}" for name, (_, _, what) in FUNCTIONS.items())
     return {

@@ -15,8 +15,8 @@ from scipy.optimize import brentq
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.clearing import Floats
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.plans import Plan, build
-from rechenwerk.planner.reading import number
 from rechenwerk.planner.running import base, run
 from rechenwerk.planner.tables import Written
 

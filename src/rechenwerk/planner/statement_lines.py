@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rechenwerk.planner.funding_lines import Funded
-from rechenwerk.planner.reading import number
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.sheet import Sheet
 from rechenwerk.planner.tables import ContractTable, LineTable, OpeningTable, PolicyTable
 from rechenwerk.planner.units import ONE, read_unit

@@ -6,21 +6,30 @@ from typing import Literal
 
 import msgspec
 
-Number = int | float | str
-"""12, 0.5 or "20%"."""
-Status = Literal[
-    "reported", "estimated", "contracted", "conditional", "announced", "letter-of-intent", "target", "assumed"
-]
-STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]
+from rechenwerk.planner.case_tables import (
+    BridgeTable,
+    FitTable,
+    HolderTable,
+    OwnershipTable,
+    RoundTable,
+    WarrantTable,
+)
+from rechenwerk.planner.told import Number, Status, Told
+
 Group = Literal["", "revenue", "cost", "operating", "research", "investment", "other"]
 
-
-class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a figure comes from, from when it is, and how firm it is."""
-
-    source: str = ""
-    date: str = ""
-    status: Status = "assumed"
+ShockKind = Literal[
+    "",
+    "provider-fails",
+    "provider-reprices",
+    "demand-short",
+    "energy-price",
+    "gpu-scarcity",
+    "tranche-missing",
+    "customer-defaults",
+    "investor-defaults",
+    "credit-withdrawn",
+]
 
 
 class DriverTable(Told, frozen=True, kw_only=True):
@@ -106,7 +115,6 @@ class FundingTable(Told, frozen=True, kw_only=True):
     part: Number = 0
     months: int = 12
     investor: str = ""
-    pre_money: Number | None = None
     title: str = ""
 
 
@@ -135,9 +143,14 @@ class PolicyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[shock]]``: multiplies or replaces a driver from a period on, or ends something."""
+    """A ``[[shock]]``: multiplies a driver, ends something, or is of a `kind` that hits `who`.
+
+    `kind` is one of those that `shocks.KINDS` explains.
+    """
 
     name: str
+    kind: ShockKind = ""
+    who: str = ""
     driver: str = ""
     factor: Number = 1
     ends: str = ""
@@ -146,24 +159,58 @@ class ShockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
 
 
+class Said(Told, frozen=True, kw_only=True):
+    """A ``[[figure.says]]``: what one source says of a figure."""
+
+    name: str
+    value: Number
+    note: str = ""
+
+
+class FigureTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[figure]]`` that is published; where several sources contradict each other, all of them.
+
+    The first is used unless a scenario picks another.
+    """
+
+    name: str
+    unit: str
+    says: tuple[Said, ...] = ()
+    title: str = ""
+    period: str = ""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """A field that a figure fills.
+
+    Args:
+        table, name, key: of the field; `point` is the period of a path.
+        figure, said: its name, and which of its values.
+        fixed: the field names the value itself; scenarios do not pick another.
+        told: which of source, date and status come from the figure.
+    """
+
+    table: str
+    name: str
+    key: str
+    point: str
+    figure: str
+    said: str
+    fixed: bool
+    told: tuple[str, ...]
+
+
 class ScenarioTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[scenario]]``: statuses left out, drivers replaced, shocks that happen."""
+    """A ``[[scenario]]``: statuses left out, drivers replaced, other figures picked, shocks that happen."""
 
     name: str
     title: str = ""
     without: tuple[Status, ...] = ()
     drop: tuple[str, ...] = ()
     driver: dict[str, dict[str, Number | str | dict[str, Number]]] = msgspec.field(default_factory=dict)
+    figure: dict[str, str] = msgspec.field(default_factory=dict)
     shocks: tuple[str, ...] = ()
     note: str = ""
-
-
-class HolderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[holder]]`` of shares before the first period."""
-
-    name: str
-    part: Number
-    title: str = ""
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,7 +236,14 @@ class Written(msgspec.Struct, frozen=True):
     lines: tuple[LineTable, ...] = ()
     contracts: tuple[ContractTable, ...] = ()
     funding: tuple[FundingTable, ...] = ()
-    holders: tuple[HolderTable, ...] = ()
     shocks: tuple[ShockTable, ...] = ()
     scenarios: tuple[ScenarioTable, ...] = ()
+    figures: tuple[FigureTable, ...] = ()
+    uses: tuple[Use, ...] = ()
+    fits: tuple[FitTable, ...] = ()
+    bridges: tuple[BridgeTable, ...] = ()
+    ownership: OwnershipTable = OwnershipTable()
+    holders: tuple[HolderTable, ...] = ()
+    rounds: tuple[RoundTable, ...] = ()
+    warrants: tuple[WarrantTable, ...] = ()
     happening: tuple[ShockTable, ...] = ()

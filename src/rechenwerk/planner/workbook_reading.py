@@ -19,8 +19,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.planner.inputs import Input, inputs, put_in
+from rechenwerk.planner.numbers import number
 from rechenwerk.planner.plans import Plan, build, load_plan
-from rechenwerk.planner.reading import number
 from rechenwerk.planner.scenarios import scenario
 from rechenwerk.planner.source import Source, reader_of
 from rechenwerk.planner.workbook import FIGURE, HEAD, OF_TABLE, TEXT

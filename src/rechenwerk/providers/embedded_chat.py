@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import msgspec
 
-from rechenwerk.providers.embedded_http import BadRequestError, answer, decode, read_body, refuse
+from rechenwerk.base.asgi import BadRequestError, answer, decode, read_body, refuse
+from rechenwerk.wire.openai_whole import as_stream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from rechenwerk.providers.embedded_http import Message, Receive, Send
+    from rechenwerk.base.asgi import Message, Receive, Send
 
 CHAT_PATHS = ("/v1/chat/completions", "/chat/completions")
 CALL = re.compile(r'\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(.*)', re.DOTALL)
@@ -104,7 +105,7 @@ class ChatFront:
         if request.get("stream"):
             options = request.get("stream_options")
             usage = isinstance(options, dict) and bool(options.get("include_usage"))
-            await answer(send, 200, as_stream(completion, usage), b"text/event-stream")
+            await answer(send, 200, as_stream(completion, usage=usage), b"text/event-stream")
         else:
             await answer(send, 200, msgspec.json.encode(completion))
 
@@ -176,24 +177,6 @@ def with_calls(completion: dict[str, Any]) -> dict[str, Any]:
         call = {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
         choice["message"]["tool_calls"] = [call]
     return completion
-
-
-def as_stream(completion: dict[str, Any], usage: bool) -> bytes:
-    """A whole completion as server-sent events: per choice one delta and one end, then the usage if asked."""
-    head: dict[str, Any] = {key: completion[key] for key in ("id", "created", "model") if key in completion}
-    head["object"] = "chat.completion.chunk"
-    chunks = []
-    for choice in completion["choices"]:
-        delta = dict(choice["message"])
-        if "tool_calls" in delta:
-            delta["tool_calls"] = [{"index": at, **call} for at, call in enumerate(delta["tool_calls"])]
-        index = choice["index"]
-        chunks.append({"choices": [{"index": index, "delta": delta, "finish_reason": None}]})
-        chunks.append({"choices": [{"index": index, "delta": {}, "finish_reason": choice["finish_reason"]}]})
-    if usage:
-        chunks.append({"choices": [], "usage": completion["usage"]})
-    events = [b"data: " + msgspec.json.encode(head | chunk) + b"\n\n" for chunk in chunks]
-    return b"".join([*events, b"data: [DONE]\n\n"])
 
 
 async def _while_connected(work: Awaitable[None], receive: Receive) -> None:

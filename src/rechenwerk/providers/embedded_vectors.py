@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from rechenwerk.providers.embedded_http import BadRequestError, answer, decode, read_body, refuse
+from rechenwerk.base.asgi import BadRequestError, answer, decode, read_body, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rechenwerk.providers.embedded_http import Message, Receive, Send
+    from rechenwerk.base.asgi import Message, Receive, Send
 
 MODEL = "potion-multilingual-128m"
 MOST_TEXTS = 2048  # as at OpenAI

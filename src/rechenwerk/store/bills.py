@@ -15,7 +15,7 @@ import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.errors import BookError
-from rechenwerk.base.money import format_money
+from rechenwerk.base.money import plain_money
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.charged import charged
 from rechenwerk.contracts.reconcile import BookedDay, Settled, Unresolved, totals
@@ -25,6 +25,7 @@ from rechenwerk.ledger.prices import PriceList, price_list
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine, signed
 from rechenwerk.office.bill_ports import NewBill, Standing, StoredBill
 from rechenwerk.store.budgets.paying import RELEASE, call_in, change, lock_wallets, pay
+from rechenwerk.store.moments import moment
 from rechenwerk.store.terms import terms_of
 from rechenwerk.store.vouchers import book_voucher, own_moment, reverse_voucher
 
@@ -156,10 +157,7 @@ class StoredBills:
     async def standing(self, organisation_id: int, provider_id: int, period: Period) -> Standing:
         """See `office.bill_ports.Bills`."""
         span = (organisation_id, provider_id, period.starts, period.ends)
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             days = await connection.fetch(_DAYS, *span)
             unresolved = await connection.fetch(_OPEN, *span)
             prices = await connection.fetch(_PRICES, organisation_id, provider_id, period.ends)
@@ -268,7 +266,7 @@ async def _take_back(connection: Connection, bill: int) -> None:
         if not await change(connection, owner, guard, -amount):
             free = int(await connection.fetchval("select wallet_change($1, $2, 0)", owner, guard))
             name = await connection.fetchval(_NAME, owner, guard)
-            spent = format_money(amount - free).replace(",", "")
+            spent = plain_money(amount - free)
             raise BookError(
                 f"what its calls did not cost went back into a wallet, and {spent} of it are spent; book that"
                 f" in first: rechenwerk wallet topup {spent} --organisation {name}"

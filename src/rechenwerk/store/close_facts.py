@@ -91,11 +91,8 @@ group by 1, 2, 3, 4, 5
 union all
 select c.project_id, c.model, (c.started_at at time zone 'UTC')::date, c.tariff_id, c.outcome, count(*),
     sum(c.price), sum(c.price - c.charged), {_SETTLED_SUMS}
-from call c left join settled_call s on s.organisation_id = c.organisation_id and s.call_id = c.id
-where exists (select from call_day d where d.organisation_id = $1 and d.outcome = 'unresolved'
-        and d.day >= ($2 at time zone 'UTC')::date and d.day < ($3 at time zone 'UTC')::date)
-    and c.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.outcome = 'unresolved'
-    and c.attempt_of is null and c.id not in (select id from ({UNRESOLVED}) x)
+from settled_call s join call c on c.organisation_id = s.organisation_id and c.id = s.call_id
+where s.organisation_id = $1 and c.started_at >= $2 and c.started_at < $3 and c.attempt_of is null
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """  # noqa: S608 - our own words, no one else's
 _UNRESOLVED = f"""

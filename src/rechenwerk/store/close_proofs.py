@@ -34,7 +34,8 @@ from document d cross join lateral (
     from jsonb_array_elements(d.content::jsonb -> 'rows') l) s
 where d.organisation_id = $1 and (d.exact, d.net) <> (s.exact, s.net)
 """
-# Entries of closed months, by when calls began, vouchers belong and fees were booked, summed anew.
+# Entries of closed months, by when calls began, vouchers belong and fees were booked: that the sums kept of
+# accounts and months are those of the entries is a proof of its own.
 _ENTRIES = """
 select project_id || ' in ' || to_char(month at time zone 'UTC', 'YYYY-MM') as subject,
     money_text(coalesce(d.exact, 0)) as is, money_text(coalesce(e.amount, 0)) as should
@@ -42,14 +43,10 @@ from (select project_id, booked_in as month, sum(exact) as exact from document
     where organisation_id = $1 and project_id <> 0
         and booked_in in (select starts_at from period_close where organisation_id = $1) group by 1, 2) d
 full join (
-    select a.project_id, date_trunc('month', coalesce(c.started_at, v.at, f.booked_at), 'UTC') as month,
-        sum(x.amount) as amount
-    from transfer t cross join lateral (values (t.credit, t.amount), (t.debit, -t.amount)) x(account, amount)
-    join account a on a.organisation_id = t.organisation_id and a.id = x.account and a.kind = 'revenue'
-    left join call c on c.organisation_id = t.organisation_id and c.id = t.call_id
-    left join voucher v on v.organisation_id = t.organisation_id and v.id = t.call_id
-    left join fee f on f.organisation_id = t.organisation_id and f.id = t.call_id
-    where t.organisation_id = $1 and coalesce(c.started_at, v.at, f.booked_at) < (
+    select a.project_id, month_start(m.month) as month, sum(m.credit - m.debit) as amount
+    from account_month m
+    join account a on a.organisation_id = m.organisation_id and a.id = m.account_id and a.kind = 'revenue'
+    where m.organisation_id = $1 and month_start(m.month) < (
         select max(ends_at) from period_close where organisation_id = $1)
     group by 1, 2) e using (project_id, month)
 where coalesce(d.exact, 0) <> coalesce(e.amount, 0)

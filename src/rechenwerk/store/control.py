@@ -143,6 +143,15 @@ class StoredTenants:
         guards = await self._guards(organisation_id, windows)
         return [Project(**row, guards=tuple(guards.get((row["id"], None), ()))) for row in rows]
 
+    async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:
+        """The id and the data class of the project of that name."""
+        row = await self._pool.fetchrow(
+            "select id, data_class from project where organisation_id = $1 and name = $2",
+            organisation_id,
+            name,
+        )
+        return None if row is None else (row["id"], row["data_class"])
+
     async def project_id(self, organisation_id: int, name: str) -> int | None:
         """The project of that name."""
         found: int | None = await self._pool.fetchval(

@@ -14,7 +14,7 @@ import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.errors import BookError
-from rechenwerk.base.money import format_money
+from rechenwerk.base.money import plain_money
 from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.contracts.ports import Site, Version
 from rechenwerk.ledger.periods import Period
@@ -34,6 +34,7 @@ from rechenwerk.office.costing.ports import (
     SiteVersion,
 )
 from rechenwerk.store import costs_sql as sql
+from rechenwerk.store.moments import moment
 from rechenwerk.store.terms import terms_of
 from rechenwerk.store.vouchers import book_voucher
 
@@ -58,10 +59,7 @@ class StoredCosts:
 
     async def facts(self, owner: int, period: Period, until: datetime) -> CostFacts:
         """See `office.costing.ports.CostBooks`. One snapshot: gateways go on booking meanwhile."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             contracts = await _contracts(connection, owner, until)
             ids = [one.id for one in contracts]
             tied = frozenset().union(*(one.names for one in contracts))
@@ -121,10 +119,7 @@ class StoredCosts:
     async def margin(self, organisation: int | None, period: Period) -> MarginFacts:
         """See `office.costing.ports.CostBooks`."""
         values = (organisation, period.starts, period.ends)
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             calls = await connection.fetch(sql.MARGIN_CALLS, *values)
             shares = await connection.fetch(sql.MARGIN_SHARES, *values)
             moved = await connection.fetch(sql.MARGIN_MOVED, *values)
@@ -279,9 +274,9 @@ class _Settling:
             *signed(self._side("prepaid"), self._side("accrued"), target.prepaid - stands.get("prepaid", 0)),
         ]
         details = {
-            "due": _text(target.due),
-            "booked": _text(target.booked),
-            "prepaid": _text(target.prepaid),
+            "due": plain_money(target.due),
+            "booked": plain_money(target.booked),
+            "prepaid": plain_money(target.prepaid),
             "lines": list(target.lines),
         }
         await self._book(self._owner, "accrual", lines, details, {})
@@ -297,8 +292,8 @@ class _Settling:
         details = {
             "key": self._target.key,
             "used": self._target.used,
-            "idle": _text(self._target.idle),
-            "passed_on": _text(passed),
+            "idle": plain_money(self._target.idle),
+            "passed_on": plain_money(passed),
         }
         await self._book(self._owner, "allocation", lines, details, missing)
 
@@ -375,7 +370,3 @@ def _difference(wanted: Mapping[Share, int], stands: Mapping[Share, int]) -> dic
     """What is missing, where anything is."""
     found = {share: wanted.get(share, 0) - stands.get(share, 0) for share in (*wanted, *stands)}
     return {share: amount for share, amount in sorted(found.items()) if amount}
-
-
-def _text(nano: int) -> str:
-    return format_money(nano).replace(",", "")

@@ -19,6 +19,7 @@ from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.exports.ports import Account, Call, Charge, Move, Span, Transaction
 from rechenwerk.ledger.periods import month_of
 from rechenwerk.store.exported import ACCOUNTS, CALLS, CHARGES, COUNT_CALLS, COUNT_OTHERS, TRANSACTIONS
+from rechenwerk.store.moments import moment
 
 T = TypeVar("T")
 
@@ -49,10 +50,7 @@ class StoredExports:
             return
         self._left -= 1
         try:
-            async with (
-                self._pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
+            async with moment(self._pool) as connection:
                 await connection.execute(
                     f"set local idle_in_transaction_session_timeout = '{_IDLE}'; set local work_mem = '32MB'"
                 )

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.learning.examples import Span
 from rechenwerk.documents.learning.reports import Report
 from rechenwerk.documents.learning_ports import (
     Artefact,
     NewVersion,
     Reviewed,
     SealedExample,
+    Told,
     TrainedModel,
     TrainedVersion,
 )
@@ -24,23 +24,35 @@ select m.id, m.name, m.kind, m.schema_name as schema, m.active, m.made_at, (sele
 from trained_model m
 """
 _ACTIVE = """
-select m.id as model_id, m.kind, v.version, v.artefact as body, v.embedder from trained_model m
+select m.id as model_id, m.kind, v.version, v.embedder from trained_model m
 join trained_version v on v.organisation_id = m.organisation_id and v.model_id = m.id and v.version = m.active
 """
 _VALUES = """
 select d.id, d.name, t.parsed,
     array_agg(v.field order by v.place) as fields,
-    array_agg((v.evidence ->> 'start')::int order by v.place) as starts,
-    array_agg((v.evidence ->> 'end')::int order by v.place) as ends
+    array_agg(v.sealed order by v.place) as sealed
 from document_job j
 join job_document d on d.organisation_id = j.organisation_id and d.job_id = j.id
 join document_text t on t.organisation_id = d.organisation_id and t.document_id = d.id
 join document_value v on v.organisation_id = d.organisation_id and v.document_id = d.id
 where j.organisation_id = $1 and coalesce(nullif(d.schema_name, ''), j.schema_name) = $2
-    and v.evidence is not null and v.value is not null and v.state in ('accepted', 'corrected', 'proven')
+    and v.sealed is not null and v.state in ('accepted', 'corrected', 'proven')
     and exists (select from document_decision x where x.organisation_id = d.organisation_id
         and x.document_id = d.id and x.action in ('accept', 'correct'))
 group by d.organisation_id, d.id, d.name, t.parsed order by d.id desc limit $3
+"""
+
+# Who decides about a value of a document agrees that it is of that kind.
+_TOLD = """
+select d.id as document_id, d.name, t.parsed, coalesce(nullif(d.schema_name, ''), j.schema_name) as kind
+from job_document d
+join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
+join document_text t on t.organisation_id = d.organisation_id and t.document_id = d.id
+where d.organisation_id = $1 and (d.schema_name <> '' or j.kinds is null)
+    and (d.schema_origin = 'person' or exists (select from document_decision x
+        where x.organisation_id = d.organisation_id and x.document_id = d.id
+            and x.action in ('accept', 'correct')))
+order by d.id desc limit $2
 """
 
 
@@ -107,13 +119,17 @@ class StoredLearning:
                 )
         return fresh
 
-    async def examples(self, organisation_id: int, model_id: int) -> list[SealedExample]:
+    async def examples(
+        self, organisation_id: int, model_id: int, *, after: int = 0, limit: int | None = None
+    ) -> list[SealedExample]:
         """See `documents.learning_ports.Learning`."""
         rows = await self._pool.fetch(
             "select digest, body, id, made_by, made_at from trained_example"
-            " where organisation_id = $1 and model_id = $2 order by id",
+            " where organisation_id = $1 and model_id = $2 and id > $3 order by id limit $4",
             organisation_id,
             model_id,
+            after,
+            limit,
         )
         return [SealedExample(**row) for row in rows]
 
@@ -135,10 +151,14 @@ class StoredLearning:
                 row["id"],
                 row["name"],
                 row["parsed"],
-                tuple(map(Span, row["fields"], row["starts"], row["ends"])),
+                tuple(zip(row["fields"], row["sealed"], strict=True)),
             )
             for row in rows
         ]
+
+    async def told(self, organisation_id: int, most: int) -> list[Told]:
+        """See `documents.learning_ports.Learning`."""
+        return [Told(**row) for row in await self._pool.fetch(_TOLD, organisation_id, most)]
 
     async def keep(self, organisation_id: int, model_id: int, new: NewVersion) -> int:
         """See `documents.learning_ports.Learning`."""
@@ -205,6 +225,25 @@ class StoredLearning:
             f"{_ACTIVE} where m.organisation_id = $1 and m.name = $2", organisation_id, name
         )
         return None if row is None else Artefact(**row)
+
+    async def active_classifiers(self, organisation_id: int) -> list[Artefact]:
+        """See `documents.learning_ports.Learning`."""
+        rows = await self._pool.fetch(
+            f"{_ACTIVE} where m.organisation_id = $1 and m.kind = 'classifier' order by m.id desc",
+            organisation_id,
+        )
+        return [Artefact(**row) for row in rows]
+
+    async def body(self, organisation_id: int, artefact: Artefact) -> bytes | None:
+        """See `documents.learning_ports.Learning`."""
+        found: bytes | None = await self._pool.fetchval(
+            "select artefact from trained_version"
+            " where organisation_id = $1 and model_id = $2 and version = $3",
+            organisation_id,
+            artefact.model_id,
+            artefact.version,
+        )
+        return found
 
     async def active_extractor(self, organisation_id: int, schema: str) -> Artefact | None:
         """See `documents.learning_ports.Learning`."""

@@ -24,7 +24,7 @@ from voucher v cross join lateral (
     from transfer t
     join account d on d.organisation_id = t.organisation_id and d.id = t.debit
     join account k on k.organisation_id = t.organisation_id and k.id = t.credit
-    where t.organisation_id = v.organisation_id and t.call_id = v.id) x
+    where t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0) x
 where v.organisation_id = $1 and v.details ? 'received' and (x.moved <> x.said or not x.fits)
 """
 _NAMED = "select count(*) from voucher v where v.organisation_id = $1 and v.details ? 'documents'"
@@ -52,7 +52,7 @@ select x.group_id as subject, money_text(x.moved) as is,
         sum(case when k.kind = 'bank' then t.amount when d.kind = 'bank' then -t.amount else 0 end) as moved,
         max(((v.details ->> 'total')::numeric * 1000000000)::numeric(38, 0)) as said
     from voucher v
-    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0
     join account d on d.organisation_id = t.organisation_id and d.id = t.debit
     join account k on k.organisation_id = t.organisation_id and k.id = t.credit
     where v.details ? 'group' and v.kind = 'payment' and (v.details ->> 'owner')::bigint = $1 and {_STANDS}
@@ -65,7 +65,7 @@ select a.contract_id as subject,
     money_text(coalesce(-sum(e.amount) filter (where v.organisation_id <> $1), 0)) || ' was paid by others'
         as should
 from voucher v
-join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id
+join entry e on e.organisation_id = v.organisation_id and e.call_id = v.id and e.call_id < 0
 join account a on a.organisation_id = e.organisation_id and a.id = e.account_id
     and a.kind in ('passed_on', 'accrued')
 where v.kind = 'clearing' and (v.details ->> 'owner')::bigint = $1 and {_STANDS}
@@ -81,7 +81,7 @@ from settled_call s cross join lateral (
     select coalesce(sum(e.amount) filter (where a.kind = 'cost'), 0) as cost,
         coalesce(sum(e.amount) filter (where a.kind = 'receivable'), 0) as price
     from entry e join account a on a.organisation_id = e.organisation_id and a.id = e.account_id
-    where e.organisation_id = s.organisation_id and e.call_id = s.voucher_id) x
+    where e.organisation_id = s.organisation_id and e.call_id = s.voucher_id and e.call_id < 0) x
 where s.organisation_id = $1 and s.cost is not null and (x.cost, x.price) <> (s.cost, s.price)
 """
 

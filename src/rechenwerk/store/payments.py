@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.errors import BookError
+from rechenwerk.base.money import plain_money
 from rechenwerk.ledger.payments import (
     OpenDocument,
     OpenProject,
@@ -20,7 +21,6 @@ from rechenwerk.ledger.payments import (
     check_owed,
     of_documents,
     of_projects,
-    plain,
     receipt,
     to_provider,
 )
@@ -125,7 +125,6 @@ class StoredPayments:
                 row["provider"],
                 row["contract"],
                 row["organisation"],
-                row["organisation_id"] == owner,
                 int(row["payable"]),
                 int(row["accrued"]),
                 int(row["passed_on"]),
@@ -155,7 +154,7 @@ class StoredPayments:
             parts = to_provider(payment.amount, owed, spare, beyond=payment.beyond)
             details = {
                 "provider": payment.provider,
-                "total": plain(payment.amount),
+                "total": plain_money(payment.amount),
                 "group": str(uuid4()),
                 "owner": owner,
             }
@@ -255,9 +254,9 @@ async def _book_receipt(
     for part in parts:
         if part.document:
             documents[part.document] += part.gross
-    details: dict[str, Any] = {"received": plain(received.amount), "beyond_open": received.beyond}
+    details: dict[str, Any] = {"received": plain_money(received.amount), "beyond_open": received.beyond}
     if documents:
-        details["documents"] = {number: plain(amount) for number, amount in documents.items()}
+        details["documents"] = {number: plain_money(amount) for number, amount in documents.items()}
     if received.reference is not None:
         details["reference"] = received.reference
     lines = receipt(parts, projects, "bank" if received.kind == "payment" else "bad_debt")

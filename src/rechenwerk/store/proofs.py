@@ -5,7 +5,11 @@ Every query takes the organisation as $1 and returns `subject`, `is` and `should
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+Scope = Literal["whole", "ids", "days"]
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -16,22 +20,23 @@ class Proof(msgspec.Struct, frozen=True):
         subject: what an offender is: call, slice, guard, contract.
         offenders: the query for what breaks it.
         counted: the query for how many were looked at.
-        piecewise: an offender shows from its call's rows alone, so that the books may be proved in pieces:
-            the query may be given some ids of `call` and `transfer` instead of all.
+        scope: of what the query may be given a piece, so that large books are proved piece by piece.
+            ``ids``: an offender shows from its call's rows alone; `call` and `transfer` are those of some
+            ids, and `every_call` all. ``days``: it shows from the calls that began on a day; `call` are those
+            of some days, with their sums in `call_day` and `position_draw`. ``whole``: it is asked once; so
+            it must not read all calls: what it says of them it takes from sums that are proved, too.
     """
 
     name: str
     subject: str
     offenders: str
     counted: str
-    piecewise: bool = False
+    scope: Scope = "whole"
 
 
-_ALONE = True
-"""A call shows it alone."""
-_CALLS = "select count(*) from call where organisation_id = $1"
-_TRANSFERS = "select count(*) from transfer where organisation_id = $1"
-_SLICES = """
+CALLS = "select count(*) from call where organisation_id = $1"
+TRANSFERS = "select count(*) from transfer where organisation_id = $1"
+SLICES = """
 select count(*) from slice s join guard g on g.id = s.guard_id
 where g.organisation_id = $1 and g.unit = 'money'
 """
@@ -68,7 +73,7 @@ _VOUCHERS_COUNTED = "select count(*) from voucher where organisation_id = $1"
 _VOUCHERS = """
 select v.id as subject, 'no transfer' as is, 'at least one' as should from voucher v
 where v.organisation_id = $1 and not exists (select from transfer t
-    where t.organisation_id = v.organisation_id and t.call_id = v.id)
+    where t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0)
 """
 _REVERSALS_COUNTED = "select count(*) from voucher where organisation_id = $1 and reverses is not null"
 _REVERSALS = """
@@ -77,33 +82,47 @@ from voucher v cross join lateral (
     select count(*) as there, count(b.call_id) as back from transfer t
     left join transfer b on b.organisation_id = t.organisation_id and b.call_id = v.id and b.line = t.line
         and b.debit = t.credit and b.credit = t.debit and b.amount = t.amount
-    where t.organisation_id = v.organisation_id and t.call_id = v.reverses) x
+    where t.organisation_id = v.organisation_id and t.call_id = v.reverses and t.call_id < 0) x
 where v.organisation_id = $1 and v.reverses is not null and (x.there <> x.back or x.there <> (
-    select count(*) from transfer b where b.organisation_id = v.organisation_id and b.call_id = v.id))
+    select count(*) from transfer b
+    where b.organisation_id = v.organisation_id and b.call_id = v.id and b.call_id < 0))
 """
 
 # Seen from the books of the provider's owner; the calls and settlements may be anybody's.
 _BILLS_COUNTED = "select count(*) from bill where organisation_id = $1 and currency <> ''"
 _BILLS = """
-select b.id as subject, money_text(x.calls + x.vouchers) as is, money_text(b.billed) as should
+with day as materialized (
+    select d.provider_id, c.day, sum(c.cost) as cost from call_day c
+    join deployment d on d.organisation_id = $1 and d.id = c.deployment_id
+    where c.outcome <> 'void' group by 1, 2),
+moved as materialized (
+    select v.organisation_id, v.id, v.kind, v.call_id, v.booked_at,
+        sum(case when k.kind = 'payable' then t.amount else -t.amount end) as amount
+    from voucher v
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0
+    join account d on d.organisation_id = t.organisation_id and d.id = t.debit
+    join account k on k.organisation_id = t.organisation_id and k.id = t.credit
+    where 'payable' in (d.kind, k.kind) group by 1, 2, 3, 4, 5),
+settled as materialized (
+    select m.organisation_id, m.id, m.booked_at, m.amount, d.provider_id, c.day
+    from moved m cross join lateral (
+        select c.deployment_id, (c.started_at at time zone 'UTC')::date as day from call c
+        where c.organisation_id = m.organisation_id and c.id = m.call_id offset 0) c
+    join deployment d on d.organisation_id = $1 and d.id = c.deployment_id
+    where m.kind = 'settlement' and not exists (select from voucher r
+        where r.organisation_id = m.organisation_id and r.reverses = m.id))
+select b.id as subject, money_text(x.calls + x.own + x.before) as is, money_text(b.billed) as should
 from bill b cross join lateral (select
-    (select coalesce(sum(c.cost), 0) from call c join deployment d on d.id = c.deployment_id
-        where d.organisation_id = b.organisation_id and d.provider_id = b.provider_id and c.outcome <> 'void'
-        and c.started_at >= b.first_day::timestamp at time zone 'UTC'
-        and c.started_at < (b.last_day + 1)::timestamp at time zone 'UTC') as calls,
-    (select coalesce(sum(case when k.kind = 'payable' then t.amount else -t.amount end), 0)
-        from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
-        join account d on d.organisation_id = t.organisation_id and d.id = t.debit
-        join account k on k.organisation_id = t.organisation_id and k.id = t.credit
-        where 'payable' in (d.kind, k.kind) and ((v.organisation_id, v.id) in (
-            select w.organisation_id, w.voucher_id from bill_voucher w where w.bill_id = b.id)
-        or v.kind = 'settlement' and (v.organisation_id, v.call_id) in (select c.organisation_id, c.id
-            from call c join deployment e on e.id = c.deployment_id where e.provider_id = b.provider_id
-            and c.started_at >= b.first_day::timestamp at time zone 'UTC'
-            and c.started_at < (b.last_day + 1)::timestamp at time zone 'UTC')
-            and v.booked_at < b.made_at and not exists (select from voucher r
-                where r.organisation_id = v.organisation_id and r.reverses = v.id))) as vouchers) x
-where b.organisation_id = $1 and b.currency <> '' and x.calls + x.vouchers <> b.billed
+    (select coalesce(sum(cost), 0) from day
+        where provider_id = b.provider_id and day between b.first_day and b.last_day) as calls,
+    (select coalesce(sum(m.amount), 0) from moved m
+        join bill_voucher w on w.organisation_id = m.organisation_id and w.voucher_id = m.id
+        where w.bill_id = b.id) as own,
+    (select coalesce(sum(s.amount), 0) from settled s
+        where s.provider_id = b.provider_id and s.day between b.first_day and b.last_day
+            and s.booked_at < b.made_at and not exists (select from bill_voucher w where w.bill_id = b.id
+                and w.organisation_id = s.organisation_id and w.voucher_id = s.id)) as before) x
+where b.organisation_id = $1 and b.currency <> '' and x.calls + x.own + x.before <> b.billed
     and not exists (select from bill_undone u where u.bill_id = b.id)
 """
 
@@ -162,13 +181,6 @@ left join (select u.slice_id, sum(h.amount) as amount from hold h, unnest(h.slic
     where h.organisation_id = $1 group by u.slice_id) h on h.slice_id = s.id
 where g.organisation_id = $1 and g.unit = 'money' and s.held <> coalesce(h.amount, 0)
 """
-_POSTED = """
-select s.id as subject, money_text(s.posted) as is, money_text(coalesce(c.amount, 0)) as should
-from slice s join guard g on g.id = s.guard_id
-left join (select u.slice_id, sum(c.charged) as amount from call c, unnest(c.slices) as u(slice_id)
-    where c.organisation_id = $1 group by u.slice_id) c on c.slice_id = s.id
-where g.organisation_id = $1 and g.unit = 'money' and s.posted <> coalesce(c.amount, 0)
-"""
 _GRANTED = """
 select w.guard_id as subject, guard_text(g.unit, w.granted) as is,
     guard_text(g.unit, coalesce(s.granted, 0)) as should
@@ -194,22 +206,23 @@ select id as subject, 'expired at ' || expires_at as is, 'booked as unresolved b
 from hold where organisation_id = $1 and expires_at < now() - interval '1 minute'
 """
 
+# Looked up one by one: joined, all calls would be read.
 _BOTH = """
 select h.id as subject, 'under way and booked' as is, 'one of them' as should
-from hold h join call c on c.organisation_id = h.organisation_id and c.id = h.id
+from hold h
 where h.organisation_id = $1
+    and (select c.id from call c where c.organisation_id = h.organisation_id and c.id = h.id) is not null
 """
 
 _ATTEMPTS = """
 select a.id as subject, 'priced, or of no call of its project' as is,
     'free, and of a call of its project' as should
 from call a
-where a.organisation_id = $1 and a.attempt_of is not null and (a.price <> 0 or a.held <> 0 or not exists (
-    select from call c where c.organisation_id = a.organisation_id and c.id = a.attempt_of
-        and c.project_id = a.project_id and c.attempt_of is null
-    union all
-    select from hold h where h.organisation_id = a.organisation_id and h.id = a.attempt_of
-        and h.project_id = a.project_id))
+where a.organisation_id = $1 and a.attempt_of is not null and (a.price <> 0 or a.held <> 0 or coalesce(
+    (select c.project_id from every_call c where c.organisation_id = a.organisation_id
+        and c.id = a.attempt_of and c.attempt_of is null),
+    (select h.project_id from hold h where h.organisation_id = a.organisation_id
+        and h.id = a.attempt_of)) is distinct from a.project_id)
 """
 
 _DRAWS = "select count(*) from position_draw where organisation_id = $1"
@@ -239,54 +252,84 @@ full join (select contract_id, deployment_id, date_trunc('hour', started_at, 'UT
 where (d.calls, {", ".join(f"d.{name}" for name in _SUMS.split(", "))})
     is distinct from (c.calls, {", ".join(f"c.{name}" for name in _SUMS.split(", "))})
 """  # noqa: S608 - our own words, no one else's
+# What accounts moved in months is proved to be their entries; without what vouchers moved there that are no
+# settlements (nor take one back) it is what calls and settlements made payable.
 _DRAWN_ENTRIES = """
 select contract_id as subject, money_text(coalesce(d.amount, 0)) as is,
     money_text(coalesce(e.amount, 0)) as should
 from (select contract_id, sum(amount) as amount from draw where organisation_id = $1 group by 1) d
 full join (select contract_id, sum(amount) as amount from (
-    select a.contract_id, t.amount from transfer t
-    join account a on a.organisation_id = t.organisation_id and a.id = t.credit and a.kind = 'payable'
-    where t.organisation_id = $1 and t.call_id > 0
+    select a.contract_id, m.credit - m.debit as amount from account_month m
+    join account a on a.organisation_id = m.organisation_id and a.id = m.account_id and a.kind = 'payable'
+    where m.organisation_id = $1
     union all
-    select a.contract_id, case when a.id = t.credit then t.amount else -t.amount end from voucher v
+    select a.contract_id, case when a.id = t.credit then -t.amount else t.amount end from voucher v
     left join voucher o on o.organisation_id = v.organisation_id and o.id = v.reverses
-    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0
     join account a on a.organisation_id = t.organisation_id and a.id in (t.debit, t.credit)
         and a.kind = 'payable'
-    where v.organisation_id = $1 and 'settlement' in (v.kind, o.kind)) x group by 1) e using (contract_id)
+    where v.organisation_id = $1 and coalesce(o.kind, v.kind) <> 'settlement') x group by 1) e
+    using (contract_id)
 where coalesce(d.amount, 0) <> coalesce(e.amount, 0)
 """
 
+_UNITS = _SUMS.split(", ")[2:-2]
+_UNITS_SUMMED = ", ".join(f"sum({name}) as {name}" for name in _UNITS)
+
+
+def _units(side: str, form: str) -> str:
+    """Every bucket of a side of a comparison."""
+    return ", ".join(form.format(f"{side}.{name}", name) for name in _UNITS)
+
+
+def _found(name: str) -> str:
+    """Units that the details of a settlement tell beyond what was booked; else by what it cost."""
+    found = f"(v.details #>> '{{usage,{name}}}')::bigint"
+    by_cost = f"settled_units(null, '{name}', c.{name}, (v.details ->> 'cost')::numeric, c.cost)"
+    return f"coalesce({found}, {by_cost}) - c.{name}"
+
+
+_FOUND = f"""
+select contract_id as subject, concat_ws(', ', {_units("d", "{} || ' {}'")}) as is,
+    concat_ws(', ', {_units("e", "{} || ' {}'")}) as should
+from (select contract_id, {_UNITS_SUMMED} from draw where organisation_id = $1 group by 1) d
+full join (select contract_id, {_UNITS_SUMMED} from (
+    select contract_id, {", ".join(_UNITS)} from call_day
+    where organisation_id = $1 and outcome <> 'void'
+    union all
+    select c.contract_id, {", ".join(_found(name) for name in _UNITS)}
+    from voucher v cross join lateral (
+        select * from call c where c.organisation_id = v.organisation_id and c.id = v.call_id offset 0) c
+    where v.organisation_id = $1 and v.kind = 'settlement' and not exists (select from voucher r
+        where r.organisation_id = v.organisation_id and r.reverses = v.id)) x group by 1) e
+    using (contract_id)
+where ({_units("d", "{}")}) is distinct from ({_units("e", "{}")})
+"""  # noqa: S608 - our own words, no one else's
+
 PROOFS = (
-    Proof("all entries sum to zero", "sum of", _ZERO, _TRANSFERS, _ALONE),
-    Proof(
-        "every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, _TRANSFERS, piecewise=True
-    ),
-    Proof(
-        "every transfer belongs to a call, a fee or a voucher", "call", _HAS_CALL, _TRANSFERS, piecewise=True
-    ),
+    Proof("all entries sum to zero", "sum of", _ZERO, TRANSFERS, scope="ids"),
+    Proof("every transfer is on accounts of its organisation", "call", _OWN_ACCOUNTS, TRANSFERS, scope="ids"),
+    Proof("every transfer belongs to a call, a fee or a voucher", "call", _HAS_CALL, TRANSFERS, scope="ids"),
     Proof("every voucher moves something", "voucher", _VOUCHERS, _VOUCHERS_COUNTED),
     Proof("every bill is what its days and vouchers make payable", "bill", _BILLS, _BILLS_COUNTED),
     Proof("every reversal mirrors its voucher", "voucher", _REVERSALS, _REVERSALS_COUNTED),
-    Proof("every call's price is on revenue", "call", _credits("revenue", "price"), _CALLS, _ALONE),
-    Proof("every call's cost is on payable", "call", _credits("payable", "cost"), _CALLS, _ALONE),
-    Proof("void calls have no transfers", "call", _VOID, _CALLS, _ALONE),
-    Proof(
-        "every transfer is on the accounts of its call", "call", _RIGHT_ACCOUNTS, _TRANSFERS, piecewise=True
-    ),
-    Proof("what exceeds the hold is on overrun", "call", _OVERRUN, _CALLS, _ALONE),
-    Proof(
-        "every call is charged its price, never more than it held", "call", _CHARGED, _CALLS, piecewise=True
-    ),
-    Proof("every slice holds what its calls under way hold", "slice", _HELD, _SLICES),
-    Proof("every slice has posted what its calls were charged", "slice", _POSTED, _SLICES),
+    Proof("every call's price is on revenue", "call", _credits("revenue", "price"), CALLS, scope="ids"),
+    Proof("every call's cost is on payable", "call", _credits("payable", "cost"), CALLS, scope="ids"),
+    Proof("void calls have no transfers", "call", _VOID, CALLS, scope="ids"),
+    Proof("every transfer is on the accounts of its call", "call", _RIGHT_ACCOUNTS, TRANSFERS, scope="ids"),
+    Proof("what exceeds the hold is on overrun", "call", _OVERRUN, CALLS, scope="ids"),
+    Proof("every call is charged its price, never more than it held", "call", _CHARGED, CALLS, scope="ids"),
+    Proof("every slice holds what its calls under way hold", "slice", _HELD, SLICES),
     Proof("every guard has granted what its slices have", "guard", _GRANTED, _WINDOWS),
     Proof("no hard guard is passed", "guard", _PASSED, _WINDOWS),
-    Proof("no slice is passed", "slice", _SLICE_PASSED, _SLICES),
+    Proof("no slice is passed", "slice", _SLICE_PASSED, SLICES),
     Proof("no call is both under way and booked", "call", _BOTH, _HOLDS),
-    Proof("every failed attempt is free and belongs to a call", "call", _ATTEMPTS, _CALLS),
-    Proof("every contract's draws are the cost and usage of its calls", "contract", _DRAWN, _CALLS),
+    Proof("every failed attempt is free and belongs to a call", "call", _ATTEMPTS, CALLS, scope="ids"),
+    Proof(
+        "every contract's draws are the cost and usage of its calls", "contract", _DRAWN, CALLS, scope="days"
+    ),
     Proof("every contract's draws are what is payable under it", "contract", _DRAWN_ENTRIES, _DRAWS),
+    Proof("every contract's draws are the usage that was found", "contract", _FOUND, _DRAWS),
     Proof("no hold is older than its expiry", "call", _EXPIRED, _HOLDS),
 )
 """Everything that `books verify` proves."""

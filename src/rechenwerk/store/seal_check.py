@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.ids import EPOCH_MS, encode_call
+from rechenwerk.base.ids import first_id as id_at
 from rechenwerk.base.merkle import leaf_hash, root, split
 from rechenwerk.base.money import format_money
 from rechenwerk.office.seal_ports import Wrong, canonical
 from rechenwerk.office.verify_ports import Days
-
-Connection = asyncpg.Connection | PoolConnectionProxy
+from rechenwerk.store.moments import Connection, proving
 
 HASHED = "sha256('\\x00'::bytea || convert_to(l.leaf, 'UTF8'))"
-_FETCH = 16_384
+_PART = 50_000
+"""Calls of a day that are read at a time."""
+_LAST_ID = (1 << 63) - 1
 _MOST_PAIRS = 200
 """Altered rows of a day among which swapped ones are looked for."""
 
@@ -76,8 +77,9 @@ _SUMS = (
 _MONEY = frozenset({"price", "cost", "charged", "listed"})
 _KEPT = f"""
 select {", ".join(f"coalesce(r.{name}, 0) - coalesce(k.{name}, 0) as {name}" for name in _SUMS)}
-from (select {", ".join(f"sum({name}) as {name}" for name in _SUMS)} from call_sums
-    where organisation_id = $1 and day = $2) r,
+from (select count(*) as calls, sum(coalesce(listed, cost)) as listed,
+        {", ".join(f"sum({name}) as {name}" for name in _SUMS if name not in ("calls", "listed"))}
+    from calls_of($1, month_start($2::date), month_start($2::date) + interval '1 day')) r,
     (select {", ".join(f"sum({name}) as {name}" for name in _SUMS)} from call_day
     where organisation_id = $1 and day = $2) k
 """  # noqa: S608 - our own words, no one else's
@@ -86,7 +88,7 @@ from (select {", ".join(f"sum({name}) as {name}" for name in _SUMS)} from call_s
 def first_id(day: date) -> int:
     """The lowest id that a call of a day (UTC) can have, as the function of that name in the database."""
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return max(0, int(at.timestamp()) * 1000 - EPOCH_MS) << 22
+    return min(_LAST_ID, id_at(at.timestamp()))
 
 
 def day_of(call_id: int) -> date:
@@ -120,7 +122,7 @@ class SealCheck:
 
     async def open(self) -> int:
         """See what is sealed; how many leaves that is."""
-        async with self._moment() as connection:
+        async with proving(self._pool) as connection:
             rows = await connection.fetch(_SEALS, self._organisation)
             self._elsewhere = await _elsewhere(connection, self._organisation)
             self._parts = {row["name"] for row in await connection.fetch(_PARTS)}
@@ -131,12 +133,12 @@ class SealCheck:
         """Check day after day; tells each before it is checked, with its leaves."""
         for seal in self._seals:
             yield seal["day"], seal["leaves"]
-            async with self._moment() as connection:
+            async with proving(self._pool) as connection:
                 self._wrong += await self._check_day(connection, seal)
 
     async def close(self) -> list[Wrong]:
         """What is not as it was sealed: trees, the rows below them, and rows that no seal has."""
-        async with self._moment() as connection:
+        async with proving(self._pool) as connection:
             elsewhere = await _elsewhere(connection, self._organisation)
             # What was sealed or booked late while we looked is no insertion.
             wrong = [one for one in self._wrong if one.what != _INSERTED or one.subject not in elsewhere]
@@ -153,25 +155,18 @@ class SealCheck:
     def _has(self, day: date) -> bool:
         return self._days is None or self._days.first <= day <= self._days.last
 
-    @asynccontextmanager
-    async def _moment(self) -> AsyncIterator[Connection]:
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute("set local enable_nestloop = off; set local work_mem = '64MB'")
-            yield connection
-
     async def _check_day(self, connection: Connection, seal: asyncpg.Record) -> list[Wrong]:
         """One day: its tree against its statement, then row by row."""
         day = seal["day"]
         sealed, wrong = await _tree(connection, self._organisation, seal)
         begin = first_id(day)
         others = [subject for subject in sealed if subject < begin]
-        own = len(sealed) - len(others)
+        own = [subject for subject in sealed if subject >= begin]
         altered: dict[int, bytes] = {}
         found = 0
-        async for subject, hash_ in _rows(connection, self._organisation, day, others):
+        end = first_id(day + timedelta(days=1))
+        borders = [begin, *(one for one in sorted(own)[_PART::_PART] if one < end), end]
+        async for subject, hash_ in _rows(connection, self._organisation, borders, others):
             found += subject >= begin
             was = sealed.pop(subject, None)
             if was is None:
@@ -193,15 +188,6 @@ class SealCheck:
         """Whether the month's partitions were taken away: then its rows are neither altered nor deleted."""
         call, transfer = (f"{table}_{day:%Y_%m}" in self._parts for table in ("call", "transfer"))
         return call != transfer or not (call or found)
-
-
-async def check_seals(pool: asyncpg.Pool, organisation: int) -> tuple[int, list[Wrong]]:
-    """How many leaves are sealed, and what is not as it was sealed."""
-    check = SealCheck(pool, organisation, None)
-    leaves = await check.open()
-    async for _ in check.days():
-        pass
-    return leaves, await check.close()
 
 
 async def _elsewhere(connection: Connection, organisation: int) -> set[int]:
@@ -230,14 +216,13 @@ async def _tree(
 
 
 async def _rows(
-    connection: Connection, organisation: int, day: date, others: Sequence[int]
+    connection: Connection, organisation: int, borders: Sequence[int], others: Sequence[int]
 ) -> AsyncIterator[tuple[int, bytes]]:
-    """What stands in the books of a day now: ids and hashes."""
+    """What stands in the books of a day now, from border to border of its ids: ids and hashes."""
     for row in await connection.fetch(_OTHERS, organisation, others):
         yield row["id"], row["hash"]
-    cursor = await connection.cursor(_CALLS, organisation, first_id(day), first_id(day + timedelta(days=1)))
-    while rows := await cursor.fetch(_FETCH):
-        for row in rows:
+    for first, end in pairwise(borders):
+        for row in await connection.fetch(_CALLS, organisation, first, end):
             yield row["id"], row["hash"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
@@ -15,6 +15,7 @@ from rechenwerk.office.seal_ports import (
     FORMAT,
     KEY_FORMAT,
     NOTHING_BEFORE,
+    Archived,
     InclusionProof,
     Seal,
     SealedNow,
@@ -25,6 +26,7 @@ from rechenwerk.office.seal_ports import (
     canonical,
     hashed,
 )
+from rechenwerk.store import archive
 from rechenwerk.store.seal_check import HASHED, day_of, first_id
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -158,6 +160,14 @@ class StoredSeals:
                     None if leaf is None else Unsealed("it is not sealed yet: days are, when they are over")
                 )
             return await _proof(connection, organisation_id, place, leaf)
+
+    async def archived(self, organisation_id: int, first: date, end: date) -> Archived | None:
+        """See `office.seal_ports.Seals`."""
+        return await archive.sealed(self._pool, organisation_id, first, end)
+
+    def leaves(self, organisation_id: int, seal: Seal) -> AsyncIterator[Sequence[str]]:
+        """See `office.seal_ports.Seals`."""
+        return archive.leaves(self._pool, organisation_id, seal)
 
     # -- keys -------------------------------------------------------------------------------------
 

@@ -191,12 +191,12 @@ class PostgresSource:
             return Stored("different")
         if row["status"] is None:
             return Stored("running")
-        return Stored("done", row["status"], row["content_type"], row["body"], row["call_id"])
+        return Stored("done", row["status"], row["content_type"], row["body"], row["call_id"], row["sealed"])
 
     async def keep(self, key: KeyRow, name: str, answer: Stored) -> None:
         """See `gateway.ports.Source`."""
         await self._pool.execute(
-            "update idempotent set status = $4, content_type = $5, body = $6, call_id = $7"
+            "update idempotent set status = $4, content_type = $5, body = $6, call_id = $7, sealed = $8"
             " where organisation_id = $1 and project_id = $2 and key = $3",
             key.organisation,
             key.project,
@@ -205,6 +205,7 @@ class PostgresSource:
             answer.content_type,
             answer.body,
             answer.call,
+            answer.sealed,
         )
 
     async def release(self, key: KeyRow, name: str) -> None:

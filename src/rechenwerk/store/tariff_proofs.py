@@ -27,7 +27,7 @@ with tariffed as (
         exists (select from voucher r where r.organisation_id = v.organisation_id and r.reverses = v.id)
             as undone
     from voucher v
-    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id and t.call_id < 0
     join account d on d.organisation_id = t.organisation_id and d.id = t.debit
     join account k on k.organisation_id = t.organisation_id and k.id = t.credit
     where v.organisation_id = $1 and v.kind = 'adjustment' and v.details ? 'tariff'
@@ -47,6 +47,6 @@ where not s.undone
 """
 
 TARIFF_PROOFS = (
-    Proof("every call was priced by a tariff of its model", "call", _PRICED, _PRICED_COUNTED, piecewise=True),
+    Proof("every call was priced by a tariff of its model", "call", _PRICED, _PRICED_COUNTED, scope="ids"),
     Proof("what tariffs add to months is what their vouchers moved", "voucher", _BOOKED, _BOOKED_COUNTED),
 )

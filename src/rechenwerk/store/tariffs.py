@@ -12,9 +12,10 @@ from fractions import Fraction
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from rechenwerk.base.money import plain_money
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.ledger.periods import Period
-from rechenwerk.ledger.tariff_lines import exact, line_fields, plain_money
+from rechenwerk.ledger.tariff_lines import exact, line_fields
 from rechenwerk.ledger.tariff_months import Discount, Month, MonthUse, Version, months, sold_by
 from rechenwerk.ledger.vouchers import Side, Voucher, signed
 from rechenwerk.office.tariff_ports import ContractCost, ModelUse, NewDiscount

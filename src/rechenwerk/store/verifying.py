@@ -1,31 +1,32 @@
 """The proof of the books, piece by piece. Fills `office.verify_ports.Verifier`.
 
-What a call's rows show by themselves is proved some hundred thousand calls at a time, sums and balances query
-by query, seals day by day. Each piece sees one moment: gateways go on booking, and no snapshot is held long.
+What a call's rows show by themselves is proved some hundred thousand calls at a time, sums of days some days
+at a time, sums over all calls by the parts of each piece, the rest query by query, seals day by day. A piece
+sees one moment, and no snapshot is held long; only of sums over all calls are all pieces of one moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.office.verify_ports import Check, Days, Progress, Proved, Tell
 from rechenwerk.store.budgets.proofs import WALLET_PROOFS
 from rechenwerk.store.close_proofs import CLOSE_PROOFS
 from rechenwerk.store.cost_proofs import COST_PROOFS
+from rechenwerk.store.folds import FOLDS, Adding, Fold
 from rechenwerk.store.governance.proofs import FEE_PROOFS
+from rechenwerk.store.moments import Connection, proving
 from rechenwerk.store.payment_proofs import PAYMENT_PROOFS
-from rechenwerk.store.proofs import PROOFS, Proof
+from rechenwerk.store.proofs import PROOFS, Proof, Scope
 from rechenwerk.store.seal_check import SealCheck, first_id
 from rechenwerk.store.sums import SUM_PROOFS
 from rechenwerk.store.tariff_proofs import TARIFF_PROOFS
-
-Connection = asyncpg.Connection | PoolConnectionProxy
 
 ALL_PROOFS = (
     *PROOFS,
@@ -37,29 +38,48 @@ ALL_PROOFS = (
     *PAYMENT_PROOFS,
     *WALLET_PROOFS,
 )
-"""Everything that must be true of rows and sums."""
+"""Everything that must be true of rows and sums, but for sums over all calls: `store.folds.FOLDS`."""
 PIECE = 250_000
 """Calls that are proved at a time."""
 _SHOWN = 3
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+_DAY_MS = 86_400_000
 # The names of the tables stand for a piece of them: so a proof is written once, for all and for a piece.
-_PIECE = """
-with call as not materialized (select * from call where id >= $2 and id < $3),
+_IDS = """
+with every_call as not materialized (select * from call),
+call as not materialized (select * from call where id >= $2 and id < $3),
 transfer as not materialized (select * from transfer where call_id >= $2 and call_id < $3)
 """
-# Every row is looked at, so a nested loop is never right; without fresh statistics the planner would choose
-# one all the same and take hours.
-_PLANNING = "set local enable_nestloop = off; set local work_mem = '64MB'"
-_DAYS = """
+# A call lies within a day of where its id says, or is listed; see `calls_of` in the migration 0020. Those
+# listed are looked up: joined, all calls would be read.
+_IN_DAYS = "started_at >= $4::text::timestamptz and started_at < $5::text::timestamptz"
+_DAYS = f"""
+with call as not materialized (
+    select * from call where id >= $2 and id < $3 and {_IN_DAYS}
+    union all
+    select * from call where organisation_id = $1 and id = any(array(select id from call_stray
+        where organisation_id = $1 and {_IN_DAYS} and not (id >= $2 and id < $3))) and {_IN_DAYS}),
+call_day as not materialized (select * from call_day
+    where day >= ($4::text::timestamptz at time zone 'UTC')::date
+        and day < ($5::text::timestamptz at time zone 'UTC')::date),
+position_draw as not materialized (select * from position_draw
+    where hour >= $4::text::timestamptz and hour < $5::text::timestamptz)
+"""  # noqa: S608 - our own words, no one else's
+_BOOKED = """
 select day, sum(calls)::bigint as calls from call_day where organisation_id = $1 group by day order by day
 """
 
 
 class _Piece(msgspec.Struct, frozen=True):
-    """Ids from `first` until before `end`, about so many calls of them, and what people call it."""
+    """Some calls, about so many, and what people call them.
 
-    first: int
-    end: int
+    Attributes:
+        ids: from the first until before the second.
+        days: that they began on, from the first until before the second; None: there is no end.
+    """
+
+    ids: tuple[int, int]
+    days: tuple[date | None, date | None]
     calls: int
     name: str
 
@@ -89,55 +109,131 @@ class StoredVerifier:
         return sum(calls for _, calls in await self._booked(organisation_id, days))
 
     async def _booked(self, organisation_id: int, days: Days | None) -> list[tuple[date, int]]:
-        rows = await self._pool.fetch(_DAYS, organisation_id)
+        rows = await self._pool.fetch(_BOOKED, organisation_id)
         found = [(row["day"], row["calls"]) for row in rows]
         return [one for one in found if days is None or days.first <= one[0] <= days.last]
 
     async def prove(self, organisation_id: int, days: Days | None, tell: Tell) -> Proved:
         """See `office.verify_ports.Verifier`."""
-        pieces = list(_pieces(await self._booked(organisation_id, days), days, self._piece))
-        proofs = [one for one in ALL_PROOFS if one.piecewise or days is None]
+        booked = await self._booked(organisation_id, days)
         seals = SealCheck(self._pool, organisation_id, days)
-        calls = sum(piece.calls for piece in pieces)
         leaves = await seals.open()
-        alone = [one for one in proofs if not one.piecewise]
-        work = _Work(tell, 2 * calls + len(pieces) + len(alone) * (1 + calls // 10) + leaves)
-        tallies = {one.name: _Tally() for one in proofs}
-        for piece in pieces:
-            work.next(f"calls of {piece.name}", 2 * piece.calls + 1)
-            await self._prove_piece(organisation_id, [one for one in proofs if one.piecewise], piece, tallies)
-        for proof in alone:
-            work.next(proof.name, 1 + calls // 10)
-            await self._prove_alone(organisation_id, proof, tallies[proof.name])
+        run = _Run(self._pool, organisation_id, list(_pieces(booked, days, self._piece)))
+        proofs = [one for one in ALL_PROOFS if one.scope == "ids" or days is None]
+        folds = FOLDS if days is None else ()
+        work = _Work(tell, run.weight(proofs, folds) + leaves)
+        await run.pieces(work, _of(proofs, "ids"))
+        if days is None:
+            await run.days(work, _of(proofs, "days"), list(_day_pieces(booked, self._piece)))
+            for fold in folds:
+                await run.fold(work, fold)
+            await run.whole(work, _of(proofs, "whole"))
         async for day, count in seals.days():
             work.next(f"seal of {day}", count)
         work.next("done", 0)
-        return Proved([_check(one, tallies[one.name]) for one in proofs], leaves, await seals.close())
+        checks = [_check(one.name, run.tallies[one.name]) for one in (*proofs, *folds)]
+        return Proved(checks, leaves, await seals.close())
 
-    async def _prove_piece(
-        self, organisation: int, proofs: Sequence[Proof], piece: _Piece, tallies: dict[str, _Tally]
+
+def _of(proofs: Sequence[Proof], scope: Scope) -> list[Proof]:
+    return [one for one in proofs if one.scope == scope]
+
+
+class _Run:
+    """One proof of an organisation's books.
+
+    Args:
+        pool: connections; one at a time is held.
+        organisation: whose.
+        pieces: all of its ids that are proved.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, organisation: int, pieces: Sequence[_Piece]) -> None:
+        self._pool = pool
+        self._organisation = organisation
+        self._pieces = pieces
+        self._counted: dict[str, int] = {}
+        self.tallies: dict[str, _Tally] = {}
+
+    def weight(self, proofs: Sequence[Proof], folds: Sequence[Fold]) -> int:
+        """All that there is to do but for seals, as `_Work` counts it."""
+        calls = sum(one.calls for one in self._pieces)
+        all_days = calls if _of(proofs, "days") else 0
+        return 2 * calls + all_days + len(folds) * calls + len(_of(proofs, "whole"))
+
+    async def pieces(self, work: _Work, proofs: Sequence[Proof]) -> None:
+        """What calls show by themselves; how many rows there were is remembered."""
+        for piece in self._pieces:
+            work.next(f"calls of {piece.name}", 2 * piece.calls)
+            arguments = (self._organisation, *piece.ids)
+            async with proving(self._pool) as connection:
+                for proof in proofs:
+                    await self._offenders(connection, proof, _IDS, arguments)
+                for query in {one.counted for one in proofs}:
+                    number = await connection.fetchval(_IDS + query, *arguments)
+                    self._counted[query] = self._counted.get(query, 0) + number
+        for proof in proofs:
+            self._tally(proof.name).counted = self._counted.get(proof.counted, 0)
+
+    async def days(self, work: _Work, proofs: Sequence[Proof], pieces: Sequence[_Piece]) -> None:
+        """What days show by themselves."""
+        for piece in pieces:
+            work.next(f"sums of {piece.name}", piece.calls)
+            since, until = (None if day is None else f"{day} 00:00+00" for day in piece.days)
+            arguments = (self._organisation, *piece.ids, since or "-infinity", until or "infinity")
+            async with proving(self._pool) as connection:
+                for proof in proofs:
+                    await self._offenders(connection, proof, _DAYS, arguments)
+        for proof in proofs:
+            self._tally(proof.name).counted = self._counted[proof.counted]
+
+    async def fold(self, work: _Work, fold: Fold) -> None:
+        """Sums over all calls: all pieces, and what is kept, of one moment."""
+        adding, kept, organisation = Adding(), Adding(), self._organisation
+        async with proving(self._pool) as connection:
+            for piece in self._pieces:
+                work.next(f"{fold.name}: {piece.name}", piece.calls)
+                adding.add(await connection.fetch(_IDS + fold.part, organisation, *piece.ids))
+            if fold.rest:
+                adding.add(await connection.fetch(fold.rest, organisation))
+            kept.add(await connection.fetch(fold.kept, organisation))
+            currency = await connection.fetchval("select currency from installation")
+            counted = await self._count(connection, fold.counted)
+        wrong = list(fold.differences(kept.sums, adding.sums, currency))
+        self.tallies[fold.name] = _Tally(len(wrong), counted, wrong[:_SHOWN])
+
+    async def whole(self, work: _Work, proofs: Sequence[Proof]) -> None:
+        """What is asked once."""
+        for proof in proofs:
+            work.next(proof.name, 1)
+            async with proving(self._pool) as connection:
+                await self._offenders(connection, proof, "", (self._organisation,))
+                self._tally(proof.name).counted = await self._count(connection, proof.counted)
+
+    async def _count(self, connection: Connection, query: str) -> int:
+        """How many rows a query counts; it is asked once."""
+        if query not in self._counted:
+            self._counted[query] = await connection.fetchval(query, self._organisation)
+        return self._counted[query]
+
+    def _tally(self, name: str) -> _Tally:
+        return self.tallies.setdefault(name, _Tally())
+
+    async def _offenders(
+        self, connection: Connection, proof: Proof, before: str, arguments: tuple[int | str, ...]
     ) -> None:
-        arguments = (organisation, piece.first, piece.end)
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(_PLANNING)
-            counted: dict[str, int] = {}
-            for proof in proofs:
-                await _count(connection, proof, _PIECE, arguments, tallies[proof.name])
-                if proof.counted not in counted:
-                    counted[proof.counted] = await connection.fetchval(_PIECE + proof.counted, *arguments)
-                tallies[proof.name].counted += counted[proof.counted]
-
-    async def _prove_alone(self, organisation: int, proof: Proof, tally: _Tally) -> None:
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(_PLANNING)
-            await _count(connection, proof, "", (organisation,), tally)
-            tally.counted += await connection.fetchval(proof.counted, organisation)
+        """Add what breaks a proof."""
+        tally = self._tally(proof.name)
+        wrong = await connection.fetch(
+            f"{before} select x.*, count(*) over () as n from ({proof.offenders}) x limit {_SHOWN}",  # noqa: S608
+            *arguments,
+        )
+        if wrong:
+            tally.offenders += wrong[0]["n"]
+            tally.shown += [
+                f"{proof.subject} {_named(proof, row['subject'])}: {row['is']}, should be {row['should']}"
+                for row in wrong
+            ]
 
 
 class _Work:
@@ -156,45 +252,64 @@ class _Work:
         self._tell(Progress(min(self._done, self._whole), self._whole, what))
 
 
+class _Part(msgspec.Struct, frozen=True):
+    """A day, or a part of a large one: its first id, and about how many calls it has."""
+
+    first: int
+    day: date
+    calls: int
+    name: str
+
+
+def _parts(booked: Sequence[tuple[date, int]], most: int) -> Iterator[_Part]:
+    for day, calls in booked:
+        number = max(1, -(-calls // most))
+        for at in range(number):
+            name = f"{day}" if number == 1 else f"{day} (part {at + 1} of {number})"
+            yield _Part(first_id(day) + (_DAY_MS * at // number << 22), day, calls // number, name)
+
+
+def _groups(parts: Iterable[_Part], most: int) -> list[list[_Part]]:
+    """Neighbours together as far as they have no more calls than that; at least one group."""
+    found: list[list[_Part]] = [[]]
+    for part in parts:
+        if found[-1] and sum(one.calls for one in found[-1]) + part.calls > most:
+            found.append([])
+        found[-1].append(part)
+    return found
+
+
 def _pieces(booked: Sequence[tuple[date, int]], days: Days | None, most: int) -> Iterator[_Piece]:
-    """Ids in pieces of whole days; together they leave no id out that `days` have."""
+    """Ids in pieces; together they leave no id out that `days` have."""
     first = _LEAST if days is None else first_id(days.first)
     last = _MOST if days is None else first_id(days.last + timedelta(days=1))
-    began: date | None = None
-    calls = 0
-    for day, count in booked:
-        if began is not None and calls + count > most and first < first_id(day) < last:
-            yield _Piece(first, first_id(day), calls, _name(began, day - timedelta(days=1)))
-            first, began, calls = first_id(day), None, 0
-        began = began or day
-        calls += count
-    until = booked[-1][0] if booked else None
-    name = "no day" if began is None or until is None else _name(began, until)
-    yield _Piece(first, last, calls, name)
+    groups = _groups(_parts(booked, most), most)
+    borders = [first, *(group[0].first for group in groups[1:]), last]
+    for group, ids in zip(groups, pairwise(borders), strict=True):
+        yield _piece(group, ids, (None, None))
 
 
-def _name(first: date, last: date) -> str:
-    return f"{first}" if first == last else f"{first} to {last}"
+def _day_pieces(booked: Sequence[tuple[date, int]], most: int) -> Iterator[_Piece]:
+    """Days in pieces; together they leave none out."""
+    groups = _groups((_Part(0, day, calls, f"{day}") for day, calls in booked), most)
+    borders = [None, *(group[0].day for group in groups[1:]), None]
+    for group, (since, until) in zip(groups, pairwise(borders), strict=True):
+        first = _LEAST if since is None else first_id(since) - (_DAY_MS << 22)
+        end = _MOST if until is None else min(_MOST, first_id(until) + (_DAY_MS + 1 << 22))
+        yield _piece(group, (first, end), (since, until))
 
 
-async def _count(
-    connection: Connection, proof: Proof, before: str, arguments: tuple[int, ...], tally: _Tally
-) -> None:
-    """Add what breaks a proof."""
-    wrong = await connection.fetch(
-        f"{before} select x.*, count(*) over () as n from ({proof.offenders}) x limit {_SHOWN}",  # noqa: S608
-        *arguments,
-    )
-    if wrong:
-        tally.offenders += wrong[0]["n"]
-        tally.shown += [
-            f"{proof.subject} {encode_call(row['subject']) if proof.subject == 'call' else row['subject']}:"
-            f" {row['is']}, should be {row['should']}"
-            for row in wrong
-        ]
+def _piece(group: Sequence[_Part], ids: tuple[int, int], days: tuple[date | None, date | None]) -> _Piece:
+    names = [part.name for part in group] or ["no day"]
+    name = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    return _Piece(ids, days, sum(part.calls for part in group), name)
 
 
-def _check(proof: Proof, tally: _Tally) -> Check:
+def _named(proof: Proof, subject: object) -> str:
+    return encode_call(subject) if proof.subject == "call" and isinstance(subject, int) else f"{subject}"
+
+
+def _check(name: str, tally: _Tally) -> Check:
     if tally.offenders:
-        return Check(proof.name, False, f"{tally.offenders} wrong: {'; '.join(tally.shown[:_SHOWN])}")
-    return Check(proof.name, True, f"{tally.counted} checked")
+        return Check(name, False, f"{tally.offenders} wrong: {'; '.join(tally.shown[:_SHOWN])}")
+    return Check(name, True, f"{tally.counted} checked")

@@ -1,7 +1,4 @@
 // What every page does with a script: keys, copying, and choices that are sent when they are made.
-const html = document.documentElement;
-html.classList.add("scripted");
-
 for (const here of document.querySelectorAll(".side [aria-current], .tabs [aria-current]")) {
   const line = here.closest("ul");
   if (line.scrollWidth > line.clientWidth) line.scrollLeft = here.offsetLeft - line.clientWidth / 2 + here.clientWidth / 2;

@@ -26,10 +26,25 @@ _STOP = re.compile(
     r"[.;!?](?=\s|$)| oder | or | bzw|ohne Abzug|netto|without deduction|net\b|,\s*(?:spätestens|danach)"
 )
 _BASE = re.compile(r"\s(?:auf|aus|von|on|of)\s*(?:EUR|€|CHF|USD|\$|£)?\s*$")
+_HOLDER = re.compile(r"(?:Kontoinhaber|Inhaber|Account holder|Bank|Kreditinstitut|BIC|Name)\b", re.IGNORECASE)
+"""How a line of bank details begins that has no account itself."""
+_DISCOUNTED = re.compile(r"skonto|cash discount", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"[.;!?,](?=\s)|\n\s*\n| oder | or |netto|\bnet\b|ohne Abzug|without deduction|danach|sonst",
+    re.IGNORECASE,
+)
+_CLAUSE_REACH = 120
+"""Characters before a day in which its clause is looked for."""
 _AFTER = 70
 """Characters behind a value in which a word of another role is looked for."""
 _LINES = 3
 """Lines of an account and what introduces it."""
+_BLOCK = 8
+"""Lines of a party's block: name, address, numbers."""
+_APART = 120.0
+"""Points between a label and its number, at most."""
+_HEADING = 4
+"""Words of a block's heading, at most."""
 _SHORT = 12
 """A piece of at most so many words may be a row of a table rather than a sentence."""
 
@@ -67,6 +82,10 @@ def role(reading: Reading, words: FieldWords, start: int, end: int) -> Role:
         other = _others_account(reading, words, piece)
         if other is not None:
             return other
+    if words.is_account or words.field.type == "vat_id":
+        other = _others_block(reading, words, piece)
+        if other is not None:
+            return other
     inline = _inline(reading, words, piece, start, end)
     if inline is not None and (inline.strength != NONE or _is_sentence(reading, piece)):
         return inline
@@ -95,7 +114,7 @@ def _others_account(reading: Reading, words: FieldWords, piece: Piece) -> Role |
         if words.forbids(text[begin:stop]):
             return Role(NEVER, "inline", begin, stop, text[begin:stop])
         accounts = any(mark.kind == "iban" for mark in reading.marks_in(begin, stop))
-        own = begin <= piece.start < stop or accounts
+        own = begin <= piece.start < stop or accounts or _HOLDER.match(text[begin:stop]) is not None
         before = text[:begin].rstrip(" \n")
         above = reading.layout.at(len(before) - 1) if before else None
         if not own or above is None or above.page != piece.page:
@@ -103,6 +122,23 @@ def _others_account(reading: Reading, words: FieldWords, piece: Piece) -> Role |
         if piece.box.top - above.box.bottom > _LINES * FAR * piece.height:
             return None
         stop = len(before)
+    return None
+
+
+def _others_block(reading: Reading, words: FieldWords, piece: Piece) -> Role | None:
+    """The heading of another party over the block in which a number stands: 'Käufer' over a VAT id."""
+    row = reading.layout.row(piece)
+    beside = [one for one in row if one.end <= piece.start and piece.box.left - one.box.right < _APART]
+    line = beside[-1] if beside and reading.is_value(piece) else piece
+    for _ in range(_BLOCK):
+        over = next(iter(reading.layout.above(line.box, line.page)), None)
+        if over is None or line.box.top - over.box.bottom > line.height:
+            return None
+        text = reading.text[over.start : over.end].strip(" :")
+        short = text.count(" ") < _HEADING and not any(letter.isdigit() for letter in text)
+        if short and words.forbids(text):
+            return Role(NEVER, "block", over.start, over.end, text)
+        line = over
     return None
 
 
@@ -177,6 +213,8 @@ def _found(
     span: tuple[int, int],
 ) -> Role:
     strength = match.strength
+    if strength > NONE and words.field.type == "date" and _is_discounted(reading, words, span[0]):
+        strength = NEVER
     if strength > NONE and words.field.type != "text":
         behind = _behind(reading, span[1])
         stop = _STOP.search(behind)
@@ -185,6 +223,17 @@ def _found(
     if strength == WEAK_PROSE and not words.touches(_sentence(reading.text, *span)):
         strength = NONE
     return Role(strength, "inline", begin + match.start, begin + match.end, " ".join(line.split()))
+
+
+def _is_discounted(reading: Reading, words: FieldWords, start: int) -> bool:
+    """Whether the clause of a day speaks of a discount before it, and the field's labels do not."""
+    piece = reading.layout.at(start)
+    begin = max(start - _CLAUSE_REACH, 0)
+    if piece is not None and not _is_sentence(reading, piece):
+        begin = max(begin, reading.text.rfind("\n", 0, start) + 1)
+    begin = max((found.end() for found in _CLAUSE.finditer(reading.text, begin, start)), default=begin)
+    said = _DISCOUNTED.search(reading.text, begin, start)
+    return said is not None and not words.touches(said[0])
 
 
 def _behind(reading: Reading, end: int) -> str:

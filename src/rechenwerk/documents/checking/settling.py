@@ -17,6 +17,7 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.sums import CENT, Sum, amount_of, three
 from rechenwerk.documents.checking.terms import by_terms
 from rechenwerk.documents.checking.typed import same
+from rechenwerk.documents.figures import iban_valid, vat_id_valid
 from rechenwerk.documents.schemas import Field, Rule, Schema
 from rechenwerk.documents.values import Value
 
@@ -25,6 +26,8 @@ _HIGHEST_TAX = Decimal("0.30")
 _LISTED = 160
 """Characters between two accounts of one list."""
 _BANK = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
+_MISREAD = 2
+"""Signs of an account or a VAT id that a misprint or a scan changes at most."""
 _SHOWN = 3
 """Rivals that a reason shows."""
 
@@ -185,10 +188,12 @@ def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:
     rivals: list[Proof] = []
     for proof in ranked[1:]:
         known = [first, *rivals]
+        other = _said(proof)
         if (
-            proof.value.value is not None
+            other is not None
             and _rank(proof) == _rank(first)
-            and not any(same(proof.value.value, one.value.value) for one in known)
+            and not any(same(other, one.value.value) for one in known)
+            and not any(_misread(other, _said(one)) for one in ranked)
         ):
             rivals.append(proof)
     if rivals and not _accounts(field, [first, *rivals]):
@@ -200,6 +205,24 @@ def _best(field: Field, proofs: Sequence[Proof], mentioned: str) -> Value:
             first.value, f"role: '{first.role.phrase}' is a weak label and no cross-check confirms it"
         )
     return first.value
+
+
+def _said(proof: Proof) -> Any:
+    """A candidate's value; of a number whose check digits are wrong, what stands there."""
+    value, evidence = proof.value.value, proof.value.evidence
+    if value is None and evidence is not None and any("check digits" in why for why in proof.value.reasons):
+        return re.sub(r"[^A-Z0-9]", "", evidence.quote.upper())
+    return value
+
+
+def _misread(one: Any, other: Any) -> bool:
+    """Whether a number with wrong check digits may be another with right ones, misread or cut off."""
+    if not isinstance(one, str) or not isinstance(other, str) or one == other:
+        return False
+    if iban_valid(one) or vat_id_valid(one) or not (iban_valid(other) or vat_id_valid(other)):
+        return False
+    differ = sum(left != right for left, right in zip(one, other, strict=False))
+    return other.startswith(one) or (len(one) == len(other) and differ <= _MISREAD)
 
 
 def _accounts(field: Field, proofs: Sequence[Proof]) -> bool:

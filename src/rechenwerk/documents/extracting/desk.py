@@ -115,11 +115,12 @@ class Desk:
         self, singles: Mapping[str, Value], tables: Mapping[str, list[list[Value]]]
     ) -> tuple[Value, ...]:
         """Values in the schema's order; rows after their cross-checks."""
-        amounts = {
-            amount
-            for value in singles.values()
-            if value.state == "proven" and (amount := amount_of(value)) is not None
-        }
+        amounts: dict[Decimal, str] = {}
+        for value in singles.values():
+            amount = amount_of(value) if value.state == "proven" else None
+            if amount is not None:
+                currency = value.value.get("currency", "")
+                amounts[amount] = currency if amounts.get(amount, currency) == currency else ""
         values: list[Value] = []
         for field in self.schema.fields:
             if field.name.startswith(HIDDEN):

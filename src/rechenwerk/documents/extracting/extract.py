@@ -19,7 +19,7 @@ from rechenwerk.documents.extracting.companions import HIDDEN
 from rechenwerk.documents.extracting.desk import Candidates, Desk
 from rechenwerk.documents.extracting.invoice_xml import values_of
 from rechenwerk.documents.extracting.ports import Trained
-from rechenwerk.documents.extracting.questions import choices, choose
+from rechenwerk.documents.extracting.questions import Open, choices, choose
 from rechenwerk.documents.ports import Asker
 from rechenwerk.documents.schemas import Field, Schema
 from rechenwerk.documents.values import Parsed, Value
@@ -28,9 +28,6 @@ Tables = Mapping[str, list[list[Value]]]
 _DOUBTS = ("role:", "rival:", "sum:")
 _FAULTS = ("digits:", "currency:", "ocr:", "sign:", "place:", "quoted:", "negation:", "planned:", "type:")
 """Reasons that an e-invoice which says the same does not answer."""
-QUESTIONS = 8
-"""Questions about one document, the second order included."""
-_ORDERS = 2
 SURE = 0.95
 """Confidence from which a trained extractor gives a place its role where no label does."""
 
@@ -76,8 +73,9 @@ async def extract(
     desk, candidates, tables, singles = await asyncio.to_thread(_by_rules, parsed, schema, trained, today)
     if asker is not None:
         try:
-            if await _ask(desk, candidates, singles, asker, purpose):
-                singles = await asyncio.to_thread(desk.settled, candidates, tables)
+            proposed = await _ask(desk, candidates, singles, asker, purpose)
+            if proposed:
+                singles = await asyncio.to_thread(_filled, desk, candidates, tables, singles, proposed)
         except ModelRefusedError as error:
             singles = {name: _unanswered(value, str(error)) for name, value in singles.items()}
     return await asyncio.to_thread(_finished, desk, singles, tables, known)
@@ -156,35 +154,72 @@ def _joined(proofs: list[Proof], added: Proof) -> list[Proof]:
 
 async def _ask(
     desk: Desk, candidates: Candidates, singles: Mapping[str, Value], asker: Asker, purpose: str
-) -> bool:
-    """Ask for fields that are open; whether anything new is known then."""
-    changed, left = False, QUESTIONS
+) -> dict[str, Proof]:
+    """What a model proposes for fields that are open, checked; required fields are asked for first."""
+    opened = []
     for field in desk.singles():
-        if (
-            field.name.startswith(HIDDEN)
-            or singles[field.name].state == "proven"
-            or any(
-                reason.startswith(("sum:", "tax:", "order:", "differ:"))
-                for reason in singles[field.name].reasons
-            )
-        ):
+        value = singles[field.name]
+        if field.name.startswith(HIDDEN) or value.state == "proven" or _is_failed(value):
             continue
         offered = choices(desk.reading, _offered(desk, field, candidates))
         hinted = any(proof.role.strength > NONE for proof in offered)
-        if not offered or not (field.required or hinted) or left < _ORDERS:
-            continue
-        chosen, asked = await choose(asker, desk.reading, field, offered, purpose)
-        left -= asked
-        if chosen is None or chosen.value.evidence is None:
-            continue
-        evidence = chosen.value.evidence
-        claim = Claim(field.name, "", "model", None, evidence.start, evidence.end)
-        proof = desk.prove(field, claim)
-        if _believed(desk.words[field.name], proof, offered):
-            proof = desk.prove(field, _with_role(claim, proof, "model"))
-        candidates[field.name] = _joined(candidates[field.name], proof)
-        changed = True
-    return changed
+        if offered and (field.required or hinted):
+            opened.append(Open(field, offered))
+    if not opened:
+        return {}
+    opened.sort(key=lambda one: not one.field.required)
+    chosen = await choose(asker, desk.reading, opened, purpose)
+    return {
+        one.field.name: _proposed(desk, one, proof)
+        for one in opened
+        if (proof := chosen.get(one.field.name)) is not None and proof.value.evidence is not None
+    }
+
+
+def _is_failed(value: Value) -> bool:
+    """Whether a cross-check speaks against a value: no choice of a line answers that."""
+    return any(reason.startswith(("sum:", "tax:", "order:", "differ:")) for reason in value.reasons)
+
+
+def _proposed(desk: Desk, asked: Open, chosen: Proof) -> Proof:
+    """A model's choice as a claim of its own, checked."""
+    evidence = chosen.value.evidence
+    assert evidence is not None
+    claim = Claim(asked.field.name, "", "model", None, evidence.start, evidence.end)
+    proof = desk.prove(asked.field, claim)
+    if _believed(desk.words[asked.field.name], proof, asked.proofs):
+        proof = desk.prove(asked.field, _with_role(claim, proof, "model"))
+    return proof
+
+
+def _filled(
+    desk: Desk,
+    candidates: Candidates,
+    tables: Tables,
+    singles: Mapping[str, Value],
+    proposed: Mapping[str, Proof],
+) -> dict[str, Value]:
+    """The values with what a model's proposals prove; what was proven without it stays as it is.
+
+    A proven value goes into the cross-checks alone, so that nothing proposed can be its rival; a proposal
+    that fails one beside it is not proven.
+    """
+    known = {
+        name: _joined(proofs, proposed[name]) if name in proposed else list(proofs)
+        for name, proofs in candidates.items()
+    }
+    for name, value in singles.items():
+        if value.state == "proven":
+            known[name] = [proof for proof in candidates[name] if proof.value.evidence == value.evidence]
+    again = desk.settled(known, tables)
+    return {name: _better(value, again[name]) for name, value in singles.items()}
+
+
+def _better(value: Value, other: Value) -> Value:
+    """The other where it fills what was open: it is proven, or shows a person something where nothing was."""
+    if value.state == "proven":
+        return value
+    return other if other.state == "proven" or value.value is None else value
 
 
 def _offered(desk: Desk, field: Field, candidates: Candidates) -> list[Proof]:
@@ -203,7 +238,7 @@ def _offered(desk: Desk, field: Field, candidates: Candidates) -> list[Proof]:
     return found
 
 
-def _believed(words: FieldWords, proof: Proof, offered: list[Proof]) -> bool:
+def _believed(words: FieldWords, proof: Proof, offered: Sequence[Proof]) -> bool:
     """Whether a model's choice may stand in for a label.
 
     Its place is governed by words that share a stem with the field's labels, and no other candidate is

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rechenwerk.documents.checking.evidence import Claim
 from rechenwerk.documents.checking.folding import key
-from rechenwerk.documents.checking.labels import STRONG, WEAK, FieldWords
+from rechenwerk.documents.checking.labels import PROSE, STRONG, WEAK, FieldWords
 from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.schemas import Field
@@ -25,6 +25,7 @@ _HEADLINE = re.compile(
     r"(?P<next>\s+vom)?[\s.,;:]*$",
     re.IGNORECASE,
 )
+_DATELINE = re.compile(r"[A-ZÄÖÜ][\w./-]+(?:\s[\w./-]+){0,3},\s(?:den\s|dem\s)?(?=\d)")
 _OTHERS = re.compile(
     r"^(?:ursprungs|original|bezugs|referenz|vor|hoch|be|ver|end)(?:rechnung|vertrag)$", re.IGNORECASE
 )
@@ -42,6 +43,8 @@ def headlines(reading: Reading, field: Field, words: FieldWords) -> Iterator[Cla
     if not reading.parsed.pages or (field.type != "date" and field.shape != "identifier"):
         return
     first = reading.parsed.pages[0].number
+    if field.type == "date" and words.match("Datum").strength >= WEAK:
+        yield from _datelines(reading, field)
     for piece in reading.layout.page(first):
         end = reading.text.find("\n", piece.start)
         line = reading.text[piece.start : end if end >= 0 else len(reading.text)]
@@ -54,6 +57,20 @@ def headlines(reading: Reading, field: Field, words: FieldWords) -> Iterator[Cla
             continue
         label = piece.start + found.start("word"), piece.start + found.end("word")
         yield Claim(field.name, "", "rule", None, *span, Role(STRONG, "headline", *label, found["word"]))
+
+
+def _datelines(reading: Reading, field: Field) -> Iterator[Claim]:
+    """The place and day of a letter, in a line of its own: 'Musterstadt, den 3. April 2025'."""
+    page = reading.parsed.pages[0]
+    for piece in reading.layout.page(page.number):
+        text = reading.text[piece.start : piece.end]
+        found = _DATELINE.match(text)
+        if found is None or (page.height and piece.box.top > page.height / 2):
+            continue
+        for mark in reading.marks_in(piece.start, piece.end):
+            if mark.kind == "date" and mark.start == piece.start + found.end() and mark.end == piece.end:
+                label = Role(PROSE, "dateline", piece.start, mark.start, "place and day")
+                yield Claim(field.name, "", "rule", None, mark.start, mark.end, label)
 
 
 def _span(reading: Reading, found: re.Match[str], at: int, part: str) -> tuple[int, int] | None:

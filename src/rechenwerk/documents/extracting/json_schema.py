@@ -12,7 +12,7 @@ from rechenwerk.base.errors import SchemaError
 from rechenwerk.documents.schemas import SHAPES, TYPES, Field, Rule, Schema
 
 _NOTES = frozenset({"$schema", "$id", "$comment", "title", "description", "examples", "default"})
-_TOP = _NOTES | {"type", "properties", "required", "additionalProperties", "x-rules", "x-words"}
+_TOP = _NOTES | {"type", "properties", "required", "additionalProperties", "x-rules", "x-words", "x-mask"}
 _OWN = frozenset({"x-type", "x-labels", "x-never", "x-weak", "x-shape", "x-meanings"})
 _PROPERTY = _NOTES | _OWN | {"type", "format", "enum", "items"}
 _ROW = _NOTES | {"type", "properties", "required", "additionalProperties"}
@@ -58,7 +58,14 @@ def from_json_schema(document: object, name: str = "form") -> Schema:
         rules=_rules(top.get("x-rules", []), fields),
         words=_strings(top.get("x-words", []), "/x-words"),
         about=str(top.get("description", "")),
+        mask=_mask(top.get("x-mask", False)),
     )
+
+
+def _mask(given: object) -> bool:
+    if not isinstance(given, bool):
+        raise SchemaError("/x-mask: true or false: whether personal data is masked before a model sees it")
+    return given
 
 
 def _fields(holder: Mapping[str, Any], place: str) -> tuple[Field, ...]:

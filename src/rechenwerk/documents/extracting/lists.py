@@ -16,10 +16,10 @@ from rechenwerk.documents.schemas import Field
 from rechenwerk.documents.values import Value
 
 _MOST = 500
+_ARTICLE = r"(?:(?:der|dem|den|die|the)\s+)?"
 _BETWEEN = re.compile(
-    r"(?:zwischen|between)\s+(?:der |dem |den |die |the )?(?P<one>[^\n,(]{3,80}?)\s*(?:[,(\n][^§]{0,300}?)?"
-    r"\s(?:und|and)\s+(?:der |dem |den |die |the )?(?P<other>[A-ZÄÖÜ][^\n,(]{2,80}?)\s*(?=[,(\n.]|$)",
-    re.IGNORECASE,
+    rf"(?i:zwischen|between)\s+{_ARTICLE}(?P<one>[^,(]{{3,80}}?)\s*(?:[,(\n][^§]{{0,300}}?)?"
+    rf"\s(?:und|and)\s+{_ARTICLE}(?P<other>[A-ZÄÖÜ][^,(]{{2,80}}?)\s*(?=[,(]|\.\s|\n\s*\n|$)"
 )
 
 SEVERAL = ""

@@ -13,7 +13,13 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.checking.roles import Role
 from rechenwerk.documents.schemas import Field
 
-_END = re.compile(r"(?<=[a-zäöüß)\]\"'\u201c]{2})[.!?](?=\s|$)|\n\s*\n|\f|$")
+_END = re.compile(
+    r"(?<=[A-Za-zäöüß)\]\"'\u201c]{2})[.!?](?=\s|$)|(?<=\d{4})\.(?=\s+[A-ZÄÖÜ])|\n\s*\n|\f|\n(?=§\s?\d)|$"
+)
+_HEADING = re.compile(r"^(?:§\s?\d+\w*|\d+(?:\.\d+)*\.?)\s[^\n.]{2,60}$")
+"""A line that numbers and names what follows."""
+_NARROW = 60
+"""Characters of the longest line of a form: what stands in a line is whole."""
 _NUMBERED = re.compile(r"^(?:§\s*\d+\w*|\d+(?:\.\d+)*\.?|\([a-z\d]+\)|[-*\u2022])\s*")
 _LONGEST = 1200
 
@@ -21,7 +27,7 @@ _LONGEST = 1200
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Sentences of a text; a line that ends a paragraph ends a sentence."""
     begin = 0
-    for found in _END.finditer(text):
+    for found in sorted([*_END.finditer(text), *_line_ends(text)], key=lambda one: (one.end(), one.start())):
         end = found.end() if text[found.start() : found.start() + 1] in {".", "!", "?"} else found.start()
         passage = text[begin:end]
         stripped = passage.strip()
@@ -29,6 +35,17 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
             first = begin + passage.index(stripped)
             yield first, first + len(stripped)
         begin = found.end()
+
+
+def _line_ends(text: str) -> Iterator[re.Match[str]]:
+    """Ends of lines that end a passage: those of headings, and of every line of a form."""
+    lines = text.splitlines()
+    narrow = bool(lines) and max(map(len, lines)) <= _NARROW
+    for found in re.finditer(r"\n(?=\S)", text):
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        following = text[found.end()]
+        if _HEADING.match(line) or (narrow and (following.isupper() or following.isdecimal())):
+            yield found
 
 
 def sentences(reading: Reading, field: Field, words: FieldWords) -> Iterator[Claim]:

@@ -1,14 +1,14 @@
-"""Questions to a model, made for small ones: it chooses a numbered line, it does not write the value.
+"""Questions to a model, made for small ones: it chooses numbered lines, it does not write values.
 
-Every field that rules leave open is one question. The lines are the candidates of the field's type with their
-surroundings, the best first and few enough for a small context; 0 stands for 'not there'. A choice is asked
-for twice, with the lines in another order: a model that only likes the first line contradicts itself. What it
-chose is checked like everything else.
+All fields that rules leave open are one question. The lines are the candidates of each field's type with
+their surroundings, the best first and few enough for a small context; 0 stands for 'not there'. What was
+chosen is asked for a second time, with fields and lines in another order: a model that only likes the first
+line contradicts itself. What it chose is checked like everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,24 +20,31 @@ from rechenwerk.documents.checking.reading import Reading
 from rechenwerk.documents.ports import Asker, Question
 from rechenwerk.documents.schemas import Field, Schema
 
+LINES = 16
+"""Lines that a question shows, of all its fields together."""
 MOST = 6
-"""Lines that a question shows."""
+"""Lines of one field."""
+FIELDS = 8
+"""Fields that a question asks for."""
 LONGEST = 100
 """Characters of a line."""
 _TOKENS = 16
+"""Of an answer, for each field."""
 
 _SYSTEM = MappingProxyType(
     {
-        "de": "Du liest Dokumente. Antworte nur mit der Nummer der Zeile, in der der gesuchte Wert in [[ ]] "
-        "steht. Antworte 0, wenn keine Zeile passt.",
-        "en": "You read documents. Answer only with the number of the line in which the value asked for "
-        "stands in [[ ]]. Answer 0 if no line fits.",
+        "de": "Du liest Dokumente. Antworte für jedes gesuchte Feld nur mit der Nummer der Zeile, in"
+        " der sein Wert "
+        "in [[ ]] steht. Antworte 0, wenn keine Zeile passt.",
+        "en": "You read documents. Answer for each field asked for only with the number of the line in"
+        " which its "
+        "value stands in [[ ]]. Answer 0 if no line fits.",
     }
 )
 _ASKED = MappingProxyType(
     {
-        "de": "Gesucht: {title}. {about}\n\n{lines}\n\nNummer:",
-        "en": "Wanted: {title}. {about}\n\n{lines}\n\nNumber:",
+        "de": "Gesucht ist {name}: {title}. {about}\n{lines}",
+        "en": "Wanted is {name}: {title}. {about}\n{lines}",
     }
 )
 _SORTED = MappingProxyType(
@@ -48,11 +55,17 @@ _SORTED = MappingProxyType(
 )
 
 
-class _Choice(msgspec.Struct):
-    choice: int
+_KIND = "kind"
 
 
-def choices(reading: Reading, proofs: Sequence[Proof]) -> list[Proof]:
+class Open(msgspec.Struct, frozen=True):
+    """A field that rules leave open, and the candidates that a model may choose between, the best first."""
+
+    field: Field
+    proofs: tuple[Proof, ...]
+
+
+def choices(reading: Reading, proofs: Sequence[Proof]) -> tuple[Proof, ...]:
     """Candidates worth asking about: each value once, other roles and misprints left out, the best first."""
     seen: set[tuple[str, str]] = set()
     kept = []
@@ -65,55 +78,78 @@ def choices(reading: Reading, proofs: Sequence[Proof]) -> list[Proof]:
         if said not in seen:
             seen.add(said)
             kept.append(proof)
-    return kept[:MOST]
+    return tuple(kept[:MOST])
 
 
-async def choose(
-    asker: Asker, reading: Reading, field: Field, proofs: Sequence[Proof], purpose: str
-) -> tuple[Proof | None, int]:
-    """The candidate that the model chooses in both orders, and how many questions that took.
+async def choose(asker: Asker, reading: Reading, opened: Sequence[Open], purpose: str) -> dict[str, Proof]:
+    """The candidates that the model chooses in both orders, by field.
 
-    None where it chooses none (the second order is not asked then) or contradicts itself.
+    What it does not choose in the first order is not asked for in the second; a field for which it
+    contradicts itself has none.
+
+    Args:
+        asker: the model.
+        reading: the document.
+        opened: what is open, the most important first; what a question has no room for is left out.
+        purpose: of the questions, unique within the job.
 
     Raises:
         ModelRefusedError: the gateway refused, or nobody answers.
     """
-    forward = await _one(asker, reading, field, proofs, f"{purpose} {field.name} 1")
-    if forward is None:
-        return None, 1
-    backward = await _one(asker, reading, field, tuple(reversed(proofs)), f"{purpose} {field.name} 2")
-    return (forward if backward is forward else None), 2
+    shown = _shown(opened)
+    forward = await _one(asker, reading, shown, f"{purpose} 1")
+    if not forward:
+        return {}
+    turned = [
+        Open(one.field, tuple(reversed(one.proofs))) for one in reversed(shown) if one.field.name in forward
+    ]
+    backward = await _one(asker, reading, turned, f"{purpose} 2")
+    return {name: proof for name, proof in forward.items() if backward.get(name) is proof}
 
 
-async def _one(
-    asker: Asker, reading: Reading, field: Field, proofs: Sequence[Proof], purpose: str
-) -> Proof | None:
+def _shown(opened: Sequence[Open]) -> list[Open]:
+    """What a question has room for: each field its share of the lines."""
+    kept = opened[:FIELDS]
+    most = min(MOST, LINES // len(kept)) if kept else 0
+    return [Open(one.field, one.proofs[:most]) for one in kept]
+
+
+async def _one(asker: Asker, reading: Reading, opened: Sequence[Open], purpose: str) -> dict[str, Proof]:
+    """What one question brings: for each field that a line was chosen for, its candidate."""
     language = "en" if reading.language.startswith("en") else "de"
-    lines = "\n".join(f"{at}: {_line(reading, proof)}" for at, proof in enumerate(proofs, 1))
-    title = field.title.get(language) or field.name.replace("_", " ")
-    asked = _ASKED[language].format(title=title, about=field.about, lines=lines)
-    answer = await asker.ask(Question(purpose, _SYSTEM[language], asked, _shape(len(proofs)), _TOKENS))
-    number = _number(answer, len(proofs))
-    return proofs[number - 1] if number else None
+    blocks: list[str] = []
+    numbered: dict[str, dict[int, Proof]] = {}
+    at = 1
+    for one in opened:
+        mine = numbered[one.field.name] = dict(enumerate(one.proofs, at))
+        at += len(mine)
+        lines = "\n".join(f"{number}: {_line(reading, proof)}" for number, proof in mine.items())
+        title = one.field.title.get(language) or one.field.name.replace("_", " ")
+        blocks.append(
+            _ASKED[language].format(name=one.field.name, title=title, about=one.field.about, lines=lines)
+        )
+    shape = _shape({name: [0, *mine] for name, mine in numbered.items()})
+    question = Question(purpose, _SYSTEM[language], "\n\n".join(blocks), shape, _TOKENS * len(opened))
+    numbers = _numbers(await asker.ask(question))
+    return {name: mine[number] for name, mine in numbered.items() if (number := numbers.get(name)) in mine}
 
 
-def _shape(most: int) -> dict[str, Any]:
-    """JSON Schema of the answer."""
+def _shape(numbers: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """JSON Schema of an answer: for each name one of its numbers."""
     return {
         "type": "object",
-        "properties": {"choice": {"type": "integer", "enum": list(range(most + 1))}},
-        "required": ["choice"],
+        "properties": {name: {"type": "integer", "enum": list(some)} for name, some in numbers.items()},
+        "required": list(numbers),
         "additionalProperties": False,
     }
 
 
-def _number(answer: str, most: int) -> int:
-    """The number in an answer; 0 where it is none of those offered."""
+def _numbers(answer: str) -> dict[str, int]:
+    """The numbers in an answer by name; an answer that is no object of numbers has none."""
     try:
-        number = msgspec.json.decode(answer, type=_Choice).choice
-    except msgspec.MsgspecError:
-        return 0
-    return number if 0 < number <= most else 0
+        return msgspec.json.decode(answer, type=dict[str, int])
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
 
 
 def _line(reading: Reading, proof: Proof) -> str:
@@ -143,7 +179,8 @@ async def sort(asker: Asker, text: str, schemas: Sequence[Schema], language: str
             for at, schema in enumerate(ordered, 1)
         )
         asked = f"{text}\n\n{lines}\n\n{'Number' if language == 'en' else 'Nummer'}:"
-        question = Question(f"{purpose} {turn}", _SORTED[language], asked, _shape(len(ordered)), _TOKENS)
-        number = _number(await asker.ask(question), len(ordered))
-        chosen.append(ordered[number - 1].name if number else "")
+        shape = _shape({_KIND: range(len(ordered) + 1)})
+        question = Question(f"{purpose} {turn}", _SORTED[language], asked, shape, _TOKENS)
+        number = _numbers(await asker.ask(question)).get(_KIND, 0)
+        chosen.append(ordered[number - 1].name if 0 < number <= len(ordered) else "")
     return chosen[0] if chosen[0] == chosen[1] else ""

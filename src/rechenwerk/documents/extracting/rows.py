@@ -35,6 +35,13 @@ _MOST = 2000
 _CARRIED = re.compile(r"übertrag|uebertrag|carried|brought forward", re.IGNORECASE)
 _CENTS = re.compile(r"[.,]\d{2}-?$")
 _CODE = re.compile(r"(?:\d{3,}|[A-Z]{1,3}-\d+)\s+(?=[^\W\d]{2})")
+_DEDUCTED = re.compile(
+    r"(?:less|abz(?:ü|ue)glich|abzgl|\./\.)\b[^:]*:|[^:\d]*\b(?:rabatt|discount)\b[^:]*:", re.IGNORECASE
+)
+"""How a line below a table begins that takes something from its sum: 'abzüglich 3 % Rabatt:'."""
+_DISCOUNT = re.compile(r"rab(?:att|\.)|nachlass|discount|disc\.|abzug", re.IGNORECASE)
+PRODUCT = "product:"
+"""How the reason begins that says how a row was reckoned, or that it was not right."""
 _ALIGNED = 3.0
 """Left edges within so many points are one column's."""
 _BLANK = 0.25
@@ -93,8 +100,43 @@ def rows(
             if column.name in rights and _goes_on(reading, (start, end), rights[column.name], begun):
                 value = unproven(value, "row: the text goes on in the next line")
             values.append(value)
-        found.append(values)
+        found.append(_less_discount(reading, field, heading, row, rules, values))
     return found
+
+
+def _less_discount(
+    reading: Reading, field: Field, heading: Heading, row: Row, rules: Sequence[Rule], values: list[Value]
+) -> list[Value]:
+    """A row's values; where only a discount of the row explains its amount, the amount says how."""
+    names = [column.name for column in field.fields]
+    for first, price, whole in _products(field, rules):
+        amounts = [amount_of(values[names.index(name)]) for name in (first, price, whole)]
+        known = [amount for amount in amounts if amount is not None]
+        if len(known) < len(amounts) or abs(known[0] * known[1] - known[2]) <= CENT:
+            continue
+        for discount in _discounts(reading, heading, row):
+            if abs(known[0] * known[1] * (100 - discount) / 100 - known[2]) <= CENT / 2:
+                said = f"{PRODUCT} {known[0]} x {known[1]} - {discount} % = {known[2]}"
+                at = names.index(whole)
+                values[at] = msgspec.structs.replace(values[at], reasons=(*values[at].reasons, said))
+                break
+    return values
+
+
+def _discounts(reading: Reading, heading: Heading, row: Row) -> list[Decimal]:
+    """Percentages of a row that are no value of a column that was asked for, and numbers under 'Rabatt'."""
+    taken = {cell[:2] for cell in row.cells.values()}
+    found = []
+    for mark in row.marks:
+        amount = mark.figure.amount if mark.figure is not None else None
+        box = reading.layout.box(mark.start, mark.end)
+        if amount is None or box is None or (mark.start, mark.end) in taken or amount.low != amount.high:
+            continue
+        over_it = max(heading.columns, key=lambda column: shared(column.box, box))
+        named = _DISCOUNT.search(reading.text[over_it.start : over_it.end]) is not None
+        if mark.kind == "percent" or (mark.kind == "number" and named and shared(over_it.box, box) > 0):
+            found.append(abs(amount.low))
+    return [discount for discount in found if 0 < discount < 100]
 
 
 def _by_product(reading: Reading, field: Field, heading: Heading, row: Row, rules: Sequence[Rule]) -> Row:
@@ -145,7 +187,7 @@ def _products(field: Field, rules: Sequence[Rule]) -> list[list[str]]:
 
 
 def checked(
-    field: Field, table: list[list[Value]], rules: Sequence[Rule], totals: set[Decimal]
+    field: Field, table: list[list[Value]], rules: Sequence[Rule], totals: Mapping[Decimal, str]
 ) -> list[Value]:
     """Rows after their cross-checks.
 
@@ -153,28 +195,68 @@ def checked(
         field: of type rows.
         table: its rows.
         rules: of the schema.
-        totals: amounts that a column may add up to.
+        totals: amounts that a column may add up to, each with its currency.
     """
     products = _products(field, rules)
     money = [column.name for column in field.fields if column.type == "money" and column.required]
-    adds_up = {
-        name: (total := column_sum(field, table, name)) is not None and total in totals for name in money
-    }
+    adds_up = {}
+    for name in money:
+        total = column_sum(field, table, name)
+        adds_up[name] = total is not None and total in totals
+        if total is not None and totals.get(total):
+            table = _in_currency(field, table, name, products, totals[total])
     summed = any(rule.kind == "sum" and rule.fields[0].startswith(f"{field.name}.") for rule in rules)
     sure_of_all = (bool(money) and all(adds_up.values())) or not (products or summed)
     result: list[Value] = []
     for row in table:
         cells = {column.name: value for column, value in zip(field.fields, row, strict=True)}
-        fault = "" if sure_of_all else _fault(cells, products, bool(money))
+        fault = "" if sure_of_all else _fault(cells, products, money=bool(money))
         result += [
             unproven(value, fault) if fault and value.state == "proven" else value for value in cells.values()
         ]
     return result
 
 
-def _fault(cells: Mapping[str, Value], products: Sequence[Sequence[str]], money: bool) -> str:
+def _in_currency(
+    field: Field, table: list[list[Value]], name: str, products: Sequence[Sequence[str]], currency: str
+) -> list[list[Value]]:
+    """Rows whose amounts add up to a total are in its currency, and so are the prices that make them."""
+    found = []
+    for row in table:
+        cells = {column.name: value for column, value in zip(field.fields, row, strict=True)}
+        factors = {one for names in products if names[-1] == name for one in names[:-1]}
+        priced = bool(products) and not _fault(cells, products, money=True)
+        found.append(
+            [
+                _with_currency(value, currency)
+                if column.type == "money" and (column.name == name or (column.name in factors and priced))
+                else value
+                for column, value in zip(field.fields, row, strict=True)
+            ]
+        )
+    return found
+
+
+def _with_currency(value: Value, currency: str) -> Value:
+    """An amount that lacked its currency."""
+    if not isinstance(value.value, dict) or value.value.get("currency"):
+        return value
+    reasons = tuple(reason for reason in value.reasons if not reason.startswith("currency:"))
+    faults = [reason for reason in reasons if not reason.startswith(PRODUCT)]
+    said = f"sum: its column adds up to an amount in {currency}"
+    return msgspec.structs.replace(
+        value,
+        value={**value.value, "currency": currency},
+        state="unproven" if faults else "proven",
+        reasons=(*reasons, said),
+    )
+
+
+def _fault(cells: Mapping[str, Value], products: Sequence[Sequence[str]], *, money: bool) -> str:
     """What is wrong with a row: its product, or that nothing confirms it; '' where its product is right."""
     fault = "sum: no cross-check confirms this row" if money else ""
+    if any(reason.startswith(PRODUCT) for value in cells.values() for reason in value.reasons):
+        return ""
     for names in products:
         amounts = [amount_of(cells[name]) if cells[name].value else None for name in names]
         known = [amount for amount in amounts if amount is not None]
@@ -186,7 +268,7 @@ def _fault(cells: Mapping[str, Value], products: Sequence[Sequence[str]], money:
             product *= factor
         if abs(product - wanted) <= CENT:
             return ""
-        fault = f"product: {' x '.join(map(str, factors))} is not {wanted}"
+        fault = f"{PRODUCT} {' x '.join(map(str, factors))} is not {wanted}"
     return fault
 
 
@@ -223,7 +305,7 @@ def _rows(
             continue
         cells = _cells(reading, field, heading, line)
         required = [column.name for column in field.fields if column.required]
-        if all(name in cells for name in required) and len(cells) > 1:
+        if all(name in cells for name in required) and len(cells) > 1 and not _DEDUCTED.match(text):
             marks = [mark for piece in line for mark in reading.marks_in(piece.start, piece.end)]
             found.append(Row(cells, tuple(marks)))
     return found
@@ -294,15 +376,18 @@ def _texts(
     spans: dict[str, tuple[int, int]] = {}
     for piece in line:
         free = ""
+        alone = _alone_under(heading, piece)
         for word in reading.layout.words_of(piece.start, piece.end):
             box = reading.layout.box(word.start, word.end)
             if box is None or any(mark.start <= word.start < mark.end for mark in taken):
                 free = "" if free in spans else free
                 continue
-            name = free or under(heading, box).name
+            name = free or (alone or under(heading, box)).name
             field = fields.get(name)
             if field is None or field.type in NUMERIC:
                 continue
+            if name not in spans and not any(map(str.isalnum, reading.text[word.start : word.end])):
+                continue  # a line of the table that was read as a sign
             free = name if not field.shape else ""
             start, end = spans.get(name, (word.start, word.end))
             if reading.text[end : word.start].strip() == "" and word.start >= start:
@@ -311,6 +396,12 @@ def _texts(
         name: (_behind_code(reading, *span) if not fields[name].shape else span)
         for name, span in spans.items()
     }
+
+
+def _alone_under(heading: Heading, piece: Piece) -> Column | None:
+    """The one column under whose heading a piece stands, wherever it begins: headings may be centred."""
+    shares = [column for column in heading.columns if shared(column.box, piece.box) > 0]
+    return shares[0] if len(shares) == 1 else None
 
 
 def _whole(reading: Reading, start: int, end: int) -> int:

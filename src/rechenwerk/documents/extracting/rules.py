@@ -45,7 +45,7 @@ def claims(reading: Reading, field: Field, words: FieldWords, known: frozenset[s
                 if field.shape == "identifier"
                 else _free(reading, start, end)
             )
-            if span is not None and not reading.is_quoted(span[0]):
+            if span is not None and not reading.is_quoted(span[0]) and not _names(reading, span, known):
                 yield Claim(field.name, "", "rule", None, *span)
 
 
@@ -164,6 +164,11 @@ def _inner(reading: Reading, at: int, dates: list[Mark]) -> bool:
     return any(
         mark.start <= at < mark.end and reading.text[mark.end : mark.end + 1] in {"-", "/"} for mark in dates
     )
+
+
+def _names(reading: Reading, span: tuple[int, int], known: frozenset[str]) -> bool:
+    """Whether what stands there is itself a label: 'Name, Vorname' is no name."""
+    return key(reading.text[slice(*span)]) in known
 
 
 def _free(reading: Reading, start: int, end: int) -> tuple[int, int] | None:

@@ -7,21 +7,14 @@ words make it, and whether it is denied. A figure without a topic or a name is n
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
-
-from rechenwerk.documents.facts.entities import (
-    VERB,
-    Named,
-    Register,
-    candidate,
-    candidates,
-    guesses,
-    key,
-    marked,
-)
+from rechenwerk.documents.facts.dating import dated, named_month
+from rechenwerk.documents.facts.entities import Register
+from rechenwerk.documents.facts.naming import Named, candidate, candidates, guesses, key, marked, placed
+from rechenwerk.documents.facts.news_words import VERB
+from rechenwerk.documents.facts.refining import counts_other_things, refined
 from rechenwerk.documents.facts.regions import REGIONS
 from rechenwerk.documents.facts.sentences import Sentence, sentences
 from rechenwerk.documents.facts.topics import (
@@ -43,7 +36,7 @@ _EARLIER = re.compile(
     r"(?:nach|gegenüber|vorjahr\w*|im jahr zuvor|ein jahr zuvor|zuvor|vorher|bislang|bisher|from"
     r"|compared (?:with|to)|against"
     r"|a year earlier|year-earlier|previously|up from|down from|statt|instead of|rather than|after"
-    r"|von)\s*(?:\w+\s*){0,2}$",
+    r"|von)\s*(?:(?!auf\b|to\b)\w+\s*){0,2}$",
     re.IGNORECASE,
 )
 _EARLIER_AFTER = re.compile(
@@ -55,7 +48,9 @@ _EARLIER_AFTER = re.compile(
 _BEFORE_PAREN = re.compile(
     r"\(\s*(?:vorjahr\w*|previous year|prior year|i\.\s?vj\.?|vj\.?)[:\s]*$", re.IGNORECASE
 )
-_RISE_BY = re.compile(r"\b(?:um|by|plus|minus|von plus)\s+(?:\w+\s+){0,2}$", re.IGNORECASE)
+_RISE_BY = re.compile(
+    r"\b(?:um|by|(?<!ein )(?<!einem )(?<!einen )(?:plus|minus)|von plus)\s+(?:\w+\s+){0,2}$", re.IGNORECASE
+)
 _PART = re.compile(
     r"\b(?:davon|darunter|hiervon|of which|of that|thereof|including|allein|alone|entfiel\w*"
     r"|entfallen|accounted for"
@@ -84,7 +79,11 @@ _PLACE = re.compile(
 _REGION = re.compile(
     rf"\b(?:in|im|aus|from|across)\s+(?:der\s+|den\s+|the\s+)?({'|'.join(REGIONS)})\b", re.IGNORECASE
 )
+_ASIDE = re.compile(r",\s(?:der|die|das|dessen|deren|which|who|whose)\b")
+"""A relative clause: what stands at a day in it does not take the sentence's period."""
 _OF_THINGS = frozenset({"cost", "price", "budget", "damage", "rent"})
+_OF_MAKERS = frozenset({"price"})
+"""What is asked for a thing by somebody: who is named beside it is meant."""
 _THING = re.compile(
     r"\s+(?:(?P<genitive>des)|(?:für|der|of|for)(?:\s+(?:das|die|den|dem|the|an?|einen?"
     r"|eine))?)\s+(?:[a-zäöü]+en?\s)?"
@@ -102,7 +101,7 @@ class _Reading:
         self.text = article.text
         self.figures = find(article.text, language=article.language, today=article.date)
         whole = f"{article.title}\n{article.text}"
-        self.own = {key(name) for name in (*candidates(whole), *guesses(whole))}
+        self.own = {key(name) for name in (*candidates(whole), *guesses(whole, article.language))}
         self.local = self._local()
         self.main = self._main()
 
@@ -125,9 +124,9 @@ class _Reading:
         return [one._replace(entity=self.local.get(one.entity, one.entity)) for one in found]
 
     def _main(self) -> Named | None:
-        """Whom the article is about: who is named most, the headline counting more."""
+        """Whom the article is about: who is named most, the headline counting more, places not at all."""
         title = self._named(self.article.title)
-        body = self._named(self.text)
+        body = [one for one in self._named(self.text) if not placed(self.text, one)] or self._named(self.text)
         counts = Counter(one.entity for one in body)
         for one in title:
             counts[one.entity] += 3
@@ -145,7 +144,7 @@ class _Reading:
             inside = [one for one in self.figures if sentence.start <= one.start and one.end <= sentence.end]
             if any(one.kind in _AMOUNTS for one in inside):
                 found += self._sentence(sentence, inside)
-        return _dated(found)
+        return dated(found)
 
     def _sentence(self, sentence: Sentence, figures: Sequence[Figure]) -> list[Fact]:
         topics = mentions(self.text, sentence.start, sentence.end)
@@ -173,6 +172,9 @@ class _Reading:
         who = self._thing(topic, names) or self._who(names, figure, clause)
         if topic is None or who is None or self._earlier(sentence, figure):
             return None
+        if counts_other_things(self.text, figure, topics):
+            return None
+        topic = refined(topic, figure, self.text, clause, topics, names)
         words = self.text[sentence.start : sentence.end]
         what, amount = topic.topic.name, figure.amount
         if figure.kind == "percent" and topic.topic.kind != "percent":
@@ -187,15 +189,19 @@ class _Reading:
             what = f"{what} difference"
         whom = self._whom(names, who, topic) if topic.topic.pair else None
         part = self._part(sentence, clause)
+        firm = status(_scope(self.text, sentence, clause, topic))
+        period = self._period(figure, figures, clause, stock=topic.topic.stock) or named_month(
+            self.text, clause, self.article.date, firm
+        )
         return Fact(
             document=self.article.document,
             who=who.name,
             what=what,
             kind=figure.kind,
             amount=amount,
-            status=status(_scope(self.text, sentence, clause, topic)),
+            status=firm,
             evidence=self._evidence(figure, topic),
-            period=self._period(figure, figures, clause, stock=topic.topic.stock),
+            period=period,
             whom=whom.name if whom else "",
             part=part,
             negated=negated(self.text[clause[0] : figure.start]),
@@ -277,7 +283,7 @@ class _Reading:
         if (
             topic is None
             or topic.topic.name not in _OF_THINGS
-            or any(one.end <= topic.start for one in names)
+            or any(one.end <= topic.start or topic.topic.name in _OF_MAKERS for one in names)
         ):
             return None
         found = _THING.match(self.text, topic.end)
@@ -334,36 +340,12 @@ class _Reading:
             one for one in figures if one.days and (one.kind == "period" or self._as_of(one, stock=stock))
         ]
         own = [one for one in times if clause[0] <= one.start < clause[1]]
-        chosen = min(own or times, key=lambda one: _gap(one, figure), default=None)
+        apart = stock and _ASIDE.match(self.text, clause[0]) is not None
+        chosen = min(own or ([] if apart else times), key=lambda one: _gap(one, figure), default=None)
         return chosen.days if chosen else None
 
     def _as_of(self, moment: Figure, *, stock: bool) -> bool:
         return stock and bool(_DAY_OF_STOCK.search(self.text, max(0, moment.start - 8), moment.start))
-
-
-def _dated(facts: Sequence[Fact]) -> list[Fact]:
-    """Facts that name no period take that of the text around them: of the same party, as firm.
-
-    The only one of the text, else the last one before. Deals, and what stands at a day, are left
-    as they are.
-    """
-    found: list[Fact] = []
-    last: dict[tuple[str, str], Days] = {}
-    every: dict[tuple[str, str], set[Days]] = defaultdict(set)
-    for fact in facts:
-        if fact.period:
-            every[fact.entity, fact.status].add(fact.period)
-    for fact in facts:
-        where = fact.entity, fact.status
-        topic = TOPICS.get(fact.what.removesuffix(" change").removesuffix(" difference"))
-        if fact.period:
-            last[where] = fact.period
-        elif topic and not topic.firm and not topic.stock:
-            lone = next(iter(every[where])) if len(every[where]) == 1 else last.get(where)
-            found.append(msgspec.structs.replace(fact, period=lone))
-            continue
-        found.append(fact)
-    return found
 
 
 def _of(before: str) -> bool:

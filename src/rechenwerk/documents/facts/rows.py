@@ -8,7 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from rechenwerk.documents.facts.entities import Register, key
+from rechenwerk.documents.facts.entities import Register
+from rechenwerk.documents.facts.naming import key
 from rechenwerk.documents.facts.topics import mentions
 from rechenwerk.documents.facts.values import STATUSES, Fact
 from rechenwerk.documents.values import Amount, Days, Value

@@ -36,10 +36,11 @@ def fact_told(fact: Fact, names: Mapping[str, str]) -> dict[str, Any]:
         "end": fact.evidence.end,
         "label_start": fact.evidence.label_start,
         "label_end": fact.evidence.label_end,
+        "boxes": [[box.left, box.top, box.right, box.bottom] for box in fact.evidence.boxes],
     }
 
 
-def _about(statement: Statement, register: Register) -> dict[str, Any]:
+def about(statement: Statement, register: Register) -> dict[str, Any]:
     """What a statement is about."""
     return {
         "who": register.shown(statement.entity),
@@ -57,12 +58,12 @@ def _about(statement: Statement, register: Register) -> dict[str, Any]:
 
 def statement_told(statement: Statement, register: Register, names: Mapping[str, str]) -> dict[str, Any]:
     """A fact once, with every document that has it."""
-    return _about(statement, register) | {"facts": [fact_told(fact, names) for fact in statement.facts]}
+    return about(statement, register) | {"facts": [fact_told(fact, names) for fact in statement.facts]}
 
 
 def contradiction_told(clash: Contradiction, register: Register, names: Mapping[str, str]) -> dict[str, Any]:
     """Two facts side by side that cannot both be true."""
-    return _about(clash.statement, register) | {
+    return about(clash.statement, register) | {
         "left": fact_told(clash.left, names),
         "right": fact_told(clash.right, names),
     }

@@ -38,7 +38,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         Topic("revenue", _MONEY),
         (
             "umsatz umsätz ~umsatz ~umsätze erlös umsatzerlös einnahmen ~einnahmen revenue sales"
-            " turnover top-line umgesetzt turned_over turns_over =erlöse"
+            " turnover top-line umgesetzt turned_over turns_over =erlöse =erlösen geschäftsvolumen takings"
         ),
     ),
     (
@@ -62,13 +62,15 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         (
             "gewinn nettogewinn reingewinn jahresüberschuss überschuss quartalsgewinn ~gewinn"
             " nettoergebnis profit net_income net_profit earnings verdient verdiente earned net_earnings"
+            " unter_dem_strich konzerngewinn jahresgewinn bottom_line"
         ),
     ),
     (
         Topic("loss", _MONEY),
         (
             "verlust nettoverlust ~verlust fehlbetrag jahresfehlbetrag loss losses net_loss verlor"
-            " verloren =lost ein_minus_von einem_minus_von einen_fehlbetrag defizit deficit"
+            " verloren =lost =loses ein_minus_von einem_minus_von einen_fehlbetrag defizit deficit"
+            " rote_zahlen_von"
         ),
     ),
     (Topic("operating loss", _MONEY), "betriebsverlust operativer_verlust operativen_verlust operating_loss"),
@@ -85,7 +87,7 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
     ),
     (
         Topic("valuation", _MONEY, stock=True),
-        "bewertung bewertet unternehmenswert firmenwert valuation valued valuing values_the",
+        "bewertung bewertet bewerten unternehmenswert firmenwert valuation valued valuing values_the",
     ),
     (
         Topic("market value", _MONEY, stock=True),
@@ -99,7 +101,8 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         (
             "übernahme übernimmt übernahm übernehmen übernommen kaufpreis kauft =kaufte gekauft erwirbt"
             " erwarb erworben erwerben acquisition acquire acquires acquired takeover purchase_price"
-            " =buy =buys =bought takes_over taking_over"
+            " =buy =buys =bought takes_over taking_over geschluckt schluckt schluckte aufgekauft"
+            " snapped_up snaps_up"
         ),
     ),
     (
@@ -110,14 +113,15 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         Topic("investment", _MONEY),
         (
             "investition ~investition investitions investiert investierte investieren investment invests"
-            " invested =invest investing capex capital_expenditure =steckt =stecken =steckte"
+            " invested =invest investing capex capital_expenditure =steckt =stecken =steckte in_die_hand"
         ),
     ),
     (
         Topic("funding", _MONEY, firm=True),
         (
             "finanzierungsrunde eingesammelt sammelt sammelte einsammeln kapitalerhöhung"
-            " frisches_kapital funding_round funding raised raises =raise fresh_capital"
+            " frisches_kapital frisches_geld börsengang funding_round funding raised raises =raise"
+            " fresh_capital ipo"
         ),
     ),
     (
@@ -135,24 +139,42 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
             " liabilities borrowings"
         ),
     ),
-    (Topic("loan", _MONEY, firm=True), "kredit darlehen loan credit_line kreditlinie"),
+    (
+        Topic("loan", _MONEY, firm=True),
+        "kredit darlehen loan credit_line kreditlinie borrowed borrows =borrow =lieh",
+    ),
     (Topic("bond", _MONEY, firm=True), "anleihe =bond =bonds"),
     (Topic("equity", _MONEY, stock=True), "eigenkapital shareholders'_equity equity_capital"),
     (Topic("cash", _MONEY, stock=True), "barmittel liquidität liquide_mittel kassenbestand cash liquidity"),
     (
         Topic("cost", _MONEY),
-        "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses",
+        (
+            "kosten kostet kostete gekostet ~kosten aufwand aufwendungen cost costs expenses price_tag"
+            " kostenrahmen"
+        ),
     ),
     (Topic("spending", _MONEY), "ausgaben ausgegeben spending spends spent expenditure"),
     (Topic("budget", _MONEY), "budget etat haushalt"),
     (
         Topic("subsidy", _MONEY, pair=True, firm=True),
-        "förderung fördermittel fördert subvention zuschuss zuschüsse subsid subvention grant =grants",
+        (
+            "förderung fördermittel fördert subvention zuschuss zuschüsse subsid subvention grant =grants"
+            " unterstützt unterstützte finanzhilfe beihilfe state_aid public_money"
+        ),
     ),
-    (Topic("fine", _MONEY, firm=True), "bußgeld strafe geldbuße =fine =fined penalty"),
+    (
+        Topic("fine", _MONEY, firm=True),
+        "bußgeld strafe geldbuße geldstrafe strafzahlung kartellstrafe =fine =fined =fines penalty penalties",
+    ),
     (Topic("damage", _MONEY, firm=True), "schaden schäden schadenersatz schadensersatz damages damage"),
-    (Topic("dividend", _MONEY), "dividende dividend"),
-    (Topic("buyback", _MONEY), "aktienrückkauf buyback share_repurchase"),
+    (
+        Topic("dividend", _MONEY),
+        "dividende dividend ausgeschüttet ausschüttung ausschütten ausschüttet =payout",
+    ),
+    (
+        Topic("buyback", _MONEY),
+        "aktienrückkauf buyback share_repurchase bought_back buys_back buy_back buying_back",
+    ),
     (Topic("donation", _MONEY), "spende spenden gespendet donat"),
     (Topic("tax", _MONEY), "steuerzahlung gewerbesteuer =taxes tax_bill"),
     (Topic("rent", _MONEY), "=miete mieteinnahmen jahresmiete =rent"),
@@ -161,9 +183,18 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
         Topic("payment", _MONEY, pair=True, firm=True),
         "zahlt zahlte bezahlt bezahlte zahlung zahlungen pays =paid =pay payment payments",
     ),
-    (Topic("price", _MONEY), "=preis verkaufspreis stückpreis =price"),
-    (Topic("savings", _MONEY), "einsparung einsparungen sparen einsparen savings =save"),
-    (Topic("research", _MONEY), "forschungsausgaben forschungsetat research_and_development r&d"),
+    (
+        Topic("price", _MONEY),
+        "preis ~preis verkaufspreis stückpreis =price =prices =verlangt =verlangte =charges =priced",
+    ),
+    (
+        Topic("savings", _MONEY),
+        "einsparung einsparungen sparen einsparen einzusparen spart eingespart savings =save",
+    ),
+    (
+        Topic("research", _MONEY),
+        "forschungsausgaben forschungsetat forschungsaufwand =forschung research_and_development r&d",
+    ),
     (
         Topic("job cuts", _COUNT),
         (
@@ -171,7 +202,10 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
             " jobs_cut laid_off lay_off"
         ),
     ),
-    (Topic("new jobs", _COUNT), "neue_arbeitsplätze neue_stellen new_jobs neue_jobs"),
+    (
+        Topic("new jobs", _COUNT),
+        "neue_arbeitsplätze neue_stellen new_jobs neue_jobs =hire =hires =hired =hiring neueinstellung",
+    ),
     (
         Topic("employees", _COUNT, stock=True),
         (
@@ -180,12 +214,15 @@ _TABLE: tuple[tuple[Topic, str], ...] = (
             " =arbeiten =arbeitet =arbeiteten =work"
         ),
     ),
-    (Topic("jobs", _COUNT, stock=True), "arbeitsplätze arbeitsplätzen stellen =jobs"),
-    (Topic("customers", _COUNT, stock=True), "kunden ~kunden kundinnen customer clients"),
+    (Topic("jobs", _COUNT, stock=True), "arbeitsplätze arbeitsplätzen stellen =jobs =posts"),
+    (Topic("customers", _COUNT, stock=True), "kunden ~kunden kundinnen kundenzahl customer clients"),
     (Topic("users", _COUNT, stock=True), "nutzer nutzerinnen anwender users"),
     (Topic("subscribers", _COUNT, stock=True), "abonnent abonnements abos subscriber subscriptions"),
-    (Topic("visitors", _COUNT), "besucher besucherinnen gäste visitors guests attendees"),
-    (Topic("passengers", _COUNT), "passagiere fahrgäste fahrgästen fluggäste passengers"),
+    (Topic("visitors", _COUNT), "besucher besucherinnen besucherzahl gäste visitors guests attendees"),
+    (
+        Topic("passengers", _COUNT),
+        "passagier fahrgäste fahrgästen fahrgastzahl fluggäste fluggastzahl reisende passenger",
+    ),
     (Topic("members", _COUNT, stock=True), "mitglieder members"),
     (Topic("inhabitants", _COUNT, stock=True), "einwohner inhabitants residents"),
     (Topic("stores", _COUNT, stock=True), "filialen filiale läden geschäfte märkte stores shops branches"),
@@ -265,10 +302,21 @@ def _topic_of(word: str) -> Topic | None:
     return None
 
 
+_SPAN = r"(?:[^.;]|\.(?=\d)|(?<=Mrd|Mio|Tsd)\.|(?<=Mill)\.)"
+"""What a clause goes on with: the full stop of 'Mrd.' ends none."""
 _PARTED = (
-    ("revenue", re.compile(r"\bsetz(?:t|te|ten|en)\b(?=[^.;]{3,120}\bum\b(?!\s+\d))")),
-    ("revenue", re.compile(r"\bn(?:immt|ahm|ahmen)\b(?=[^.;]{3,120}\bein\b(?!\s+\w))")),
-    ("spending", re.compile(r"\bg(?:ibt|ab|eben|aben)\b(?=[^.;]{3,120}\baus\b(?!\s+\w))")),
+    ("revenue", re.compile(rf"\bsetz(?:t|te|ten|en)\b(?={_SPAN}{{3,120}}\bum\b(?!\s+\d))")),
+    ("revenue", re.compile(rf"\bn(?:immt|ahm|ahmen)\b(?={_SPAN}{{3,120}}\bein\b(?!\s+\w))")),
+    ("investment", re.compile(rf"\bn(?:immt|ahm|ahmen|ehmen)\b(?={_SPAN}{{3,120}}\bin die Hand\b)")),
+    ("dividend", re.compile(rf"\bschütte(?:t|te|n|ten)\b(?={_SPAN}{{3,120}}\baus\b(?!\s+\w))")),
+    ("funding", re.compile(rf"\bsamm(?:elt|elte|elten|eln)\b(?={_SPAN}{{3,120}}\bein\b(?!\s+\w))")),
+    ("valuation", re.compile(rf"\bvalu(?:e|es)\b(?={_SPAN}{{2,60}}\bat\b)")),
+    (
+        "market value",
+        re.compile(rf"\b(?i:an der Börse|on the stock market)\b(?={_SPAN}{{3,80}}\b(?:wert|worth)\b)"),
+    ),
+    ("valuation", re.compile(rf"\b(?:ist|war|sei|is|was)\b(?={_SPAN}{{3,80}}\b(?:wert|worth)\b(?!\s+auf))")),
+    ("spending", re.compile(rf"\bg(?:ibt|ab|eben|aben)\b(?={_SPAN}{{3,120}}\baus\b(?!\s+\w))")),
 )
 """German verbs whose second part stands at the end: 'setzte 549 Millionen Euro um'."""
 
@@ -373,13 +421,16 @@ def negated(clause: str) -> bool:
 _DOWN = re.compile(
     r"\b(?:sank\w*|sinkt|sinken|gesunken\w*|fiel\w*|fällt|gefallen|schrumpf\w*|ging\w*|rückgang\w*"
     r"|minus|verringert\w*|reduziert\w*"
-    r"|weniger|fell|falls?|fallen|dropped?|drops|declin\w*|decreas\w*|shrank|shrunk|down|lower|cut)\b",
+    r"|weniger|brach\w*|bricht|einbr[aeou]ch\w*|abgestürzt|büßte\w*|halbiert\w*|plung\w*|slump\w*"
+    r"|tumbl\w*|slid\w*|slip\w*"
+    r"|fell|falls?|fallen|dropped?|drops|declin\w*|decreas\w*|shrank|shrunk|down|lower|cut)\b",
     re.IGNORECASE,
 )
 _UP = re.compile(
     r"\b(?:stieg\w*|steig\w*|gestiegen\w*|wuchs\w*|wächst|gewachsen\w*|wachstum\w*|zulegt\w*"
     r"|legte\w*|plus|zuwachs\w*|anstieg\w*|erhöht\w*|mehr"
-    r"|rose|ris\w+|grew|grow\w*|increas\w*|gain\w*|up|higher|jump\w*|climb\w*|surged?)\b",
+    r"|kletter\w*|verdoppelt\w*|doubl\w*|soar\w*|rose|ris\w+|grew|grow\w*|increas\w*|gain\w*|up|higher"
+    r"|jump\w*|climb\w*|surged?)\b",
     re.IGNORECASE,
 )
 

@@ -41,7 +41,9 @@ _QUALIFIER = re.compile(
 _AMOUNT_OF = re.compile(
     r"(?:rechnung|vertrag|gutachten|betrag|scheck|auftrag|kredit|darlehen|gutschrift|angebot|bestellung|urkunde"
     r"|vereinbarung|anleihe|police|bericht|quittung|mahnung|bürgschaft|abkommen|kaufvertrag|bescheid|forderung"
-    r"|deal|order|investition|turned|turns|took|takes|taking|handed|hands)(?:e?n|e?s|en)?[ \u00a0\n]$",
+    r"|aufträge|verträge|beträge|zuschüsse|zuschuss|summe|spende|finanzierung|runde|erhöhung|bußgeld|strafe"
+    r"|vergleich|schadens?ersatz|deal|order|investition|turned|turns|took|takes|taking|handed|hands)"
+    r"(?:e?n|e?s|en)?[ \u00a0\n]$",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(

@@ -45,6 +45,7 @@ _SHORT_YEAR = rf"(?:{_OF_YEAR}|[-/{chr(39)}](?P<z>\d\d)(?!\d|[.,]\d))"
 _ORDINAL = r"(?P<o>" + "|".join(ORDINALS) + r")(?:e[rsnm]?)?"
 _COUNT = r"(?P<c>" + "|".join(COUNTS) + r"|\d{1,2})"
 _SHIFT = r"(?P<r>" + "|".join(SHIFTS) + r")(?:e[rsnm]?)?"
+_EDGE_QUARTERS = "auftakt|start|schluss|weihnachts"
 _UNITS = MappingProxyType(
     {
         "jahr": "year",
@@ -189,6 +190,12 @@ def _last_of(found: re.Match[str], _: Calendar) -> Moment:
     return _yearly(found, lambda year: calendar_quarter(year, 4))
 
 
+def _edge_quarter(found: re.Match[str], _: Calendar) -> Moment:
+    """'Auftaktquartal 2025' is the year's first, 'Schlussquartal' its last."""
+    which = 1 if found["which"].lower() in {"auftakt", "start"} else 4
+    return _yearly(found, lambda year: calendar_quarter(year, which))
+
+
 def _week(found: re.Match[str], _: Calendar) -> Moment:
     return _yearly(found, lambda year: calendar_week(year, int(found["w"])))
 
@@ -298,6 +305,9 @@ _WORD_RULES = MappingProxyType(
             ),
             (_rule(rf"{_ORDINAL}{_W}{_MONTH}(?:{_W}{_YEAR})?"), _ordinal_day),
         ),
+        "edge quarter": (
+            (_rule(rf"(?P<which>{_EDGE_QUARTERS})quartals?(?:{_OF_YEAR})?(?!\w)"), _edge_quarter),
+        ),
         "q": ((_rule(rf"Q(?P<o>[1-4])(?:{_SHORT_YEAR})?(?!\w)"), _quarter),),
         "h": ((_rule(rf"H(?P<o>[12])(?:{_SHORT_YEAR})?(?!\w)"), _half),),
         "week": (
@@ -359,6 +369,7 @@ def _triggers() -> dict[str, str]:
     words = dict.fromkeys(MONTHS, "month")
     words |= {stem + ending: "ordinal" for stem in ORDINALS for ending in endings}
     words |= {stem + ending: "shift" for stem in SHIFTS for ending in endings}
+    words |= {f"{one}quartal{end}": "edge quarter" for one in _EDGE_QUARTERS.split("|") for end in ("", "s")}
     words |= dict.fromkeys(("kw", "cw", "kalenderwoche", "week"), "week")
     words |= dict.fromkeys(
         listed(

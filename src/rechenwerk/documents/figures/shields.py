@@ -63,6 +63,8 @@ _TIME = re.compile(
     rf"|\d{{1,2}}{_S}?(?:(?:bis|-){_S}?\d{{1,2}}{_S}?)?(?:Uhr(?![^\W\d_])|[ap]m\b|[ap]\.m\.)(?:{_S}\d\d(?!\d|[.,]\d))?)(?!\d)",
     re.IGNORECASE,
 )
+_SCALED = re.compile(rf"{_S}(?:Mio|Mrd|Million|Milliard|Billion|million|billion|trillion|bn\b|mn\b)")
+"""'die neue Halle 33 Millionen Euro': no hall has that number."""
 _TO = re.compile(
     rf"\d{{1,2}}[.:]\d\d{_S}(?:bis|to|-){_S}\d{{1,2}}[.:]\d\d{_S}?(?:Uhr|[ap]m)\b", re.IGNORECASE
 )
@@ -95,7 +97,7 @@ def shielded_word(text: str, start: int, name: str) -> int:
     if pattern is None or (start and text[start - 1] == "_"):
         return 0
     found = pattern.match(text, start)
-    return found.end() if found else 0
+    return found.end() if found and not _SCALED.match(text, found.end()) else 0
 
 
 def shielded_digits(text: str, start: int) -> int:

@@ -46,13 +46,16 @@ def read_mail(data: bytes) -> Mail:
         subtype = part.get_content_subtype()
         if part.get_content_maintype() == "text" and subtype in bodies and not _is_attached(part):
             bodies[subtype] += ("\n" if bodies[subtype] else "") + _text(part)
-    names = tuple(name for name, _ in attachments(data))
+    names = tuple(name for name, _ in _attached(message))
     return Mail(fields, bodies["plain"], bodies["html"], names)
 
 
 def attachments(data: bytes) -> list[tuple[str, bytes]]:
     """What is attached to a mail, with its name; a mail within it too. Pictures of its HTML count."""
-    message = message_from_bytes(data, policy=policy.default)
+    return _attached(message_from_bytes(data, policy=policy.default))
+
+
+def _attached(message: EmailMessage) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     taken: set[str] = set()
     for part in _leaves(message):

@@ -12,12 +12,12 @@ import zlib
 
 import msgspec
 
-from rechenwerk.documents.intake.kinds import FOREIGN, LARGEST_DIRECTORY, READ, directory_bytes, kind_of
+from rechenwerk.documents.intake.admitting import ARCHIVE, MEGABYTE, admitted
+from rechenwerk.documents.intake.kinds import LARGEST_DIRECTORY, directory_bytes
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.mails import attachments
 from rechenwerk.documents.intake.refusals import Refused, RefusedError, refused
 
-MEGABYTE = 1_000_000
 SKIPPED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 """What file managers leave in archives."""
 
@@ -69,16 +69,9 @@ class _Unpacking:
 
     def _of(self, data: bytes, name: str, depth: int) -> list[Member | Refused]:
         limits = self._limits
-        if len(data) > limits.file_mb * MEGABYTE:
-            return [refused(name, "too_large", got=len(data) // MEGABYTE, limit=limits.file_mb)]
-        kind = kind_of(data, name)
-        if kind == "zip":
+        kind = admitted(data, name, limits)
+        if kind == ARCHIVE:
             return self._zip(data, name, depth)
-        if kind in FOREIGN:
-            what, better = FOREIGN[kind]
-            return [refused(name, "foreign_kind", what=what, better=better)]
-        if kind not in READ:
-            return [refused(name, "unknown_kind" if kind == "unknown" else kind)]
         found: list[Member | Refused] = [Member(name, kind, data)]
         if kind == "eml":
             parts = attachments(data)

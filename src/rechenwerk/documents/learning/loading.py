@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from rechenwerk.base.errors import DocumentError
 from rechenwerk.documents.figures import find
 from rechenwerk.documents.learning.classifier import Classifier, read_classifier
 from rechenwerk.documents.learning.service import artefact_context
@@ -50,12 +51,14 @@ class OwnModels:
         return OwnExtractor(model) if isinstance(model, Extractor) else None
 
     async def load(self, organisation_id: int, artefact: Artefact) -> Classifier | Extractor:
-        """A model. Raises DocumentError: it is damaged."""
+        """A model; its bytes are fetched and opened the first time. Raises DocumentError: it is damaged."""
         key = (organisation_id, artefact.model_id, artefact.version)
         model = self._loaded.get(key)
         if model is None:
-            context = artefact_context(organisation_id, artefact.model_id)
-            data = self._vault.box.open_bytes(artefact.body, context)
+            sealed = await self._store.body(organisation_id, artefact)
+            if sealed is None:
+                raise DocumentError("the trained model was deleted meanwhile; ask again")
+            data = self._vault.box.open_bytes(sealed, artefact_context(organisation_id, artefact.model_id))
             read = read_classifier if artefact.kind == CLASSIFIER else read_extractor
             model = self._loaded[key] = await asyncio.to_thread(read, data)
             while len(self._loaded) > KEPT:

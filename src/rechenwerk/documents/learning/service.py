@@ -9,19 +9,22 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from rechenwerk.documents.learning.examples import Example, ExamplesError, checked, folded
+from rechenwerk.documents.extracting.classify import HEAD
+from rechenwerk.documents.learning.examples import Example, ExamplesError, Span, checked, folded
 from rechenwerk.documents.learning.fitting_values import Marked
 from rechenwerk.documents.learning.tasks import Done, Task
 from rechenwerk.documents.learning_ports import (
     EXTRACTOR,
     Learning,
     NewVersion,
+    Reviewed,
     SealedExample,
     Shelf,
     TrainedModel,
     Trainer,
     Vectors,
 )
+from rechenwerk.documents.sealing_ports import open_said
 from rechenwerk.documents.vault import Vault
 from rechenwerk.documents.working import Keys
 from rechenwerk.identity.secrets import document_context
@@ -53,6 +56,7 @@ class Wanted(msgspec.Struct, frozen=True):
         vectors: model to embed with; '' for the best that there is, 'none' for none.
         by: whose key.
         data_class: of the examples: who may see them when they are embedded.
+        kinds: learn a classifier from documents whose kind people said or confirmed, too.
     """
 
     organisation_id: int
@@ -61,6 +65,7 @@ class Wanted(msgspec.Struct, frozen=True):
     data_class: str
     vectors: str = ""
     seed: int = 0
+    kinds: bool = False
 
 
 def looks_german(texts: Sequence[str]) -> bool:
@@ -124,7 +129,8 @@ async def _labelled(office: LearningOffice, model: TrainedModel, wanted: Wanted)
     """The stored examples, embedded on the account of the project that asks for it."""
     organisation = wanted.organisation_id
     stored = await office.store.examples(organisation, model.id)
-    examples = checked([open_example(office.vault, organisation, model, one) for one in stored])
+    given = [open_example(office.vault, organisation, model, one) for one in stored]
+    examples = checked([*given, *(await _told(office, organisation) if wanted.kinds else ())])
     if wanted.vectors == "none":
         return Task(model.kind, tuple(examples), seed=wanted.seed)
     texts = [one.text[:CUT] for one in examples]
@@ -140,15 +146,37 @@ async def _labelled(office: LearningOffice, model: TrainedModel, wanted: Wanted)
     return Task(model.kind, tuple(examples), vectors.tobytes(), embedder if rows else "", seed=wanted.seed)
 
 
+async def _told(office: LearningOffice, organisation: int) -> list[Example]:
+    """What people said of whole documents; of the same text the newest word counts."""
+    found: dict[str, Example] = {}
+    for one in await office.store.told(organisation, MOST_REVIEWED):
+        text = office.vault.open_parsed(organisation, one.document_id, one.parsed).text[:HEAD]
+        if text.strip():
+            found.setdefault(
+                folded(text), Example(text, one.kind, f"document {one.document_id} ({one.name})")
+            )
+    return list(found.values())
+
+
 async def _marked(office: LearningOffice, model: TrainedModel, wanted: Wanted) -> Task:
     """The documents of the schema in which somebody accepted or corrected a value."""
     organisation = wanted.organisation_id
     documents = []
     for one in await office.store.reviewed(organisation, model.schema, MOST_REVIEWED):
         parsed = office.vault.open_parsed(organisation, one.document_id, one.parsed)
-        documents.append(Marked(parsed.text, one.spans, parsed.words, one.name))
+        documents.append(Marked(parsed.text, _spans(office.vault, organisation, one), parsed.words, one.name))
     if not documents:
         raise ExamplesError(
             f"nobody has accepted or corrected a value of {model.schema!r} yet; review some documents first"
         )
     return Task(model.kind, schema=model.schema, documents=tuple(documents), seed=wanted.seed)
+
+
+def _spans(vault: Vault, organisation: int, one: Reviewed) -> tuple[Span, ...]:
+    """Where the values of a document stand; what says nothing has no place."""
+    found = []
+    for field, sealed in one.values:
+        said = open_said(vault, organisation, one.document_id, field, sealed)
+        if said.evidence is not None and said.value is not None:
+            found.append(Span(field, said.evidence.start, said.evidence.end))
+    return tuple(found)

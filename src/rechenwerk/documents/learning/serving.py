@@ -12,24 +12,23 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from rechenwerk.base.errors import RechenwerkError, bad_request, error_document
+from rechenwerk.base.asgi import Message, Receive, Send, answer, read_body, refuse
+from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.documents.learning.loading import OwnExtractor, OwnModels
 from rechenwerk.documents.learning.service import CUT
 from rechenwerk.documents.learning.spans import Extractor
 from rechenwerk.documents.learning_ports import PREFIX, Artefact, Learning
 from rechenwerk.documents.vault import Vault
+from rechenwerk.wire.openai_whole import as_stream
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Embed = Callable[[str, str], Awaitable[Sequence[float]]]
-"""Model and text -> a vector."""
+Embed = Callable[[str, str], Awaitable[tuple[Sequence[float], int]]]
+"""Model and text -> a vector, and how many tokens the model read for it."""
 
 ALTERNATIVES = 4
 
@@ -65,59 +64,61 @@ class Served:
         organisation = self._organisation(parts[0])
         route = f"{scope['method']} {parts[1] if len(parts) > 1 else ''}"
         if organisation is None or route not in {"POST v1/chat/completions", "GET v1/models"}:
-            await _refuse(send, 404, "no such route")
+            await refuse(send, 404, "no such route")
         elif route == "GET v1/models":
             names = [one.name for one in await self._store.models(organisation) if one.active]
             rows = [{"id": PREFIX + name, "object": "model", "owned_by": "trained"} for name in names]
-            await _answer(send, 200, {"object": "list", "data": rows})
+            await answer(send, 200, msgspec.json.encode({"object": "list", "data": rows}))
         else:
-            await self._chat(organisation, await _body(receive), send)
+            await self._chat(organisation, await read_body(receive), send)
 
     async def _chat(self, organisation: int, body: bytes, send: Send) -> None:
         try:
             asked = msgspec.json.decode(body, type=_Ask)
             text = _text(asked.messages)
         except (msgspec.DecodeError, ValueError) as error:
-            await _refuse(send, 400, f"the request cannot be read: {error}")
+            await refuse(send, 400, f"the request cannot be read: {error}")
             return
         artefact = await self._store.active(organisation, asked.model.removeprefix(PREFIX))
         if artefact is None:
-            await _refuse(send, 404, f"there is no trained model {asked.model!r}")
+            await refuse(send, 404, f"there is no trained model {asked.model!r}")
             return
         try:
-            said = await self._say(organisation, artefact, text)
+            said, embedded = await self._say(organisation, artefact, text)
         except RechenwerkError as error:
-            await _refuse(send, 503, str(error))
+            await refuse(send, 503, str(error))
             return
-        reply = _completion(asked, said, len(text.split()), artefact.version)
+        reply = _completion(asked, said, len(text.split()) + embedded, artefact.version)
         if asked.stream:
-            await _stream(send, reply, usage=bool((asked.stream_options or {}).get("include_usage")))
+            usage = bool((asked.stream_options or {}).get("include_usage"))
+            await answer(send, 200, as_stream(reply, usage=usage), b"text/event-stream")
         else:
-            await _answer(send, 200, reply)
+            await answer(send, 200, msgspec.json.encode(reply))
 
-    async def _say(self, organisation: int, artefact: Artefact, text: str) -> dict[str, Any]:
+    async def _say(self, organisation: int, artefact: Artefact, text: str) -> tuple[dict[str, Any], int]:
+        """What the model says, and the tokens that were embedded for it: they are part of this call."""
         model = await self._models.load(organisation, artefact)
         if isinstance(model, Extractor):
             found = await asyncio.to_thread(OwnExtractor(model).find, text)
-            return {
-                "values": [
-                    {
-                        "field": one.field,
-                        "value": text[one.start : one.end],
-                        "start": one.start,
-                        "end": one.end,
-                    }
-                    | {"confidence": round(one.confidence, 4)}
-                    for one in found
-                ]
-            }
-        vector = None
+            values = [
+                {
+                    "field": one.field,
+                    "value": text[one.start : one.end],
+                    "start": one.start,
+                    "end": one.end,
+                    "confidence": round(one.confidence, 4),
+                }
+                for one in found
+            ]
+            return {"values": values}, 0
+        vector, embedded = None, 0
         if model.header.embedder:
-            row = await self._embed(model.header.embedder, text[:CUT])
+            row, embedded = await self._embed(model.header.embedder, text[:CUT])
             vector = np.asarray(row, dtype=np.float32)
         first, *rest = await asyncio.to_thread(model.guesses, text, vector)
         others = [{"label": one.label, "confidence": round(one.confidence, 4)} for one in rest[:ALTERNATIVES]]
-        return {"label": first.label, "confidence": round(first.confidence, 4), "alternatives": others}
+        said = {"label": first.label, "confidence": round(first.confidence, 4), "alternatives": others}
+        return said, embedded
 
 
 def _text(messages: list[dict[str, Any]]) -> str:
@@ -133,7 +134,7 @@ def _text(messages: list[dict[str, Any]]) -> str:
     raise ValueError("it has no message of a user with a text")
 
 
-def _completion(asked: _Ask, said: dict[str, Any], words: int, version: int) -> dict[str, Any]:
+def _completion(asked: _Ask, said: dict[str, Any], read: int, version: int) -> dict[str, Any]:
     content = msgspec.json.encode(said).decode()
     made = len(content.split())
     return {
@@ -145,43 +146,5 @@ def _completion(asked: _Ask, said: dict[str, Any], words: int, version: int) -> 
         "choices": [
             {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
         ],
-        "usage": {"prompt_tokens": words, "completion_tokens": made, "total_tokens": words + made},
+        "usage": {"prompt_tokens": read, "completion_tokens": made, "total_tokens": read + made},
     }
-
-
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
-
-
-async def _refuse(send: Send, status: int, message: str) -> None:
-    await _answer(send, status, error_document(bad_request(message, status=status)))
-
-
-async def _answer(send: Send, status: int, document: dict[str, Any]) -> None:
-    await _whole(send, status, msgspec.json.encode(document), b"application/json")
-
-
-async def _whole(send: Send, status: int, body: bytes, kind: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _stream(send: Send, reply: dict[str, Any], *, usage: bool) -> None:
-    """The whole answer as two events, and the usage where it was asked for."""
-    head = {key: reply[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
-    message = reply["choices"][0]["message"]
-    events: list[dict[str, Any]] = [
-        {**head, "choices": [{"index": 0, "delta": message, "finish_reason": None}]},
-        {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-    ]
-    if usage:
-        events.append({**head, "choices": [], "usage": reply["usage"]})
-    body = b"".join(b"data: " + msgspec.json.encode(event) + b"\n\n" for event in events)
-    await _whole(send, 200, body + b"data: [DONE]\n\n", b"text/event-stream")

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
+import msgspec
+
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import Refused, RefusedError, refused
-from rechenwerk.documents.intake.unpacking import unpack
+from rechenwerk.documents.intake.unpacking import Member, unpack
 from rechenwerk.documents.parsing.docx import docx_reader
 from rechenwerk.documents.parsing.einvoice import xml_reader
 from rechenwerk.documents.parsing.flow import FlowReader
@@ -23,7 +25,6 @@ from rechenwerk.documents.parsing.frames import (
     Done,
     Open,
     Opened,
-    PagePart,
     Parts,
     Picture,
     Png,
@@ -45,6 +46,7 @@ from rechenwerk.documents.parsing.pptx import pptx_reader
 from rechenwerk.documents.parsing.sandbox import code_folders, confine, resident_mb
 from rechenwerk.documents.parsing.texts import csv_reader, text_reader
 from rechenwerk.documents.parsing.xlsx import xlsx_reader
+from rechenwerk.documents.values import PagePart
 
 
 class Reader(Protocol):
@@ -123,7 +125,8 @@ class Service:
         elif isinstance(asked, Unpack):
             self._close()
             self._name = asked.name
-            send(Parts(unpack(asked.data, asked.name, self._limits)))
+            found = unpack(asked.data, asked.name, self._limits)
+            send(Parts(tuple([_unless_whole(one, asked.data) for one in found])))
         elif isinstance(asked, Read):
             self._read(asked, send)
         elif isinstance(asked, Picture) and self._reader is not None:
@@ -167,6 +170,11 @@ class Service:
         if self._reader is not None:
             self._reader.close()
         self._reader, self._pages = None, 0
+
+
+def _unless_whole(one: Member | Refused, data: bytes) -> Member | Refused:
+    """A member as it is sent: whose bytes are the file itself goes without them, the worker has them."""
+    return msgspec.structs.replace(one, data=b"") if isinstance(one, Member) and one.data is data else one
 
 
 def _frame(stream: BinaryIO) -> bytes:

@@ -12,7 +12,7 @@ from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
 from rechenwerk.documents.parsing.flow import Flow, FlowReader
 from rechenwerk.documents.parsing.grids import head_of
-from rechenwerk.documents.parsing.parts import Parts, local
+from rechenwerk.documents.parsing.parts import Parts, local, opened
 from rechenwerk.documents.parsing.writing import Token, tokens_of
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -25,12 +25,8 @@ DEEPEST = 40
 
 def docx_reader(data: bytes, limits: Limits) -> FlowReader:
     """A Word document."""
-    parts = Parts(data, limits)
-    main = _main_part(parts)
-    flow = Flow(limits)
-    flow.properties = parts.properties()
-    if parts.has_macros():
-        flow.faults.append("contains macros: they were neither run nor read")
+    parts, flow = opened(data, limits)
+    main = parts.main("word/document.xml")
     relations = parts.relations(main)
     for kind in ("header", "footnotes", "endnotes", "footer"):
         names = sorted({name for what, name in relations.values() if what == kind and name in parts.names})
@@ -39,15 +35,6 @@ def docx_reader(data: bytes, limits: Limits) -> FlowReader:
         texts = list(dict.fromkeys(_text_of(parts, name) for name in names))
         flow.lines("\n".join(text for text in texts if text))
     return flow.reader()
-
-
-def _main_part(parts: Parts) -> str:
-    for kind, name in parts.relations("").values():
-        if kind == "officeDocument" and name in parts.names:
-            return name
-    if "word/document.xml" in parts.names:
-        return "word/document.xml"
-    raise RefusedError("corrupt", what="no document part")
 
 
 def _text_of(parts: Parts, name: str) -> str:

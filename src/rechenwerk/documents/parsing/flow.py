@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
-from rechenwerk.documents.parsing.frames import Opened, PagePart
+from rechenwerk.documents.parsing.frames import Opened
 from rechenwerk.documents.parsing.writing import PageWriter, Token, cleaned
+from rechenwerk.documents.values import PagePart
 
 CUT = "cut: the document has more characters than are read"
 

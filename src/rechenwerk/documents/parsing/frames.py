@@ -11,7 +11,7 @@ import msgspec
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import Refused
 from rechenwerk.documents.intake.unpacking import Member
-from rechenwerk.documents.values import Table, Word
+from rechenwerk.documents.values import PagePart
 
 HEAD = 4
 
@@ -67,19 +67,6 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     faults: tuple[str, ...] = ()
 
 
-class PagePart(msgspec.Struct, frozen=True, tag=True):
-    """A page as it was read; offsets count from the beginning of the document's text."""
-
-    text: str
-    words: tuple[Word, ...] = ()
-    tables: tuple[Table, ...] = ()
-    width: float = 0.0
-    height: float = 0.0
-    source: str = "digital"
-    fault: str = ""
-    name: str = ""
-
-
 class Done(msgspec.Struct, frozen=True, tag=True):
     """All pages were sent; how much memory the reader holds, in MB."""
 
@@ -93,7 +80,7 @@ class Png(msgspec.Struct, frozen=True, tag=True):
 
 
 class Parts(msgspec.Struct, frozen=True, tag=True):
-    """What a file consists of."""
+    """What a file consists of; no bytes where it is the file itself (a member is never empty)."""
 
     members: tuple[Member | Refused, ...]
 

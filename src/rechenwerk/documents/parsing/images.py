@@ -8,10 +8,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
-from rechenwerk.documents.parsing.frames import Opened, PagePart
+from rechenwerk.documents.parsing.frames import Opened
 from rechenwerk.documents.parsing.ocr import Recognizer
 from rechenwerk.documents.parsing.pages import write_page
 from rechenwerk.documents.parsing.writing import PageWriter
+from rechenwerk.documents.values import PagePart
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 USUAL_DPI = 200

@@ -8,7 +8,7 @@ from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
 from rechenwerk.documents.parsing.flow import Flow, FlowReader
 from rechenwerk.documents.parsing.grids import head_of
-from rechenwerk.documents.parsing.parts import Parts, local
+from rechenwerk.documents.parsing.parts import Parts, local, opened
 from rechenwerk.documents.parsing.writing import Token, tokens_of
 
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -31,14 +31,11 @@ DEEPEST = 60
 
 def odt_reader(data: bytes, limits: Limits) -> FlowReader:
     """A text of OpenDocument."""
-    parts = Parts(data, limits)
+    parts, flow = opened(data, limits)
     if "META-INF/manifest.xml" in parts.names and b"encryption-data" in parts.bytes_of(
         "META-INF/manifest.xml"
     ):
         raise RefusedError("locked")
-    flow = Flow(limits)
-    if parts.has_macros():
-        flow.faults.append("contains macros: they were neither run nor read")
     _properties(parts, flow)
     content = parts.xml_of("content.xml")
     body = content.find(f".//{OFFICE}text")

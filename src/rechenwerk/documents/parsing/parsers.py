@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from rechenwerk.base.errors import SetupError, UnreadableError
-from rechenwerk.documents.intake.kinds import FOREIGN, READ, kind_of
+from rechenwerk.documents.intake.admitting import ARCHIVE, admitted
 from rechenwerk.documents.intake.limits import Limits
-from rechenwerk.documents.intake.refusals import Refused, refused, unreadable
+from rechenwerk.documents.intake.refusals import Refused, RefusedError, refused, unreadable
 from rechenwerk.documents.intake.unpacking import Member
 from rechenwerk.documents.parsing.frames import (
     Done,
     Open,
     Opened,
-    PagePart,
     Parts,
     Picture,
     Png,
@@ -29,14 +30,16 @@ from rechenwerk.documents.parsing.frames import (
 )
 from rechenwerk.documents.parsing.languages import language_of
 from rechenwerk.documents.parsing.process import DiedError, ReaderProcess
-from rechenwerk.documents.values import Page, Parsed, Table, Word
+from rechenwerk.documents.values import Page, PagePart, Parsed, Table, Word
 
-MEGABYTE = 1_000_000
 TRIES = 2
 """How often a document is opened on a fresh process before it is given up."""
 MOST_DEATHS = 20
 """Pages of one document that may kill the process; the rest is not tried then."""
 PAGE_END = "\f"
+
+OnPage = Callable[[PagePart, int, int], Awaitable[None]]
+"""Is told each page that was read, its number, and how many there are."""
 
 
 class Parsers:
@@ -83,17 +86,20 @@ class Parsers:
                 got = await self._ask(Unpack(data, name), self._limits.open_seconds)
             except DiedError as died:
                 return (self._refusal(died, name),)
-            return got.members if isinstance(got, Parts) else (got,) if isinstance(got, Refused) else ()
+            if isinstance(got, Parts):
+                return tuple([_whole(one, data) for one in got.members])
+            return (got,) if isinstance(got, Refused) else ()
 
     async def parse(
-        self, data: bytes, name: str, *, on_page: Callable[[int, int], None] | None = None
+        self, data: bytes, name: str, *, before: Sequence[PagePart] = (), on_page: OnPage | None = None
     ) -> Parsed:
         """Read a document.
 
         Args:
             data: the whole file; archives are unpacked before.
             name: as its sender called it.
-            on_page: is told the page that is done and how many there are.
+            before: its first pages, where they were read already; reading goes on after them.
+            on_page: is awaited after each page.
 
         Raises:
             UnreadableError: with the reason in two languages.
@@ -101,7 +107,8 @@ class Parsers:
         kind = self._kind(data, name)
         async with self._taken():
             opened = await self._open(kind, data, name)
-            parts, faults = await self._pages(Open(kind, data, name), opened, on_page or _nobody)
+            known = before if len(before) <= opened.pages else ()
+            parts, faults = await self._pages(Open(kind, data, name), opened, known, on_page or _nobody)
             await self._recycle()
         return _joined(kind, opened, parts, faults)
 
@@ -135,17 +142,12 @@ class Parsers:
                 raise
 
     def _kind(self, data: bytes, name: str) -> str:
-        limit = self._limits.file_mb
-        if len(data) > limit * MEGABYTE:
-            raise unreadable(refused(name, "too_large", got=len(data) // MEGABYTE, limit=limit))
-        kind = kind_of(data, name)
-        if kind in FOREIGN:
-            what, better = FOREIGN[kind]
-            raise unreadable(refused(name, "foreign_kind", what=what, better=better))
-        if kind not in READ:
-            raise unreadable(
-                refused(name, kind if kind in {"empty", "locked", "program"} else "unknown_kind")
-            )
+        try:
+            kind = admitted(data, name, self._limits)
+            if kind == ARCHIVE:
+                raise RefusedError("unknown_kind")
+        except RefusedError as why:
+            raise unreadable(why.named(name)) from why
         return kind
 
     async def _open(self, kind: str, data: bytes, name: str) -> Opened:
@@ -164,12 +166,12 @@ class Parsers:
         raise AssertionError("unreachable")
 
     async def _pages(
-        self, document: Open, opened: Opened, on_page: Callable[[int, int], None]
+        self, document: Open, opened: Opened, before: Sequence[PagePart], on_page: OnPage
     ) -> tuple[list[PagePart], list[str]]:
         """All pages; one at which the process dies has a fault, and the next is read by another process."""
-        parts: list[PagePart] = []
+        parts = list(before)
         faults: list[str] = []
-        offset = deaths = 0
+        offset, deaths = sum(len(one.text) + 1 for one in parts), 0
         while len(parts) < opened.pages:
             try:
                 if deaths:
@@ -179,7 +181,7 @@ class Parsers:
                 while isinstance(got := await process.next(self._limits.page_seconds), PagePart):
                     parts.append(got)
                     offset += len(got.text) + 1
-                    on_page(len(parts), opened.pages)
+                    await on_page(got, len(parts), opened.pages)
                 if isinstance(got, Refused):
                     raise unreadable(got)
                 process.documents += 1
@@ -190,7 +192,7 @@ class Parsers:
                 why = self._refusal(died, document.name).english
                 parts.append(PagePart("", source="none", fault=why))
                 offset += 1
-                on_page(len(parts), opened.pages)
+                await on_page(parts[-1], len(parts), opened.pages)
                 if deaths >= MOST_DEATHS and len(parts) < opened.pages:
                     faults.append(
                         f"pages {len(parts) + 1} to {opened.pages} were not read: {deaths} pages failed"
@@ -229,8 +231,13 @@ class Parsers:
         return refused(name, "died", what=str(died))
 
 
-def _nobody(_page: int, _of: int) -> None:
+async def _nobody(_page: PagePart, _number: int, _of: int) -> None:
     """Who is told when nobody asked."""
+
+
+def _whole(one: Member | Refused, data: bytes) -> Member | Refused:
+    """A member with its bytes; the reader does not send the file itself back."""
+    return msgspec.structs.replace(one, data=data) if isinstance(one, Member) and not one.data else one
 
 
 def _joined(kind: str, opened: Opened, parts: list[PagePart], faults: list[str]) -> Parsed:

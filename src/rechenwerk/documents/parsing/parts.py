@@ -12,6 +12,7 @@ from lxml import etree
 from rechenwerk.documents.intake.kinds import LARGEST_DIRECTORY, directory_bytes
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
+from rechenwerk.documents.parsing.flow import Flow
 
 MEGABYTE = 1_000_000
 MOST_ENTRIES = 20_000
@@ -108,6 +109,17 @@ class Parts:
             found[one.get("Id") or ""] = (kind, _joined(path.parent, target))
         return found
 
+    def main(self, usual: str) -> str:
+        """The name of the part that an OOXML document begins with."""
+        return next(
+            (
+                name
+                for kind, name in self.relations("").values()
+                if kind == "officeDocument" and name in self.names
+            ),
+            usual,
+        )
+
     def has_macros(self) -> bool:
         """Whether programs are inside; they are never run, and nothing of them is read."""
         return any(mark in name for name in self.names for mark in MACROS)
@@ -127,6 +139,15 @@ class Parts:
             if name and child.text:
                 found[name] = child.text[:10] if name == "date" else child.text
         return found
+
+
+def opened(data: bytes, limits: Limits) -> tuple[Parts, Flow]:
+    """An office document, and its text that begins: with properties, and a word where macros are inside."""
+    parts, flow = Parts(data, limits), Flow(limits)
+    flow.properties = parts.properties()
+    if parts.has_macros():
+        flow.faults.append("contains macros: they were neither run nor read")
+    return parts, flow
 
 
 def _joined(folder: PurePosixPath, target: str) -> str:

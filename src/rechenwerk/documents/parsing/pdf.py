@@ -14,7 +14,7 @@ import pypdfium2.raw as pdfium
 
 from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
-from rechenwerk.documents.parsing.frames import Opened, PagePart
+from rechenwerk.documents.parsing.frames import Opened
 from rechenwerk.documents.parsing.grids import Rules
 from rechenwerk.documents.parsing.layer import is_garbage
 from rechenwerk.documents.parsing.marks import Mark
@@ -22,7 +22,7 @@ from rechenwerk.documents.parsing.ocr import Recognizer, Seen
 from rechenwerk.documents.parsing.pages import write_page
 from rechenwerk.documents.parsing.turning import Upright, turned
 from rechenwerk.documents.parsing.writing import PageWriter, Token, cleaned
-from rechenwerk.documents.values import Box
+from rechenwerk.documents.values import Box, PagePart
 
 INVOICES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml", "zugferd.xml", "order-x.xml", "cii.xml")
 INVOICE_ROOT = re.compile(

@@ -8,7 +8,7 @@ from rechenwerk.documents.intake.limits import Limits
 from rechenwerk.documents.intake.refusals import RefusedError
 from rechenwerk.documents.parsing.flow import Flow, FlowReader
 from rechenwerk.documents.parsing.grids import head_of
-from rechenwerk.documents.parsing.parts import Parts, local
+from rechenwerk.documents.parsing.parts import Parts, local, opened
 from rechenwerk.documents.parsing.writing import Token, tokens_of
 
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -21,15 +21,8 @@ DEEPEST = 20
 
 def pptx_reader(data: bytes, limits: Limits) -> FlowReader:
     """A presentation."""
-    parts = Parts(data, limits)
-    flow = Flow(limits)
-    flow.properties = parts.properties()
-    if parts.has_macros():
-        flow.faults.append("contains macros: they were neither run nor read")
-    main = next(
-        (name for kind, name in parts.relations("").values() if kind == "officeDocument"),
-        "ppt/presentation.xml",
-    )
+    parts, flow = opened(data, limits)
+    main = parts.main("ppt/presentation.xml")
     related = parts.relations(main)
     hidden = 0
     for one in parts.xml_of(main).iter():

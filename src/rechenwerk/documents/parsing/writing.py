@@ -10,8 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
-from rechenwerk.documents.parsing.frames import PagePart
-from rechenwerk.documents.values import Box, Cell, Table, Word
+from rechenwerk.documents.values import Box, Cell, PagePart, Table, Word
 
 CHANGED = MappingProxyType(
     {

@@ -14,7 +14,7 @@ from rechenwerk.documents.parsing.flow import Flow, FlowReader
 from rechenwerk.documents.parsing.grids import head_of
 from rechenwerk.documents.parsing.languages import language_of
 from rechenwerk.documents.parsing.number_formats import BUILT_IN, displayed
-from rechenwerk.documents.parsing.parts import Parts, local
+from rechenwerk.documents.parsing.parts import Parts, local, opened
 from rechenwerk.documents.parsing.writing import Token, tokens_of
 
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -44,15 +44,8 @@ class Book:
 
 def xlsx_reader(data: bytes, limits: Limits) -> FlowReader:
     """A workbook."""
-    parts = Parts(data, limits)
-    flow = Flow(limits)
-    flow.properties = parts.properties()
-    if parts.has_macros():
-        flow.faults.append("contains macros: they were neither run nor read")
-    main = next(
-        (name for kind, name in parts.relations("").values() if kind == "officeDocument"), "xl/workbook.xml"
-    )
-    book = Book(parts, main)
+    parts, flow = opened(data, limits)
+    book = Book(parts, parts.main("xl/workbook.xml"))
     room = MOST_CELLS
     for sheet in (one for one in book.root.iter() if local(one) == "sheet"):
         title = sheet.get("name") or ""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from rechenwerk.base.money import parse_money
+from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.identity.secrets import alert_context
 from rechenwerk.office.access import KeysRealm, Realm
 from rechenwerk.office.bodies import Name
@@ -17,7 +17,7 @@ from rechenwerk.office.budgets.mail import sendable
 from rechenwerk.office.budgets.ports import Cause, Notice, Rule
 from rechenwerk.office.budgets.webhooks import check_url, forbidden, new_secret
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.tenants import money, pick_key
+from rechenwerk.office.tenants import pick_key
 
 _MOST = 100
 """Alerts of one organisation."""
@@ -175,7 +175,7 @@ def _fields(rule: Rule) -> dict[str, Any]:
         "period": rule.period,
         "at": list(rule.thresholds),
         "forecast": rule.forecast,
-        "below": None if rule.below is None else money(rule.below),
+        "below": None if rule.below is None else plain_money(rule.below),
         "channel": rule.channel,
         "target": rule.target,
         "language": rule.language,

@@ -7,7 +7,7 @@ from typing import cast
 
 from fastapi import APIRouter
 
-from rechenwerk.base.money import parse_money
+from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.ledger.guards import NEVER, Period, window_bounds
 from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, MoneyRealm, OperatorRealm, Realm
@@ -17,7 +17,7 @@ from rechenwerk.office.budgets.outlook import forecast, percent
 from rechenwerk.office.budgets.ports import BudgetUse
 from rechenwerk.office.errors import refuse
 from rechenwerk.office.ports import Guard
-from rechenwerk.office.tenants import money, pick_key
+from rechenwerk.office.tenants import pick_key
 
 
 async def list_budgets(realm: MoneyRealm) -> BudgetsView:
@@ -75,12 +75,12 @@ def line(use: BudgetUse, now: float) -> BudgetLine:
         period=use.period,
         starts_at=datetime.fromtimestamp(starts, UTC) if ends != NEVER else None,
         ends_at=datetime.fromtimestamp(ends, UTC) if ends != NEVER else None,
-        amount=money(use.amount),
-        used=money(use.posted),
-        held=money(use.held),
-        left=money(use.left),
+        amount=plain_money(use.amount),
+        used=plain_money(use.posted),
+        held=plain_money(use.held),
+        left=plain_money(use.left),
         percent=percent(use.posted, use.amount),
-        forecast=None if ahead is None else money(ahead),
+        forecast=None if ahead is None else plain_money(ahead),
         hard=use.hard,
         wallet=use.wallet,
     )

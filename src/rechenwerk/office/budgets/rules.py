@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from rechenwerk.base.money import format_money
+from rechenwerk.base.money import plain_money
 from rechenwerk.contracts.ports import Alert, Position
 from rechenwerk.ledger.guards import NEVER, Period, window_bounds
 from rechenwerk.office.budgets.outlook import forecast, percent
@@ -55,7 +55,7 @@ def _of_budget(rule: Rule, use: BudgetUse, now: float, currency: str) -> Iterato
         yield Cause(f"budget/{name}/{threshold}", "budget.threshold", told, threshold < passed[-1])
     ahead = forecast(use.posted, period, now) if rule.forecast else None
     if ahead is not None and ahead > use.amount > use.posted:
-        yield Cause(f"budget/{name}/forecast", "budget.forecast", {**data, "forecast": _text(ahead)})
+        yield Cause(f"budget/{name}/forecast", "budget.forecast", {**data, "forecast": plain_money(ahead)})
 
 
 def _of_wallet(rule: Rule, use: BudgetUse, now: float, currency: str) -> Iterator[Cause]:
@@ -66,7 +66,7 @@ def _of_wallet(rule: Rule, use: BudgetUse, now: float, currency: str) -> Iterato
         yield Cause(f"{name}/empty", "wallet.empty", data)
     low = rule.below is not None and use.left < rule.below
     if low:
-        told = {**data, "below": _text(rule.below or 0)}
+        told = {**data, "below": plain_money(rule.below or 0)}
         yield Cause(f"{name}/below", "wallet.low", told, passed_over=use.used_up)
 
 
@@ -78,7 +78,7 @@ def of_contract(rule: Rule, position: Position, alert: Alert, currency: str) -> 
         "warning": alert.sort,
         "message": alert.message,
         "at": datetime.fromtimestamp(alert.at, UTC).isoformat(),
-        "amount": _text(alert.amount),
+        "amount": plain_money(alert.amount),
         "unit": position.unit or currency,
     }
     name = f"contract/{alert.contract}/{position.kind}/{position.starts_at}/{alert.sort}"
@@ -111,14 +111,9 @@ def _facts(rule: Rule, use: BudgetUse, now: float, currency: str) -> dict[str, A
         "starts_at": None if ends == NEVER else datetime.fromtimestamp(starts, UTC).isoformat(),
         "ends_at": None if ends == NEVER else datetime.fromtimestamp(ends, UTC).isoformat(),
         "currency": currency,
-        "amount": _text(use.amount),
-        "used": _text(use.posted),
-        "held": _text(use.held),
-        "left": _text(use.left),
+        "amount": plain_money(use.amount),
+        "used": plain_money(use.posted),
+        "held": plain_money(use.held),
+        "left": plain_money(use.left),
         "hard": use.hard,
     }
-
-
-def _text(nano: int) -> str:
-    """Money for programs."""
-    return format_money(nano).replace(",", "")

@@ -20,6 +20,13 @@ class UndeliveredError(RechenwerkError):
         self.final = final
 
 
+class ForbiddenError(UndeliveredError):
+    """It may not go there, however often it is tried."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, final=True)
+
+
 class Sender(Protocol):
     """One way to tell somebody."""
 

@@ -8,14 +8,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from rechenwerk.base.money import format_money, parse_money
+from rechenwerk.base.money import format_money, parse_money, plain_money
 from rechenwerk.ledger.periods import month_of
 from rechenwerk.office.access import MoneyRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.budgets import bodies
 from rechenwerk.office.budgets.ports import BudgetUse, Movement, Note, TwiceError
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import period_of
 
 _PATIENCE = 1.5
@@ -98,8 +97,8 @@ async def show_statement(
         project=use.project,
         currency=await realm.desk.tenants.currency(),
         period=span.name,
-        opening=money(opening),
-        closing=money(opening + sum(one.amount for one in inside)),
+        opening=plain_money(opening),
+        closing=plain_money(opening + sum(one.amount for one in inside)),
         movements=_movements(opening, inside),
     )
 
@@ -113,8 +112,8 @@ def _movements(balance: int, moved: Sequence[Movement]) -> list[bodies.MovementV
                 at=one.at,
                 kind=one.kind,
                 calls=one.calls,
-                amount=money(one.amount),
-                balance=money(balance),
+                amount=plain_money(one.amount),
+                balance=plain_money(balance),
                 voucher=one.voucher,
                 text=one.text,
             )
@@ -186,10 +185,10 @@ async def _view(realm: Realm) -> bodies.WalletsView:
         wallets=[
             bodies.WalletView(
                 project=one.project,
-                paid_in=money(one.amount),
-                used=money(one.posted),
-                held=money(one.held),
-                left=money(one.left),
+                paid_in=plain_money(one.amount),
+                used=plain_money(one.posted),
+                held=plain_money(one.held),
+                left=plain_money(one.left),
                 state="open" if one.left else "empty",
             )
             for one in await _uses(realm)

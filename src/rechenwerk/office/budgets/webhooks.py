@@ -23,7 +23,7 @@ import msgspec
 from rechenwerk.base.errors import RechenwerkError, SetupError
 from rechenwerk.identity.secrets import SecretBox, alert_context
 from rechenwerk.office.budgets.ports import Parcel
-from rechenwerk.office.budgets.sending import UndeliveredError
+from rechenwerk.office.budgets.sending import ForbiddenError, UndeliveredError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -102,10 +102,10 @@ async def forbidden(text: str, allowed: Sequence[Network]) -> str:
     try:
         async with asyncio.timeout(_LOOK_UP):
             await _resolved(urlsplit(text), allowed)
-    except TimeoutError:
+    except ForbiddenError as error:
+        return str(error)
+    except (TimeoutError, UndeliveredError):
         return ""
-    except UndeliveredError as error:
-        return str(error) if error.final else ""
     return ""
 
 
@@ -113,7 +113,8 @@ async def _resolved(parts: SplitResult, allowed: Sequence[Network]) -> list[Addr
     """The addresses of the host, if all that it has may be reached.
 
     Raises:
-        UndeliveredError: nobody knows it; `final` where it may not be reached.
+        UndeliveredError: nobody knows it.
+        ForbiddenError: it may not be reached.
     """
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -123,15 +124,12 @@ async def _resolved(parts: SplitResult, allowed: Sequence[Network]) -> list[Addr
     addresses = list(dict.fromkeys(ipaddress.ip_address(one[4][0]) for one in found))
     for address in addresses:
         if not reachable(address, allowed):
-            raise UndeliveredError(
+            raise ForbiddenError(
                 f"{host} has an address that is not public; the operator can allow its network:"
-                " RECHENWERK_WEBHOOK_NETWORKS",
-                final=True,
+                " RECHENWERK_WEBHOOK_NETWORKS"
             )
         if parts.scheme != "https" and not any(address in network for network in allowed):
-            raise UndeliveredError(
-                "only https:// goes out; http:// only to networks that the operator allows", final=True
-            )
+            raise ForbiddenError("only https:// goes out; http:// only to networks that the operator allows")
     return addresses
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from rechenwerk.ledger.allocation import Key
+from rechenwerk.office.bodies import Body
 
 AddressLine = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -26,7 +27,7 @@ class SettingView(BaseModel):
     cost_centres: dict[str, str]
 
 
-class SettingBody(BaseModel):
+class SettingBody(Body):
     """What is to change; what is left out stays."""
 
     prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$")] | None = None
@@ -40,13 +41,13 @@ class SettingBody(BaseModel):
     )
 
 
-class CostCentreBody(BaseModel):
+class CostCentreBody(Body):
     """The cost centre that a project's statements name; empty: none."""
 
     cost_centre: str = Field(max_length=40)
 
 
-class CloseBody(BaseModel):
+class CloseBody(Body):
     """How a period is closed."""
 
     with_unresolved: bool = Field(default=False, description="though calls of it are unresolved")
@@ -108,7 +109,7 @@ class DocumentsView(BaseModel):
     documents: list[DocumentView]
 
 
-class DocumentReverseBody(BaseModel):
+class DocumentReverseBody(Body):
     """Why a document is taken back."""
 
     reason: str = Field(min_length=1, max_length=500)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.base.errors import BookError
-from rechenwerk.base.money import parse_decimal, parse_money
+from rechenwerk.base.money import parse_decimal, parse_money, plain_money
 from rechenwerk.ledger.allocation import share_out
 from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.statement_rows import entry_rows, summed, unresolved_rows, usage_rows
@@ -20,7 +20,6 @@ from rechenwerk.ledger.statements import (
     Pool,
     Row,
     Share,
-    exact,
     less,
     numbers,
     reversal,
@@ -83,12 +82,12 @@ def pools(shared: Shared) -> tuple[Pool, ...]:
         found.append(
             Pool(
                 contract=pool.contract,
-                fixed=exact(pool.fixed),
-                idle=exact(pool.idle),
-                absorbed=exact(pool.fixed - _to_share(pool)),
-                amount=exact(_to_share(pool)),
+                fixed=plain_money(pool.fixed),
+                idle=plain_money(pool.idle),
+                absorbed=plain_money(pool.fixed - _to_share(pool)),
+                amount=plain_money(_to_share(pool)),
                 shares=tuple(
-                    Share(one.name, one.cost_centre, _weight_text(shared, one), exact(part))
+                    Share(one.name, one.cost_centre, _weight_text(shared, one), plain_money(part))
                     for one, part in zip(shared.projects, parts, strict=True)
                     if part
                 ),
@@ -102,7 +101,7 @@ def _weight_text(shared: Shared, project: ProjectUse) -> str:
     if setting.allocation == "fixed":
         return setting.shares.get(project.name, "0")
     if setting.allocation == "use" and any(one.price for one in shared.projects):
-        return exact(project.price)
+        return plain_money(project.price)
     return str(project.calls) if setting.allocation == "use" else "1"
 
 
@@ -181,7 +180,7 @@ def _statement(
         rows=rows,
         totals=sum_up(rows, setting.vat_rate, reverse_charge=setting.reverse_charge),
         unresolved=_open([project]),
-        overrun=exact(project.overrun),
+        overrun=plain_money(project.overrun),
         **_head(setting, issue, issue.period),
     )
 
@@ -207,7 +206,7 @@ def _open(projects: Iterable[ProjectFacts]) -> Open | None:
     calls = [one for project in projects for one in project.unresolved]
     if not calls:
         return None
-    return Open(sum(one.calls for one in calls), exact(sum(one.price for one in calls)))
+    return Open(sum(one.calls for one in calls), plain_money(sum(one.price for one in calls)))
 
 
 def _summary(
@@ -240,7 +239,7 @@ def _summary(
         pools=shared,
         usage=summed([one.rows for one in (*facts.issued, *statements)]),
         unresolved=_open(facts.projects),
-        overrun=exact(sum(one.overrun for one in facts.projects)),
+        overrun=plain_money(sum(one.overrun for one in facts.projects)),
         **_head(setting, issue, issue.period),
     )
 

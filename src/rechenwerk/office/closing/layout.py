@@ -7,8 +7,8 @@ from itertools import groupby
 
 import msgspec
 
-from rechenwerk.base.money import parse_money
-from rechenwerk.ledger.statements import Content, Pool, Row, cents_of, cents_text, exact
+from rechenwerk.base.money import parse_money, plain_money
+from rechenwerk.ledger.statements import Content, Pool, Row, cents_of, cents_text
 from rechenwerk.office.closing.words import Words
 
 _CALLS = frozenset({"usage", "calls", "rounding"})
@@ -208,14 +208,14 @@ def _usage_annex(content: Content, words: Words) -> tuple[Section, ...]:
                 for line in lines
             ]
         groups.append(Group(model, tuple(lines)))
-    total = exact(sum(parse_money(row.exact) for row in content.usage))
+    total = plain_money(sum(parse_money(row.exact) for row in content.usage))
     return (Section(words("annex_usage"), tuple(groups), total),)
 
 
 def _pool_annex(content: Content, words: Words) -> tuple[Section, ...]:
     if not content.pools:
         return ()
-    total = exact(sum(parse_money(pool.amount) for pool in content.pools))
+    total = plain_money(sum(parse_money(pool.amount) for pool in content.pools))
     title = f"{words('annex_pools')} · {words(f'key_{content.key}')}"
     groups = tuple([_pool(pool, words) for pool in content.pools])
     return (Section(title, groups, total, words("weight")),)

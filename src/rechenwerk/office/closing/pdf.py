@@ -15,8 +15,8 @@ from typing import Literal
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 
-from rechenwerk.base.money import parse_money
-from rechenwerk.ledger.statements import Content, exact
+from rechenwerk.base.money import parse_money, plain_money
+from rechenwerk.ledger.statements import Content
 from rechenwerk.office.closing.layout import Line, Section, Sheet, lay_out
 from rechenwerk.office.closing.words import Words
 
@@ -250,7 +250,7 @@ class _Table:
 
     def _carry(self) -> None:
         self._paper.ink(8, color=_SOFT)
-        self._row((self._words("carried"), "", "", self._amount(exact(self._sum))))
+        self._row((self._words("carried"), "", "", self._amount(plain_money(self._sum))))
 
 
 def _sums(paper: _Paper, sheet: Sheet, words: Words) -> None:

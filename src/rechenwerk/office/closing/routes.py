@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from rechenwerk.base.errors import BookError
+from rechenwerk.base.money import plain_money
 from rechenwerk.ledger.periods import Period
 from rechenwerk.ledger.statements import cents_text, decode
 from rechenwerk.ledger.vouchers import Voucher
@@ -21,7 +22,6 @@ from rechenwerk.office.closing.compose import Issue, allocation, corrections, st
 from rechenwerk.office.closing.ports import Closed, Correction, Document, Draft, Facts, Shared, Standing
 from rechenwerk.office.closing.words import Language
 from rechenwerk.office.errors import RefusedError, missing, refuse
-from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import period_of
 
 Form = Literal["html", "pdf", "xlsx", "json"]
@@ -108,7 +108,7 @@ async def list_periods(realm: BooksRealm) -> bodies.PeriodsView:
             bodies.PeriodView(
                 period=one.period.name,
                 calls=one.calls,
-                revenue=money(one.revenue),
+                revenue=plain_money(one.revenue),
                 closed_at=one.closed.closed_at if one.closed else None,
                 closed_by=one.closed.closed_by if one.closed else None,
                 with_unresolved=one.closed.with_unresolved if one.closed else False,
@@ -179,7 +179,7 @@ def _closable(span: Period, standing: Standing, currency: str, *, with_unresolve
     if standing.unresolved and not with_unresolved:
         raise _not(
             f"{standing.unresolved} calls of {span.name} are unresolved, booked at"
-            f" {money(standing.unresolved_price)} {currency}; settle them, or close --with-unresolved,"
+            f" {plain_money(standing.unresolved_price)} {currency}; settle them, or close --with-unresolved,"
             " which says so on the documents",
             "unresolved",
         )

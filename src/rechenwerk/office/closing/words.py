@@ -194,9 +194,10 @@ class Words(msgspec.Struct, frozen=True):
         """An amount of cents: ``1.234,56``."""
         return format_decimal(Decimal(text), "#,##0.00", self.locale)
 
-    def exact(self, text: str) -> str:
-        """A price or an exact amount: two decimals at least, nine at most."""
-        return format_decimal(Decimal(text), "#,##0.00#######", self.locale, decimal_quantization=False)
+    def exact(self, text: str, least: int = 2) -> str:
+        """A price or an exact amount: `least` decimals at least, nine at most."""
+        pattern = f"#,##0.{'0' * least}{'#' * (9 - least)}"
+        return format_decimal(Decimal(text), pattern, self.locale, decimal_quantization=False)
 
     def count(self, text: str) -> str:
         """A whole number: ``1.234.567``."""

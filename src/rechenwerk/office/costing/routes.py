@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from rechenwerk.base.money import plain_money
 from rechenwerk.office.access import BooksRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.costing import views
 from rechenwerk.office.costing.margin import By, Margin, MarginLine, margin_of
 from rechenwerk.office.errors import refuse
-from rechenwerk.office.tenants import money
 from rechenwerk.office.vouchers import begun_period
 
 
@@ -70,15 +70,15 @@ def _view(found: Margin, organisation: str | None, period: str, by: str, currenc
             views.IdleView(
                 organisation=one.organisation,
                 contract=one.contract,
-                amount=money(one.amount),
+                amount=plain_money(one.amount),
                 used=one.used,
             )
             for one in found.idle
         ],
-        idle_total=money(found.idle_total),
-        difference=money(found.difference),
-        bad_debt=money(found.bad_debt),
-        result=money(found.result),
+        idle_total=plain_money(found.idle_total),
+        difference=plain_money(found.difference),
+        bad_debt=plain_money(found.bad_debt),
+        result=plain_money(found.result),
         losses=[_line(one) for one in found.losses],
     )
 
@@ -87,16 +87,16 @@ def _line(one: MarginLine) -> views.MarginLineView:
     return views.MarginLineView(
         name=one.name,
         calls=one.calls,
-        revenue=money(one.revenue),
-        adjustments=money(one.adjustments),
-        net=money(one.net),
-        direct=money(one.direct),
-        allocated=money(one.allocated),
-        cost=money(one.cost),
-        contribution=money(one.contribution),
+        revenue=plain_money(one.revenue),
+        adjustments=plain_money(one.adjustments),
+        net=plain_money(one.net),
+        direct=plain_money(one.direct),
+        allocated=plain_money(one.allocated),
+        cost=plain_money(one.cost),
+        contribution=plain_money(one.contribution),
         percent=one.percent,
-        unresolved_price=money(one.unresolved_price),
-        unresolved_cost=money(one.unresolved_cost),
+        unresolved_price=plain_money(one.unresolved_price),
+        unresolved_cost=plain_money(one.unresolved_cost),
     )
 
 

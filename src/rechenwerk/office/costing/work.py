@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from rechenwerk.base.money import plain_money
 from rechenwerk.contracts.bill import Billed, Piece, billed
 from rechenwerk.contracts.costs import Cost, cost_of, pieces_of, share_out
 from rechenwerk.contracts.draws import version_at
@@ -19,7 +20,6 @@ from rechenwerk.contracts.sites import energy_of
 from rechenwerk.contracts.terms import OwnHardware, Provisioned
 from rechenwerk.office.costing.ports import CostFacts, CostTarget, KeptContract, KeptDeployment, SiteVersion
 from rechenwerk.office.costing.tiers import by_tier
-from rechenwerk.office.tenants import money
 
 _PLACES = 9
 
@@ -68,7 +68,7 @@ def _nothing(contract: KeptContract, facts: CostFacts) -> CostTarget:
         idle=0,
         key="",
         used=None,
-        lines=[line | {"amount": money(booked)}],
+        lines=[line | {"amount": plain_money(booked)}],
     )
 
 
@@ -208,7 +208,7 @@ def _line(line: Line, contract: str) -> dict[str, Any]:
         "quantity": _decimal(line.quantity),
         "unit": line.unit,
         "rate": None if line.rate is None else _decimal(line.rate),
-        "amount": money(line.amount),
+        "amount": plain_money(line.amount),
     }
 
 

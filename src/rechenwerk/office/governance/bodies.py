@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from rechenwerk.office.bodies import Amount, Body, InOrganisation, Name
+from rechenwerk.office.bodies import Amount, Body, Day, InOrganisation, Name
 
 Tokens = Annotated[int, Field(ge=0, le=10**15)]
 Some = Annotated[int, Field(ge=1, le=10**15)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Moment = Annotated[AwareDatetime, Field(strict=False, lt=datetime(9000, 1, 1, tzinfo=UTC))]
-Day = Annotated[date, Field(strict=False, lt=date(9000, 1, 1))]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$")
 ]

@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import Refusal, bad_request
-from rechenwerk.base.money import parse_decimal
+from rechenwerk.base.money import parse_decimal, plain_money
 from rechenwerk.contracts.capacity import (
     PoolState,
     Sold,
@@ -25,7 +25,6 @@ from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import accept, missing, refuse
 from rechenwerk.office.governance import bodies
 from rechenwerk.office.governance.ports import MemberName, PoolRow, PoolWish, Priced, SaleRow, SaleWish
-from rechenwerk.office.tenants import money
 
 _MOST = 10**27
 """Nano-units of one sale, a million times a trillion; sums in the books have 38 digits."""
@@ -141,8 +140,8 @@ def _sale(row: SaleRow, now: datetime) -> bodies.SaleView:
         ends_at=row.ends_at,
         state=_state(row, now),
         rate=row.rate,
-        fee=money(row.fee),
-        refunded=money(row.refunded),
+        fee=plain_money(row.fee),
+        refunded=plain_money(row.refunded),
         currency=row.currency,
         sold_at=row.sold_at,
         cancelled_at=row.cancelled_at,
@@ -238,7 +237,7 @@ async def list_fees(realm: BooksRealm) -> bodies.FeesView:
                 project=row.project,
                 kind=row.kind,
                 sale=row.sale,
-                amount=money(row.amount),
+                amount=plain_money(row.amount),
                 reason=row.reason,
                 booked_at=row.booked_at,
             )

@@ -11,6 +11,7 @@ _MOVED = """
 select (v.details ->> 'wallet')::bigint as guard_id, v.details ? 'beyond' as beyond,
     sum(case when k.kind = 'wallet' then t.amount else -t.amount end) as amount
 from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
+    and t.call_id < 0
 join account k on k.organisation_id = t.organisation_id and k.id = t.credit
 where v.organisation_id = $1 and v.kind = any('{kinds}') and v.details ? 'wallet'
     and not exists (select from voucher r where r.organisation_id = $1 and r.reverses = v.id) group by 1, 2
@@ -36,9 +37,9 @@ where not p.beyond and not -p.amount between 0 and coalesce(s.posted, 0)
 _OWED = f"""
 select project_id as subject, money_text(coalesce(a.amount, 0)) as is,
     money_text(coalesce(w.amount, 0)) as should
-from (select a.project_id, sum(e.amount) * -1 as amount from entry e
-    join account a on a.organisation_id = e.organisation_id and a.id = e.account_id and a.kind = 'wallet'
-    where e.organisation_id = $1 group by 1) a
+from (select a.project_id, sum(m.credit - m.debit) as amount from account_month m
+    join account a on a.organisation_id = m.organisation_id and a.id = m.account_id and a.kind = 'wallet'
+    where m.organisation_id = $1 group by 1) a
 full join (select coalesce(g.project_id, 0) as project_id,
         sum(g.amount - coalesce(r.amount, 0) + coalesce(p.amount, 0)) as amount
     from guard g left join ({_PAYMENTS}) p on p.guard_id = g.id and not p.beyond
@@ -49,11 +50,11 @@ where coalesce(a.amount, 0) <> coalesce(w.amount, 0)
 """  # noqa: S608 - our own words
 # What came back for a call that cost less than it held: no more than was charged, and nothing for others.
 _RELEASED = """
-select r.call_id as subject, r.amount || ' came back' as is, 'from 0 to ' || coalesce(c.charged, 0) as should
-from (select guard_id, call_id, sum(amount) as amount from wallet_release where organisation_id = $1
-    group by 1, 2) r
-left join call c on c.organisation_id = $1 and c.id = r.call_id and c.outcome = 'unresolved'
-where not r.amount between 0 and coalesce(c.charged, 0)
+select r.call_id as subject, r.amount || ' came back' as is, 'from 0 to ' || r.charged as should
+from (select call_id, sum(amount) as amount, coalesce((select c.charged from call c
+        where c.organisation_id = $1 and c.id = w.call_id and c.outcome = 'unresolved'), 0) as charged
+    from wallet_release w where organisation_id = $1 group by guard_id, call_id) r
+where not r.amount between 0 and r.charged
 """
 _RELEASES = "select count(*) from wallet_release where organisation_id = $1"
 

@@ -14,11 +14,12 @@ from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.ledger.vouchers import Side, Voucher, VoucherKind, VoucherLine
 from rechenwerk.office.budgets.ports import Movement, Note, TwiceError
+from rechenwerk.store.budgets.paying import change
+from rechenwerk.store.moments import moment
 from rechenwerk.store.vouchers import book_voucher
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 _BANK = Side("bank")
-_TOO_MUCH = "RW003"
 
 _OPEN = """
 insert into guard (organisation_id, project_id, unit, period, amount, wallet)
@@ -37,13 +38,14 @@ update guard g set active = false where organisation_id = $1 and id = $2 and wal
     and not exists (select from slice where guard_id = g.id and held > 0)
 returning id
 """
+# Paid in and paid back; and what the wallet paid beyond its calls, or got back.
 _VOUCHERS = """
 select v.at, v.kind, v.id, coalesce(v.details ->> 'reference', v.reason) as text,
     sum(case when d.kind = 'wallet' then -t.amount else t.amount end) as amount
 from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
 join account d on d.organisation_id = t.organisation_id and d.id = t.debit
-where v.organisation_id = $1 and v.kind in ('topup', 'refund') and (v.details ->> 'wallet')::bigint = $2
-    and v.at >= $3
+where v.organisation_id = $1 and (v.details ->> 'wallet')::bigint = $2 and v.at >= $3
+    and (v.kind in ('topup', 'refund') or v.kind = 'payment' and v.details ? 'beyond')
 group by 1, 2, 3, 4
 """
 _CALLS = """
@@ -55,17 +57,6 @@ group by 1
 _RELEASES = """
 select released_at as at, amount, call_id from wallet_release
 where organisation_id = $1 and guard_id = $2 and released_at >= $3 and amount <> 0
-"""
-
-# What the wallet paid beyond its calls, or got back.
-_CHARGES = """
-select v.at, v.id, v.reason as text,
-    sum(case when d.kind = 'wallet' then -t.amount else t.amount end) as amount
-from voucher v join transfer t on t.organisation_id = v.organisation_id and t.call_id = v.id
-join account d on d.organisation_id = t.organisation_id and d.id = t.debit
-where v.organisation_id = $1 and v.kind = 'payment' and v.details ? 'beyond'
-    and (v.details ->> 'wallet')::bigint = $2 and v.at >= $3
-group by 1, 2, 3
 """
 
 _KINDS: MappingProxyType[str, VoucherKind] = MappingProxyType({"in": "topup", "out": "refund"})
@@ -108,17 +99,8 @@ class StoredWallets:
                 )
                 if amount == 0:
                     return None
-            try:
-                async with connection.transaction():
-                    await connection.execute(
-                        "select wallet_change($1, $2, $3)", organisation_id, guard, -amount
-                    )
-            except asyncpg.CheckViolationError:
+            if not await change(connection, organisation_id, guard, -amount):
                 return None
-            except asyncpg.PostgresError as error:
-                if error.sqlstate == _TOO_MUCH:
-                    return None
-                raise
             return await _book(connection, organisation_id, guard, -amount, note)
 
     async def recall(self, guard: int) -> None:
@@ -131,16 +113,12 @@ class StoredWallets:
 
     async def movements(self, organisation_id: int, guard: int, since: datetime) -> list[Movement]:
         """See `office.budgets.ports.Wallets`."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             vouchers = await connection.fetch(_VOUCHERS, organisation_id, guard, since)
             calls = await connection.fetch(_CALLS, organisation_id, guard, since)
             releases = await connection.fetch(_RELEASES, organisation_id, guard, since)
-            charges = await connection.fetch(_CHARGES, organisation_id, guard, since)
         found = [
-            Movement(row["at"], row["kind"], int(row["amount"]), voucher=row["id"], text=row["text"])
+            Movement(row["at"], _sort(row), int(row["amount"]), voucher=row["id"], text=row["text"])
             for row in vouchers
         ]
         found += [Movement(row["at"], "calls", -int(row["amount"]), row["calls"]) for row in calls]
@@ -148,17 +126,12 @@ class StoredWallets:
             Movement(row["at"], "release" if row["amount"] > 0 else "unsettled", int(row["amount"]))
             for row in releases
         ]
-        found += [
-            Movement(
-                row["at"],
-                "charges" if row["amount"] < 0 else "credit",
-                int(row["amount"]),
-                voucher=row["id"],
-                text=row["text"],
-            )
-            for row in charges
-        ]
         return sorted(found, key=lambda one: (one.at, -(one.voucher or 0)))  # ids count down
+
+
+def _sort(row: asyncpg.Record) -> str:
+    kind: str = row["kind"]
+    return kind if kind != "payment" else "charges" if row["amount"] < 0 else "credit"
 
 
 async def _book(connection: Connection, organisation_id: int, guard: int, change: int, note: Note) -> int:

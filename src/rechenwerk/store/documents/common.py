@@ -9,13 +9,14 @@ import msgspec
 
 from rechenwerk.documents.job_ports import Document, Job, JobKind
 from rechenwerk.documents.schemas import Schema
+from rechenwerk.documents.sealing_ports import Said, Seal, open_said
 from rechenwerk.documents.values import Evidence, Value
 
 JOB = """
     j.organisation_id, j.id, j.project_id, p.name as project, j.name, j.source, j.schema_body,
     j.schema_version,
     j.model, j.data_class, j.budget, j.state, j.reason, j.made_by, j.made_at, j.started_at, j.ended_at,
-    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer, j.kinds
+    j.keep_days, j.webhook, j.webhook_state, j.webhook_answer, j.kinds, j.mask
 """
 JOBS = f"""
     select {JOB} from document_job j
@@ -29,8 +30,13 @@ LIVES = """
 DOCUMENT = """
     d.id, d.job_id, d.parent_id, d.name, d.sha256, d.size, d.kind, d.language, d.pages, d.state, d.step,
     d.reason, d.german, d.faults, d.tries, d.made_at, d.ended_at,
-    d.schema_name, d.schema_origin, d.schema_reason
+    d.schema_name, d.schema_origin, d.schema_reason, d.schema_german, d.pages_read
 """
+STATES = ("proven", "unproven", "absent", "accepted", "corrected", "rejected")
+"""Of values; a document's row has a column of each, kept by the database."""
+FACTUAL = "(v.field = 'date' or v.field like 'figures.%')"
+"""Of a row v of document_value: facts are made of it; an index has the same words."""
+COUNTS = ", ".join(f"d.{one}" for one in STATES)
 
 
 def job_of(row: asyncpg.Record) -> Job:
@@ -45,20 +51,24 @@ def job_of(row: asyncpg.Record) -> Job:
 
 
 def document_of(row: Any) -> Document:
-    """A row with the columns of `DOCUMENT`, and `counts` where values were counted."""
-    counts = msgspec.json.decode(row["counts"]) if "counts" in row else {}
+    """A row with the columns of `DOCUMENT` and `COUNTS`."""
     columns = [part.strip().removeprefix("d.") for part in DOCUMENT.split(",")]
     fields = {name: row[name] for name in columns}
+    counts = {state: row[state] for state in STATES if row[state]}
     return Document(**{**fields, "faults": tuple(row["faults"])}, values=counts)
 
 
-def value_of(row: asyncpg.Record) -> Value:
-    """A row of document_value."""
-    evidence = None
-    if row["evidence"] is not None:
-        evidence = msgspec.json.decode(row["evidence"], type=Evidence)
-    value = None if row["value"] is None else msgspec.json.decode(row["value"])
-    return Value(row["field"], value, row["state"], row["origin"], evidence, tuple(row["reasons"]))
+def value_of(row: asyncpg.Record, seal: Seal) -> Value:
+    """A row of document_value; one of before 0024 that was not sealed yet is in clear."""
+    if row["sealed"] is None:
+        evidence = None
+        if row["evidence"] is not None:
+            evidence = msgspec.json.decode(row["evidence"], type=Evidence)
+        value = None if row["value"] is None else msgspec.json.decode(row["value"])
+        said = Said(value, evidence, tuple(row["reasons"]))
+    else:
+        said = open_said(seal, row["organisation_id"], row["document_id"], row["field"], row["sealed"])
+    return Value(row["field"], said.value, row["state"], row["origin"], said.evidence, said.reasons)
 
 
 def as_json(value: object) -> str | None:

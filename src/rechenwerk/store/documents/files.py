@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.documents.job_ports import ENDED, Document, NewDocument, Sorted
-from rechenwerk.store.documents.common import DOCUMENT, document_of
+from rechenwerk.store.documents.common import COUNTS, DOCUMENT, document_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
-_COUNTS = """
-    coalesce((select json_object_agg(state, number) from (select v.state, count(*) as number
-        from document_value v where v.organisation_id = d.organisation_id and v.document_id = d.id
-        group by 1) c), '{}')::text as counts
-"""
-_PLAIN = f"select {DOCUMENT} from job_document d where organisation_id = $1"  # noqa: S608 - our own words
-_COUNTED = f"select {DOCUMENT}, {_COUNTS} from job_document d where organisation_id = $1"  # noqa: S608
+_SELECT = f"select {DOCUMENT}, {COUNTS} from job_document d where organisation_id = $1"  # noqa: S608
 _ADD = f"""
 insert into job_document as d (organisation_id, job_id, parent_id, name, sha256, size, kind, state, step,
     reason, german, ended_at)
@@ -31,13 +25,13 @@ select $1, $2, $3, $4, $5, $6, $7,
 from (select 1) one left join lateral (select o.name from job_document o where o.organisation_id = $1
     and o.job_id = $2 and o.sha256 = $5 and o.state <> 'duplicate' order by o.id limit 1) twin on true
 on conflict (organisation_id, job_id, parent_id, name, sha256) do nothing
-returning {DOCUMENT}
+returning {DOCUMENT}, {COUNTS}
 """  # noqa: S608 - our own words
 
 _SET_KIND = """
 update job_document d set state = 'waiting', step = 'extract', reason = '', german = '', tries = 0,
     next_at = now(),
-    ended_at = null, schema_name = $3, schema_origin = $4, schema_reason = $5
+    ended_at = null, schema_name = $3, schema_origin = $4, schema_reason = $5, schema_german = $6
 where organisation_id = $1 and id = $2 and state = 'done'
     and exists (select from document_text t where t.organisation_id = $1 and t.document_id = d.id)
     and not exists (select from document_decision x where x.organisation_id = $1 and x.document_id = d.id)
@@ -104,7 +98,7 @@ class StoredFiles:
             if row is not None:
                 return document_of(row), True
             row = await connection.fetchrow(
-                f"{_PLAIN} and job_id = $2 and parent_id is not distinct from $3 and name = $4"
+                f"{_SELECT} and job_id = $2 and parent_id is not distinct from $3 and name = $4"
                 " and sha256 is not distinct from $5",
                 organisation_id,
                 job_id,
@@ -117,18 +111,32 @@ class StoredFiles:
     async def document(self, organisation_id: int, document_id: int) -> Document | None:
         """See `documents.job_ports.Files`."""
         row = await self._pool.fetchrow(
-            f"{_COUNTED} and id = $2",
+            f"{_SELECT} and id = $2",
             organisation_id,
             document_id,
         )
         return None if row is None else document_of(row)
 
-    async def documents(self, organisation_id: int, job_id: int) -> list[Document]:
+    async def documents(
+        self,
+        organisation_id: int,
+        job_id: int,
+        *,
+        states: Sequence[str] = (),
+        untold: bool = False,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Document]:
         """See `documents.job_ports.Files`."""
         rows = await self._pool.fetch(
-            f"{_COUNTED} and job_id = $2 order by id",
+            f"{_SELECT} and job_id = $2 and id > $3 and ($4::text[] = '{{}}' or state = any($4))"
+            " and (not $5 or schema_origin = 'nobody') order by id limit $6",
             organisation_id,
             job_id,
+            after,
+            list(states),
+            untold,
+            limit,
         )
         return [document_of(row) for row in rows]
 
@@ -157,14 +165,20 @@ class StoredFiles:
     async def set_kind(self, organisation_id: int, document_id: int, kind: Sorted) -> bool:
         """See `documents.job_ports.Files`."""
         async with self._pool.acquire() as connection, connection.transaction():
-            # Who decides about a value locks it: a decision comes before or after, not between.
+            # Who decides about a value locks its document: a decision comes before or after, not between.
             await connection.execute(
-                "select from document_value where organisation_id = $1 and document_id = $2 for update",
+                "select from job_document where organisation_id = $1 and id = $2 for no key update",
                 organisation_id,
                 document_id,
             )
             changed = await connection.fetchval(
-                _SET_KIND, organisation_id, document_id, kind.schema, kind.origin, kind.reason
+                _SET_KIND,
+                organisation_id,
+                document_id,
+                kind.schema,
+                kind.origin,
+                kind.reason,
+                kind.german,
             )
             if changed is None:
                 return False

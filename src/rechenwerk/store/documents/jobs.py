@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.documents.job_ports import Asking, Job, NewJob, Progress
-from rechenwerk.store.documents.common import JOBS, LIVES, as_json, job_of
+from rechenwerk.documents.job_ports import Job, NewJob
+from rechenwerk.documents.progress_ports import Asking, Progress, Reading
+from rechenwerk.store.documents.common import JOBS, LIVES, STATES, as_json, job_of
 
 # Failed attempts are calls of their own in the books; what they cost was charged to nobody's budget.
 _COST = """
-select count(*) as calls, coalesce(sum(c.charged), 0) as cost,
-    (select coalesce(sum(h.amount), 0) from hold h where h.organisation_id = $1
-        and h.key_id in (select key_id from document_key where organisation_id = $1 and job_id = $2)) as held
-from call c where c.organisation_id = $1
-    and c.key_id in (select key_id from document_key where organisation_id = $1 and job_id = $2)
+select k.job_id, coalesce(sum(c.calls), 0)::bigint as calls, coalesce(sum(c.charged), 0) as cost,
+    coalesce(sum(h.amount), 0) as held
+from document_key k
+left join lateral (select sum(calls) as calls, sum(charged) as charged from call_day
+    where organisation_id = k.organisation_id and key_id = k.key_id) c on true
+left join lateral (select sum(amount) as amount from hold
+    where organisation_id = k.organisation_id and key_id = k.key_id) h on true
+where k.organisation_id = $1 and k.job_id = any($2::bigint[]) group by 1
+"""
+_COUNTS = f"""
+select job_id, state, case when schema_origin <> '' then schema_name end as kind, count(*) as number,
+    count(*) filter (where step <> 'read') as read, sum(pages_read) as pages,
+    sum(characters) as characters, sum(answers) as answers,
+    {", ".join(f"sum({one}) as {one}" for one in STATES)}
+from job_document where organisation_id = $1 and job_id = any($2::bigint[]) group by 1, 2, 3
+"""  # noqa: S608 - our own words
+# The documents in hand, and of those that wait for something the one that is next.
+_IN_HAND = """
+select job_id, id, name, step, reason, answers, pages_read, pages, state from job_document
+where organisation_id = $1 and job_id = any($2::bigint[]) and state = 'running'
+union all
+select w.job_id, w.id, w.name, w.step, w.reason, w.answers, w.pages_read, w.pages, w.state
+from unnest($2::bigint[]) j(id) cross join lateral (select * from job_document
+    where organisation_id = $1 and job_id = j.id and state = 'waiting' and reason <> ''
+    order by next_at, id limit 1) w
+order by 2
 """
 
 _UNUSED = """
@@ -25,24 +48,11 @@ _UNUSED = """
 """
 
 _SPENT = """
-select coalesce((select sum(c.charged) from call c where c.organisation_id = $1 and c.key_id = any(k.ids)), 0)
+select coalesce((select sum(c.charged) from call_day c
+        where c.organisation_id = $1 and c.key_id = any(k.ids)), 0)
     + coalesce((select sum(h.amount) from hold h where h.organisation_id = $1 and h.key_id = any(k.ids)), 0)
 from (select array_agg(key_id) as ids from document_key where organisation_id = $1 and job_id = $2
     and ($3::bigint is null or key_id <> $3)) k
-"""
-
-_KINDS = """
-select schema_name, count(*) as number from job_document
-where organisation_id = $1 and job_id = $2 and schema_origin <> '' group by 1 order by 1
-"""
-# Answers are kept as 'document 17: what was asked' (`documents.asking`).
-_ASKED = """
-select d.id, d.name, d.state, coalesce(a.answers, 0) as answers from job_document d
-left join (select split_part(purpose, ':', 1) as about, count(*) as answers from document_answer
-    where organisation_id = $1 and job_id = $2 group by 1) a on a.about = 'document ' || d.id
-where d.organisation_id = $1 and d.job_id = $2
-    and (d.state = 'done' or (d.state = 'running' and d.step = 'extract'))
-order by d.id
 """
 
 # Days of a job count from its end; of one that is open or paused, from the last time that something happened.
@@ -76,8 +86,9 @@ class StoredJobs:
             "insert into document_job (organisation_id, project_id, name, source, schema_name,"
             " schema_version,"
             " schema_body, model, data_class, budget, made_by, keep_days, webhook, webhook_secret,"
-            " webhook_id, kinds)"
-            " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb)"
+            " webhook_id, kinds, mask)"
+            " values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb,"
+            " $17)"
             " returning id",
             organisation_id,
             job.project_id,
@@ -95,6 +106,7 @@ class StoredJobs:
             job.webhook_secret,
             job.webhook_id,
             as_json(job.kinds or None),
+            job.mask,
         )
         return made
 
@@ -123,51 +135,20 @@ class StoredJobs:
         )
         return [job_of(row) for row in rows]
 
-    async def progress(self, organisation_id: int, job_id: int) -> Progress:
+    async def progress(self, organisation_id: int, job_ids: Sequence[int]) -> dict[int, Progress]:
         """See `documents.job_ports.Jobs`."""
-        documents = await self._pool.fetch(
-            "select d.state, count(*) as number, sum(d.pages) as pages, count(*) filter (where d.step <>"
-            " 'read') as read, coalesce(sum(t.characters), 0)"
-            " as chars"
-            " from job_document d left join document_text t"
-            " on t.organisation_id = d.organisation_id and t.document_id = d.id"
-            " where d.organisation_id = $1 and d.job_id = $2 group by 1",
-            organisation_id,
-            job_id,
-        )
-        values = await self._pool.fetch(
-            "select v.state, count(*) as number from document_value v"
-            " join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id"
-            " where d.organisation_id = $1 and d.job_id = $2 group by 1",
-            organisation_id,
-            job_id,
-        )
-        waits_for = await self._pool.fetchval(
-            "select reason from job_document where organisation_id = $1 and job_id = $2"
-            " and state = 'waiting' and reason <> '' order by next_at limit 1",
-            organisation_id,
-            job_id,
-        )
-        kinds = await self._pool.fetch(_KINDS, organisation_id, job_id)
-        asked = await self._pool.fetch(_ASKED, organisation_id, job_id)
-        cost = await self._pool.fetchrow(_COST, organisation_id, job_id)
-        assert cost is not None
-        return Progress(
-            documents={row["state"]: row["number"] for row in documents},
-            read=sum(row["read"] for row in documents),
-            pages=sum(int(row["pages"]) for row in documents),
-            characters=sum(int(row["chars"]) for row in documents),
-            values={row["state"]: row["number"] for row in values},
-            calls=cost["calls"],
-            cost=int(cost["cost"]),
-            held=int(cost["held"]),
-            waits_for=waits_for or "",
-            kinds={row["schema_name"]: row["number"] for row in kinds},
-            answers=sum(row["answers"] for row in asked if row["state"] == "done"),
-            asking=tuple(
-                Asking(row["id"], row["name"], row["answers"]) for row in asked if row["state"] == "running"
-            ),
-        )
+        asked = (organisation_id, list(job_ids))
+        counts = await self._pool.fetch(_COUNTS, *asked)
+        in_hand = await self._pool.fetch(_IN_HAND, *asked)
+        costs = {row["job_id"]: row for row in await self._pool.fetch(_COST, *asked)}
+        return {
+            job: _progress(
+                [row for row in counts if row["job_id"] == job],
+                [row for row in in_hand if row["job_id"] == job],
+                costs.get(job),
+            )
+            for job in job_ids
+        }
 
     async def spent(self, organisation_id: int, job_id: int, but: int | None) -> int:
         """See `documents.job_ports.Jobs`."""
@@ -299,3 +280,38 @@ class StoredJobs:
             sha256,
             by,
         )
+
+
+def _progress(
+    counts: Sequence[asyncpg.Record], in_hand: Sequence[asyncpg.Record], cost: asyncpg.Record | None
+) -> Progress:
+    """A job's rows of `_COUNTS`, `_IN_HAND` and `_COST` as one value."""
+    documents: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for row in counts:
+        documents[row["state"]] += row["number"]
+        if row["kind"] is not None:
+            kinds[row["kind"]] += row["number"]
+    running = [row for row in in_hand if row["state"] == "running"]
+    values = {state: sum(int(row[state]) for row in counts) for state in STATES}
+    return Progress(
+        documents=documents,
+        read=sum(row["read"] for row in counts),
+        pages=sum(int(row["pages"]) for row in counts),
+        characters=sum(int(row["characters"]) for row in counts),
+        values={state: number for state, number in values.items() if number},
+        calls=0 if cost is None else cost["calls"],
+        cost=0 if cost is None else int(cost["cost"]),
+        held=0 if cost is None else int(cost["held"]),
+        waits_for=next((row["reason"] for row in in_hand if row["state"] == "waiting"), ""),
+        kinds=dict(sorted(kinds.items())),
+        answers=sum(int(row["answers"]) for row in counts if row["state"] == "done"),
+        asking=tuple(
+            Asking(row["id"], row["name"], row["answers"]) for row in running if row["step"] == "extract"
+        ),
+        reading=tuple(
+            Reading(row["id"], row["name"], row["pages_read"], row["pages"])
+            for row in running
+            if row["step"] == "read" and row["pages"]
+        ),
+    )

@@ -13,8 +13,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.documents.job_ports import Claimed, LeaseLostError, Sorted
-from rechenwerk.documents.values import Page, Value
-from rechenwerk.store.documents.common import DOCUMENT, JOBS, LIVES, as_json, document_of, job_of
+from rechenwerk.documents.sealing_ports import Seal, seal_said
+from rechenwerk.documents.values import Value
+from rechenwerk.store.documents.common import COUNTS, DOCUMENT, JOBS, LIVES, document_of, job_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
@@ -30,7 +31,7 @@ where (organisation_id, id) in (select organisation_id, id from job_document
 returning organisation_id, job_id, state
 """
 _NEXT = f"""
-select d.organisation_id, {DOCUMENT} from job_document d
+select d.organisation_id, {DOCUMENT}, {COUNTS} from job_document d
 join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
 where d.state = 'waiting' and d.next_at <= now()
     and (j.state = 'running' or (j.state = 'open' and d.step = 'read'))
@@ -38,6 +39,7 @@ order by j.served_at, d.id limit 1 for update of d skip locked
 """  # noqa: S608 - our own words
 _FINISH = """
 update document_job j set state = 'done', reason = '', ended_at = now(), webhook_next_at = now(),
+    facts_of = '', clashes_of = '',
     webhook_state = case when webhook <> '' then 'waiting' else webhook_state end
 where organisation_id = $1 and id = $2 and state = 'running' and not exists (select from job_document d
     where d.organisation_id = j.organisation_id and d.job_id = j.id and d.state in ('waiting', 'running'))
@@ -48,6 +50,19 @@ select exists (select from job_document d
     join document_job j on j.organisation_id = d.organisation_id and j.id = d.job_id
     where d.state = 'running' or (d.state = 'waiting' and (j.state = 'running'
         or (j.state = 'open' and d.step = 'read'))))
+    or exists (select from document_job where reckon_wanted)
+"""
+# A job may be gone meanwhile; another answer to the same question counts once.
+_ANSWERED = """
+with kept as (
+    insert into document_answer (organisation_id, job_id, purpose, digest, answer)
+    select $1, $2, $3, $4, $5 where exists (select from document_job where organisation_id = $1 and id = $2)
+    on conflict (organisation_id, job_id, purpose)
+    do update set digest = excluded.digest, answer = excluded.answer, made_at = now()
+    returning xmax = 0 as is_new
+)
+update job_document set answers = answers + 1
+where organisation_id = $1 and id = $6 and exists (select from kept where is_new)
 """
 
 
@@ -56,10 +71,12 @@ class StoredQueue:
 
     Args:
         pool: connections to the installation's database.
+        seal: of what documents say.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, seal: Seal) -> None:
         self._pool = pool
+        self._seal = seal
 
     async def waits(self) -> bool:
         """See `documents.job_ports.Queue`."""
@@ -113,6 +130,31 @@ class StoredQueue:
         )
         return [row["lease"] for row in rows]
 
+    async def pages(self, organisation_id: int, document_id: int) -> list[bytes]:
+        """See `documents.job_ports.Queue`."""
+        rows = await self._pool.fetch(
+            "select number, page from document_page where organisation_id = $1 and document_id = $2"
+            " order by number",
+            organisation_id,
+            document_id,
+        )
+        return [row["page"] for at, row in enumerate(rows, 1) if row["number"] == at]
+
+    async def keep_pages(self, claimed: Claimed, pages: Sequence[tuple[int, bytes]], of: int) -> None:
+        """See `documents.job_ports.Queue`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            last = pages[-1][0]
+            await _mine(connection, claimed, "pages_read = $4, pages = $5, tries = 1", last, of)
+            await connection.execute(
+                "insert into document_page (organisation_id, document_id, number, page)"
+                " select $1, $2, number, page from unnest($3::integer[], $4::bytea[]) p(number, page)"
+                " on conflict (organisation_id, document_id, number) do update set page = excluded.page",
+                claimed.organisation_id,
+                claimed.document.id,
+                [number for number, _ in pages],
+                [page for _, page in pages],
+            )
+
     async def read(
         self,
         claimed: Claimed,
@@ -120,7 +162,7 @@ class StoredQueue:
         characters: int,
         kind: str,
         language: str,
-        pages: Sequence[Page],
+        pages: int,
         faults: Sequence[str],
     ) -> None:
         """See `documents.job_ports.Queue`."""
@@ -130,51 +172,32 @@ class StoredQueue:
                 connection,
                 claimed,
                 "state = 'waiting', step = 'extract', lease = null, lease_until = null, tries = 0, kind = $4,"
-                " language = $5, pages = $6, faults = $7",
+                " language = $5, pages = $6, pages_read = $6, faults = $7, characters = $8",
                 kind,
                 language,
-                len(pages),
+                pages,
                 list(faults),
-            )
-            await connection.execute(
-                "insert into document_text (organisation_id, document_id, parsed, characters)"
-                " values ($1, $2, $3, $4) on conflict (organisation_id, document_id)"
-                " do update set parsed = excluded.parsed, characters = excluded.characters",
-                organisation_id,
-                document_id,
-                sealed,
                 characters,
             )
             await connection.execute(
-                "delete from document_page where organisation_id = $1 and document_id = $2",
+                "insert into document_text (organisation_id, document_id, parsed) values ($1, $2, $3)"
+                " on conflict (organisation_id, document_id) do update set parsed = excluded.parsed",
                 organisation_id,
                 document_id,
+                sealed,
             )
-            await connection.executemany(
-                "insert into document_page values ($1, $2, $3, $4, $5, $6, $7)",
-                [
-                    (
-                        organisation_id,
-                        document_id,
-                        page.number,
-                        page.source,
-                        page.fault,
-                        page.width,
-                        page.height,
-                    )
-                    for page in pages
-                ],
-            )
+            await _drop_pages(connection, claimed)
 
     async def sort(self, claimed: Claimed, kind: Sorted) -> None:
         """See `documents.job_ports.Queue`."""
         await _mine(
             self._pool,
             claimed,
-            "schema_name = $4, schema_origin = $5, schema_reason = $6",
+            "schema_name = $4, schema_origin = $5, schema_reason = $6, schema_german = $7",
             kind.schema,
             kind.origin,
             kind.reason,
+            kind.german,
         )
 
     async def hold_back(self, claimed: Claimed, reason: str, seconds: float, *, count: bool) -> None:
@@ -206,10 +229,11 @@ class StoredQueue:
                 reason,
                 german,
             )
+            if claimed.document.step == "read" and state != "failed":  # what failed may be tried again
+                await _drop_pages(connection, claimed)
             await connection.executemany(
-                "insert into document_value (organisation_id, document_id, place, field, value, state,"
-                " origin,"
-                " evidence, reasons) values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8::jsonb, $9)"
+                "insert into document_value (organisation_id, document_id, place, field, state, origin,"
+                " sealed) values ($1, $2, $3, $4, $5, $6, $7)"
                 " on conflict (organisation_id, document_id, field) do nothing",
                 [
                     (
@@ -217,11 +241,9 @@ class StoredQueue:
                         document_id,
                         place,
                         value.field,
-                        as_json(value.value),
                         value.state,
                         value.origin,
-                        as_json(value.evidence),
-                        list(value.reasons),
+                        seal_said(self._seal, organisation_id, document_id, value),
                     )
                     for place, value in enumerate(values)
                 ],
@@ -249,22 +271,26 @@ class StoredQueue:
         )
         return None if row is None else (row["digest"], row["answer"])
 
-    async def keep_answer(
-        self, organisation_id: int, job_id: int, purpose: str, digest: bytes, sealed: bytes
-    ) -> None:
+    async def keep_answer(self, claimed: Claimed, purpose: str, digest: bytes, sealed: bytes) -> None:
         """See `documents.job_ports.Queue`."""
         await self._pool.execute(
-            "insert into document_answer (organisation_id, job_id, purpose, digest, answer)"
-            " select $1, $2, $3, $4, $5 where exists"
-            " (select from document_job where organisation_id = $1 and id = $2)"
-            " on conflict (organisation_id, job_id, purpose)"
-            " do update set digest = excluded.digest, answer = excluded.answer, made_at = now()",
-            organisation_id,
-            job_id,
+            _ANSWERED,
+            claimed.organisation_id,
+            claimed.job.id,
             purpose,
             digest,
             sealed,
+            claimed.document.id,
         )
+
+
+async def _drop_pages(connection: Connection, claimed: Claimed) -> None:
+    """What was kept while the document was read is needed no longer."""
+    await connection.execute(
+        "delete from document_page where organisation_id = $1 and document_id = $2",
+        claimed.organisation_id,
+        claimed.document.id,
+    )
 
 
 async def _mine(

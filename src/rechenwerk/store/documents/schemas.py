@@ -1,11 +1,11 @@
-"""Schemas of organisations with their versions. Fills `documents.job_ports.Schemas`."""
+"""Schemas of organisations with their versions. Fills `documents.schema_ports.Schemas`."""
 
 from __future__ import annotations
 
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.job_ports import StoredSchema
+from rechenwerk.documents.schema_ports import StoredSchema
 from rechenwerk.documents.schemas import Schema
 from rechenwerk.store.documents.common import as_json
 
@@ -21,7 +21,7 @@ class StoredSchemas:
         self._pool = pool
 
     async def keep(self, organisation_id: int, schema: Schema, by: str) -> StoredSchema:
-        """See `documents.job_ports.Schemas`."""
+        """See `documents.schema_ports.Schemas`."""
         async with self._pool.acquire() as connection, connection.transaction():
             # One after the other within an organisation: two versions at once would have one number.
             await connection.execute(
@@ -48,7 +48,7 @@ class StoredSchemas:
         return _schema(row)
 
     async def schema(self, organisation_id: int, name: str, version: int | None) -> StoredSchema | None:
-        """See `documents.job_ports.Schemas`."""
+        """See `documents.schema_ports.Schemas`."""
         row = await self._pool.fetchrow(
             "select * from document_schema where organisation_id = $1 and name = $2"
             " and ($3::int is null or version = $3) order by version desc limit 1",
@@ -59,7 +59,7 @@ class StoredSchemas:
         return None if row is None else _schema(row)
 
     async def schemas(self, organisation_id: int) -> list[StoredSchema]:
-        """See `documents.job_ports.Schemas`."""
+        """See `documents.schema_ports.Schemas`."""
         rows = await self._pool.fetch(
             "select distinct on (name) * from document_schema where organisation_id = $1"
             " order by name, version desc",
@@ -68,7 +68,7 @@ class StoredSchemas:
         return [_schema(row) for row in rows]
 
     async def versions(self, organisation_id: int, name: str) -> list[StoredSchema]:
-        """See `documents.job_ports.Schemas`."""
+        """See `documents.schema_ports.Schemas`."""
         rows = await self._pool.fetch(
             "select * from document_schema where organisation_id = $1 and name = $2 order by version",
             organisation_id,

@@ -13,7 +13,7 @@ select f.id as subject, coalesce(string_agg(d.kind || ' from ' || k.kind || ' '
     || money_text(t.amount), ', '), 'nothing') as is,
     money_text(f.amount) || ' between receivable and revenue of its project' as should
 from fee f
-left join transfer t on t.organisation_id = f.organisation_id and t.call_id = f.id
+left join transfer t on t.organisation_id = f.organisation_id and t.call_id = f.id and t.call_id < 0
 left join account d on d.organisation_id = t.organisation_id and d.id = t.debit
 left join account k on k.organisation_id = t.organisation_id and k.id = t.credit
 where f.organisation_id = $1

@@ -1,17 +1,17 @@
-"""The few ASGI pieces that the embedded servers share: read a body, answer JSON, answer an error."""
+"""The few ASGI pieces that the servers of local models share: read a body, answer JSON, answer an error."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+from rechenwerk.base.errors import bad_request, error_document, unavailable
 
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 JSON = b"application/json"
 
@@ -60,6 +60,9 @@ async def answer(send: Send, status: int, body: bytes, content_type: bytes = JSO
 
 async def refuse(send: Send, status: int, message: str, param: str | None = None) -> None:
     """An error in OpenAI's shape."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    error = {"message": message, "type": kind, "param": param, "code": None}
-    await answer(send, status, msgspec.json.encode({"error": error}))
+    why = (
+        bad_request(message, param, status=status)
+        if status < 500
+        else unavailable(message, "model_unavailable", status)
+    )
+    await answer(send, status, msgspec.json.encode(error_document(why)))

@@ -1,0 +1,24 @@
+"""Numbers as people write them in a plan's file."""
+
+from __future__ import annotations
+
+import re
+
+from rechenwerk.base.errors import PlanError
+from rechenwerk.planner.told import Number
+
+_NUMBER = re.compile(r"\s*([+-]?[\d_]*\.?\d+(?:[eE][+-]?\d+)?)\s*(%?)\s*")
+
+
+def number(value: Number) -> float:
+    """A number as written: 12, 0.5, "20%".
+
+    Raises:
+        PlanError: it is none.
+    """
+    if not isinstance(value, str):
+        return float(value)
+    found = _NUMBER.fullmatch(value)
+    if found is None:
+        raise PlanError(f'{value!r} is no number; write one such as 12, 0.5 or "20%"')
+    return float(found[1].replace("_", "")) / (100 if found[2] else 1)
