@@ -173,7 +173,7 @@ def test_a_plan_that_does_not_balance_is_seen(example: Plan) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_workers(example: Plan) -> None:
-    """18 blocks in five batches, the last one short: so every worker has several, and they end out of order."""
+    """18 blocks in five batches, the last one short: every worker has several."""
     paths = 34_500
     one = run(example, paths=paths, workers=1)
     for workers in (2, 3):
