@@ -12,7 +12,7 @@ from rechenwerk.planner.plans import Plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.workbook import FIGURE, FIRST, workbook
 from tests.spreadsheet import PROGRAM, Cells, calculated, cells, changed
-from tests.unit.plan_texts import EVERYTHING, EXAMPLE
+from tests.unit.plan_texts import EVERYTHING, EXAMPLE, OPENAI
 
 pytestmark = pytest.mark.skipif(
     PROGRAM is None, reason="needs LibreOffice: apt-get install libreoffice-calc-nogui"
@@ -58,8 +58,14 @@ def agree(book: Cells, plan: Plan) -> int:
 
 @pytest.mark.parametrize(
     ("text", "name", "language"),
-    [(EXAMPLE, "", "en"), (EXAMPLE, "both", "de"), (EVERYTHING, "", "de"), (EVERYTHING, "harder", "en")],
-    ids=["example", "scenario", "everything", "everything harder"],
+    [
+        (OPENAI, "", "en"),
+        (EXAMPLE, "", "en"),
+        (EXAMPLE, "both", "de"),
+        (EVERYTHING, "", "de"),
+        (EVERYTHING, "harder", "en"),
+    ],
+    ids=["OpenAI", "example", "scenario", "everything", "everything harder"],
 )
 def test_a_spreadsheet_calculates_what_the_engine_does(
     text: str, name: str, language: str, tmp_path: Path

@@ -12,9 +12,9 @@ import pytest
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.planner.bridging import bridge
+from rechenwerk.planner.explaining import explain
 from rechenwerk.planner.figures import picks, side_by_side
 from rechenwerk.planner.fitting import calibrate, fit, fragments, months_of, within_span
-from rechenwerk.planner.outputs import explain
 from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.scenarios import scenario
