@@ -225,7 +225,6 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
-    tables = ("organisation", "project", "api_key", "guard", "provider", "deployment", "document_job")
     tables = (
         "organisation",
         "project",

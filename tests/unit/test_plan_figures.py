@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
+import jsonschema
 import numpy as np
 import pytest
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.planner.bridging import bridge
+from rechenwerk.planner.explaining import explain
 from rechenwerk.planner.figures import picks, side_by_side
 from rechenwerk.planner.fitting import calibrate, fit, fragments, months_of, within_span
-from rechenwerk.planner.outputs import explain
 from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.scenarios import scenario
+from rechenwerk.planner.schema import schema
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "plan"
 
 FILE = """
 title = "T"
@@ -344,3 +351,12 @@ def test_an_unknown_bridge_and_fit() -> None:
         bridge(written, "their")
     with pytest.raises(PlanError, match="no \\[\\[fit\\]\\] 'g'"):
         fit(written, "g")
+
+
+def test_the_schema_knows_figures_fits_bridges_and_rounds() -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+    for name in ("openai", "rounds"):
+        text = (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")
+        validator.validate(tomllib.loads(text))
+    wrong = tomllib.loads(FILE.replace("says = [{", "said = [{", 1))
+    assert not validator.is_valid(wrong)

@@ -19,6 +19,7 @@ from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
+from rechenwerk.planner.measure_lines import add_measures
 from rechenwerk.planner.numbers import number
 from rechenwerk.planner.ownership_checks import mistakes
 from rechenwerk.planner.reading import points, read_plan
@@ -148,6 +149,7 @@ class _Builder:
         )
         with self._at_name():
             add_statements(sheet, written.policy, written.lines, written.contracts, funded)
+            add_measures(sheet, written)
         program = self._ordered()
         self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
