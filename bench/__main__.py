@@ -31,6 +31,7 @@ from bench.documents import measure_articles, measure_invoices, parsing
 from bench.lab import Lab
 from bench.machine import BenchError
 from bench.peers import Crew
+from bench.planning import measure as planning
 from bench.promises import everything, promised
 from bench.routing import report as routing
 
@@ -57,6 +58,7 @@ BENCHES = (
     routing,
     measure_invoices,
     measure_articles,
+    planning,
 )
 NAMES = tuple(module.NAME for module in BENCHES)
 

@@ -205,6 +205,23 @@ PROMISES = (
     ),
     Promise("articles: planted contradictions found", "documents_articles", "recall", ">=", 0.9),
     Promise("articles: reported contradictions that are some", "documents_articles", "precision", ">=", 0.95),
+    Promise(
+        "a plan: 100,000 paths x 120 months on one core", "plan", "100,000 paths x 120 months, CPU", "<=", 5
+    ),
+    Promise("... its memory", "plan", "memory", "<=", 2),
+    Promise("... over drawing the drivers alone", "plan", "over drawing alone", "<=", 5),
+    Promise("... rank error of its quantiles", "plan", "rank error of quantiles", "<=", 0.001),
+    Promise("... identities that do not hold", "plan", "identities that do not hold", "=", 0),
+    Promise("... path-periods that were looked at", "plan", "path-periods looked at", ">=", 1e7),
+    Promise("... per path over Squiggle", "plan", "per path over Squiggle", ">=", 100),
+    Promise(
+        "clearing of 10,000 firms with 100,000 debts",
+        "plan",
+        "clearing, 10,000 firms, 100,000 debts, CPU",
+        "<=",
+        0.5,
+    ),
+    Promise("100,000 draws of 30 firms", "plan", "100,000 draws of 30 firms, CPU", "<=", 10),
     Promise("memory of an idle gateway", "memory", "idle gateway process", "<=", 120),
     Promise("start to ready without the model", "start", "start to ready", "<=", 3),
 )

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 
@@ -41,7 +42,7 @@ def without_values(book: bytes) -> bytes:
     return found.getvalue()
 
 
-def changed(book: bytes, values: dict[tuple[str, str], object]) -> bytes:
+def changed(book: bytes, values: dict[tuple[str, str], Any]) -> bytes:
     """The workbook with other values in some cells; by sheet and address."""
     read = openpyxl.load_workbook(io.BytesIO(book))
     for (sheet, address), value in values.items():

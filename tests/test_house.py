@@ -92,6 +92,8 @@ LATE_IMPORTS = MappingProxyType(
         "cli/plan_case.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/plan_run.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/plan.py": "NumPy and SciPy cost half a second, which other commands need not wait for",
+        "cli/plan_books_commands.py": "NumPy and SciPy cost half a second, which others need not wait for",
+        "cli/plan_stress.py": "matplotlib costs every command more than a second; only --chart needs it",
         "cli/routing.py": "HiGHS and matplotlib cost half a second, which other commands need not wait for",
         "office/closing/routes.py": "fpdf2 and XlsxWriter cost a second; only who renders a document waits",
         "providers/signing.py": "botocore costs a process 18 MB and most of a second; few need it",

@@ -181,6 +181,7 @@ async def measure(url: str, documents: int, say: Callable[[str], None]) -> list[
                 return answer.json()
 
             seconds = await reckoned(office, organisation, job, documents)
+            await pool.execute("analyze")
             found = [metric(NAME, f"facts of {RECKONED} documents reckoned", "s", [seconds])]
             return [*found, *await lists(ask, job, documents, say)]
 

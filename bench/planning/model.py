@@ -1,7 +1,7 @@
-"""An enterprise that buys compute, as large as the promise says: a plan's file, written from a few small tables.
+"""An enterprise that buys compute, as large as the promise says: a plan's file, written from small tables.
 
-8 correlated drivers, 20 contracts (4 take-or-pay, 4 prepaid, 4 provisioned, 8 on-demand), 10 revenue lines, 6
-funding tranches. All figures are invented.
+8 correlated drivers, 20 contracts (4 take-or-pay, 4 prepaid, 4 provisioned, 8 on-demand), 10 revenue lines,
+6 funding tranches. All figures are invented.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ REVENUES = (
     ("support", "(prev(business) + business) / 2 * 0.1"),
     ("hardware", "if(since('2027-01'), users * 0.002 * price * 10 * length(), 0 * users * price * length())"),
 )
+SPENT = (
+    ("staff", "staff_cost * length()", "operating"),
+    ("lab", "0.3 * staff", "research"),
+    ("offices", "0.05 * staff", "investment"),
+)
 NEEDS = (("inference", 0.45), ("training", 0.25), ("images", 0.2), ("speech", 0.1))
 TRANCHES = (
     (
@@ -62,8 +67,10 @@ TRANCHES = (
     ("series_d", 'kind = "equity"\namount = 400\nwhen = "2028-06"\ncondition = "prev(cash) > 0"'),
     (
         "bank",
-        'kind = "loan"\namount = 100\nwhen = "2026-03"\ndue = "2031-03"\ninterest = "8%"\n'
-        'covenant = "prev(cash, 400e6) > 20e6"',
+        (
+            'kind = "loan"\namount = 100\nwhen = "2026-03"\ndue = "2031-03"\ninterest = "8%"\n'
+            'covenant = "prev(cash, 400e6) > 20e6"'
+        ),
     ),
     (
         "bond",
@@ -87,17 +94,13 @@ def model(periods: int = 120) -> str:
             parts.append(f'[[correlation]]\nbetween = ["{left}", "{right}"]\nvalue = {value}\n')
     use = "users * (1 - churn) * tokens_per_user * length()"
     parts.append(f'[[line]]\nname = "use"\nformula = "{use}"\nunit = "million tokens"\n')
-    parts += [
-        f'[[line]]\nname = "{name}"\nformula = """{formula}"""\nunit = "USD million"\ngroup = "revenue"\n'.replace(
-            "'", '"'
-        )
-        for name, formula in REVENUES
-    ]
-    parts += [
-        '[[line]]\nname = "staff"\nformula = "staff_cost * length()"\nunit = "USD million"\ngroup = "operating"\n',
-        '[[line]]\nname = "lab"\nformula = "0.3 * staff"\nunit = "USD million"\ngroup = "research"\n',
-        '[[line]]\nname = "offices"\nformula = "0.05 * staff"\nunit = "USD million"\ngroup = "investment"\n',
-    ]
+    for name, formula in REVENUES:
+        text = formula.replace("'", '"')
+        said = f'name = "{name}"\nformula = """{text}"""\nunit = "USD million"\ngroup = "revenue"'
+        parts.append(f"[[line]]\n{said}\n")
+    for name, formula, group in SPENT:
+        said = f'name = "{name}"\nformula = "{formula}"\nunit = "USD million"\ngroup = "{group}"'
+        parts.append(f"[[line]]\n{said}\n")
     for name, part in NEEDS:
         parts.append(bought(name, part))
     for name, rest in TRANCHES:
@@ -112,12 +115,20 @@ def bought(need: str, part: float) -> str:
     """A need and the five contracts that serve it in turn."""
     period = 'first = "2026-01"\nlast = "2035-12"\n'
     rows = (
-        f'kind = "take-or-pay"\ntotal = {900 * part}\nunit = "USD million"\n{period}ramp = [1, 2, 3, 4, 5]\n'
-        'price = "1.6 USD/GPUhour"\n',
-        f'kind = "prepaid"\ntotal = {60 * part}\nunit = "USD million"\nfirst = "2026-01"\nlast = "2029-12"\n'
-        'price = "1.8 USD/GPUhour"\n',
-        f'kind = "provisioned"\nunits = "{round(40 * part)}"\nfee = "0.5 USD million/year"\n'
-        f'capacity = "300_000 GPUhours/year"\n{period}',
+        (
+            f'kind = "take-or-pay"\ntotal = {900 * part}\nunit = "USD million"\n{period}'
+            "ramp = [1, 2, 3, 4, 5]\n"
+            'price = "1.6 USD/GPUhour"\n'
+        ),
+        (
+            f'kind = "prepaid"\ntotal = {60 * part}\nunit = "USD million"\n'
+            'first = "2026-01"\nlast = "2029-12"\n'
+            'price = "1.8 USD/GPUhour"\n'
+        ),
+        (
+            f'kind = "provisioned"\nunits = "{round(40 * part)}"\nfee = "0.5 USD million/year"\n'
+            f'capacity = "300_000 GPUhours/year"\n{period}'
+        ),
         'kind = "on-demand"\nprice = "spot_price * 0.9"\nlast = "2030-12"\n',
         'kind = "on-demand"\nprice = "spot_price"\n',
     )

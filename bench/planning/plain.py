@@ -1,7 +1,7 @@
-"""The same model as an analyst would write it in plain Python: one path, one period, one line after the other.
+"""The same model as one would write it in plain Python: one path, one period, one line after the other.
 
-The text of the function is written from the plan's lines, so that nothing is interpreted while it runs; drivers
-are drawn with the standard library.
+The text of the function is written from the plan's lines, so that nothing is interpreted while it runs;
+drivers are drawn with the standard library.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Writer:
         found = ", ".join(f"{name!r}: l{self.names[name]}" for name in self.keep)
         return "\n".join([*rows, f"    return {{{found}}}"])
 
-    def text(self, formula: Formula) -> str:
+    def text(self, formula: Formula) -> str:  # noqa: C901 - a case for each kind of formula
         match formula:
             case Number(value):
                 return repr(value)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "plan"
 EXAMPLE = (FOLDER / "firm.toml").read_text(encoding="utf-8")
+OPENAI = (FOLDER / "openai.toml").read_text(encoding="utf-8")
 EVERYTHING = """
 title = "Everything"
 currency = "EUR"

@@ -31,6 +31,10 @@ ring     = total(max(prev(ring), 0) / 2 + 1)
 square   = -price ^ 2 + abs(cash - 60)
 odd      = exp(0 - period() / 10) + log(price) + (cash > 50) + (users == 10) + price / (period() - 3)
 turned   = year(prev(turned) * 0.5 + users) + past(turned, 2) * 0.1
+late     = prev(late * 0.5 + users, 3) + past(late - price, 2) * 0.1
+always   = users * since("2020-01") + users * until("2020-01") - price * until("2020-01") + 0 / price
+same     = always
+earlier  = prev(prev(same, 7), price) + prev(always) + prev(5, 2)
 """
 
 

@@ -12,9 +12,9 @@ import pytest
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.planner.bridging import bridge
+from rechenwerk.planner.explaining import explain
 from rechenwerk.planner.figures import picks, side_by_side
 from rechenwerk.planner.fitting import calibrate, fit, fragments, months_of, within_span
-from rechenwerk.planner.outputs import explain
 from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.scenarios import scenario
@@ -202,8 +202,8 @@ def test_a_figure_that_does_not_fit_is_told_with_its_line(old: str, new: str, sa
 )
 def test_a_scenario_that_picks_nothing(figure: str, says: str) -> None:
     text = FILE + f'[[scenario]]\nname = "x"\nfigure = {figure}\n'
-    with pytest.raises(PlanError) as told:
-        scenario(load_plan(text).written, "x")
+    with pytest.raises(MistakesError, match=r"^line \d+") as told:
+        load_plan(text)
     assert says in str(told.value)
 
 

@@ -16,7 +16,7 @@ from rechenwerk.planner.contagion import falls, run
 from rechenwerk.planner.figures import side_by_side
 from rechenwerk.planner.fitting import Fitted, calibrate, fit
 from rechenwerk.planner.holdings import holdings
-from rechenwerk.planner.outputs import key_figures
+from rechenwerk.planner.measures import key_figures
 from rechenwerk.planner.ownership import cap_table
 from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
@@ -225,7 +225,7 @@ def test_the_page_shows_the_scenarios_as_they_are(plan: Plan) -> None:
         for cell, figure in (
             (lowest, "lowest cash"),
             (committed, "commitments"),
-            (unused, "paid and not used"),
+            (unused, "take-or-pay shortfall"),
         ):
             value = figures[figure].value
             assert value is not None

@@ -1,4 +1,4 @@
-"""Quantiles of paths that are not kept: their rank is right to what the summary says, however many there are."""
+"""Quantiles of paths that are not kept: their rank is right to what the summary says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands: plan run, compare, explain, stress, solve, fit, bridge, figures, sensitivity, contagion."""
+"""Commands about plans on files; those that ask an installation stand in `plan_books_commands`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rechenwerk.cli.plan_books_commands import add_books_commands
 from rechenwerk.cli.show import Json, print_json
 from rechenwerk.cli.words import Language
 
@@ -48,6 +49,9 @@ def run(
     chart: Annotated[
         Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
     ] = None,
+    by_period: Annotated[
+        bool, typer.Option("--by-period", help="Statements by month or quarter instead of by year.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,32 +64,56 @@ def run(
     """Does it pay, when does the money run out: the plan as expected and over many paths."""
     from rechenwerk.cli.plan_run import Asked, run_command  # noqa: PLC0415
 
-    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json, language, output))
+    run_command(Asked(file, scenario, paths, seed, workers, chart, as_json, language, output, by_period))
 
 
 def compare(
     file: Model,
-    scenarios: Annotated[list[str] | None, typer.Argument(help="Scenarios; default: all.")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Argument(help="Scenarios of the file, or other files; default: all scenarios."),
+    ] = None,
     paths: Annotated[int, typer.Option(min=0, max=10_000_000, help="Default: what the file says.")] = 0,
+    line: Annotated[str, typer.Option(help="The line whose differences are explained.")] = "cash",
+    at: Annotated[str, typer.Option(help="In this period; default: the last.")] = "",
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
-    """Scenarios of a plan side by side."""
-    from rechenwerk.cli.plan_run import compare_command  # noqa: PLC0415
+    """Scenarios and plans side by side, and what makes them differ."""
+    from rechenwerk.cli.plan_compare import Sides, compare_command  # noqa: PLC0415
 
-    compare_command(file, scenarios or (), paths=paths, as_json=as_json)
+    compare_command(Sides(file, tuple(others or ()), paths, line, at, language, as_json))
 
 
 def explain(
     file: Model,
-    line: Annotated[str, typer.Argument(help="Such as cash, or cloud.shortfall.")],
-    at: Annotated[str, typer.Option(help="A period; default: the last.")] = "",
+    name: Annotated[str, typer.Argument(help="Such as cash, cloud.shortfall, or an answer such as runway.")],
+    at: Annotated[
+        str, typer.Option("--period", "--at", help="A period; default: the last, of answers all.")
+    ] = "",
+    deep: Annotated[int, typer.Option("--depth", min=0, max=20, help="Levels of inputs.")] = 3,
     scenario: Scenario = "",
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
-    """Where a figure comes from: its formula, its source, and what it is made of."""
-    from rechenwerk.cli.plan_run import explain_command  # noqa: PLC0415
+    """Where a figure comes from: formula, inputs with their values, sources, dates and status, as a tree."""
+    from rechenwerk.cli.plan_run import Question, explain_command  # noqa: PLC0415
 
-    explain_command(file, line, at, scenario, as_json=as_json)
+    explain_command(file, Question(name, at, deep, scenario, language, as_json))
+
+
+def report(
+    file: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.html or FILE.pdf.")],
+    scenario: Scenario = "",
+    paths: Annotated[int, typer.Option(min=0, max=10_000_000, help="Default: what the file says.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the result is the same.")] = 1,
+    language: Language = "en",
+) -> None:
+    """The whole plan as one page or paper: answers with their formulas, charts, tables, sources."""
+    from rechenwerk.cli.plan_report import Wanted, report_command  # noqa: PLC0415
+
+    report_command(Wanted(file, out, scenario, paths, workers, language))
 
 
 def stress(
@@ -102,12 +130,13 @@ def stress(
         bool, typer.Option("--reverse", help="Also look for the mildest shocks that empty the cash.")
     ] = False,
     scenario: Scenario = "",
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """What breaks the plan: its shocks one by one and together, and the mildest that empty the cash."""
     from rechenwerk.cli.plan_stress import Stressed, stress_command  # noqa: PLC0415
 
-    asked = Stressed(file, tuple(together or ()), scenario, at, library, backwards, as_json)
+    asked = Stressed(file, tuple(together or ()), scenario, at, library, backwards, as_json, language)
     stress_command(asked)
 
 
@@ -157,7 +186,10 @@ def figures(
 
 def solve(
     file: Model,
-    vary: Annotated[str, typer.Option(help="A driver, contract or source of money that is scaled.")],
+    vary: Annotated[
+        str,
+        typer.Option(help="A driver, contract or source of money that is scaled; DRIVER.growth: its growth."),
+    ],
     line: Annotated[str, typer.Option(help="The line that is to reach a value.")] = "",
     value: Annotated[float, typer.Option(help="That value, in the plan's unit.")] = 0.0,
     at: Annotated[str, typer.Option(help="In this period; default: in all, of a stock the last.")] = "",
@@ -167,6 +199,7 @@ def solve(
     ] = None,
     paths: Annotated[int, typer.Option(min=100, max=1_000_000, help="For the probability.")] = 2000,
     scenario: Scenario = "",
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Which number makes it work: the price that covers cost, the largest commitment that can be borne."""
@@ -176,7 +209,7 @@ def solve(
     if bool(line) == (ruin is not None):
         raise typer.BadParameter("say either --line with --value, or --ruin")
     target = Target(line, value if ruin is None else ruin, at, paths)
-    solve_command(file, vary, target, scenario, as_json=as_json)
+    solve_command(file, vary, target, scenario, language, as_json=as_json)
 
 
 def sensitivity(
@@ -186,13 +219,17 @@ def sensitivity(
     samples: Annotated[
         int, typer.Option("--sobol", min=0, help="Also shares of the variance; samples, a power of 2.")
     ] = 0,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
+    ] = None,
     scenario: Scenario = "",
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Which driver matters: a tornado, and Sobol's shares of the variance."""
-    from rechenwerk.cli.plan_stress import sensitivity_command  # noqa: PLC0415
+    from rechenwerk.cli.plan_stress import Looked, sensitivity_command  # noqa: PLC0415
 
-    sensitivity_command(file, line, at, scenario, samples=samples, as_json=as_json)
+    sensitivity_command(file, Looked(line, at, samples, scenario, chart, language, as_json))
 
 
 def schema() -> None:
@@ -208,6 +245,7 @@ def add_plan(app: typer.Typer) -> None:
     plan.command("run")(run)
     plan.command("compare")(compare)
     plan.command("explain")(explain)
+    plan.command("report")(report)
     plan.command("stress")(stress)
     plan.command("solve")(solve)
     plan.command("fit")(fit)
@@ -215,5 +253,6 @@ def add_plan(app: typer.Typer) -> None:
     plan.command("figures")(figures)
     plan.command("sensitivity")(sensitivity)
     plan.command("contagion")(contagion)
+    add_books_commands(plan)
     plan.command("schema")(schema)
     app.add_typer(plan, name="plan")

@@ -1,84 +1,86 @@
-"""The picture of a plan: the fan of its cash, revenue against cost, and what must be paid in any case."""
+"""The pictures of a plan: what `plan run --chart` and `plan sensitivity --chart` draw."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from matplotlib.axes import Axes
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.outputs import obligations
 from rechenwerk.planner.plans import Plan
+from rechenwerk.planner.reporting import charts
+from rechenwerk.planner.reporting.charts import LIGHT, Chart
 from rechenwerk.planner.running import Outcome
+from rechenwerk.planner.sensitivity import Bar, Index
+from rechenwerk.planner.shown import shown_unit
+from rechenwerk.planner.words import Words
 
-# Told apart by people with any colour vision (Okabe and Ito 2008).
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#7f7f7f")
 
-
-def draw(file: Path, plan: Plan, values: Values, outcome: Outcome) -> None:
-    """Write it as PNG, SVG or PDF, as the name says.
+def draw(file: Path, plan: Plan, values: Values, outcome: Outcome, words: Words) -> None:
+    """The fan of cash, when it runs out, revenue against cost, and what must be paid in any case.
 
     Raises:
         PlanError: the file cannot be written, or its name says no kind of picture.
     """
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    figure.suptitle(plan.written.head.title)
-    axes = figure.subplots(2, 2)
-    _fan(axes[0][0], plan, outcome)
-    _ruin(axes[0][1], plan, outcome)
-    _profit(axes[1][0], plan, values)
-    _owed(axes[1][1], plan, values)
-    try:
-        figure.savefig(file)
-    except (OSError, ValueError) as error:
-        raise PlanError(f"{file} cannot be drawn: {error}; name it FILE.png, FILE.svg or FILE.pdf") from error
+    shown = (
+        charts.fan(plan, outcome, words),
+        charts.ruin(plan, outcome, words),
+        charts.course(plan, values, words),
+        charts.owed(plan, values, obligations(plan, values), words),
+    )
+    _write(file, plan.written.head.title, shown, 2)
 
 
-def _times(plan: Plan) -> np.ndarray:
-    return (plan.axis.first + plan.axis.months * (np.arange(plan.axis.count) + 1)) / 12
+def draw_sensitivity(
+    file: Path,
+    plan: Plan,
+    looked: tuple[str, str, float],
+    bars: Sequence[Bar],
+    indices: Sequence[Index],
+    words: Words,
+) -> None:
+    """The tornado, and Sobol's shares where there are any.
+
+    Args:
+        file: PNG, SVG or PDF, as its name says.
+        plan: as built.
+        looked: line, period, and its value as expected in base units.
+        bars: of the tornado.
+        indices: Sobol's.
+        words: the language.
+
+    Raises:
+        PlanError: the file cannot be written, or its name says no kind of picture.
+    """
+    line, period, usual = looked
+    unit, scale = shown_unit(plan, line)
+    title = words(
+        "{line} in {at} ({unit}): each driver from its low to its high decile",
+        line=line,
+        at=period,
+        unit=unit,
+    )
+    shown = [charts.tornado(title, bars, usual, scale, words)]
+    if indices:
+        shown.append(charts.variance(indices, words))
+    _write(file, plan.written.head.title, shown, len(shown))
 
 
-def _fan(axes: Axes, plan: Plan, outcome: Outcome) -> None:
-    times, bands = _times(plan), outcome.bands["cash"].quantiles / plan.money.scale
-    for low in range(len(outcome.levels) // 2):
-        label = f"{outcome.levels[low]:.0%} to {outcome.levels[-1 - low]:.0%}"
-        axes.fill_between(
-            times, bands[low], bands[-1 - low], color=_COLOURS[0], alpha=0.25, lw=0, label=label
-        )
-    axes.plot(times, bands[len(bands) // 2], color=_COLOURS[0], label="median")
-    axes.axhline(0, color="black", lw=0.8)
-    axes.set_title(f"Cash ({plan.written.head.shown_in})")
-    axes.legend(frameon=False)
-
-
-def _ruin(axes: Axes, plan: Plan, outcome: Outcome) -> None:
-    axes.plot(_times(plan), outcome.ruined * 100, color=_COLOURS[5])
-    axes.set_ylim(0, 100)
-    axes.set_title("Paths whose cash has run out (%)")
-
-
-def _profit(axes: Axes, plan: Plan, values: Values) -> None:
-    times = _times(plan)
-    for index, name in enumerate(("revenue", "cost_of_revenue", "gross_profit", "free_cash_flow")):
-        series = np.broadcast_to(values[name][:, 0], plan.axis.count) / plan.money.scale
-        axes.plot(times, series, color=_COLOURS[index], label=plan.lines[name].title)
-    axes.axhline(0, color="black", lw=0.8)
-    axes.set_title(f"Each period, as expected ({plan.written.head.shown_in})")
-    axes.legend(frameon=False)
-
-
-def _owed(axes: Axes, plan: Plan, values: Values) -> None:
-    found = obligations(plan, values)
-    below = np.zeros(len(found.years))
-    for index, (name, cells) in enumerate(found.rows):
-        heights = np.asarray(cells[:-1])
-        axes.bar(found.years, heights, bottom=below, color=_COLOURS[index % len(_COLOURS)], label=name)
-        below = below + heights
-    of = np.asarray(plan.axis.years)
-    revenue = np.broadcast_to(values["revenue"][:, 0], plan.axis.count) / plan.money.scale
-    axes.plot(found.years, [revenue[of == year].sum() for year in found.years], "k--", label="revenue")
-    axes.set_title(f"Must be paid in any case, by year ({plan.written.head.shown_in})")
-    axes.legend(frameon=False)
+def _write(file: Path, title: str, shown: Sequence[Chart], columns: int) -> None:
+    rows = -(-len(shown) // columns)
+    with mpl.rc_context({"text.parse_math": False}):
+        figure = Figure(figsize=(5.5 * columns, 4 * rows), layout="constrained")
+        figure.suptitle(title)
+        for index, chart in enumerate(shown):
+            axes = figure.add_subplot(rows, columns, index + 1)
+            axes.set_title(chart.title, fontsize=10)
+            chart.draw(axes, LIGHT)
+        try:
+            figure.savefig(file)
+        except (OSError, ValueError) as error:
+            said = f"{file} cannot be drawn: {error}; name it FILE.png, FILE.svg or FILE.pdf"
+            raise PlanError(said) from error

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
-from rechenwerk.cli.plan_run import load
-from rechenwerk.cli.show import console, print_json, table
+from rechenwerk.cli.plan_run import load, show
+from rechenwerk.cli.show import console, print_json, progress_bar, table
+from rechenwerk.planner import showing
+from rechenwerk.planner.running import base
 from rechenwerk.planner.sensitivity import sobol, tornado
 from rechenwerk.planner.shocks import library
+from rechenwerk.planner.shown import shown_unit
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import Reverse, reverse, stress
-
-_BAR = 40
+from rechenwerk.planner.words import Words
 
 
 class Stressed(msgspec.Struct, frozen=True):
@@ -27,10 +30,12 @@ class Stressed(msgspec.Struct, frozen=True):
     library: bool = False
     backwards: bool = False
     as_json: bool = False
+    language: str = "en"
 
 
 def stress_command(asked: Stressed) -> None:
     """Shocks one by one, together and in sequence; the smallest that empties the cash."""
+    words = Words(asked.language)
     plan = load(asked.file, asked.scenario)
     written = plan.written
     groups = [tuple(part.split("+")) for part in asked.together]
@@ -44,90 +49,121 @@ def stress_command(asked: Stressed) -> None:
     scale, unit = plan.money.scale, written.head.shown_in
     rows = [
         (
-            _named(one.shocks, len(titles)),
+            _named(one.shocks, len(titles), words),
             titles.get(one.shocks[0], "") if len(one.shocks) == 1 else "",
-            f"{one.lowest / scale:,.2f}",
+            words.number(one.lowest / scale),
             one.at,
-            one.out or "never",
-            f"{one.gap / scale:,.2f}",
-            f"{one.unserved:.1%}" if one.unserved > 1e-9 else "",
+            one.out or words("never"),
+            words.number(one.gap / scale),
+            words.share(one.unserved) if one.unserved > 1e-9 else "",
         )
         for one in found
     ]
-    columns = ("shocks", "", "lowest cash", "in", "runs out", "funding gap", "need not served")
-    right = ("lowest cash", "funding gap", "need not served")
-    table(f"{written.head.title}: stress ({unit})", columns, rows, right)
+    heads = ("shocks", "", "lowest cash", "in", "runs out", "funding gap", "need not served")
+    columns = tuple(words(head) for head in heads)
+    title = words("{title}: stress ({unit})", title=written.head.title, unit=unit)
+    table(title, columns, rows, (columns[2], columns[5], columns[6]))
     if turned is not None:
-        _show_reverse(turned)
+        _show_reverse(turned, words)
 
 
-def _named(names: Sequence[str], known: int) -> str:
+def _named(names: Sequence[str], known: int, words: Words) -> str:
     if len(names) == known > 3:
-        return "all of them"
-    return " + ".join(names) or "none"
+        return words("all of them")
+    return " + ".join(names) or words("no shock")
 
 
-def _show_reverse(turned: Reverse) -> None:
+def _show_reverse(turned: Reverse, words: Words) -> None:
     out = console()
     if turned.struck is None:
-        out.print("Even all shocks as written do not empty the cash.")
+        out.print(words("Even all shocks as written do not empty the cash."))
         return
     if not turned.severities:
-        out.print(f"The cash runs out without any shock, in {turned.struck.out}.", markup=False)
+        said = words("The cash runs out without any shock, in {period}.", period=turned.struck.out)
+        out.print(said, markup=False)
         return
     parts = ", ".join(
-        f"{name} at {severity:.0%} of what is written" if severity < 1 else f"{name} whole"
+        words("{name} at {severity} of what is written", name=name, severity=words.share(severity, 0))
+        if severity < 1
+        else words("{name} whole", name=name)
         for name, severity in turned.severities.items()
     )
-    out.print(f"The mildest that empties the cash, in {turned.struck.out}: {parts}.", markup=False)
+    said = words(
+        "The mildest that empties the cash, in {period}: {parts}.", period=turned.struck.out, parts=parts
+    )
+    out.print(said, markup=False)
     for names in turned.sets:
-        out.print(f"Enough as written: {' + '.join(names)}.", markup=False)
+        out.print(words("Enough as written: {names}.", names=" + ".join(names)), markup=False)
 
 
-def solve_command(file: Path, what: str, target: Target, name: str, *, as_json: bool) -> None:
+def solve_command(file: Path, what: str, target: Target, name: str, language: str, *, as_json: bool) -> None:
     """The number that makes it work."""
-    found = solve(load(file, name).written, what, target)
+    words = Words(language)
+    with progress_bar(quiet=as_json) as bar:
+        bar.add_task(words("looking for {what}", what=what), total=None)
+        found = solve(load(file, name).written, what, target)
     if as_json:
         print_json(found)
         return
-    goal = target.line or "the probability of running out"
-    console().print(
-        f"{found.what} x {found.scale:.4f}, that is {found.first:,.4g} {found.unit} at the start,"
-        f" brings {goal} to {found.reached:,.4g}.",
-        markup=False,
-    )
-
-
-def sensitivity_command(file: Path, line: str, at: str, name: str, *, samples: int, as_json: bool) -> None:
-    """Which driver matters."""
-    plan = load(file, name)
-    bars = tornado(plan, line, at)
-    indices = sobol(plan, line, at, samples) if samples else ()
-    if as_json:
-        print_json({"tornado": bars, "sobol": indices})
-        return
-    scale = plan.lines[line].unit.scale
-    widest = max((one.span for one in bars), default=0.0) or 1.0
-    rows = [
-        (
-            one.driver,
-            f"{one.low / scale:,.2f}",
-            f"{one.high / scale:,.2f}",
-            "█" * round(_BAR * one.span / widest),
+    reached = words.brief(round(found.reached, 6)) if target.line else words.share(found.reached, 2)
+    goal = target.line or words("the probability of running out")
+    if found.unit == "growth a year":
+        value = words.share(found.first, 2)
+        said = words(
+            "{what} = {value} brings {goal} to {reached}.", what=what, value=value, goal=goal, reached=reached
         )
-        for one in bars
-    ]
-    title = (
-        f"{line} in {at or plan.axis.name(plan.axis.count - 1)}: each driver from its low to its high decile"
+        console().print(said, markup=False)
+        return
+    said = words(
+        "{what} x {scale}, that is {first} {unit} at the start, brings {goal} to {reached}.",
+        what=found.what,
+        scale=words.number(found.scale, 4),
+        first=words.brief(found.first),
+        unit=found.unit,
+        goal=goal,
+        reached=reached,
     )
-    table(title, ("driver", "low", "high", ""), rows, ("low", "high"))
+    console().print(said, markup=False)
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What `plan sensitivity` is asked."""
+
+    line: str = "cash"
+    at: str = ""
+    samples: int = 0
+    scenario: str = ""
+    chart: Path | None = None
+    language: str = "en"
+    as_json: bool = False
+
+
+def sensitivity_command(file: Path, asked: Looked) -> None:
+    """Which driver matters."""
+    words = Words(asked.language)
+    plan = load(file, asked.scenario)
+    bars = tornado(plan, asked.line, asked.at)
+    with progress_bar(quiet=asked.as_json) as bar:
+        bar.add_task(words("sensitivities"), total=None)
+        indices = sobol(plan, asked.line, asked.at, asked.samples) if asked.samples else ()
+    period = asked.at or plan.axis.name(plan.axis.count - 1)
+    usual = np.broadcast_to(base(plan)[asked.line][:, 0], plan.axis.count)[plan.axis.index(period)]
+    if asked.chart is not None:
+        from rechenwerk.cli.plan_chart import draw_sensitivity  # noqa: PLC0415
+
+        draw_sensitivity(asked.chart, plan, (asked.line, period, float(usual)), bars, indices, words)
+    if asked.as_json:
+        print_json({"tornado": bars, "sobol": indices, "as_expected": float(usual)})
+        return
+    unit, scale = shown_unit(plan, asked.line)
+    title = words(
+        "{line} in {at} ({unit}): each driver from its low to its high decile",
+        line=asked.line,
+        at=period,
+        unit=unit,
+    )
+    show(showing.tornado_table(title, bars, lambda value: words.number(value / scale), float(usual), words))
     if indices:
-        shares = [
-            (
-                one.driver,
-                f"{one.first:.3f} ± {one.first_error:.3f}",
-                f"{one.total:.3f} ± {one.total_error:.3f}",
-            )
-            for one in indices
-        ]
-        table("Share of the variance (Sobol)", ("driver", "alone", "with all others"), shares)
+        show(showing.sobol_table(indices, words))
+    if asked.chart is not None:
+        console().print(words("Drawn: {file}", file=asked.chart), markup=False)

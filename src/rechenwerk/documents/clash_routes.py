@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from rechenwerk.documents import clash_bodies as bodies
-from rechenwerk.documents.bodies import PAGE
 from rechenwerk.documents.clash_ports import Clash, ClashDecision
 from rechenwerk.documents.clashing import reckoned
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 
+_CLASHES = 50
 _ABOUT = ("who", "whom", "what", "what_de", "kind", "part", "period", "status")
 
 
@@ -87,7 +87,7 @@ async def job_contradictions(
     realm: DocumentsRealm,
     job: int,
     after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = PAGE,
+    limit: Annotated[int, Query(ge=1, le=1000)] = _CLASHES,
 ) -> bodies.ClashesView:
     """What a job's documents, and those of earlier jobs of its project, contradict each other about."""
     await realm.job(job)

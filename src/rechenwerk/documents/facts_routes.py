@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from rechenwerk.documents.clash_routes import fresh
 from rechenwerk.documents.realm import DocumentsRealm
 
-_PARTS = 5
+_PARTS = 2
 """Parts of kept facts that one answer has."""
 
 

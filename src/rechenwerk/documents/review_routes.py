@@ -18,7 +18,7 @@ from rechenwerk.documents.knowing import learnt
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.values import Parsed, Plain, Value
 from rechenwerk.documents.views import document_view, evidence_view, field_of, value_fields
 
 Language = Annotated[Literal["de", "en"], Query(description="of titles and of values as text")]
@@ -28,7 +28,7 @@ After = Annotated[
 _ROUND = 160
 """Characters of text round a quote."""
 _PAGED = frozenset({"pdf", "image"})
-_REVIEWS = 50
+_REVIEWS = 25
 
 
 async def job_values(
@@ -85,10 +85,10 @@ async def review(
     organisation, desk = realm.organisation_id, realm.desk
     chosen = Chosen(("unproven",), after=_place(after), limit=limit)
     values = await desk.reviews.values(organisation, job, chosen)
-    texts: dict[int, Parsed | None] = {}
+    texts: dict[int, Plain | None] = {}
     for one in values:
         if one.document_id not in texts:
-            texts[one.document_id] = await parsed_of(realm, one.document_id)
+            texts[one.document_id] = await _plain_of(realm, one.document_id)
     shown = [_review(one, found, texts[one.document_id], language) for one in values]
     untold = await desk.files.documents(organisation, job, untold=True, limit=limit) if found.kinds else []
     clashes_left, clashes = await open_clashes(realm, job, limit)
@@ -102,6 +102,13 @@ async def review(
     )
 
 
+async def _plain_of(realm: Realm, document: int) -> Plain | None:
+    sealed = await realm.desk.files.text(realm.organisation_id, document)
+    if sealed is None:
+        return None
+    return realm.office.vault.open_plain(realm.organisation_id, document, sealed)
+
+
 async def parsed_of(realm: Realm, document: int) -> Parsed | None:
     """What was read of a document."""
     sealed = await realm.desk.files.text(realm.organisation_id, document)
@@ -110,7 +117,7 @@ async def parsed_of(realm: Realm, document: int) -> Parsed | None:
     return realm.office.vault.open_parsed(realm.organisation_id, document, sealed)
 
 
-def _review(stored: StoredValue, job: Job, parsed: Parsed | None, language: str) -> bodies.ReviewView:
+def _review(stored: StoredValue, job: Job, parsed: Plain | None, language: str) -> bodies.ReviewView:
     fields: dict[str, Any] = value_fields(stored, job.schema_of(stored.schema), language)
     field = field_of(job.schema_of(stored.schema), stored.value.field)
     fields["options"] = [] if field is None else list(field.options)

@@ -118,6 +118,14 @@ class Parsed(msgspec.Struct, frozen=True):
     faults: tuple[str, ...] = ()
 
 
+class Plain(msgspec.Struct, frozen=True):
+    """Of a `Parsed` what a quote's surroundings need."""
+
+    kind: str
+    text: str
+    pages: tuple[Page, ...]
+
+
 class Amount(msgspec.Struct, frozen=True):
     """A number with what qualifies it: 'über 12 Mrd. US-Dollar' is more than 12 000 000 000 USD.
 

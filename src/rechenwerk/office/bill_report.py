@@ -6,17 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fpdf import FPDF
-from fpdf.enums import TableBordersLayout, XPos, YPos
-from fpdf.fonts import FontFace
+from fpdf.enums import XPos, YPos
 
 from rechenwerk.base.money import plain_money
+from rechenwerk.base.paper import INK, MARK, SOFT, Paper
 from rechenwerk.office.bill_ports import StoredBill
 from rechenwerk.office.bill_words import WORDS, cause_in
-from rechenwerk.office.closing.pdf import FONT, add_fonts
 from rechenwerk.office.closing.words import Words
 
-_INK, _SOFT, _MARK, _TINT = (27, 36, 48), (93, 107, 122), (23, 80, 122), (242, 245, 248)
 _MONEY = ("billed", "booked", "settled", "difference")
 
 
@@ -37,15 +34,14 @@ def report(bill: StoredBill, currency: str, words: Words) -> bytes:
     return bytes(paper.output())
 
 
-class _Paper(FPDF):
+class _Paper(Paper):
     """A4 across, with a footer."""
 
     def __init__(self, bill: StoredBill, words: Words) -> None:
-        super().__init__("landscape", "mm", "A4")
+        super().__init__("landscape")
         self.words = words
         self.said = WORDS[words.language]
         self._foot = f"{self.said['title']} {bill.id} · SHA-256 {bill.sha256}"
-        add_fonts(self)
         self.set_margins(18, 16, 18)
         self.set_auto_page_break(True, 20)
         self.set_creation_date(bill.made_at)
@@ -56,19 +52,9 @@ class _Paper(FPDF):
     def footer(self) -> None:
         """Which report, and which page of how many."""
         self.set_y(-13)
-        self.ink(6.5, color=_SOFT)
+        self.ink(6.5, color=SOFT)
         self.cell(200, 4, self._foot)
         self.cell(0, 4, self.words("page", page=self.page_no(), pages="{nb}"), align="R")
-
-    def ink(self, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
-        """How what follows is written."""
-        self.set_font(FONT, "B" if bold else "", size)
-        self.set_text_color(*color)
-
-    def say(self, text: str, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
-        """A paragraph over the whole width."""
-        self.ink(size, bold=bold, color=color)
-        self.multi_cell(0, size * 0.52, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
 
     def money(self, column: Sequence[int]) -> list[str]:
         """The amounts of a column exactly, as the language writes them, all with as many decimals."""
@@ -79,7 +65,7 @@ class _Paper(FPDF):
 
 def _head(paper: _Paper, bill: StoredBill, currency: str) -> None:
     said, words = paper.said, paper.words
-    paper.say(f"{said['title']} {bill.id}", 16, bold=True, color=_MARK)
+    paper.say(f"{said['title']} {bill.id}", 16, bold=True, color=MARK)
     paper.ln(2)
     if bill.undone is not None:
         paper.say(said["undone"].format(reason=bill.undone), 10, bold=True, color=(160, 40, 40))
@@ -98,35 +84,11 @@ def _head(paper: _Paper, bill: StoredBill, currency: str) -> None:
         (said["vouchers"], words.count(str(bill.vouchers))),
     )
     for label, value in facts:
-        paper.ink(8.5, color=_SOFT)
+        paper.ink(8.5, color=SOFT)
         paper.cell(38, 5, label)
         paper.ink(8.5)
         paper.multi_cell(0, 5, value, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
     paper.ln(4)
-
-
-def _table(
-    paper: _Paper, heads: tuple[str, ...], widths: tuple[int, ...], right: int, rows: list[tuple[str, ...]]
-) -> None:
-    """Rows under heads that stand again on every page; four columns from `right` on hold numbers.
-
-    The last row is the total.
-    """
-    paper.ink(8)
-    paper.set_draw_color(225, 230, 236)
-    align = tuple("RIGHT" if right <= at < right + 4 else "LEFT" for at in range(len(heads)))
-    with paper.table(
-        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-        headings_style=FontFace(emphasis="BOLD", color=_INK, fill_color=_TINT),
-        line_height=4.6,
-        col_widths=widths,
-        text_align=align,
-        padding=(0.6, 2),
-    ) as table:
-        table.row(heads)
-        for cells in rows[:-1]:
-            table.row(cells)
-        table.row(rows[-1], style=FontFace(emphasis="BOLD"))
 
 
 def _rows(paper: _Paper, bill: StoredBill, currency: str) -> None:
@@ -155,10 +117,11 @@ def _rows(paper: _Paper, bill: StoredBill, currency: str) -> None:
         for row, amount in zip(bill.rows, amounts, strict=True)
     ]
     rows.append((said["sum"], "", "", *total, ""))
-    _table(paper, heads, (26, 38, 34, 28, 28, 26, 26, 55), 3, rows)
+    widths = (26, 38, 34, 28, 28, 26, 26, 55)
+    paper.grid(heads, rows, range(3, 7), widths, total=True)
     paper.ln(2)
-    paper.say(said["adds_up"], 8, color=_SOFT)
-    paper.say(said["payable"] if bill.currency else said["usage_alone"], 8, color=_SOFT)
+    paper.say(said["adds_up"], 8, color=SOFT)
+    paper.say(said["payable"] if bill.currency else said["usage_alone"], 8, color=SOFT)
     paper.ln(4)
 
 
@@ -185,7 +148,7 @@ def _causes(paper: _Paper, bill: StoredBill, currency: str) -> None:
     if not sums:
         return
     said = paper.said
-    paper.say(said["by_cause"], 11, bold=True, color=_MARK)
+    paper.say(said["by_cause"], 11, bold=True, color=MARK)
     paper.ln(1)
     ordered = sorted(sums.items(), key=lambda one: -abs(one[1][1]))
     amounts = paper.money([*(amount for _, (_, amount) in ordered), bill.difference])
@@ -195,9 +158,8 @@ def _causes(paper: _Paper, bill: StoredBill, currency: str) -> None:
         (name, paper.words.count(str(count)), amount)
         for (name, count), amount in zip(named, amounts, strict=True)
     ]
-    _table(
-        paper, (said["why"], said["rows"], f"{said['difference']} {currency}"), (70, 20, 40), 1, list(rows)
-    )
+    heads = (said["why"], said["rows"], f"{said['difference']} {currency}")
+    paper.grid(heads, rows, (1, 2), (70, 20, 40), total=True)
 
 
 def _signatures(paper: _Paper) -> None:
@@ -205,10 +167,10 @@ def _signatures(paper: _Paper) -> None:
     if paper.get_y() + 28 > paper.h - 20:
         paper.add_page()
     paper.set_y(paper.get_y() + 18)
-    paper.set_draw_color(*_INK)
+    paper.set_draw_color(*INK)
     for at, name in enumerate(("made", "checked")):
         left = 18 + at * 100
         paper.line(left, paper.get_y(), left + 80, paper.get_y())
         paper.set_x(left)
-        paper.ink(7.5, color=_SOFT)
+        paper.ink(7.5, color=SOFT)
         paper.cell(80, 5, paper.said[name])

@@ -49,8 +49,8 @@ class Translator:
             case Apply("prev" | "past" | "total" | "year", _):
                 return self._earlier(formula, at)
             case Apply("since" | "until" | "period" | "length", _):
-                value = calendar(formula, self._axis)
-                return plain(value if isinstance(value, float) else float(value[at]))
+                given = calendar(formula, self._axis)
+                return plain(given if isinstance(given, float) else float(given[at]))
             case Apply("if", (condition, then, other)):
                 return f"IF({self.text(condition, at)}<>0,{self.text(then, at)},{self.text(other, at)})"
             case Apply(what, arguments) if what in _FUNCTIONS:

@@ -149,6 +149,8 @@ def _year_ends(axis: Axis, last: str) -> Floats:
     ends = np.append(axis.new_year[1:], (axis.first + axis.count * axis.months) % 12 == 0).astype(np.float64)
     index = axis.index(last)
     if 0 <= index < axis.count:
+        # With the contract its last year ends, once.
+        ends[index:] = 0.0
         ends[index] = 1.0
     return ends
 
@@ -162,14 +164,18 @@ def _prepaid(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None
     sheet.scaled(f"{name}.paid", at, number(one.total), paid, sheet.money, title=title, source=one.source)
     _figure(sheet, one, "price", price)
     within = sheet.within(one.first, one.stops or one.last)
-    sheet.line(f"{name}.open", f"(prev({name}.balance) + {name}.paid) * {within}")
+    # What was paid before the plan begins is left to it, and costs no cash any more.
+    left = read_unit(one.unit).scale if sheet.axis.index(one.first) < 0 else 0.0
+    title = f"{name}: left at the start"
+    sheet.scaled(f"{name}.before", at, number(one.total), left, sheet.money, title=title, source=one.source)
+    sheet.line(f"{name}.open", f"(prev({name}.balance, {name}.before) + {name}.paid) * {within}")
     sheet.line(f"{name}.value", f"min({before} * {name}.price, {name}.open)")
     sheet.line(f"{name}.drawn", f"{name}.value / {name}.price", unit)
     ends = sheet.at(one.stops or one.last)
     sheet.line(f"{name}.shortfall", f"({name}.open - {name}.value) * {ends}", title=f"{name}: expires unused")
     sheet.line(
         f"{name}.balance",
-        f"prev({name}.balance) + {name}.paid - {name}.value - {name}.shortfall",
+        f"prev({name}.balance, {name}.before) + {name}.paid - {name}.value - {name}.shortfall",
         title=f"{name}: credit left",
     )
     sheet.line(f"{name}.cost", f"{name}.value + {name}.shortfall")

@@ -10,11 +10,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from rechenwerk.base.errors import PlanError
-from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.engine import Values
-from rechenwerk.planner.formulas import names, show
 from rechenwerk.planner.plans import Plan
 
 
@@ -22,18 +19,22 @@ class Figure(msgspec.Struct, frozen=True):
     """A figure with what it is.
 
     Args:
+        key: what it is asked for by.
         name: what people read.
         value: None where there is none, as there is no day on which the cash of a rich firm runs out.
         unit: of the value.
         formula: how it comes about.
         note: a date or a name that says it shorter.
+        parts: (line, period) that it comes from; without a period all of them.
     """
 
+    key: str
     name: str
     value: float | None
     unit: str
     formula: str
     note: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 class ByYear(msgspec.Struct, frozen=True):
@@ -44,82 +45,8 @@ class ByYear(msgspec.Struct, frozen=True):
     formula: str
 
 
-class Service(msgspec.Struct, frozen=True):
-    """What a service brings and costs over all periods."""
-
-    name: str
-    revenue: float
-    cost: float
-
-    @property
-    def margin(self) -> float:
-        """Revenue less cost."""
-        return self.revenue - self.cost
-
-
-def key_figures(plan: Plan, values: Values) -> tuple[Figure, ...]:
-    """The answers of the base case; money in the plan's unit."""
-    scale, money = plan.money.scale, plan.written.head.shown_in
-    cash, axis = values["cash"][:, 0], plan.axis
-    below = np.flatnonzero(cash < 0)
-    out = int(below[0]) if len(below) else None
-    runway = None if out is None else float(out * axis.months)
-    flow = np.cumsum(values["free_cash_flow"][:, 0])
-    positive = values["free_cash_flow"][:, 0] > 0
-    last_burn = np.flatnonzero(~positive)
-    even = int(last_burn[-1]) + 1 if len(last_burn) else 0
-    back = _amortised(flow)
-    year = max(1, round(1 / axis.length))
-    revenue = float(values["revenue"][:year, 0].sum())
-    owed = sum(float(values[f"{name}.obligation"][0, 0]) for name in _bound(plan))
-    owed += sum(float(values[f"{name}.minimum"][0, 0]) for name in _bound(plan))
-    short = sum(
-        float(values[f"{one.name}.shortfall"].sum()) for one in plan.written.contracts if _falls(one.kind)
-    )
-    return (
-        Figure(
-            "runway", runway, "months", "first period with cash < 0", "" if out is None else axis.name(out)
-        ),
-        Figure("funding gap", float(max(-cash.min(), 0)) / scale, money, "max(0 - cash, 0), the largest"),
-        Figure("lowest cash", float(cash.min()) / scale, money, "min(cash)", axis.name(int(cash.argmin()))),
-        Figure(
-            "free cash flow positive",
-            None if even >= axis.count else float(even * axis.months),
-            "months",
-            "first period from which free_cash_flow stays > 0",
-            "" if even >= axis.count else axis.name(even),
-        ),
-        Figure(
-            "investment amortised",
-            None if back is None else float(back * axis.months),
-            "months",
-            "total(free_cash_flow) back at 0 after its lowest point",
-            "" if back is None else axis.name(back),
-        ),
-        Figure("commitments", owed / scale, money, "sum of minimum and obligation of take-or-pay contracts"),
-        Figure(
-            "commitments to revenue",
-            owed / revenue if revenue else None,
-            "years of revenue",
-            "commitments / revenue of the first year",
-        ),
-        Figure("paid and not used", short / scale, money, "sum of shortfall of all contracts"),
-    )
-
-
-def _amortised(flow: Floats) -> int | None:
-    lowest = int(flow.argmin())
-    if flow[lowest] >= 0:
-        return None
-    back = np.flatnonzero(flow[lowest:] >= 0)
-    return lowest + int(back[0]) if len(back) else None
-
-
-def _bound(plan: Plan) -> list[str]:
-    return [one.name for one in plan.written.contracts if one.kind == "take-or-pay"]
-
-
-def _falls(kind: str) -> bool:
+def falls(kind: str) -> bool:
+    """Whether what is not used of a contract of this kind is lost."""
     return kind in {"take-or-pay", "prepaid"}
 
 
@@ -141,7 +68,8 @@ def obligations(plan: Plan, values: Values) -> ByYear:
                 float(values[f"{one.name}.obligation"][-1, 0]),
             )
         elif one.kind == "provisioned":
-            series, later = values[f"{one.name}.cost"][:, 0], 0.0
+            series = np.broadcast_to(values[f"{one.name}.cost"][:, 0], plan.axis.count)
+            later = float(series[-1]) * max(plan.axis.index(one.stops or one.last) - plan.axis.count + 1, 0)
         else:
             continue
         by = _yearly(plan, series)
@@ -154,7 +82,7 @@ def onerous(plan: Plan, values: Values) -> ByYear:
     years = tuple(dict.fromkeys(plan.axis.years))
     rows = []
     for one in plan.written.contracts:
-        name = f"{one.name}.shortfall" if _falls(one.kind) else f"{one.name}.idle"
+        name = f"{one.name}.shortfall" if falls(one.kind) else f"{one.name}.idle"
         if name in values:
             by = _yearly(plan, np.broadcast_to(values[name][:, 0], plan.axis.count))
             if any(by.values()):
@@ -164,81 +92,19 @@ def onerous(plan: Plan, values: Values) -> ByYear:
     )
 
 
-def services(plan: Plan, values: Values) -> tuple[Service, ...]:
-    """Revenue and cost of each service: its own lines, and its needs' contracts at what they cost.
+def provisions(plan: Plan, values: Values) -> ByYear:
+    """Provisions for onerous contracts at the end of each year: what will be paid later and not used.
 
-    A contract's cost is its need's; a need belongs to the service that its line names.
+    Take-or-pay, prepaid and provisioned contracts; own machines are written down, no liability.
     """
-    revenue: dict[str, float] = {}
-    cost: dict[str, float] = {}
-    needs = {one.name: one.service for one in plan.written.lines}
-    for line in plan.written.lines:
-        amount = float(values[line.name].sum()) / plan.money.scale
-        if line.service and line.group == "revenue":
-            revenue[line.service] = revenue.get(line.service, 0.0) + amount
-        elif line.service and line.group in {"cost", "operating", "research"}:
-            cost[line.service] = cost.get(line.service, 0.0) + amount
-    for contract in plan.written.contracts:
-        service = needs.get(contract.need, "")
-        if service:
-            amount = float(values[f"{contract.name}.cost"].sum()) / plan.money.scale
-            cost[service] = cost.get(service, 0.0) + amount
-    names_ = dict.fromkeys([*revenue, *cost])
-    return tuple(Service(name, revenue.get(name, 0.0), cost.get(name, 0.0)) for name in names_)
-
-
-class Explained(msgspec.Struct, frozen=True):
-    """A line, its formula and what it is made of, in one period.
-
-    Args:
-        name, formula, unit, source: of the line; a figure that is put in has no formula.
-        period: that the values are of.
-        value: in the unit.
-        inputs: (name, value in its own unit, unit) of what the formula names, in the same period.
-    """
-
-    name: str
-    title: str
-    formula: str
-    unit: str
-    source: str
-    period: str
-    value: float
-    inputs: tuple[tuple[str, float, str], ...]
-
-
-def explain(plan: Plan, values: Values, name: str, at: str = "") -> Explained:
-    """Where a figure comes from.
-
-    Raises:
-        PlanError: there is no such line or period.
-    """
-    if name not in values:
-        raise PlanError(f"no line {name!r} in the plan; {did_you_mean(name, values)}")
-    index = plan.axis.index(at) if at else plan.axis.count - 1
-    if not 0 <= index < plan.axis.count:
-        raise PlanError(
-            f"{at} is outside of the plan, {plan.axis.name(0)} to {plan.axis.name(plan.axis.count - 1)}"
-        )
-    line = plan.lines.get(name)
-    parts = dict.fromkeys(names(line.formula)) if line is not None else {}
-    return Explained(
-        name,
-        line.title if line is not None else plan.titles.get(name, ""),
-        show(line.formula) if line is not None else "",
-        _unit(plan, name),
-        line.source if line is not None else plan.sources.get(name, ""),
-        plan.axis.name(index),
-        _shown(plan, values, name, index),
-        tuple((part, _shown(plan, values, part, index), _unit(plan, part)) for part in parts),
-    )
-
-
-def _unit(plan: Plan, name: str) -> str:
-    unit = plan.lines[name].unit if name in plan.lines else plan.inputs[name].unit
-    return plan.written.head.shown_in if unit == plan.money else str(unit)
-
-
-def _shown(plan: Plan, values: Values, name: str, index: int) -> float:
-    unit = plan.lines[name].unit if name in plan.lines else plan.inputs[name].unit
-    return float(np.broadcast_to(values[name][:, 0], plan.axis.count)[index]) / unit.scale
+    years = tuple(dict.fromkeys(plan.axis.years))
+    rows = []
+    for one in plan.written.contracts:
+        name = f"{one.name}.shortfall" if falls(one.kind) else f"{one.name}.idle"
+        if name not in values or one.kind == "owned":
+            continue
+        by = _yearly(plan, np.broadcast_to(values[name][:, 0], plan.axis.count))
+        later = [sum(by[after] for after in years if after > year) / plan.money.scale for year in years]
+        if any(by.values()):
+            rows.append((one.name, (*later, 0.0)))
+    return ByYear(years, tuple(rows), "shortfall and idle part of all later periods, undiscounted")

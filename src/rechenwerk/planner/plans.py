@@ -12,12 +12,14 @@ from rechenwerk.base.errors import PlanError, RechenwerkError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader
 from rechenwerk.planner.axis import Axis
+from rechenwerk.planner.checks import faults
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.contract_lines import add_contract
 from rechenwerk.planner.dimensions import check_unit
 from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
+from rechenwerk.planner.measure_lines import add_measures
 from rechenwerk.planner.numbers import number
 from rechenwerk.planner.ownership_checks import mistakes
 from rechenwerk.planner.reading import points, read_plan
@@ -67,6 +69,8 @@ def load_plan(text: str | Reader) -> Plan:
         MistakesError: all mistakes with line and fix.
     """
     written, reader = read_plan(text)
+    for fault in faults(written):
+        reader.wrong(*fault)
     for path, error in mistakes(written):
         reader.wrong(path, *str(error).split("; ", 1))
     if reader.mistakes:
@@ -143,7 +147,9 @@ class _Builder:
                 for field in Funded.__struct_fields__
             }
         )
-        add_statements(sheet, written.policy, written.lines, written.contracts, funded)
+        with self._at_name():
+            add_statements(sheet, written.policy, written.lines, written.contracts, funded)
+            add_measures(sheet, written)
         program = self._ordered()
         self._check_units()
         pairs = {one.between: number(one.value) for one in written.correlations}
@@ -162,8 +168,14 @@ class _Builder:
         )
 
     def _ordered(self) -> Program:
-        try:
+        with self._at_name():
             return order(self.axis, self.sheet.inputs, list(self.sheet.lines.values()))
+
+    @contextmanager
+    def _at_name(self) -> Iterator[None]:
+        """A mistake found here belongs to the first row of the file that it names."""
+        try:
+            yield
         except PlanError as error:
             places = self._places()
             first = next((name for name in _WORDS.findall(str(error)) if name.split(".")[0] in places), "")
@@ -171,7 +183,8 @@ class _Builder:
 
     def _places(self) -> dict[str, Path]:
         """Where a line, a contract or a source of money stands in the file."""
-        found: dict[str, Path] = {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
+        found: dict[str, Path] = {one.name: ("driver", at) for at, one in enumerate(self.written.drivers)}
+        found |= {one.name: ("line", at) for at, one in enumerate(self.written.lines)}
         found |= {one.name: ("contract", at) for at, one in enumerate(self.written.contracts)}
         return found | {one.name: ("funding", at) for at, one in enumerate(self.written.funding)}
 

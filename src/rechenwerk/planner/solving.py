@@ -21,6 +21,7 @@ from rechenwerk.planner.running import base, run
 from rechenwerk.planner.tables import Written
 
 _NEAR, _FAR = 1e-3, 1e3
+_GROWTH = ".growth"
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -44,8 +45,8 @@ class Solved(msgspec.Struct, frozen=True):
 
     Args:
         what: that was scaled.
-        scale: that it is multiplied with.
-        first: the scaled figure at the start, in its own unit.
+        scale: that it is multiplied with; of a growth, 1 + the growth of a year.
+        first: the scaled figure at the start, in its own unit; of a growth, the growth.
         reached: the target's value then.
     """
 
@@ -66,7 +67,8 @@ def solve(written: Written, what: str, target: Target) -> Solved:
 
     Args:
         written: tables.
-        what: name of a driver, a contract with a total, or a source of money with an amount.
+        what: name of a driver, a contract with a total, or a source of money with an amount;
+            ``DRIVER.growth``: its growth, whatever it is as written.
         target: to be met.
 
     Raises:
@@ -90,12 +92,39 @@ def solve(written: Written, what: str, target: Target) -> Solved:
             f"no {what} between a thousandth and a thousand times as much meets the target;"
             f" as written it is {values[12] + goal:.4g}"
         )
-    at = min(crossings, key=lambda one: abs(grid[one]))
+    # The one that is nearest to what is written.
+    usual = np.log1p(_growth(written, what)) if what.endswith(_GROWTH) else 0.0
+    at = min(crossings, key=lambda one: abs(grid[one] - usual))
     found = float(np.exp(brentq(miss, grid[at], grid[at + 1], xtol=1e-9)))
-    first, unit = _first(written, unscaled, what)
+    first, unit = (1.0, "") if what.endswith(_GROWTH) else _first(written, unscaled, what)
     reached = _reached(*scaled(found), target)
     unit_of = unscaled.money.scale if target.line else 1.0
+    if what.endswith(_GROWTH):
+        return Solved(what, found, found - 1, "growth a year", reached / unit_of)
     return Solved(what, found, first * found, unit, reached / unit_of)
+
+
+def _growth(written: Written, what: str) -> float:
+    """The growth of a driver as written."""
+    name = what.removesuffix(_GROWTH)
+    return next(number(one.growth) for one in written.drivers if one.name == name)
+
+
+def _growing(written: Written, what: str) -> Callable[[float], tuple[Plan, dict[str, Floats]]]:
+    """A function from 1 + growth to the plan."""
+    name = what.removesuffix(_GROWTH)
+    known = [one.name for one in written.drivers]
+    if name not in known:
+        raise PlanError(f"{name!r} is no driver whose growth could vary; {did_you_mean(name, known)}")
+
+    def grown(scale: float) -> tuple[Plan, dict[str, Floats]]:
+        drivers = tuple(
+            msgspec.structs.replace(one, growth=scale - 1) if one.name == name else one
+            for one in written.drivers
+        )
+        return build(msgspec.structs.replace(written, drivers=drivers)), {}
+
+    return grown
 
 
 def _first(written: Written, plan: Plan, what: str) -> tuple[float, str]:
@@ -111,6 +140,8 @@ def _first(written: Written, plan: Plan, what: str) -> tuple[float, str]:
 
 def _scaling(written: Written, what: str) -> Callable[[float], tuple[Plan, dict[str, Floats]]]:
     """A function from a scale to the plan and the factors of its drivers."""
+    if what.endswith(_GROWTH):
+        return _growing(written, what)
     if what in {one.name for one in written.drivers}:
         plan = build(written)
         return lambda scale: (plan, {what: np.full(plan.axis.count, scale)})

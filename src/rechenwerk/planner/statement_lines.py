@@ -17,8 +17,6 @@ def add_opening(sheet: Sheet, opening: OpeningTable) -> None:
     for key in ("cash", "receivables", "payables", "fixed_assets", "debt", "losses_carried"):
         at = ("opening", "", key)
         sheet.scaled(f"opening.{key}", at, number(getattr(opening, key)), scale, sheet.money)
-    formula = "opening.cash + opening.receivables + opening.fixed_assets - opening.payables - opening.debt"
-    sheet.line("opening.equity", formula)
 
 
 def _policy(sheet: Sheet, policy: PolicyTable, field: str, per: float = 1.0) -> str:
@@ -52,6 +50,9 @@ def add_statements(
         return [one.name for one in lines if one.group == name]
 
     owned = [one.name for one in contracts if one.kind == "owned"]
+    sheet.sum("opening.credits", [f"{one.name}.before" for one in contracts if one.kind == "prepaid"])
+    formula = "opening.cash + opening.receivables + opening.credits + opening.fixed_assets"
+    sheet.line("opening.equity", f"{formula} - opening.payables - opening.debt")
     advance = [one.name for one in contracts if one.kind == "prepaid"]
     worn = add_investments(sheet, lines)
     life = max(1, round(number(policy.fixed_assets_life) / sheet.axis.length))
@@ -115,7 +116,7 @@ def _cash(
         "net_profit + depreciation + owned_depreciation + paid_in_shares"
         " - (receivables - prev(receivables, opening.receivables))"
         " + (payables - prev(payables, opening.payables))"
-        " - (credits - prev(credits))",
+        " - (credits - prev(credits, opening.credits))",
         title="Cash from operations",
         group="cash",
     )

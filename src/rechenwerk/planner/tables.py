@@ -36,6 +36,7 @@ class DriverTable(Told, frozen=True, kw_only=True):
     """A ``[[driver]]``: a figure that is put in, with its course and its uncertainty.
 
     `value` at the start and `growth` a year, or `path` = values at some periods; between them `shape` leads.
+    `books` names the series of an installation's books that it was made from, such as ``volume:big``.
     """
 
     name: str
@@ -46,6 +47,7 @@ class DriverTable(Told, frozen=True, kw_only=True):
     shape: Literal["growth", "linear", "steps"] = "growth"
     noise: Literal["none", "level", "growth", "walk", "each"] = "none"
     spread: Number = 0
+    books: str = ""
     title: str = ""
 
 
@@ -118,7 +120,7 @@ class FundingTable(Told, frozen=True, kw_only=True):
     title: str = ""
 
 
-class OpeningTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OpeningTable(Told, frozen=True, kw_only=True):
     """The balance sheet before the first period; equity is what remains."""
 
     unit: str
@@ -131,7 +133,10 @@ class OpeningTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Taxes, working capital and interest, kept simple: one rate each."""
+    """Taxes, working capital and interest, kept simple: one rate each.
+
+    `discount` a year is for present values and the discounted payback.
+    """
 
     tax: Number = 0
     loss_use: Number = 1
@@ -140,6 +145,7 @@ class PolicyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interest_on_cash: Number = 0
     interest_on_debt: Number = 0
     fixed_assets_life: Number = 5
+    discount: Number = 0
 
 
 class ShockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,31 +1,26 @@
 """Documents as PDF, A4: the table's header on every page, and sums carried forward from page to page.
 
-Drawn by fpdf2, with DejaVu Sans embedded, which matplotlib ships; nothing of the system is needed. The same
-content gives the same bytes: the only time in the file is that of issue.
+The same content gives the same bytes: the only time in the file is that of issue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
-from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 
 from rechenwerk.base.money import parse_money, plain_money
+from rechenwerk.base.paper import INK, MARK, RULE, SOFT, TINT, Color, Paper
 from rechenwerk.ledger.statements import Content
 from rechenwerk.office.closing.layout import Line, Section, Sheet, lay_out
 from rechenwerk.office.closing.words import Words
 
-FONT = "DejaVu"
 _LEFT, _TOP, _BOTTOM = 20.0, 18.0, 22.0
 _WIDTHS = (82.0, 26.0, 36.0, 26.0)
 _WIDTH = sum(_WIDTHS)
 _ROW = 5.0
-_INK, _SOFT, _MARK, _TINT = (27, 36, 48), (93, 107, 122), (23, 80, 122), (242, 245, 248)
 _Align = Literal["L", "R"]
 
 
@@ -48,43 +43,37 @@ def pdf(content: Content, words: Words, sha256: str) -> bytes:
     _sums(paper, sheet, words)
     for annex in sheet.annexes:
         paper.add_page()
-        paper.say(annex.title, 11, bold=True, color=_MARK)
+        paper.say(annex.title, 11, bold=True, color=MARK)
         paper.ln(1)
         inner = _Table(paper, words, words.exact)
         inner.open(annex.price)
         inner.section(annex, subtotal=False, titled=False)
         inner.total(words("sum"), annex.total)
     paper.ln(4)
-    paper.say(sheet.fingerprint, 6, color=_SOFT)
+    paper.say(sheet.fingerprint, 6, color=SOFT)
     return bytes(paper.output())
 
 
-class _Paper(FPDF):
+class _Paper(Paper):
     """Pages with a footer."""
 
     def __init__(self, sheet: Sheet, words: Words) -> None:
-        super().__init__("portrait", "mm", "A4")
+        super().__init__()
         self._sheet = sheet
         self._words = words
-        add_fonts(self)
         self.set_margins(_LEFT, _TOP, 210 - _LEFT - _WIDTH)
         self.set_auto_page_break(False)
 
     def footer(self) -> None:
         """What it is, and which page of how many."""
         self.set_y(-14)
-        self.ink(7, color=_SOFT)
+        self.ink(7, color=SOFT)
         sheet = self._sheet
         self.cell(_WIDTH - 40, 4, f"{sheet.title} {sheet.number}")
         page = self._words("page", page=self.page_no(), pages="{nb}")
         self.cell(40, 4, page, align="R")
 
-    def ink(self, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
-        """How what follows is written."""
-        self.set_font(FONT, "B" if bold else "", size)
-        self.set_text_color(*color)
-
-    def say(self, text: str, size: float, *, bold: bool = False, color: tuple[int, int, int] = _INK) -> None:
+    def say(self, text: str, size: float, *, bold: bool = False, color: Color = INK) -> None:
         """A paragraph over the whole width, on a new page where it does not fit."""
         self.ink(size, bold=bold, color=color)
         height = size * 0.52
@@ -101,24 +90,10 @@ class _Paper(FPDF):
         return found or [""]
 
 
-def add_fonts(paper: FPDF) -> None:
-    """The two faces of FONT."""
-    folder = _fonts()
-    paper.add_font(FONT, "", folder / "DejaVuSans.ttf")
-    paper.add_font(FONT, "B", folder / "DejaVuSans-Bold.ttf")
-
-
-def _fonts() -> Path:
-    found = find_spec("matplotlib")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
-
-
 def _head(paper: _Paper, sheet: Sheet) -> None:
     """Address on the left, facts on the right."""
     if sheet.issuer:
-        paper.ink(7, color=_SOFT)
+        paper.ink(7, color=SOFT)
         paper.cell(_WIDTH, 4, " · ".join(sheet.issuer), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         paper.set_draw_color(201, 210, 219)
         paper.line(_LEFT, paper.get_y(), _LEFT + _WIDTH, paper.get_y())
@@ -131,12 +106,12 @@ def _head(paper: _Paper, sheet: Sheet) -> None:
     paper.set_y(top)
     for label, value in sheet.facts:
         paper.set_x(_LEFT + 82)
-        paper.ink(8, color=_SOFT)
+        paper.ink(8, color=SOFT)
         paper.cell(26, 4.6, label)
         paper.ink(8)
         paper.multi_cell(_WIDTH - 108, 4.6, value, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     paper.set_y(max(left, paper.get_y(), top + 22) + 6)
-    paper.say(sheet.title, 16, bold=True, color=_MARK)
+    paper.say(sheet.title, 16, bold=True, color=MARK)
     paper.ln(2)
     for said in sheet.opening:
         paper.say(said, 9)
@@ -165,13 +140,13 @@ class _Table:
         self._price = price or self._price
         paper, words = self._paper, self._words
         paper.ink(8, bold=True)
-        paper.set_fill_color(*_TINT)
+        paper.set_fill_color(*TINT)
         unit = paper._sheet.currency  # noqa: SLF001 - of this file
         names = (words("text"), words("quantity"), self._price, f"{words('amount')} {unit}")
         for at, (name, width) in enumerate(zip(names, _WIDTHS, strict=True)):
             paper.cell(width, 6, name, fill=True, align="R" if at else "L")
         paper.ln(6)
-        self._rule(_MARK)
+        self._rule(MARK)
 
     def section(self, section: Section, *, subtotal: bool, titled: bool = True) -> None:
         """A part of the document, line by line."""
@@ -188,7 +163,7 @@ class _Table:
     def total(self, label: str, value: str, *, soft: bool = False) -> None:
         """A sum below the lines."""
         self._break(_ROW)
-        self._paper.ink(8, bold=not soft, color=_SOFT if soft else _INK)
+        self._paper.ink(8, bold=not soft, color=SOFT if soft else INK)
         self._row((label, "", "", self._amount(value)))
 
     def _headings(self, heads: Sequence[str], model: str, lines: Sequence[Line]) -> None:
@@ -200,7 +175,7 @@ class _Table:
         self._break(len(heads) * 8 + len(wrapped) * _ROW + below)
         for head in heads:
             paper.ln(2.5)
-            paper.ink(8.5, bold=True, color=_MARK)
+            paper.ink(8.5, bold=True, color=MARK)
             paper.cell(_WIDTH, _ROW, head, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         paper.ink(8, bold=True)
         for part in wrapped:
@@ -221,7 +196,7 @@ class _Table:
         self._row((parts[0], words.count(line.quantity), price, self._amount(line.amount)), indent)
         for part in parts[1:]:
             self._row((part, "", "", ""), indent)
-        self._rule((225, 230, 236))
+        self._rule(RULE)
         self._sum += parse_money(line.amount)
 
     def _row(self, cells: tuple[str, str, str, str], indent: float = 0) -> None:
@@ -232,7 +207,7 @@ class _Table:
             paper.cell(width - (0 if at else indent), _ROW, text, align=align)
         paper.ln(_ROW)
 
-    def _rule(self, color: tuple[int, int, int]) -> None:
+    def _rule(self, color: Color) -> None:
         paper = self._paper
         paper.set_draw_color(*color)
         paper.line(_LEFT, paper.get_y(), _LEFT + _WIDTH, paper.get_y())
@@ -249,7 +224,7 @@ class _Table:
         return True
 
     def _carry(self) -> None:
-        self._paper.ink(8, color=_SOFT)
+        self._paper.ink(8, color=SOFT)
         self._row((self._words("carried"), "", "", self._amount(plain_money(self._sum))))
 
 
@@ -261,7 +236,7 @@ def _sums(paper: _Paper, sheet: Sheet, words: Words) -> None:
     for at, (label, value) in enumerate(sheet.sums):
         last = at == len(sheet.sums) - 1
         paper.ink(10 if last else 9, bold=last)
-        paper.set_draw_color(*_MARK)
+        paper.set_draw_color(*MARK)
         if last:
             paper.line(_LEFT + 74, paper.get_y(), _LEFT + _WIDTH, paper.get_y())
         paper.set_x(_LEFT + 74)
@@ -270,4 +245,4 @@ def _sums(paper: _Paper, sheet: Sheet, words: Words) -> None:
         paper.ln(6)
     paper.ln(3)
     for said in sheet.notes:
-        paper.say(said, 8, color=_SOFT)
+        paper.say(said, 8, color=SOFT)
