@@ -51,7 +51,11 @@ class Cloud:
             if answer.status_code == 200:
                 break
             assert answer.status_code in {401, 404}, answer.text
-        return str(answer.headers["x-request-id"])
+        call = str(answer.headers["x-request-id"])
+        for _ in range(2000):  # it is booked a moment after it was answered
+            if self.api("GET", "/books/journal", params={"call": call})["calls"]:
+                return call
+        pytest.fail("the call was not booked")
 
 
 @pytest.fixture(scope="module")
@@ -244,13 +248,14 @@ def test_the_first_page_is_small_and_asks_nobody_else(browser: Browser, cloud: C
     visitor.open("/console/")
     visitor.page.wait_for_load_state("networkidle")
     shifted = visitor.page.evaluate(
-        "new Promise(done => new PerformanceObserver(list => done(list.getEntries().length))"
-        ".observe({type: 'layout-shift', buffered: true}) || setTimeout(() => done(0), 300))"
+        "new Promise(done => { new PerformanceObserver(list => done(list.getEntries().map(one =>"
+        " [one.value, ...one.sources.map(at => at.node?.outerHTML?.slice(0, 80))])))"
+        ".observe({type: 'layout-shift', buffered: true}); setTimeout(() => done([]), 300); })"
     )
     context.close()
     assert 10_000 < sum(sizes) <= 200_000
     assert [url for url in asked if not url.startswith(cloud.office_url)] == []
-    assert shifted == 0
+    assert sum(one[0] for one in shifted) < 0.01, shifted
 
 
 def test_pages_work_without_scripts(browser: Browser, cloud: Cloud) -> None:
