@@ -128,6 +128,10 @@ def test_unresolved_calls_are_apart(march: Office, till: Till) -> None:
     settle(march, cost=5)
     (line,) = [one for one in margin(march, by="model", organisation="town")["lines"] if one["name"] == "big"]
     assert (line["unresolved_cost"], line["direct"], line["cost"]) == ("0.00", "191.00", "191.00")
+    assert accrue(march) > 0, "what the bill found counts towards the minimum"
+    assert balances(march, "operator")["fixed", "north minimum"] == 500 - 191
+    assert accrue(march) == 0
+    verify(march)
 
 
 def settle(office: Office, cost: int) -> None:

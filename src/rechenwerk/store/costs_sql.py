@@ -33,7 +33,7 @@ where d.organisation_id = $1 order by d.id, r.valid_from
 HOURS = f"""
 select d.deployment_id, extract(epoch from d.hour)::bigint as hour, sum(d.amount) as amount,
     sum(d.listed) as listed, {_SUMS}
-from position_draw d
+from draw d
 where d.hour < $2
     and (d.contract_id = any($1::bigint[]) or d.contract_id = any($3::bigint[]) and d.hour >= $4)
 group by d.deployment_id, d.hour order by d.hour, d.deployment_id
@@ -43,6 +43,9 @@ group by d.deployment_id, d.hour order by d.hour, d.deployment_id
 # day that is cut ($4 is where it begins) the calls themselves are read.
 _BOOKED = ("cost", "listed", *BUCKETS)
 _FINE = "organisation_id, project_id, deployment_id, endpoint, contract_id, usage_source"
+_FOUND = ", ".join(
+    f"settled_units(s.usage, '{bucket}', c.{bucket}, s.cost, c.cost) - c.{bucket}" for bucket in BUCKETS
+)
 SERVED = f"""
 select d.organisation_id, d.project_id, d.deployment_id, d.endpoint, d.contract_id, {_SUMS},
     coalesce(sum(d.cost) filter (where d.usage_source <> 'none'), 0) as booked,
@@ -56,7 +59,16 @@ from (
     union all
     select {_FINE}, sum(cost), sum(coalesce(listed, cost)), {", ".join(f"sum({name})" for name in BUCKETS)}
     from calls_of(null, $4, $3) where contract_id = any($1::bigint[]) and outcome <> 'void'
-    group by {_FINE}) d
+    group by {_FINE}
+    union all -- of settled calls what was found beyond what was booked; $2 to $3 is when they began
+    select c.organisation_id, c.project_id, c.deployment_id, c.endpoint, c.contract_id, 'settled',
+        s.cost - case when c.usage_source <> 'none' then c.cost else 0 end,
+        coalesce(round(c.listed * s.cost / nullif(c.cost, 0)), s.cost)
+            - case when c.usage_source <> 'none' then coalesce(c.listed, c.cost) else 0 end,
+        {_FOUND}
+    from settled_call s cross join lateral (
+        select * from call c where c.organisation_id = s.organisation_id and c.id = s.call_id offset 0) c
+    where c.contract_id = any($1::bigint[]) and c.started_at >= $2 and c.started_at < $3) d
 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 """  # noqa: S608 - our own words, no one else's
 SITES = """
