@@ -13,6 +13,7 @@ from rechenwerk.planner.differences import bridge
 from rechenwerk.planner.economics import break_even, services, usage
 from rechenwerk.planner.explaining import explain, readable
 from rechenwerk.planner.formulas import read_formula
+from rechenwerk.planner.late import late
 from rechenwerk.planner.measures import amortised, measures
 from rechenwerk.planner.outputs import Figure, obligations, provisions
 from rechenwerk.planner.plans import Plan, build, load_plan
@@ -346,3 +347,27 @@ def test_the_largest_commitment_with_a_bearable_ruin_is_a_quantile() -> None:
 def test_a_growth_of_nothing_is_refused() -> None:
     with pytest.raises(PlanError, match="did you mean 'users'"):
         solve(small().written, "user.growth", Target("cash"))
+
+
+LATE = """
+[[funding]]
+name = "round_c"
+kind = "equity"
+amount = 50
+unit = "USD million"
+when = "2027-09"
+"""
+
+
+def test_a_tranche_that_comes_after_the_money_ran_out_is_told() -> None:
+    plan = load_plan(EXAMPLE + LATE)
+    assert late(plan, base(plan)) == ()
+    poor = load_plan((EXAMPLE + LATE).replace("cash = 12", "cash = 0", 1))
+    values = base(poor)
+    cash = np.broadcast_to(values["cash"][:, 0], poor.axis.count) / poor.money.scale
+    out = int(np.flatnonzero(cash < 0)[0])
+    told = {one.name: one for one in late(poor, values)}
+    assert "round_c" in told
+    assert told["round_c"].when == "2027-09"
+    assert told["round_c"].out == poor.axis.name(out)
+    assert told["round_c"].gap == pytest.approx(-cash[out : poor.axis.index("2027-09")].min())

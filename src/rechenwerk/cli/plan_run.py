@@ -19,6 +19,7 @@ from rechenwerk.planner import showing
 from rechenwerk.planner.economics import services, usage
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.explaining import DEEP, Explained, explain
+from rechenwerk.planner.late import late
 from rechenwerk.planner.measures import key_figures, measures
 from rechenwerk.planner.outputs import obligations, onerous, provisions
 from rechenwerk.planner.ownership import cap_table, shown
@@ -42,6 +43,9 @@ class Asked(msgspec.Struct, frozen=True):
     language: str = "en"
     output: Path | None = None
     by_period: bool = False
+
+
+_LATE = "{name} comes in {when}, after cash ran out in {out}: bring it forward, or find {gap} until then."
 
 
 def load(file: Path, name: str = "") -> Plan:
@@ -113,6 +117,7 @@ def run_command(asked: Asked) -> None:
         show(one)
     show_owners(plan, values)
     show(showing.fan(plan, outcome, words))
+    _show_late(plan, values, words)
     out, checked = console(), words.number(outcome.checked, 0)
     if outcome.violations:
         wrong = words.number(outcome.violations, 0)
@@ -127,6 +132,13 @@ def run_command(asked: Asked) -> None:
         out.print(words("Written: {file}", file=asked.output), markup=False)
     if asked.chart is not None:
         out.print(words("Drawn: {file}", file=asked.chart), markup=False)
+
+
+def _show_late(plan: Plan, values: Values, words: Words) -> None:
+    for one in late(plan, values):
+        gap = f"{words.number(one.gap, 2)} {plan.written.head.shown_in}"
+        said = words(_LATE, name=one.name, when=one.when, out=one.out, gap=gap)
+        console().print(said, style="yellow", markup=False)
 
 
 def year_tables(plan: Plan, values: Values, words: Words) -> tuple[Shown, ...]:
@@ -172,6 +184,7 @@ def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
         "mean": {name: (band.mean / scale).tolist() for name, band in outcome.bands.items()},
         "ruined": outcome.ruined.tolist(),
         "gap": (outcome.gap / scale).tolist(),
+        "late": late(plan, values),
         "violations": outcome.violations,
         "checked": outcome.checked,
     }

@@ -118,6 +118,10 @@ GERMAN: Mapping[str, str] = MappingProxyType(
         ),
         "end of": "Ende",
         "run out by then": "bis dahin aufgebraucht",
+        "{name} comes in {when}, after cash ran out in {out}: bring it forward, or find {gap} until then.": (
+            "{name} kommt in {when}, nachdem das Geld in {out} aufgebraucht ist:"
+            " früher holen, oder bis dahin {gap} finden."
+        ),
         "Balance sheet and cash flow hold in all {checked} path-periods.": (
             "Bilanz und Kapitalfluss stimmen in allen {checked} Pfad-Perioden."
         ),
