@@ -106,8 +106,9 @@ documents have gapless numbers | update document_counter set taken = taken + 1
 every document is as it was issued | update document set content = content || ' '
 every document is as it was issued | update document set net = net + 1, gross = gross + 1
 every document's sums are its lines | update document set exact = exact + 1
-documents of closed periods are their entries | update transfer set amount = amount + 1 where call_id < 0
-documents of closed periods are their entries | update voucher set at = '2026-04-05'
+every account's months are the sums of its entries | update transfer set amount = amount + 1 where call_id < 0
+every account's months are the sums of its entries | update voucher set at = '2026-04-05'
+documents of closed periods are their entries | update account_month set credit = credit + 1 where month = '2026-03-01' and account_id in (select id from account where kind = 'revenue')
 every organisation's statement is its projects' documents | update document set net = net + 1, gross = gross + 1 where project_id = 0
 """  # noqa: E501
 

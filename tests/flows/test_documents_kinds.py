@@ -184,13 +184,13 @@ def test_a_classifier_learns_what_people_say_and_tells_the_next_kinds(
 
 
 def test_a_model_tells_a_kind_where_it_says_the_same_twice(database_url: str, tmp_path: Path) -> None:
-    with document_town(database_url, tmp_path, Knobs(answer_text='{"choice": 2}')) as town:
+    with document_town(database_url, tmp_path, Knobs(answer_text='{"kind": 2}')) as town:
         town.worker()
         job = read(town, {"hund.txt": PLAIN}, model="fake-model")
         # The second of three is the second in both orders.
         assert kinds_of(town, job) == [("hund.txt", "rustles", "model")]
         assert town.settled(job)["calls"] >= 2
-        town.fake.knobs.answer_text = '{"choice": 1}'
+        town.fake.knobs.answer_text = '{"kind": 1}'
         job = read(town, {"hund.txt": PLAIN + "Auch übermorgen.\n"}, model="fake-model")
         assert kinds_of(town, job) == [("hund.txt", "", "nobody")]
         assert town.settled(job)["calls"] == 2, "asked in both orders, booked on the job"

@@ -234,8 +234,20 @@ def test_what_shall_not_be_stored_is_not(
     not_found(client, answer.id)
     babel.booked(tenant)
     assert stands_in(babel.cloud, word) == []
-    client.responses.create(**{**body, "store": True})
-    assert stands_in(babel.cloud, word) != [], "else nothing was looked for"
+    kept = conversations(babel.cloud)
+    again = client.responses.create(**{**body, "store": True})
+    assert conversations(babel.cloud) == kept + 1, "else nothing was looked for"
+    assert stands_in(babel.cloud, word) == [], "what is kept is sealed"
+    turn(client, "anthropic", "Go on.", again.id)
+
+
+def conversations(cloud: Cloud) -> int:
+    """How many answers are kept."""
+
+    async def count() -> int:
+        return int(await cloud.town.pool.fetchval("select count(*) from response"))
+
+    return cloud.run(count())
 
 
 def stands_in(cloud: Cloud, word: str) -> list[str]:
