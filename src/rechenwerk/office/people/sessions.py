@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -66,8 +67,8 @@ def same_origin(headers: Headers) -> bool:
 
 
 def new_token(random_bytes: Callable[[int], bytes]) -> str:
-    """A secret for a link: 256 random bits in hexadecimal digits."""
-    return random_bytes(32).hex()
+    """A secret for a link: 160 random bits in 32 characters, so that the link fits a terminal's line."""
+    return base64.b32encode(random_bytes(20)).decode().lower()
 
 
 def hash_token(token: str) -> bytes:
