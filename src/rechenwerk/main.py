@@ -288,7 +288,7 @@ class Installation:
             signing=signing,
             larger=partial(largest_body, setting=self._settings.documents_largest),
             webhook_networks=read_networks(self._settings.webhook_networks),
-            single_sign_on=read_single_sign_on(_oidc(self._settings)),
+            single_sign_on=read_single_sign_on(self._settings),
             public_url=self._settings.public_url,
         )
         self._mount_documents(app)
@@ -390,11 +390,6 @@ class Installation:
 def _address(host: str, port: int) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"
-
-
-def _oidc(settings: Settings) -> dict[str, str]:
-    names = ("issuer", "client_id", "client_secret", "name", "join", "trust_email")
-    return {name: str(getattr(settings, f"oidc_{name}")) for name in names}
 
 
 def _default_configuration() -> str:

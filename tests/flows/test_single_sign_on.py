@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 
 from rechenwerk.base.errors import SetupError
+from rechenwerk.base.settings import Settings
 from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.office.app import create_app
 from rechenwerk.office.people.single_sign_on import SingleSignOn, read_single_sign_on
@@ -25,14 +27,7 @@ from tests.flows.test_serve import free_ports
 
 __all__ = ["program"]
 
-VALUES = {
-    "issuer": "https://id.example.org/",
-    "client_id": "rw",
-    "client_secret": "",
-    "name": "",
-    "join": "",
-    "trust_email": "",
-}
+GOOD = Settings(oidc_issuer="https://id.example.org/", oidc_client_id="rw")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +110,8 @@ class Person:
 
 
 def settings(issuer: str, **more: str) -> SingleSignOn:
-    read = read_single_sign_on({**VALUES, "issuer": issuer, "client_secret": "of the test", **more})
+    asked = {f"oidc_{name}": text for name, text in {"client_secret": "of the test", **more}.items()}
+    read = read_single_sign_on(msgspec.structs.replace(GOOD, oidc_issuer=issuer, **asked))
     assert read is not None
     return read
 
@@ -227,20 +223,20 @@ def test_nobody_is_sent_to_another_site(row: str) -> None:
 
 
 WRONG = (
-    ({"issuer": "http://id.example.org"}, "https://"),
-    ({"client_id": ""}, "RECHENWERK_OIDC_CLIENT_ID"),
-    ({"join": "member"}, "organisation/role"),
-    ({"join": "default/operator"}, "organisation/role"),
-    ({"join": "default/king"}, "organisation/role"),
+    ({"oidc_issuer": "http://id.example.org"}, "https://"),
+    ({"oidc_client_id": ""}, "RECHENWERK_OIDC_CLIENT_ID"),
+    ({"oidc_join": "member"}, "organisation/role"),
+    ({"oidc_join": "default/operator"}, "organisation/role"),
+    ({"oidc_join": "default/king"}, "organisation/role"),
 )
 
 
 @pytest.mark.parametrize(("values", "says"), WRONG, ids=json.dumps)
 def test_settings_that_make_no_sense(values: dict[str, str], says: str) -> None:
     with pytest.raises(SetupError, match=says):
-        read_single_sign_on({**VALUES, **values})
+        read_single_sign_on(msgspec.structs.replace(GOOD, **values))
 
 
 def test_secrets_are_not_shown() -> None:
     assert "of the test" not in repr(settings("https://id.example.org"))
-    assert read_single_sign_on({**VALUES, "issuer": ""}) is None
+    assert read_single_sign_on(msgspec.structs.replace(GOOD, oidc_issuer="")) is None

@@ -33,11 +33,16 @@ def new_key(random_bytes: Callable[[int], bytes]) -> str:
     Args:
         random_bytes: a cryptographic source, such as `secrets.token_bytes`.
     """
-    return PREFIX + base64.b32encode(random_bytes(20)).decode().lower()
+    return PREFIX + new_token(random_bytes)
+
+
+def new_token(random_bytes: Callable[[int], bytes]) -> str:
+    """160 random bits in 32 characters: a key without its beginning, or what makes a link a secret."""
+    return base64.b32encode(random_bytes(20)).decode().lower()
 
 
 def hash_key(key: bytes) -> bytes:
-    """SHA-256 of the key. 160 random bits need no slow hash: there is nothing to guess."""
+    """SHA-256 of a key or token. 160 random bits need no slow hash: there is nothing to guess."""
     return hashlib.sha256(key).digest()
 
 

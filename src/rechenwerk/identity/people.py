@@ -29,9 +29,14 @@ _NOBODY = _HASHER.hash("nobody has this password")
 def mail_address(text: str) -> str:
     """An address as it is kept: in small letters; '' when it is none."""
     address = text.strip().lower()
+    return address if is_mail_address(address) else ""
+
+
+def is_mail_address(address: str) -> bool:
+    """Whether this can be one: one name at one host, nothing that could be a second header of a mail."""
     name, _, host = address.rpartition("@")
     plain = address.isprintable() and not set(address) & set(' ,;:<>"()[]\\')
-    return address if name and host and plain and "@" not in name and len(address) <= 254 else ""
+    return bool(name) and bool(host) and plain and "@" not in name and len(address) <= 254
 
 
 def weakness(password: str, email: str) -> str:

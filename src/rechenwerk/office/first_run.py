@@ -10,10 +10,9 @@ import msgspec
 
 from rechenwerk.base.clock import Clock, SystemClock
 from rechenwerk.base.money import NANO
-from rechenwerk.identity.keys import ROLES, SCOPES, hash_key, hint, new_key
+from rechenwerk.identity.keys import ROLES, SCOPES, hash_key, hint, new_key, new_token
 from rechenwerk.office.config import diff, parse
 from rechenwerk.office.people.ports import NewInvitation
-from rechenwerk.office.people.sessions import hash_token, new_token
 from rechenwerk.office.ports import OPERATOR, Desk, Founding, Guard, NewKey
 
 _BUDGET = 100 * NANO
@@ -76,5 +75,5 @@ async def _first_invitation(desk: Desk, founding: Founding, token: str, now: dat
     project = await desk.tenants.project_id(organisation.id, founding.project)
     assert project is not None
     return NewInvitation(
-        organisation.id, hash_token(token), "operator", project, None, "first start", now, now + _LINK
+        organisation.id, hash_key(token.encode()), "operator", project, None, "first start", now, now + _LINK
     )

@@ -39,7 +39,7 @@ where m.person_id = $1 order by m.made_at, m.organisation_id
 """
 _INVITATION = """
 select i.id, i.organisation_id, o.name as organisation, i.role, j.name as project, i.email, i.made_by,
-    i.made_at, i.expires_at, (select email from person where id = i.used_by) as used_by
+    i.made_at, i.expires_at
 from invitation i join organisation o on o.id = i.organisation_id
 join project j on j.organisation_id = i.organisation_id and j.id = i.project_id
 """

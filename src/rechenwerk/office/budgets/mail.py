@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from rechenwerk.base.errors import SetupError
+from rechenwerk.identity.people import is_mail_address
 from rechenwerk.office.budgets.ports import Parcel
 from rechenwerk.office.budgets.sending import UndeliveredError
 from rechenwerk.office.budgets.words import told
@@ -64,10 +65,8 @@ def read_server(url: str, sender: str) -> MailServer | None:
 
 
 def sendable(address: str) -> bool:
-    """Whether this can be a mail address: one name at one host, nothing that could be a second header."""
-    name, _, host = address.rpartition("@")
-    plain = address.isascii() and address.isprintable() and not set(address) & set(' ,;:<>"()[]\\')
-    return bool(name) and bool(host) and plain and "@" not in name and len(address) <= 254
+    """Whether this can be a mail address that every mail server takes."""
+    return address.isascii() and is_mail_address(address)
 
 
 class Mails:

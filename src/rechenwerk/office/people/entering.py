@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from fastapi import Request, Response
@@ -15,6 +16,7 @@ from rechenwerk.office.errors import RefusedError, refuse
 from rechenwerk.office.people.bodies import MeView, OrganisationRole
 from rechenwerk.office.people.ports import Membership, Person, SessionKey
 from rechenwerk.office.people.sessions import COOKIE
+from rechenwerk.office.ports import Caller
 
 SESSION = timedelta(hours=12)
 _WINDOW = timedelta(minutes=15)
@@ -44,9 +46,8 @@ async def recognise(office: Office, request: Request, email: str, password: str)
     return person
 
 
-async def pick(office: Office, person: Person, organisation: str | None) -> Membership:
+def _picked(person: Person, memberships: Sequence[Membership], organisation: str | None) -> Membership:
     """The membership that a session is for."""
-    memberships = await office.desk.people.memberships(person.id)
     for one in memberships:
         if organisation in (None, one.organisation):
             return one
@@ -66,15 +67,44 @@ async def end_session(office: Office, request: Request) -> None:
         await tenants.revoke_key(caller.organisation_id, caller.key_id, office.now())
 
 
+def me_view(person: Person | None, memberships: Sequence[Membership], caller: Caller, project: str) -> MeView:
+    """Who asks, as everybody sees himself."""
+    here = next((one for one in memberships if one.organisation_id == caller.organisation_id), None)
+    return MeView(
+        email=None if person is None else person.email,
+        name=caller.key_name if person is None else person.name,
+        language="" if person is None else person.language,
+        organisation=caller.organisation,
+        role=None if here is None else here.role,
+        project=project,
+        scopes=sorted(caller.scopes),
+        organisations=[OrganisationRole(organisation=one.organisation, role=one.role) for one in memberships],
+        expires_at=caller.expires_at,
+        has_password=person is not None and person.password is not None,
+    )
+
+
 async def enter(
-    office: Office, request: Request, response: Response, person: Person, chosen: Membership
+    office: Office, request: Request, response: Response, person: Person, organisation: str | None
 ) -> MeView:
-    """Begin a session with a new key, whatever cookie the browser had; the answer's cookie holds it."""
+    """Begin a session with a new key, whatever cookie the browser had; the answer's cookie holds it.
+
+    Args:
+        office: with its storage.
+        request: whose session ends.
+        response: gets the cookie.
+        person: who was recognised.
+        organisation: to work in; None: the one that the person joined first.
+    """
+    memberships = await office.desk.people.memberships(person.id)
+    chosen = _picked(person, memberships, organisation)
     await end_session(office, request)
     text, now = new_key(office.random_bytes), office.now()
-    scopes = tuple(sorted(ROLE_SCOPES[chosen.role]))
-    key = SessionKey(person.email, hash_key(text.encode()), hint(text), scopes, now + SESSION)
-    await office.desk.people.begin_session(person.id, chosen.organisation_id, chosen.project_id, key, now)
+    scopes = ROLE_SCOPES[chosen.role]
+    key = SessionKey(person.email, hash_key(text.encode()), hint(text), tuple(sorted(scopes)), now + SESSION)
+    made = await office.desk.people.begin_session(
+        person.id, chosen.organisation_id, chosen.project_id, key, now
+    )
     response.set_cookie(
         COOKIE,
         text,
@@ -83,16 +113,5 @@ async def enter(
         secure=request.url.scheme == "https",
         samesite="lax",
     )
-    memberships = await office.desk.people.memberships(person.id)
-    return MeView(
-        email=person.email,
-        name=person.name,
-        language=person.language,
-        organisation=chosen.organisation,
-        role=chosen.role,
-        project=chosen.project,
-        scopes=list(scopes),
-        organisations=[OrganisationRole(organisation=one.organisation, role=one.role) for one in memberships],
-        expires_at=key.expires_at,
-        has_password=person.password is not None,
-    )
+    caller = Caller(chosen.organisation_id, chosen.organisation, made, scopes, person.email, key.expires_at)
+    return me_view(person, memberships, caller, chosen.project)

@@ -77,7 +77,6 @@ class Invitation(msgspec.Struct, frozen=True):
     made_by: str
     made_at: datetime
     expires_at: datetime
-    used_by: str | None
 
 
 class NewInvitation(msgspec.Struct, frozen=True):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
+from rechenwerk.identity.keys import hash_key, new_token
 from rechenwerk.identity.people import ROLE_SCOPES, hash_password, mail_address, password_fits, weakness
 from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Realm
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.people import bodies
-from rechenwerk.office.people.entering import check_tries, end_session, enter, pick, recognise
+from rechenwerk.office.people.entering import check_tries, end_session, enter, me_view, recognise
 from rechenwerk.office.people.ports import Invitation, Member, Newcomer, NewInvitation, Person
-from rechenwerk.office.people.sessions import COOKIE, hash_token, new_token
+from rechenwerk.office.people.sessions import COOKIE
 from rechenwerk.office.people.single_sign_on import Relying
 
 WELCOME = "/console/welcome"
@@ -24,8 +26,7 @@ async def sign_in(
 ) -> bodies.MeView:
     """Begin a session; it is a key in a cookie that scripts cannot read."""
     person = await recognise(office, request, body.email, body.password.get_secret_value())
-    chosen = await pick(office, person, body.organisation)
-    return await enter(office, request, response, person, chosen)
+    return await enter(office, request, response, person, body.organisation)
 
 
 async def sign_out(office: Entrance, request: Request, response: Response) -> bodies.DoneView:
@@ -46,21 +47,8 @@ async def show_me(realm: AnyRealm) -> bodies.MeView:
     caller, desk = realm.caller, realm.desk
     person = await desk.people.of_session(caller.key_id)
     memberships = [] if person is None else await desk.people.memberships(person.id)
-    here = next((one for one in memberships if one.organisation_id == caller.organisation_id), None)
-    return bodies.MeView(
-        email=None if person is None else person.email,
-        name=caller.key_name if person is None else person.name,
-        language="" if person is None else person.language,
-        organisation=caller.organisation,
-        role=None if here is None else here.role,
-        project=await desk.tenants.project_of_key(caller.organisation_id, caller.key_id) or "",
-        scopes=sorted(caller.scopes),
-        organisations=[
-            bodies.OrganisationRole(organisation=one.organisation, role=one.role) for one in memberships
-        ],
-        expires_at=caller.expires_at,
-        has_password=person is not None and person.password is not None,
-    )
+    project = await desk.tenants.project_of_key(caller.organisation_id, caller.key_id) or ""
+    return me_view(person, memberships, caller, project)
 
 
 async def _own(realm: Realm) -> Person:
@@ -99,8 +87,7 @@ async def switch_organisation(
 ) -> bodies.MeView:
     """Go on in another organisation of this person: with another session."""
     person = await _own(realm)
-    chosen = await pick(realm.office, person, body.organisation)
-    return await enter(realm.office, request, response, person, chosen)
+    return await enter(realm.office, request, response, person, body.organisation)
 
 
 async def _hashed(password: str, email: str, field: str) -> str:
@@ -158,13 +145,12 @@ async def set_role(realm: KeysRealm, email: str, body: bodies.RoleBody) -> bodie
     project = await realm.project(body.project or member.project)
     if not await realm.desk.people.set_role(realm.organisation_id, member.id, role, project):
         raise refuse(409, _LAST, "last_owner", "role")
-    changed = _person_view(realm, await _member(realm, email))
-    was = _person_view(realm, member)
-    await realm.changed("role changed", f"person {member.email}", _roles(was), _roles(changed))
-    return changed
+    changed = msgspec.structs.replace(member, role=role, project=body.project or member.project)
+    await realm.changed("role changed", f"person {member.email}", _roles(member), _roles(changed))
+    return _person_view(realm, changed)
 
 
-def _roles(person: bodies.PersonView) -> dict[str, object]:
+def _roles(person: Member) -> dict[str, object]:
     return {"role": person.role, "project": person.project}
 
 
@@ -174,7 +160,7 @@ async def remove_person(realm: KeysRealm, email: str) -> bodies.DoneView:
     _may_give(realm, member.role)
     if not await realm.desk.people.remove(realm.organisation_id, member.id, realm.office.now()):
         raise refuse(409, _LAST, "last_owner")
-    await realm.changed("person removed", f"person {member.email}", _roles(_person_view(realm, member)))
+    await realm.changed("person removed", f"person {member.email}", _roles(member))
     return bodies.DoneView(done="person removed")
 
 
@@ -201,7 +187,7 @@ async def invite(realm: KeysRealm, body: bodies.InvitationBody) -> bodies.NewInv
     made = await realm.desk.people.invite(
         NewInvitation(
             realm.organisation_id,
-            hash_token(token),
+            hash_key(token.encode()),
             body.role,
             await realm.project(body.project),
             body.email,
@@ -233,7 +219,7 @@ async def uninvite(realm: KeysRealm, invitation: int) -> bodies.DoneView:
 
 async def show_invitation(office: Entrance, token: bodies.Token) -> bodies.InvitationView:
     """What a link invites to. Needs no key: who has the link may know."""
-    found = await office.desk.people.invitation(hash_token(token), office.now())
+    found = await office.desk.people.invitation(hash_key(token.encode()), office.now())
     if found is None:
         raise _used_up()
     return _invitation_view(found)
@@ -252,21 +238,21 @@ async def accept_invitation(
     email = mail_address(body.email)
     if not email:
         raise refuse(422, f"email: {body.email!r} is no mail address", "invalid_value", "email")
-    await check_tries(office, request, email)
-    found = await people.invitation(hash_token(body.token), office.now())
+    found = await people.invitation(hash_key(body.token.encode()), office.now())
     if found is None:
         raise _used_up()
     known = await people.by_email(email)
     if known is None:
+        await check_tries(office, request, email)
         newcomer = Newcomer(email, body.name, await _hashed(password, email, "password"))
     else:
         await recognise(office, request, email, password)
         newcomer = Newcomer(email, known.name, None)
-    person = await people.accept(hash_token(body.token), newcomer, office.now())
+    person = await people.accept(hash_key(body.token.encode()), newcomer, office.now())
     if person is None:
         raise _used_up()
     await people.forget_tries(email)
-    return await enter(office, request, response, person, await pick(office, person, found.organisation))
+    return await enter(office, request, response, person, found.organisation)
 
 
 def add_people_routes(router: APIRouter) -> None:

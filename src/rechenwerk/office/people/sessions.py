@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -64,13 +61,3 @@ def same_origin(headers: Headers) -> bool:
         return site == "same-origin"
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == headers.get("host")
-
-
-def new_token(random_bytes: Callable[[int], bytes]) -> str:
-    """A secret for a link: 160 random bits in 32 characters, so that the link fits a terminal's line."""
-    return base64.b32encode(random_bytes(20)).decode().lower()
-
-
-def hash_token(token: str) -> bytes:
-    """What is kept of it; there is nothing to guess, so SHA-256 will do."""
-    return hashlib.sha256(token.encode()).digest()

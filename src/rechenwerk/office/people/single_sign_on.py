@@ -17,6 +17,7 @@ import jwt
 import msgspec
 
 from rechenwerk.base.errors import SetupError
+from rechenwerk.base.settings import Settings
 from rechenwerk.identity.people import ROLE_SCOPES, mail_address
 from rechenwerk.office.errors import RefusedError, refuse
 
@@ -70,34 +71,34 @@ class SingleSignOn(msgspec.Struct, frozen=True):
         return f"SingleSignOn({self.issuer!r})"
 
 
-def read_single_sign_on(values: Mapping[str, str]) -> SingleSignOn | None:
-    """The settings RECHENWERK_OIDC_*, by their last words; None where no issuer is given.
+def read_single_sign_on(settings: Settings) -> SingleSignOn | None:
+    """The settings RECHENWERK_OIDC_*; None where no issuer is given.
 
     Raises:
         SetupError: they make no sense.
     """
-    issuer = values["issuer"].rstrip("/")
+    issuer = settings.oidc_issuer.rstrip("/")
     if not issuer:
         return None
     if not issuer.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
         raise SetupError("RECHENWERK_OIDC_ISSUER: an issuer begins with https://")
-    if not values["client_id"]:
+    if not settings.oidc_client_id:
         raise SetupError(
             "RECHENWERK_OIDC_CLIENT_ID: single sign-on needs the id that the provider knows us by"
         )
     join = None
-    if values["join"]:
-        organisation, _, role = values["join"].rpartition("/")
+    if settings.oidc_join:
+        organisation, _, role = settings.oidc_join.rpartition("/")
         if not organisation or role not in ROLE_SCOPES or "operator" in ROLE_SCOPES[role]:
             raise SetupError("RECHENWERK_OIDC_JOIN: write organisation/role, such as default/member")
         join = Join(organisation, role)
     return SingleSignOn(
         issuer,
-        values["client_id"],
-        values["client_secret"],
-        values["name"] or "Single sign-on",
+        settings.oidc_client_id,
+        settings.oidc_client_secret,
+        settings.oidc_name or "Single sign-on",
         join,
-        values["trust_email"].lower() in {"1", "yes", "true"},
+        settings.oidc_trust_email.lower() in {"1", "yes", "true"},
     )
 
 

@@ -11,11 +11,11 @@ import httpx2
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from rechenwerk.identity.keys import hash_key
 from rechenwerk.office.access import Entrance, Office
 from rechenwerk.office.errors import RefusedError, refuse
-from rechenwerk.office.people.entering import enter, pick
+from rechenwerk.office.people.entering import enter
 from rechenwerk.office.people.ports import Newcomer, NewInvitation, Person, Trip
-from rechenwerk.office.people.sessions import hash_token
 from rechenwerk.office.people.single_sign_on import Identity, Relying, SingleSignOn, secret_word
 
 _TRIP = timedelta(minutes=10)
@@ -55,9 +55,9 @@ async def set_out(
     relying = _relying(request)
     state, nonce, verifier = (secret_word(office.random_bytes) for _ in range(3))
     address = await relying.address(_redirect(request), state, nonce, verifier)
-    trip = Trip(nonce, verifier, hash_token(token) if token else None, local(to))
+    trip = Trip(nonce, verifier, hash_key(token.encode()) if token else None, local(to))
     now = office.now()
-    await office.desk.people.set_out(hash_token(state), trip, now + _TRIP, now)
+    await office.desk.people.set_out(hash_key(state.encode()), trip, now + _TRIP, now)
     response = RedirectResponse(address, 303)
     # The answer must come back to the browser that asked: else a link could sign somebody in as another.
     response.set_cookie(
@@ -84,7 +84,7 @@ async def come_back(
     try:
         if not hmac.compare_digest(state.encode(), request.cookies.get(_COOKIE, "").encode()) or not state:
             raise refuse(403, "this sign-in began elsewhere or took too long; try again", "sign_in_lost")
-        trip = await office.desk.people.return_from(hash_token(state), office.now())
+        trip = await office.desk.people.return_from(hash_key(state.encode()), office.now())
         if trip is None:
             raise refuse(403, "this sign-in began elsewhere or took too long; try again", "sign_in_lost")
         if error or not code:
@@ -92,7 +92,7 @@ async def come_back(
         identity = await relying.identify(code, _redirect(request), trip.nonce, trip.verifier)
         person, organisation = await _person(office, relying, trip, identity)
         response: Response = RedirectResponse(trip.goes_to, 303)
-        await enter(office, request, response, person, await pick(office, person, organisation))
+        await enter(office, request, response, person, organisation)
     except RefusedError as refused:
         response = RedirectResponse(f"{_SIGN_IN}?{urlencode({'problem': refused.refusal.code or ''})}", 303)
     response.delete_cookie(_COOKIE, path=_BACK, httponly=True, samesite="lax")
