@@ -22,12 +22,11 @@ from rechenwerk.documents.facts import Article, Fact, Reconciled, Register, extr
 from rechenwerk.documents.facts.sides import Dispute, Place, again, disputes
 from rechenwerk.documents.facts.telling import about, fact_told, told
 from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, Job, StoredValue
-from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.values import FIRM, Parsed, Value
 from rechenwerk.documents.vault import Vault
 
 _log = logging.getLogger("rechenwerk.documents")
 _ROWS = "figures"
-_FIRM = frozenset({"proven", "accepted", "corrected"})
 _RECKONS = frozenset({"sum", "product", "tax"})
 """Rules of schemas whose documents reckon: invoices, orders."""
 _EARLIER = 5000
@@ -102,7 +101,7 @@ def together(texts: Sequence[Text], values: Sequence[StoredValue]) -> Together:
 
 def _day(dated: str, values: Sequence[Value]) -> date | None:
     """A document's date: the one that was found in it, else the one that its format says."""
-    stated = [one.value for one in values if one.field == "date" and one.state in _FIRM]
+    stated = [one.value for one in values if one.field == "date" and one.state in FIRM]
     for text in (*stated, dated):
         try:
             return date.fromisoformat(str(text)[:10])
