@@ -251,13 +251,22 @@ def places(content: Mapping[str, Any]) -> list[set[Place]]:
 
 def changed(known: Sequence[Clash], found: Sequence[NewClash]) -> Change:
     """What becomes of the contradictions that are kept: the same ones keep their decision, in their order."""
+    stood = [places(one.content) for one in known]
+    by_place: dict[Place, list[int]] = defaultdict(list)
+    for at, sides in enumerate(stood):
+        for place in set().union(*sides):
+            by_place[place].append(at)
     add: list[NewClash] = []
     keep: dict[int, NewClash] = {}
     for new in found:
-        for old in known:
-            order = None if old.id in keep else again(places(old.content), places(new.content))
+        stand = places(new.content)
+        # Only one that shares a place can be the same: there may be thousands.
+        near = {at for place in set().union(*stand) for at in by_place.get(place, ())}
+        for at in sorted(near):
+            old = known[at]
+            order = None if old.id in keep else again(stood[at], stand)
             if order is not None:
-                sides = [new.content["sides"][at] for at in order]
+                sides = [new.content["sides"][number] for number in order]
                 keep[old.id] = msgspec.structs.replace(new, content={**new.content, "sides": sides})
                 break
         else:
