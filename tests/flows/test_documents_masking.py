@@ -87,3 +87,13 @@ def test_a_job_that_does_not_mask_is_not_gone_on_with(town: DocumentTown, tmp_pa
     assert "does not mask personal data" in again.err
     assert town.cli(*words, "--mask", "--new").code == 0
     assert town.cli(*words, "--mask").code == 0
+
+
+def test_a_job_whose_schema_masks_is_gone_on_with(town: DocumentTown, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(FORM)
+    assert town.cli("docs", "schemas", "quiet-hares", "--put", "Lieblingsfarbe", "--mask").code == 0
+    words = ("docs", "run", str(tmp_path), "--schema", "quiet-hares", "--without-model")
+    assert town.cli(*words).code == 0
+    assert town.cli(*words, "--mask").code == 0
+    (job,) = [one for one in town.ok("GET", "/jobs")["jobs"] if one["schema"] == "quiet-hares"]
+    assert job["mask"] is True

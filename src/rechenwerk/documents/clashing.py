@@ -22,12 +22,11 @@ from rechenwerk.documents.facts import Article, Fact, Reconciled, Register, extr
 from rechenwerk.documents.facts.sides import Dispute, Place, again, disputes
 from rechenwerk.documents.facts.telling import about, fact_told, told
 from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, Job, StoredValue
-from rechenwerk.documents.values import Parsed, Value
+from rechenwerk.documents.values import FIRM, Parsed, Value
 from rechenwerk.documents.vault import Vault
 
 _log = logging.getLogger("rechenwerk.documents")
 _ROWS = "figures"
-_FIRM = frozenset({"proven", "accepted", "corrected"})
 _RECKONS = frozenset({"sum", "product", "tax"})
 """Rules of schemas whose documents reckon: invoices, orders."""
 _EARLIER = 5000
@@ -102,7 +101,7 @@ def together(texts: Sequence[Text], values: Sequence[StoredValue]) -> Together:
 
 def _day(dated: str, values: Sequence[Value]) -> date | None:
     """A document's date: the one that was found in it, else the one that its format says."""
-    stated = [one.value for one in values if one.field == "date" and one.state in _FIRM]
+    stated = [one.value for one in values if one.field == "date" and one.state in FIRM]
     for text in (*stated, dated):
         try:
             return date.fromisoformat(str(text)[:10])
@@ -252,13 +251,22 @@ def places(content: Mapping[str, Any]) -> list[set[Place]]:
 
 def changed(known: Sequence[Clash], found: Sequence[NewClash]) -> Change:
     """What becomes of the contradictions that are kept: the same ones keep their decision, in their order."""
+    stood = [places(one.content) for one in known]
+    by_place: dict[Place, list[int]] = defaultdict(list)
+    for at, sides in enumerate(stood):
+        for place in set().union(*sides):
+            by_place[place].append(at)
     add: list[NewClash] = []
     keep: dict[int, NewClash] = {}
     for new in found:
-        for old in known:
-            order = None if old.id in keep else again(places(old.content), places(new.content))
+        stand = places(new.content)
+        # Only one that shares a place can be the same: there may be thousands.
+        near = {at for place in set().union(*stand) for at in by_place.get(place, ())}
+        for at in sorted(near):
+            old = known[at]
+            order = None if old.id in keep else again(stood[at], stand)
             if order is not None:
-                sides = [new.content["sides"][at] for at in order]
+                sides = [new.content["sides"][number] for number in order]
                 keep[old.id] = msgspec.structs.replace(new, content={**new.content, "sides": sides})
                 break
         else:

@@ -52,7 +52,8 @@ async def export(
 ) -> Response:
     """A job's values with their evidence, and its contradictions; that it left the house is noted."""
     found = await realm.job(job)
-    await fresh(realm, job)
+    if form in {"json", "xlsx"} or table == "contradictions":
+        await fresh(realm, job)
     headers = {"content-disposition": f'attachment; filename="documents-{job}.{form}"'}
     if form == "json" or (form == "csv" and table == "values"):
         pieces = _json(realm, found) if form == "json" else _csv(realm, found, language)
@@ -115,9 +116,8 @@ async def _note(realm: Realm, job: int, form: str, size: int, digest: bytes) -> 
 async def _whole(realm: Realm, job: Job, form: str, language: str, table: What) -> bytes:
     """A workbook, or a file of one table."""
     organisation = realm.organisation_id
-    clashes = await realm.desk.clashes.clashes(organisation, job.id)
     if table == "contradictions" and form != "xlsx":
-        chosen = clash_table(clashes, language)
+        chosen = clash_table(await realm.desk.clashes.clashes(organisation, job.id), language)
         return as_csv(chosen) if form == "csv" else await realm.office.writer.write(form, [chosen])
     progress = await realm.desk.jobs.progress(organisation, [job.id])
     number = sum(progress[job.id].values.values())
@@ -133,6 +133,7 @@ async def _whole(realm: Realm, job: Job, form: str, language: str, table: What) 
     if form == "parquet":
         return await realm.office.writer.write(form, [await asyncio.to_thread(tables.values)])
     sheets = await asyncio.to_thread(tables.workbook)
+    clashes = await realm.desk.clashes.clashes(organisation, job.id)
     return await realm.office.writer.write(
         form, [*sheets, *([clash_table(clashes, language)] if clashes else [])]
     )

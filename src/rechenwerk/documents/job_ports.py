@@ -114,6 +114,11 @@ class Job(msgspec.Struct, frozen=True):
         """The schema of a document that is of this kind; the job's where there is only one."""
         return next((one.schema for one in self.kinds if one.schema.name == name), self.schema)
 
+    @property
+    def masks(self) -> bool:
+        """Whether personal data is masked before a model sees it: the job wants that, or a schema of it."""
+        return self.mask or any(one.mask for one in (self.schema, *(kind.schema for kind in self.kinds)))
+
 
 class Document(msgspec.Struct, frozen=True):
     """A file of a job.

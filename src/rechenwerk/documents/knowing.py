@@ -17,11 +17,10 @@ from rechenwerk.documents.checking.known import Known
 from rechenwerk.documents.figures.ids import compact, iban_valid, vat_id_valid
 from rechenwerk.documents.known_ports import KINDS, Entity, KnownChange, OwnNumber, Told
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.values import Value
+from rechenwerk.documents.values import FIRM, Value
 
 MOST = 50_000
 """Rows of a list."""
-_FIRM = frozenset({"proven", "accepted", "corrected"})
 _DECIDED = frozenset({"accepted", "corrected"})
 _HEADINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -160,12 +159,12 @@ def _taught(document: int, schema: Schema, values: Sequence[Value]) -> Iterator[
         if rule.kind != "known" or not set(rule.fields) <= by_path.keys():
             continue
         name, *paths = (by_path[path] for path in rule.fields)
-        if name.state not in _FIRM or not isinstance(name.value, str) or not key(name.value):
+        if name.state not in FIRM or not isinstance(name.value, str) or not key(name.value):
             continue
         numbers = [
             OwnNumber(kinds[one.field], one.value, document)
             for one in paths
-            if one.state in _FIRM
+            if one.state in FIRM
             and isinstance(one.value, str)
             and one.value
             and (one.state in _DECIDED or name.state in _DECIDED)

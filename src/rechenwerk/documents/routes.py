@@ -54,7 +54,7 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
     schema, version, kinds = await _wanted(realm, body)
     if body.source and not body.new:
         found = await realm.desk.jobs.find(realm.organisation_id, body.source, schema.name)
-        if found is not None and body.mask and not found.mask:
+        if found is not None and body.mask and not found.masks:
             raise refuse(
                 409,
                 f"job {found.id} of this source does not mask personal data; make a new one (--new)",

@@ -184,6 +184,10 @@ class Evidence(msgspec.Struct, frozen=True):
     boxes: tuple[Box, ...] = ()
 
 
+FIRM = frozenset({"proven", "accepted", "corrected"})
+"""States of a value that nothing is in doubt about."""
+
+
 class Value(msgspec.Struct, frozen=True):
     """What a document says in one field.
 

@@ -52,26 +52,26 @@ class Vault(RowSeal):
     def seal_parsed(self, organisation: int, document: int, parsed: Parsed) -> bytes:
         """What was read of a document."""
         packed = zlib.compress(msgspec.msgpack.encode(parsed), 3)
-        return self.box.seal_bytes(packed, document_context(organisation, f"text/{document}"))
+        return self.seal_row(organisation, f"text/{document}", packed)
 
     def open_parsed(self, organisation: int, document: int, sealed: bytes) -> Parsed:
         """The same, opened."""
-        packed = self.box.open_bytes(sealed, document_context(organisation, f"text/{document}"))
+        packed = self.open_row(organisation, f"text/{document}", sealed)
         return msgspec.msgpack.decode(zlib.decompress(packed), type=Parsed)
 
     def open_plain(self, organisation: int, document: int, sealed: bytes) -> Plain:
         """Of the same only what surroundings of a quote need: words and their boxes are left packed."""
-        packed = self.box.open_bytes(sealed, document_context(organisation, f"text/{document}"))
+        packed = self.open_row(organisation, f"text/{document}", sealed)
         return msgspec.msgpack.decode(zlib.decompress(packed), type=Plain)
 
     def seal_page(self, organisation: int, document: int, number: int, page: PagePart) -> bytes:
         """A page of a document that is being read."""
         packed = zlib.compress(msgspec.msgpack.encode(page), 1)
-        return self.box.seal_bytes(packed, _page(organisation, document, number))
+        return self.seal_row(organisation, f"page/{document}/{number}", packed)
 
     def open_page(self, organisation: int, document: int, number: int, sealed: bytes) -> PagePart:
         """The same, opened."""
-        packed = self.box.open_bytes(sealed, _page(organisation, document, number))
+        packed = self.open_row(organisation, f"page/{document}/{number}", sealed)
         return msgspec.msgpack.decode(zlib.decompress(packed), type=PagePart)
 
     def seal(self, organisation: int, what: str, text: str) -> bytes:
@@ -81,10 +81,6 @@ class Vault(RowSeal):
     def open(self, organisation: int, what: str, sealed: bytes) -> str:
         """The same, opened."""
         return self.box.open(sealed, document_context(organisation, what))
-
-
-def _page(organisation: int, document: int, number: int) -> bytes:
-    return document_context(organisation, f"page/{document}/{number}")
 
 
 def _part(organisation: int, sha256: bytes, number: int) -> bytes:

@@ -41,7 +41,7 @@ def job_view(
         schema_version=job.schema_version,
         model=job.model,
         data_class=job.data_class,
-        mask=job.mask or any(one.mask for one in (job.schema, *(kind.schema for kind in job.kinds))),
+        mask=job.masks,
         state=job.state,  # type: ignore[arg-type]
         reason=job.reason or (progress.waits_for if job.state == "running" else ""),
         made_by=job.made_by,

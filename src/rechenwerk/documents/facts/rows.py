@@ -12,9 +12,8 @@ from rechenwerk.documents.facts.entities import Register
 from rechenwerk.documents.facts.naming import key
 from rechenwerk.documents.facts.topics import mentions
 from rechenwerk.documents.facts.values import STATUSES, Fact
-from rechenwerk.documents.values import Amount, Days, Value
+from rechenwerk.documents.values import FIRM, Amount, Days, Value
 
-_FIRM = frozenset({"proven", "accepted", "corrected"})
 _COLUMNS = frozenset({"who", "what", "amount", "period", "status"})
 
 
@@ -50,7 +49,7 @@ def from_rows(
     lines: dict[str, dict[str, Value]] = defaultdict(dict)
     for value in values:
         parts = value.field.split(".")
-        if len(parts) == 3 and parts[0] == rows and parts[2] in _COLUMNS and value.state in _FIRM:
+        if len(parts) == 3 and parts[0] == rows and parts[2] in _COLUMNS and value.state in FIRM:
             lines[parts[1]][parts[2]] = value
     found = []
     for line in lines.values():

@@ -42,8 +42,7 @@ class MaskedAsker:
 
 async def masked(asker: Asker | None, parsed: Parsed, job: Job) -> Asker | None:
     """Who asks for a document; without personal data where its job, or a schema of it, wants that."""
-    schemas = (job.schema, *(one.schema for one in job.kinds))
-    if asker is None or not (job.mask or any(one.mask for one in schemas)):
+    if asker is None or not job.masks:
         return asker
     # In a thread: a worker that reads a long document still tells that it lives.
     return await asyncio.to_thread(MaskedAsker, asker, parsed)
