@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
+from rechenwerk.console.figures import share
 from rechenwerk.console.listing import Column, Row, arrange, as_csv
 from rechenwerk.console.visit import Visit, page
 
@@ -21,16 +22,10 @@ SERVICES = ("critical", "standard", "batch")
 LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
 
 
-def percent_used(budgets: list[dict[str, Any]]) -> int | None:
-    """How full the fullest budget is."""
-    found = [
-        int(float(one["posted"]) * 100 / float(one["amount"])) for one in budgets if float(one["amount"])
-    ]
-    return max(found, default=None)
-
-
-def _used(row: Row) -> int | None:
-    return percent_used(row["budgets"])
+def used(row: Row) -> int | None:
+    """How full the fullest budget of a project or a key is, in percent."""
+    found = [share(one["posted"], one["amount"]) for one in row["budgets"]]
+    return max((percent for percent in found if percent is not None), default=None)
 
 
 COLUMNS = (
@@ -38,7 +33,7 @@ COLUMNS = (
     Column("data_class"),
     Column("service_class"),
     Column("keys", number=True),
-    Column("used", _used, number=True),
+    Column("used", used, number=True),
     Column("created_at"),
 )
 
@@ -58,7 +53,7 @@ async def index(visit: Visit) -> Response:
     if visit.query.get("download"):
         return as_csv("projects", COLUMNS, listing.rows)
     return visit.render(
-        "projects.html", section="projects", list=listing, classes=CLASSES, services=SERVICES, used=_used
+        "projects.html", section="projects", list=listing, classes=CLASSES, services=SERVICES, used=used
     )
 
 
