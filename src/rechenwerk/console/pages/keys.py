@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, arrange, as_csv
-from rechenwerk.console.pages.projects import LIMITS, PERIODS, amount_of, budget_of, limits_of, used
+from rechenwerk.console.pages.projects import LIMITS, PERIODS, amount_of, budget_of, count_of, limits_of, used
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/keys"
@@ -97,7 +97,7 @@ def _body(form: dict[str, str], scopes: list[str]) -> dict[str, Any]:
     }
     days = form.get("expires_in_days", "").strip()
     if days:
-        body["expires_in_days"] = int(days) if days.isdecimal() else days
+        body["expires_in_days"] = count_of(days)
     if amount_of(form.get("amount", "")):
         body["budgets"] = [budget_of(form)]
     return body

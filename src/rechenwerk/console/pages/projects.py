@@ -20,6 +20,8 @@ CLASSES = ("public", "internal", "confidential", "restricted")
 PERIODS = ("day", "week", "month", "quarter", "year", "total")
 SERVICES = ("critical", "standard", "batch")
 LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
+_DIGITS = 14
+"""Of a count; with as many it is none that the API takes, and more may be none that JSON can carry."""
 
 
 def used(row: Row) -> int | None:
@@ -133,11 +135,7 @@ async def change(visit: Visit) -> Response:
     elif what == "data-class":
         body = {"data_class": form.get("data_class")}
     else:
-        weight = form.get("weight", "")
-        body = {
-            "service_class": form.get("service_class"),
-            "weight": int(weight) if weight.isdecimal() else weight,
-        }
+        body = {"service_class": form.get("service_class"), "weight": count_of(form.get("weight", ""))}
     answer = await visit.send("PUT", f"/projects/{quote(name, safe='')}/{what}", body)
     if not answer.ok:
         return await _show(visit, name, answer, what)
@@ -156,12 +154,17 @@ def amount_of(text: str) -> str:
     return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
 
 
+def count_of(text: str) -> int | str:
+    """A count as the API has it; what is none, or no such number, goes as it is: the API says so."""
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else text
+
+
 def limits_of(form: dict[str, str]) -> dict[str, int | str | None]:
     """The body of limits; an empty one is none."""
     found: dict[str, int | str | None] = {}
     for name in LIMITS:
         text = form.get(name, "").strip()
-        found[name] = int(text) if text.isdecimal() and len(text) < 14 else text or None
+        found[name] = count_of(text) if text else None
     return found
 
 
