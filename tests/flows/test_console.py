@@ -378,3 +378,15 @@ def test_the_pulse_counts_what_was_booked(office: Office, bookkeeper: Bookkeeper
     assert (beat["provider"], beat["first_byte_us"], beat["slow_byte_us"]) == ("embedded", 1000, 1000)
     office.clock.at += 3600
     assert office.ok("GET", "/pulse", params={"minutes": 10})["providers"] == []
+
+
+def test_a_count_that_no_machine_reads_is_refused_and_not_a_failure(admin: Browser) -> None:
+    long = "9" * 5000
+    forms: dict[str, dict[str, str]] = {
+        "/console/keys/new": {"project": "default", "name": "n", "expires_in_days": long},
+        "/console/people/invite": {"role": "member", "project": "default", "days": long},
+        "/console/projects/default/service": {"service_class": "batch", "weight": long},
+        "/console/projects/default/limits": {"requests_per_minute": long},
+    }
+    for path, form in forms.items():
+        assert admin.post(path, None, **form).status_code == 422, path

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rechenwerk.console.figures import Figures, places
+from rechenwerk.console.figures import Figures, places, share
 from rechenwerk.console.listing import SIZE, Column, arrange, as_csv, cell
+from rechenwerk.console.pages.projects import used
 
 FRUIT = """
     name     colour  price
@@ -152,3 +153,30 @@ def test_times_are_for_people_and_programs() -> None:
     assert figures.month("2027-01") == "Januar 2027"
     assert figures.day("2027-01-02") == "02.01.2027"
     assert figures.month("<b>") == "<b>"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "percent"),
+    [
+        ("0.29", "1.00", 29),
+        ("0.575", "1.00", 57),
+        ("1.999999999", "2.00", 99),
+        ("3.00", "2.00", 150),
+        ("0.00", "2.00", 0),
+        ("1.00", "0.00", None),
+        ("1.00", None, None),
+        (None, "1.00", None),
+    ],
+)
+def test_shares_are_whole_percents_rounded_down(
+    part: str | None, whole: str | None, percent: int | None
+) -> None:
+    assert share(part, whole) == percent
+
+
+def test_the_fullest_budget_counts() -> None:
+    amounts = (("0.10", "1.00"), ("0.29", "1.00"), ("5.00", "0.00"))
+    budgets = [{"posted": posted, "amount": amount} for posted, amount in amounts]
+    assert used({"budgets": budgets}) == 29
+    assert used({"budgets": budgets[2:]}) is None
+    assert used({"budgets": []}) is None

@@ -24,6 +24,12 @@ def decimal(value: object) -> Decimal | None:
         return None
 
 
+def share(part: object, whole: object) -> int | None:
+    """Whole percent that a part has of something, rounded down; None of nothing."""
+    some, everything = decimal(part), decimal(whole)
+    return int(some * 100 / everything) if everything and some is not None else None
+
+
 def places(values: Iterable[object], least: int = 2, most: int = _MOST_PLACES) -> int:
     """Decimals that a column needs so that its points stand below each other."""
     needed = least

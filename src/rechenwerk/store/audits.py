@@ -9,6 +9,7 @@ from datetime import datetime
 import asyncpg
 
 from rechenwerk.office.standing import AuditedCall, ClassVersion, EnergyUse, Histories, PlaceVersion
+from rechenwerk.store.moments import moment
 
 _BATCH = 5_000
 _EVER = 0.0
@@ -111,10 +112,7 @@ class StoredAudits:
         self, organisation_id: int | None, since: datetime, until: datetime
     ) -> AsyncIterator[Sequence[AuditedCall]]:
         """See `office.standing.Audits`. All rows come from one moment."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             batch: list[AuditedCall] = []
             rows = connection.cursor(_CALLS, organisation_id, since, until, prefetch=_BATCH)
             async for row in rows:

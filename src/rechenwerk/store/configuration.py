@@ -27,6 +27,7 @@ from rechenwerk.office.ports import (
 from rechenwerk.office.standing import Site
 from rechenwerk.office.tariff_ports import Tariff
 from rechenwerk.store.concentration import CAP_COLUMNS, WRITE_CAP, cap_of
+from rechenwerk.store.moments import moment
 from rechenwerk.store.sites import SITE_COLUMNS, site_of
 from rechenwerk.store.terms import tariff_terms, terms_of
 
@@ -166,10 +167,7 @@ class StoredConfiguration:
 
     async def read(self, organisation_id: int) -> Configured:
         """What stands now."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             return await _read(connection, organisation_id)
 
     async def apply(

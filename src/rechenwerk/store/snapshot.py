@@ -13,6 +13,7 @@ from rechenwerk.base.usage import BUCKETS, Usage
 from rechenwerk.gateway.ports import DrawRow, KeyRow, Snapshot, Stored
 from rechenwerk.ledger.guards import GuardRow, Owner
 from rechenwerk.routing.ports import DataClass
+from rechenwerk.store.moments import moment
 from rechenwerk.store.offers import (
     CONTRACTS,
     DEPLOYMENTS,
@@ -96,10 +97,7 @@ class PostgresSource:
             return await self._read()
 
     async def _read(self) -> Snapshot:
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             row = await connection.fetchrow(
                 f"select {_VERSION} as version, currency from installation"  # noqa: S608 - our own words
             )

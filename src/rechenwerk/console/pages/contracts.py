@@ -13,8 +13,8 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rechenwerk.console.figures import decimal
-from rechenwerk.console.listing import Column, Row, arrange, as_csv
+from rechenwerk.console.figures import decimal, share
+from rechenwerk.console.listing import Column, arrange, as_csv
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/contracts"
@@ -38,12 +38,6 @@ COLUMNS = (
     Column("unused", _at("unused"), number=True),
     Column("expires_at", _at("expires_at")),
 )
-
-
-def share(position: Row) -> int | None:
-    """Percent of a position that is drawn."""
-    amount, drawn = decimal(position["amount"]), decimal(position["drawn"])
-    return int(drawn * 100 / amount) if amount and drawn is not None else None
 
 
 @page

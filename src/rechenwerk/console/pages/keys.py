@@ -12,17 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
-from rechenwerk.console.listing import Column, Row, arrange, as_csv
-from rechenwerk.console.pages.projects import LIMITS, PERIODS, amount_of, budget_of, limits_of, percent_used
+from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.pages.projects import LIMITS, PERIODS, amount_of, budget_of, count_of, limits_of, used
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/keys"
 SCOPES = ("inference", "books", "keys", "documents", "audit", "operator", "emergency", "approve")
 STATES = ("active", "expired", "revoked")
-
-
-def _used(row: Row) -> int | None:
-    return percent_used(row["budgets"])
 
 
 COLUMNS = (
@@ -31,7 +27,7 @@ COLUMNS = (
     Column("project"),
     Column("state"),
     Column("scopes"),
-    Column("used", _used, number=True),
+    Column("used", used, number=True),
     Column("created_at"),
     Column("expires_at"),
 )
@@ -61,7 +57,7 @@ async def index(visit: Visit) -> Response:
         list=listing,
         projects=sorted({one["project"] for one in rows}),
         states=STATES,
-        used=_used,
+        used=used,
     )
 
 
@@ -101,7 +97,7 @@ def _body(form: dict[str, str], scopes: list[str]) -> dict[str, Any]:
     }
     days = form.get("expires_in_days", "").strip()
     if days:
-        body["expires_in_days"] = int(days) if days.isdecimal() else days
+        body["expires_in_days"] = count_of(days)
     if amount_of(form.get("amount", "")):
         body["budgets"] = [budget_of(form)]
     return body

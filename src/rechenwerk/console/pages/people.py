@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Problem
 from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.pages.projects import count_of
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/people"
@@ -67,7 +68,7 @@ async def invite(visit: Visit) -> Response:
             body["email"] = form["email"]
         days = form.get("days", "").strip()
         if days:
-            body["days"] = int(days) if days.isdecimal() else days
+            body["days"] = count_of(days)
         answer = await visit.send("POST", "/invitations", body)
         if answer.ok:
             url = visit.request.url

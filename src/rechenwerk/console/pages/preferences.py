@@ -18,15 +18,19 @@ async def change_organisation(visit: Visit) -> Response:
     """Go on in another organisation: a person with another session, the operator with the same."""
     name = (await visit.form()).get("organisation", "")
     changed = await visit.send("PUT", "/me/organisation", {"organisation": name})
-    answer = visit.go(ROOT)
-    answer.delete_cookie(ORGANISATION, path=ROOT)
     if changed.ok:
-        answer.headers.append("set-cookie", changed.headers["set-cookie"])
-    elif visit.me is not None and visit.me.may("operator"):
-        answer.set_cookie(ORGANISATION, quote(name), max_age=_YEAR, path=ROOT, httponly=True, samesite="lax")
-    else:
+        answer = visit.go(ROOT, cookies=changed)
+        answer.delete_cookie(ORGANISATION, path=ROOT)
+        return answer
+    if visit.me is None or not visit.me.may("operator"):
         return visit.failed(changed)
+    answer = visit.go(ROOT)
+    _keep(answer, ORGANISATION, quote(name))
     return answer
+
+
+def _keep(answer: Response, name: str, value: str) -> None:
+    answer.set_cookie(name, value, max_age=_YEAR, path=ROOT, httponly=True, samesite="lax")
 
 
 @public
@@ -34,13 +38,9 @@ async def choose(visit: Visit) -> Response:
     """Keep a choice and go back to where it was made."""
     form = await visit.form()
     answer = visit.go(form.get("back", ""))
-    chosen = []
-    if form.get("language") in LANGUAGES:
-        chosen.append((LANGUAGE, form["language"]))
-    if form.get("theme") in THEMES:
-        chosen.append((THEME, form["theme"]))
-    for name, value in chosen:
-        answer.set_cookie(name, value, max_age=_YEAR, path=ROOT, httponly=True, samesite="lax")
+    for name, field, known in ((LANGUAGE, "language", LANGUAGES), (THEME, "theme", THEMES)):
+        if form.get(field) in known:
+            _keep(answer, name, form[field])
     return answer
 
 

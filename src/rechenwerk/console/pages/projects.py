@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
+from rechenwerk.console.figures import share
 from rechenwerk.console.listing import Column, Row, arrange, as_csv
 from rechenwerk.console.visit import Visit, page
 
@@ -19,18 +20,14 @@ CLASSES = ("public", "internal", "confidential", "restricted")
 PERIODS = ("day", "week", "month", "quarter", "year", "total")
 SERVICES = ("critical", "standard", "batch")
 LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
+_DIGITS = 14
+"""Of a count; with as many it is none that the API takes, and more may be none that JSON can carry."""
 
 
-def percent_used(budgets: list[dict[str, Any]]) -> int | None:
-    """How full the fullest budget is."""
-    found = [
-        int(float(one["posted"]) * 100 / float(one["amount"])) for one in budgets if float(one["amount"])
-    ]
-    return max(found, default=None)
-
-
-def _used(row: Row) -> int | None:
-    return percent_used(row["budgets"])
+def used(row: Row) -> int | None:
+    """How full the fullest budget of a project or a key is, in percent."""
+    found = [share(one["posted"], one["amount"]) for one in row["budgets"]]
+    return max((percent for percent in found if percent is not None), default=None)
 
 
 COLUMNS = (
@@ -38,7 +35,7 @@ COLUMNS = (
     Column("data_class"),
     Column("service_class"),
     Column("keys", number=True),
-    Column("used", _used, number=True),
+    Column("used", used, number=True),
     Column("created_at"),
 )
 
@@ -58,7 +55,7 @@ async def index(visit: Visit) -> Response:
     if visit.query.get("download"):
         return as_csv("projects", COLUMNS, listing.rows)
     return visit.render(
-        "projects.html", section="projects", list=listing, classes=CLASSES, services=SERVICES, used=_used
+        "projects.html", section="projects", list=listing, classes=CLASSES, services=SERVICES, used=used
     )
 
 
@@ -138,11 +135,7 @@ async def change(visit: Visit) -> Response:
     elif what == "data-class":
         body = {"data_class": form.get("data_class")}
     else:
-        weight = form.get("weight", "")
-        body = {
-            "service_class": form.get("service_class"),
-            "weight": int(weight) if weight.isdecimal() else weight,
-        }
+        body = {"service_class": form.get("service_class"), "weight": count_of(form.get("weight", ""))}
     answer = await visit.send("PUT", f"/projects/{quote(name, safe='')}/{what}", body)
     if not answer.ok:
         return await _show(visit, name, answer, what)
@@ -161,12 +154,17 @@ def amount_of(text: str) -> str:
     return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
 
 
+def count_of(text: str) -> int | str:
+    """A count as the API has it; what is none, or no such number, goes as it is: the API says so."""
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else text
+
+
 def limits_of(form: dict[str, str]) -> dict[str, int | str | None]:
     """The body of limits; an empty one is none."""
     found: dict[str, int | str | None] = {}
     for name in LIMITS:
         text = form.get(name, "").strip()
-        found[name] = int(text) if text.isdecimal() and len(text) < 14 else text or None
+        found[name] = count_of(text) if text else None
     return found
 
 

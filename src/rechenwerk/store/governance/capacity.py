@@ -24,6 +24,7 @@ from rechenwerk.office.governance.ports import (
     member_name,
 )
 from rechenwerk.store.governance.common import Connection, audit, lock_pool, no_such
+from rechenwerk.store.moments import moment
 
 _TWICE = "RW004"
 _MEMBERS = """
@@ -81,10 +82,7 @@ class StoredCapacity:
 
     async def pools(self, owner: int, at: datetime) -> list[PoolRow]:
         """See `office.governance.ports.Capacity`."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             rows = await connection.fetch(f"{_POOL} where organisation_id = $2 order by name", at, owner)
             return [await _pool_row(connection, row, at) for row in rows]
 

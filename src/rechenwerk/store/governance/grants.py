@@ -23,6 +23,7 @@ from rechenwerk.office.governance.ports import (
 from rechenwerk.store.governance.capacity import policy_of, read_pool
 from rechenwerk.store.governance.common import Connection, audit, lock_pool
 from rechenwerk.store.governance.use import Drawings, day_number, drawings
+from rechenwerk.store.moments import moment
 
 _ROWS = """
 select a.*, p.name as pool, o.name as organisation, j.name as project, g.tokens as granted_tokens, g.returned,
@@ -70,10 +71,7 @@ class StoredGrants:
 
     async def grants(self, organisation_id: int | None, owner: int | None) -> list[GrantRow]:
         """See `office.governance.ports.Grants`."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             rows = await connection.fetch(
                 f"{_ROWS} where a.organisation_id = $1 or p.organisation_id = $2 order by a.id desc",
                 organisation_id,

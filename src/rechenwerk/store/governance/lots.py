@@ -18,6 +18,7 @@ from rechenwerk.office.governance.ports import (
 from rechenwerk.store.governance.common import Connection
 from rechenwerk.store.governance.grants import award_of
 from rechenwerk.store.governance.use import day_number, drawings
+from rechenwerk.store.moments import moment
 
 _DAY = 86_400
 _POOLS = """
@@ -78,10 +79,7 @@ class StoredLots:
 
     async def lots(self, now: float) -> tuple[PoolLots, ...]:
         """See `contracts.lots.LotSource`."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             return await read_lots(connection, datetime.fromtimestamp(now, UTC))
 
     async def note_use(self, uses: tuple[PoolUse, ...]) -> None:

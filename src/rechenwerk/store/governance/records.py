@@ -13,6 +13,7 @@ from rechenwerk.office.governance.ports import AuditEvent, Award, Drawn, Member,
 from rechenwerk.store.governance.common import Connection, audit
 from rechenwerk.store.governance.grants import award_of
 from rechenwerk.store.governance.use import used
+from rechenwerk.store.moments import moment
 
 _AUDIT = """
 select a.id, a.at, o.name as organisation, a.who, coalesce(a.key_id, 0) as key_id, a.what, a.subject,
@@ -75,10 +76,7 @@ class StoredRecords:
 
     async def facts(self, owner: int, first: int) -> list[PoolFacts]:
         """See `office.governance.ports.Records`."""
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with moment(self._pool) as connection:
             pools = await connection.fetch("select id, name from pool where organisation_id = $1", owner)
             return [await _facts(connection, row["id"], row["name"], first) for row in pools]
 
