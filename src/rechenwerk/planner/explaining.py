@@ -93,7 +93,7 @@ def _summed(plan: Plan, values: Values, name: str, year: str) -> Explained:
     """A line over all periods, or those of a calendar year: its sum."""
     shown = _line(plan, values, name, plan.axis.count - 1, 0)
     among = np.asarray([year in {"", str(one)} for one in plan.axis.years])
-    total = float(_series(plan, values, name)[among].sum()) / shown_unit(plan, name)[1]
+    total = float(_series(values, name)[among].sum()) / shown_unit(plan, name)[1]
     return msgspec.structs.replace(shown, how="total", value=total, period=year)
 
 
@@ -101,7 +101,7 @@ def _line(plan: Plan, values: Values, name: str, index: int, deep: int, how: str
     line = plan.lines.get(name)
     said = told(plan, name)
     unit, scale = shown_unit(plan, name)
-    value = _used(plan, _series(plan, values, name), index, how) / scale
+    value = _used(plan, _series(values, name), index, how) / scale
     inputs = []
     if line is not None and deep > 0:
         for part, behind, use in dict.fromkeys(uses(line.formula)):
@@ -137,8 +137,8 @@ def _used(plan: Plan, series: Floats, index: int, how: str) -> float:
     return float(series[start : index + 1].sum())
 
 
-def _series(plan: Plan, values: Values, name: str) -> Floats:
-    found: Floats = np.broadcast_to(values[name][:, 0], plan.axis.count)
+def _series(values: Values, name: str) -> Floats:
+    found: Floats = values[name][:, 0]
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
-import numpy as np
 
 from rechenwerk.planner import showing
 from rechenwerk.planner.differences import bridge, said
@@ -183,7 +182,7 @@ def _uncertain(side: Side, words: Words) -> Part:
     if not any(one.drawn for one in plan.inputs.values()):
         return Part(words("What matters most?"))
     bars = tornado(plan)
-    usual = float(np.broadcast_to(side.values["cash"][:, 0], plan.axis.count)[-1])
+    usual = float(side.values["cash"][-1, 0])
     title = words(
         "{line} in {at} ({unit}): each driver from its low to its high decile",
         line="cash",
