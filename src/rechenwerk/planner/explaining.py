@@ -66,7 +66,7 @@ def explain(plan: Plan, values: Values, name: str, at: str = "", deep: int = DEE
     """
     found = {one.key: one for one in measures(plan, values)}
     if name in found and not at:
-        return _answer(plan, values, found[name], deep)
+        return answer(plan, values, found[name], deep)
     if name not in values:
         raise PlanError(f"no line {name!r} in the plan; {did_you_mean(name, [*values, *found])}")
     index = plan.axis.index(at) if at else plan.axis.count - 1
@@ -76,7 +76,8 @@ def explain(plan: Plan, values: Values, name: str, at: str = "", deep: int = DEE
     return _line(plan, values, name, index, deep)
 
 
-def _answer(plan: Plan, values: Values, one: Figure, deep: int) -> Explained:
+def answer(plan: Plan, values: Values, one: Figure, deep: int) -> Explained:
+    """Where an answer comes from, for who has it already."""
     inputs = tuple(
         _line(plan, values, name, plan.axis.index(period), deep - 1)
         if "-" in period

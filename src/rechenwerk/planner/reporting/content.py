@@ -9,7 +9,7 @@ import msgspec
 from rechenwerk.planner import showing
 from rechenwerk.planner.differences import bridge, said
 from rechenwerk.planner.engine import Values
-from rechenwerk.planner.explaining import Explained, explain, readable, told
+from rechenwerk.planner.explaining import Explained, answer, readable, told
 from rechenwerk.planner.measures import key_figures
 from rechenwerk.planner.outputs import obligations, onerous, provisions
 from rechenwerk.planner.plans import Plan, build
@@ -116,7 +116,7 @@ def compose(
 
 def _cards(side: Side, words: Words) -> Iterator[Card]:
     for one in key_figures(side.plan, side.values):
-        made = explain(side.plan, side.values, one.key, deep=1)
+        made = answer(side.plan, side.values, one, 1)
         unit = "" if one.unit == "share" or one.value is None else words(one.unit)
         yield Card(
             words(one.name),
