@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 from rich.tree import Tree
@@ -167,10 +166,7 @@ def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
         "unit": plan.written.head.shown_in,
         "periods": plan.axis.names,
         "figures": measures(plan, values),
-        "base": {
-            name: (np.broadcast_to(values[name][:, 0], plan.axis.count) / scale).tolist()
-            for name in (*STATEMENTS, *STOCKS)
-        },
+        "base": {name: (values[name][:, 0] / scale).tolist() for name in (*STATEMENTS, *STOCKS)},
         "obligations": obligations(plan, values),
         "onerous": onerous(plan, values),
         "provisions": provisions(plan, values),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from rechenwerk.cli.plan_run import load, show
 from rechenwerk.cli.show import console, print_json, progress_bar, table
@@ -147,7 +146,7 @@ def sensitivity_command(file: Path, asked: Looked) -> None:
         bar.add_task(words("sensitivities"), total=None)
         indices = sobol(plan, asked.line, asked.at, asked.samples) if asked.samples else ()
     period = asked.at or plan.axis.name(plan.axis.count - 1)
-    usual = np.broadcast_to(base(plan)[asked.line][:, 0], plan.axis.count)[plan.axis.index(period)]
+    usual = base(plan)[asked.line][plan.axis.index(period), 0]
     if asked.chart is not None:
         from rechenwerk.cli.plan_chart import draw_sensitivity  # noqa: PLC0415
 

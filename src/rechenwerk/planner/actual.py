@@ -108,7 +108,7 @@ def compare(plan: Plan, values: Values, books: Books) -> Compared:
     revenue: list[_Both] = []
     cost: list[_Both] = []
     for model in models:
-        planned = _planned(plan, values, drivers, model, at)
+        planned = _planned(values, drivers, model, at)
         there = actual.get(model)
         unit = there.unit if there else "million tokens"
         scale = _scale(there)
@@ -140,16 +140,14 @@ def _scale(there: Sold | None) -> float:
     return 1.0 if there is not None and there.unit == "calls" else 1e6
 
 
-def _planned(
-    plan: Plan, values: Values, drivers: Mapping[str, str], model: str, at: Places
-) -> Callable[[str], Floats]:
+def _planned(values: Values, drivers: Mapping[str, str], model: str, at: Places) -> Callable[[str], Floats]:
     """Tells what the plan says of a model's volume, price or cost, (months,) in base units."""
 
     def told(what: str) -> Floats:
         name = drivers.get(f"{what}:{model}")
         if name is None:
             return np.zeros(len(at))
-        found: Floats = np.broadcast_to(values[name][:, 0], plan.axis.count)[at]
+        found: Floats = values[name][at, 0]
         return found
 
     return told

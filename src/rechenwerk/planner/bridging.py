@@ -9,7 +9,6 @@ of its cash: the last difference. Nothing else may remain, and `rest` shows that
 from __future__ import annotations
 
 import msgspec
-import numpy as np
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.type_words import did_you_mean
@@ -87,7 +86,7 @@ def _walked(one: BridgeTable, plan: Plan, values: Values) -> Bridge:
         adds = step.sign * (ours - published)
         gap += adds
         steps.append(Step(step.title, published, ours, adds, gap, step.note))
-    cash = np.broadcast_to(values["cash"][:, 0], plan.axis.count) / scale
+    cash = values["cash"][:, 0] / scale
     lowest, last = float(cash.min()), float(cash[-1])
     ends = max(-lowest, 0.0)
     title = f"the gap is the lowest cash ({plan.axis.name(int(cash.argmin()))}), not that of the end"

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from rechenwerk.base.errors import PlanError, RechenwerkError
 from rechenwerk.base.type_words import did_you_mean
@@ -120,7 +119,7 @@ def _value(plan: Plan, line: str, period: str) -> float:
     index = plan.axis.index(period)
     if not 0 <= index < plan.axis.count:
         raise PlanError(f"{period} is outside of {plan.written.head.title!r}")
-    return float(np.broadcast_to(base(plan)[line][:, 0], plan.axis.count)[index])
+    return float(base(plan)[line][index, 0])
 
 
 class _Apply(msgspec.Struct, frozen=True):

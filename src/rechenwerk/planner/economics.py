@@ -96,8 +96,8 @@ class Usage(msgspec.Struct, frozen=True):
     to_cover: float | None
 
 
-def _sum(plan: Plan, values: Values, name: str) -> float:
-    return float(np.broadcast_to(values[name][:, 0], plan.axis.count).sum())
+def _sum(values: Values, name: str) -> float:
+    return float(values[name][:, 0].sum())
 
 
 def services(plan: Plan, values: Values) -> tuple[Service, ...]:
@@ -106,12 +106,12 @@ def services(plan: Plan, values: Values) -> tuple[Service, ...]:
 
 
 def _service(plan: Plan, values: Values, name: str) -> Service:
-    revenue = _sum(plan, values, service_line(name, "revenue"))
-    cost = _sum(plan, values, service_line(name, "cost"))
+    revenue = _sum(values, service_line(name, "revenue"))
+    cost = _sum(values, service_line(name, "cost"))
     scale = plan.money.scale
     found = []
     for counted in _counted(plan, name):
-        amount = _sum(plan, values, counted)
+        amount = _sum(values, counted)
         flows = _flows(plan, counted)
         amount *= 1 if flows else plan.axis.months
         if not amount:
@@ -211,7 +211,7 @@ def _covering(plan: Plan, service: str, drivers: list[str], revenue: float, cost
 
     def at(scale: float) -> float:
         factors = {name: np.full(plan.axis.count, scale) for name in drivers}
-        return _sum(plan, base(plan, factors), margin)
+        return _sum(base(plan, factors), margin)
 
     # Nearly always revenue is price times volume: then this is exact.
     guess = cost / revenue if revenue else 1.0
@@ -232,7 +232,7 @@ def usage(plan: Plan, values: Values) -> tuple[Usage, ...]:
         if not room or not paid:
             continue
         need, scale = shown_unit(plan, one.need)
-        drawn = _sum(plan, values, f"{one.name}.drawn")
+        drawn = _sum(values, f"{one.name}.drawn")
         market = _market(plan, values, one)
         brought = _brought(plan, values, one)
         found.append(
@@ -259,17 +259,17 @@ def _bought(plan: Plan, values: Values, one: ContractTable) -> tuple[float, floa
     match one.kind:
         case "take-or-pay" | "prepaid":
             what = "minimum" if one.kind == "take-or-pay" else "paid"
-            paid = np.broadcast_to(values[f"{name}.{what}"][:, 0], plan.axis.count)
-            price = np.broadcast_to(values[f"{name}.price"][:, 0], plan.axis.count)
+            paid = values[f"{name}.{what}"][:, 0]
+            price = values[f"{name}.price"][:, 0]
             units = np.divide(paid, price, out=np.zeros(plan.axis.count), where=price > 0)
             return float(paid.sum()), float(units.sum()), 0.0
         case "provisioned":
-            return _sum(plan, values, f"{name}.cost"), _sum(plan, values, f"{name}.room"), 0.0
+            return _sum(values, f"{name}.cost"), _sum(values, f"{name}.room"), 0.0
         case "owned":
-            drawn = _sum(plan, values, f"{name}.drawn")
-            running = _sum(plan, values, f"{name}.running")
+            drawn = _sum(values, f"{name}.drawn")
+            running = _sum(values, f"{name}.running")
             each = running / drawn if drawn else 0.0
-            return _sum(plan, values, f"{name}.depreciation"), _sum(plan, values, f"{name}.room"), each
+            return _sum(values, f"{name}.depreciation"), _sum(values, f"{name}.room"), each
         case _:
             return 0.0, 0.0, 0.0
 
@@ -278,19 +278,19 @@ def _market(plan: Plan, values: Values, one: ContractTable) -> float | None:
     """What a unit of a contract's need costs on demand, on average over all periods."""
     for other in plan.written.contracts:
         if other.need == one.need and other.kind == "on-demand":
-            return float(np.broadcast_to(values[f"{other.name}.price"][:, 0], plan.axis.count).mean())
+            return float(values[f"{other.name}.price"][:, 0].mean())
     return None
 
 
 def _brought(plan: Plan, values: Values, one: ContractTable) -> float | None:
     """What a unit of a contract's need brings its service, less the service's cost that is no contract's."""
     service = next((line.service for line in plan.written.lines if line.name == one.need), "")
-    needed = _sum(plan, values, one.need)
+    needed = _sum(values, one.need)
     if not service or not needed:
         return None
-    bought = sum(_sum(plan, values, f"{each.name}.cost") for each in contracts_of(plan.written, service))
-    revenue = _sum(plan, values, service_line(service, "revenue"))
-    other = _sum(plan, values, service_line(service, "cost")) - bought
+    bought = sum(_sum(values, f"{each.name}.cost") for each in contracts_of(plan.written, service))
+    revenue = _sum(values, service_line(service, "revenue"))
+    other = _sum(values, service_line(service, "cost")) - bought
     return (revenue - other) / needed if revenue else None
 
 
@@ -308,5 +308,5 @@ def break_even(plan: Plan, values: Values) -> tuple[float, float] | None:
             worth += room * (brought - each) if brought is not None else 0.0
     if worth <= 0:
         return None
-    owed = sum(_sum(plan, values, name) for name in ("operating_cost", "research_cost", "depreciation"))
+    owed = sum(_sum(values, name) for name in ("operating_cost", "research_cost", "depreciation"))
     return fixed / worth, (fixed + owed) / worth

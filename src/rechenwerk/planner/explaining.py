@@ -66,7 +66,7 @@ def explain(plan: Plan, values: Values, name: str, at: str = "", deep: int = DEE
     """
     found = {one.key: one for one in measures(plan, values)}
     if name in found and not at:
-        return _answer(plan, values, found[name], deep)
+        return answer(plan, values, found[name], deep)
     if name not in values:
         raise PlanError(f"no line {name!r} in the plan; {did_you_mean(name, [*values, *found])}")
     index = plan.axis.index(at) if at else plan.axis.count - 1
@@ -76,7 +76,8 @@ def explain(plan: Plan, values: Values, name: str, at: str = "", deep: int = DEE
     return _line(plan, values, name, index, deep)
 
 
-def _answer(plan: Plan, values: Values, one: Figure, deep: int) -> Explained:
+def answer(plan: Plan, values: Values, one: Figure, deep: int) -> Explained:
+    """Where an answer comes from, for who has it already."""
     inputs = tuple(
         _line(plan, values, name, plan.axis.index(period), deep - 1)
         if "-" in period
@@ -93,7 +94,7 @@ def _summed(plan: Plan, values: Values, name: str, year: str) -> Explained:
     """A line over all periods, or those of a calendar year: its sum."""
     shown = _line(plan, values, name, plan.axis.count - 1, 0)
     among = np.asarray([year in {"", str(one)} for one in plan.axis.years])
-    total = float(_series(plan, values, name)[among].sum()) / shown_unit(plan, name)[1]
+    total = float(_series(values, name)[among].sum()) / shown_unit(plan, name)[1]
     return msgspec.structs.replace(shown, how="total", value=total, period=year)
 
 
@@ -101,7 +102,7 @@ def _line(plan: Plan, values: Values, name: str, index: int, deep: int, how: str
     line = plan.lines.get(name)
     said = told(plan, name)
     unit, scale = shown_unit(plan, name)
-    value = _used(plan, _series(plan, values, name), index, how) / scale
+    value = _used(plan, _series(values, name), index, how) / scale
     inputs = []
     if line is not None and deep > 0:
         for part, behind, use in dict.fromkeys(uses(line.formula)):
@@ -137,8 +138,8 @@ def _used(plan: Plan, series: Floats, index: int, how: str) -> float:
     return float(series[start : index + 1].sum())
 
 
-def _series(plan: Plan, values: Values, name: str) -> Floats:
-    found: Floats = np.broadcast_to(values[name][:, 0], plan.axis.count)
+def _series(values: Values, name: str) -> Floats:
+    found: Floats = values[name][:, 0]
     return found
 
 

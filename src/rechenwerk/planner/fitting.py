@@ -134,7 +134,7 @@ def amount(plan: Plan, values: Values, line: str, span: str) -> float:
     """
     if line not in values:
         raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, values)}")
-    series = np.broadcast_to(values[line][:, 0], plan.axis.count)
+    series = values[line][:, 0]
     inside = within_span(plan.axis, span)
     return float(series[inside][-1] if line in STOCKS else series[inside].sum())
 

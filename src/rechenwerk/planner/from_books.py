@@ -92,7 +92,7 @@ def draft(books: Books, periods: int, paths: int) -> Drafted:
     writer = _Writer(books, periods)
     taken: set[str] = set()
     names = {one.model: slug(one.model, taken) for one in models}
-    parts = [writer.head(paths), *(writer.model(one, names[one.model]) for one in models)]
+    parts = [writer.head(models, paths), *(writer.model(one, names[one.model]) for one in models)]
     parts += [
         writer.compute(number, group, names)
         for number, group in enumerate(_groups(models, books.bound), start=1)
@@ -143,11 +143,11 @@ class _Writer:
         source = f"books{': ' if what else ''}{what}"
         return {"source": source, "date": self._books.months[-1], "status": status}
 
-    def head(self, paths: int) -> str:
+    def head(self, models: Sequence[Sold], paths: int) -> str:
         """The keys before the first table, and what is owned and owed."""
         books = self._books
-        revenue = sum(float((one.volume * one.price)[-3:].mean()) for one in sold(books))
-        cost = sum(float((one.volume * one.cost * one.paid)[-3:].mean()) for one in sold(books))
+        revenue = sum(float((one.volume * one.price)[-3:].mean()) for one in models)
+        cost = sum(float((one.volume * one.cost * one.paid)[-3:].mean()) for one in models)
         keys = {
             "title": f"{books.organisation}, from its books",
             "currency": books.currency,

@@ -54,7 +54,7 @@ class _Join:
         """(periods of the deals,): what a line of the plan comes to in each, in the deals' unit."""
         if line not in self.values:
             raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, self.plan.lines)}")
-        series = np.broadcast_to(self.values[line][:, 0], self.plan.axis.count) / self.scale
+        series = self.values[line][:, 0] / self.scale
         found = np.zeros(self.deals.axis.count)
         inside = self.places >= 0
         np.add.at(found, self.places[inside], series[inside])
@@ -120,7 +120,7 @@ class _Join:
         """Before the first period of the deals."""
         before = int(np.flatnonzero(self.places == 0)[0]) - 1
         line = "cash" if before >= 0 else "opening.cash"
-        series = np.broadcast_to(self.values[line][:, 0], self.plan.axis.count)
+        series = self.values[line][:, 0]
         return _number(series[max(before, 0)] / self.scale)
 
     def _shares(self) -> tuple[Share, ...]:

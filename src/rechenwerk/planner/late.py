@@ -27,8 +27,7 @@ class Late(msgspec.Struct, frozen=True):
 
 def late(plan: Plan, values: Values) -> tuple[Late, ...]:
     """Equity and loans whose first money comes in a later period than the one in which cash runs out."""
-    count = plan.axis.count
-    cash = np.broadcast_to(values["cash"][:, 0], count)
+    cash = values["cash"][:, 0]
     below = np.flatnonzero(cash < 0)
     if not len(below):
         return ()
@@ -37,7 +36,7 @@ def late(plan: Plan, values: Values) -> tuple[Late, ...]:
         line = {"equity": f"{one.name}.received", "loan": f"{one.name}.drawn"}.get(one.kind)
         if line is None:
             continue
-        when = int(np.argmax(np.broadcast_to(values[line][:, 0], count) > 0))  # 0 where nothing comes
+        when = int(np.argmax(values[line][:, 0] > 0))  # 0 where nothing comes
         if when > out:
             gap = -float(cash[out:when].min()) / plan.money.scale
             found.append(Late(one.name, plan.axis.name(when), plan.axis.name(out), gap))

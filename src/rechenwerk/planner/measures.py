@@ -43,14 +43,14 @@ def measures(plan: Plan, values: Values) -> tuple[Figure, ...]:
     return tuple(found)
 
 
-def _series(plan: Plan, values: Values, name: str) -> Floats:
-    found: Floats = np.broadcast_to(values[name][:, 0], plan.axis.count)
+def _series(values: Values, name: str) -> Floats:
+    found: Floats = values[name][:, 0]
     return found
 
 
 def _liquidity(plan: Plan, values: Values) -> Iterator[Figure]:
     scale, money, axis = plan.money.scale, plan.written.head.shown_in, plan.axis
-    cash, flow = _series(plan, values, "cash"), _series(plan, values, "free_cash_flow")
+    cash, flow = _series(values, "cash"), _series(values, "free_cash_flow")
     below = np.flatnonzero(cash < 0)
     out = int(below[0]) if len(below) else None
     at = "" if out is None else axis.name(out)
@@ -94,8 +94,8 @@ def _liquidity(plan: Plan, values: Values) -> Iterator[Figure]:
         "" if never else axis.name(even),
         (("free_cash_flow", axis.name(min(even, axis.count - 1))),),
     )
-    revenue = float(_series(plan, values, "revenue").sum())
-    profit = float(_series(plan, values, "gross_profit").sum())
+    revenue = float(_series(values, "revenue").sum())
+    profit = float(_series(values, "gross_profit").sum())
     yield Figure(
         "gross_margin",
         "gross margin",
@@ -108,7 +108,7 @@ def _liquidity(plan: Plan, values: Values) -> Iterator[Figure]:
 
 
 def _payback(plan: Plan, values: Values) -> Iterator[Figure]:
-    axis, flow = plan.axis, _series(plan, values, "free_cash_flow")
+    axis, flow = plan.axis, _series(values, "free_cash_flow")
     rate = number(plan.written.policy.discount)
     years = axis.length * (np.arange(axis.count) + 1)
     present = flow / (1 + rate) ** years
@@ -149,7 +149,7 @@ def amortised(flow: Floats) -> int | None:
 def _commitments(plan: Plan, values: Values) -> Iterator[Figure]:
     scale, money = plan.money.scale, plan.written.head.shown_in
     year = max(1, round(1 / plan.axis.length))
-    revenue = float(_series(plan, values, "revenue")[:year].sum()) / scale
+    revenue = float(_series(values, "revenue")[:year].sum()) / scale
     owed = obligations(plan, values)
     total = sum(sum(cells) for _, cells in owed.rows)
     first = plan.axis.name(0)
@@ -190,12 +190,10 @@ def _unused(plan: Plan, values: Values) -> Iterator[Figure]:
         ("shortfall", "take-or-pay shortfall", "figure.shortfall", "sum of shortfall: paid and not used"),
         ("idle", "paid and idle", "figure.idle", "sum of idle: capacity that nobody used"),
     ):
-        amount = float(_series(plan, values, line).sum()) / scale
+        amount = float(_series(values, line).sum()) / scale
         yield Figure(key, name, amount, money, formula, "", ((line, ""),))
     later = sum(
-        float(
-            _series(plan, values, f"{one.name}.{'idle' if one.kind == 'provisioned' else 'shortfall'}").sum()
-        )
+        float(_series(values, f"{one.name}.{'idle' if one.kind == 'provisioned' else 'shortfall'}").sum())
         for one in plan.written.contracts
         if one.kind in {"take-or-pay", "prepaid", "provisioned"}
     )
@@ -299,10 +297,8 @@ def _saved(plan: Plan, values: Values, one: ContractTable) -> Iterator[Figure]:
     )
     if one.kind != "owned" or other is None:
         return
-    drawn = _series(plan, values, f"{one.name}.drawn") * _series(plan, values, f"{other.name}.price")
-    flow = (
-        drawn - _series(plan, values, f"{one.name}.running") - _series(plan, values, f"{one.name}.invested")
-    )
+    drawn = _series(values, f"{one.name}.drawn") * _series(values, f"{other.name}.price")
+    flow = drawn - _series(values, f"{one.name}.running") - _series(values, f"{one.name}.invested")
     rate = number(plan.written.policy.discount)
     years = plan.axis.length * (np.arange(plan.axis.count) + 1)
     formula = f"drawn * {other.name}.price - running - invested"

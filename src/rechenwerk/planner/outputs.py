@@ -8,7 +8,6 @@ non-cancellable contracts, used or not. An onerous contract is one whose unavoid
 from __future__ import annotations
 
 import msgspec
-import numpy as np
 
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.engine import Values
@@ -68,7 +67,7 @@ def obligations(plan: Plan, values: Values) -> ByYear:
                 float(values[f"{one.name}.obligation"][-1, 0]),
             )
         elif one.kind == "provisioned":
-            series = np.broadcast_to(values[f"{one.name}.cost"][:, 0], plan.axis.count)
+            series = values[f"{one.name}.cost"][:, 0]
             later = float(series[-1]) * max(plan.axis.index(one.stops or one.last) - plan.axis.count + 1, 0)
         else:
             continue
@@ -84,7 +83,7 @@ def onerous(plan: Plan, values: Values) -> ByYear:
     for one in plan.written.contracts:
         name = f"{one.name}.shortfall" if falls(one.kind) else f"{one.name}.idle"
         if name in values:
-            by = _yearly(plan, np.broadcast_to(values[name][:, 0], plan.axis.count))
+            by = _yearly(plan, values[name][:, 0])
             if any(by.values()):
                 rows.append((one.name, (*(by[year] / plan.money.scale for year in years), 0.0)))
     return ByYear(
@@ -103,7 +102,7 @@ def provisions(plan: Plan, values: Values) -> ByYear:
         name = f"{one.name}.shortfall" if falls(one.kind) else f"{one.name}.idle"
         if name not in values or one.kind == "owned":
             continue
-        by = _yearly(plan, np.broadcast_to(values[name][:, 0], plan.axis.count))
+        by = _yearly(plan, values[name][:, 0])
         later = [sum(by[after] for after in years if after > year) / plan.money.scale for year in years]
         if any(by.values()):
             rows.append((one.name, (*later, 0.0)))

@@ -77,7 +77,7 @@ def years_of(plan: Plan) -> tuple[int, ...]:
 
 def series(plan: Plan, values: Values, name: str) -> np.ndarray:
     """(periods,) of a line of money as expected, in the plan's unit."""
-    return np.asarray(np.broadcast_to(values[name][:, 0], plan.axis.count) / plan.money.scale)
+    return np.asarray(values[name][:, 0] / plan.money.scale)
 
 
 def statements(plan: Plan, values: Values, words: Words, *, by_period: bool = False) -> Shown:

@@ -176,7 +176,7 @@ def _reached(plan: Plan, scaled: dict[str, Floats], target: Target) -> float:
     if not target.line:
         outcome = run(plan, paths=target.paths, seed=plan.written.head.seed, lines=("cash",), factors=scaled)
         return float(outcome.ruined[-1])
-    series = np.broadcast_to(base(plan, scaled)[target.line][:, 0], plan.axis.count)
+    series = base(plan, scaled)[target.line][:, 0]
     if target.at:
         index = plan.axis.index(target.at)
         if not 0 <= index < plan.axis.count:

@@ -97,8 +97,8 @@ def _unserved(plan: Plan, values: Values) -> float:
     """Of the need that is served worst; needs are in units of their own."""
     parts = [0.0]
     for need in {one.need for one in plan.written.contracts}:
-        whole = float(np.broadcast_to(values[need][:, 0], plan.axis.count).sum())
-        left = float(np.broadcast_to(values[f"unserved.{need}"][:, 0], plan.axis.count).sum())
+        whole = float(values[need][:, 0].sum())
+        left = float(values[f"unserved.{need}"][:, 0].sum())
         parts.append(left / whole if whole > 0 else 0.0)
     return max(parts)
 

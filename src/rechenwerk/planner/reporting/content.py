@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
-import numpy as np
 
 from rechenwerk.planner import showing
 from rechenwerk.planner.differences import bridge, said
 from rechenwerk.planner.engine import Values
-from rechenwerk.planner.explaining import Explained, explain, readable, told
+from rechenwerk.planner.explaining import Explained, answer, readable, told
 from rechenwerk.planner.measures import key_figures
 from rechenwerk.planner.outputs import obligations, onerous, provisions
 from rechenwerk.planner.plans import Plan, build
@@ -117,7 +116,7 @@ def compose(
 
 def _cards(side: Side, words: Words) -> Iterator[Card]:
     for one in key_figures(side.plan, side.values):
-        made = explain(side.plan, side.values, one.key, deep=1)
+        made = answer(side.plan, side.values, one, 1)
         unit = "" if one.unit == "share" or one.value is None else words(one.unit)
         yield Card(
             words(one.name),
@@ -183,7 +182,7 @@ def _uncertain(side: Side, words: Words) -> Part:
     if not any(one.drawn for one in plan.inputs.values()):
         return Part(words("What matters most?"))
     bars = tornado(plan)
-    usual = float(np.broadcast_to(side.values["cash"][:, 0], plan.axis.count)[-1])
+    usual = float(side.values["cash"][-1, 0])
     title = words(
         "{line} in {at} ({unit}): each driver from its low to its high decile",
         line="cash",
