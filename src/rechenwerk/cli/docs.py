@@ -14,8 +14,9 @@ from rechenwerk.cli.docs_facts import contradictions, facts
 from rechenwerk.cli.docs_known import add_known
 from rechenwerk.cli.docs_remote import DocumentRemote
 from rechenwerk.cli.docs_review import review
-from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of, write
+from rechenwerk.cli.docs_run import JobNumber, Language, form_of, resume, run, watch, words_of
 from rechenwerk.cli.docs_train import add_training
+from rechenwerk.cli.files import write
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, answer, console, moment, print_json, table
 from rechenwerk.main import run_document_worker

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.cli.docs_remote import DocumentRemote, LocalFile, digest_of, files_of
 from rechenwerk.cli.docs_words import DocumentWords, language_of
+from rechenwerk.cli.files import write
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, print_json, table
 
@@ -287,17 +288,6 @@ def _summary(
     missed += [(name, say("refused"), why) for name, why in refused]
     if missed:
         table(say("Files that were not read"), (say("file"), say("state"), say("why")), missed)
-
-
-def write(output: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises RechenwerkError."""
-    part = output.with_name(f".{output.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RechenwerkError(f"cannot write {output}: {error.strerror or error}") from None
 
 
 def resume(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
 import httpx2
 import msgspec
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli.files import whole
 from rechenwerk.cli.remote import Remote, explain, remote, telling
 from rechenwerk.cli.show import Json, Organisation, console, print_json
 
@@ -115,7 +116,7 @@ def _save(answer: httpx2.Response, form: str, period: str | None, output: Path) 
     records = records_of(answer)
     digest = hashlib.sha256()
     size = 0
-    with _beside(output) as out, _bar() as progress:
+    with whole(output) as out, _bar() as progress:
         task = progress.add_task(f"{form} {period or 'all'}", total=None, size="")
         between = _BETWEEN.get(form)
         seen = 0
@@ -128,20 +129,6 @@ def _save(answer: httpx2.Response, form: str, period: str | None, output: Path) 
                 progress.update(task, total=records, completed=min(seen, records))
             progress.update(task, size=f"{size / 1e6:,.1f} MB")
     return Written(form, period, str(output), size, records, digest.hexdigest())
-
-
-@contextmanager
-def _beside(output: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `output` at the end, or is gone."""
-    part = output.with_name(f".{output.name}.part")
-    try:
-        with part.open("wb") as out:
-            yield out
-        part.replace(output)
-    except OSError as error:
-        raise RechenwerkError(f"cannot write {output}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _bar() -> Progress:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.cli.files import beside
 from rechenwerk.cli.plan_run import load, show
 from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.show import console, print_json, progress_bar
@@ -53,7 +54,8 @@ def from_books_command(office: Remote, asked: Read) -> None:
         drafted = draft(books, asked.periods, asked.paths)
         load_plan(drafted.text)
     try:
-        asked.out.write_text(drafted.text, encoding="utf-8")
+        with beside(asked.out) as out:
+            out.write(drafted.text.encode())
     except OSError as error:
         raise PlanError(f"{asked.out} cannot be written: {error.strerror}; name another place") from error
     if asked.as_json:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.cli.plan_chart import picture
 from rechenwerk.planner.bridging import Bridge
 from rechenwerk.planner.fitting import Fitted
 
@@ -35,14 +35,13 @@ def draw_fits(file: Path, title: str, fits: Mapping[str, Sequence[Fitted]]) -> N
         )
     columns = min(2, len(panels))
     rows_ = -(-len(panels) // columns)
-    figure = Figure(figsize=(6 * columns, 3.4 * rows_), layout="constrained")
-    figure.suptitle(title)
-    axes = figure.subplots(rows_, columns, squeeze=False)
-    for place, (name, series) in zip(axes.flat, panels, strict=False):
-        _pairs(place, name, series)
-    for place in axes.flat[len(panels) :]:
-        place.set_axis_off()
-    _save(figure, file)
+    with picture(file, 6 * columns, 3.4 * rows_) as figure:
+        figure.suptitle(title)
+        axes = figure.subplots(rows_, columns, squeeze=False)
+        for place, (name, series) in zip(axes.flat, panels, strict=False):
+            _pairs(place, name, series)
+        for place in axes.flat[len(panels) :]:
+            place.set_axis_off()
 
 
 def _pairs(axes: Axes, title: str, series: Sequence[Fitted]) -> None:
@@ -61,34 +60,26 @@ def draw_bridge(file: Path, one: Bridge) -> None:
     Raises:
         PlanError: the file cannot be written.
     """
-    figure = Figure(figsize=(10, 0.6 * len(one.steps) + 2.4), layout="constrained")
-    axes = figure.subplots()
-    names = ["published gap", *(step.title for step in one.steps), "gap of this plan"]
-    axes.barh(0, one.starts, color=_PUBLISHED)
-    _number(axes, 0, one.starts, f"{one.starts:,.0f}")
-    before = one.starts
-    for at, step in enumerate(one.steps, 1):
-        axes.barh(at, step.adds, left=before, color=_MORE if step.adds > 0 else _LESS)
-        _number(axes, at, max(before, step.gap), f"{step.adds:+,.0f}")
-        before = step.gap
-    axes.barh(len(names) - 1, one.ends, color=_PLAN)
-    _number(axes, len(names) - 1, one.ends, f"{one.ends:,.0f}")
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.axvline(0, color="black", lw=0.8)
-    ends = [0.0, one.starts, one.ends, *(step.gap for step in one.steps)]
-    room = 0.1 * (max(ends) - min(ends))
-    axes.set_xlim(min(ends) - (room if min(ends) < 0 else 0), max(ends) + room)
-    axes.set_title(f"{one.title} ({one.unit})")
-    _save(figure, file)
+    with picture(file, 10, 0.6 * len(one.steps) + 2.4) as figure:
+        axes = figure.subplots()
+        names = ["published gap", *(step.title for step in one.steps), "gap of this plan"]
+        axes.barh(0, one.starts, color=_PUBLISHED)
+        _number(axes, 0, one.starts, f"{one.starts:,.0f}")
+        before = one.starts
+        for at, step in enumerate(one.steps, 1):
+            axes.barh(at, step.adds, left=before, color=_MORE if step.adds > 0 else _LESS)
+            _number(axes, at, max(before, step.gap), f"{step.adds:+,.0f}")
+            before = step.gap
+        axes.barh(len(names) - 1, one.ends, color=_PLAN)
+        _number(axes, len(names) - 1, one.ends, f"{one.ends:,.0f}")
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.axvline(0, color="black", lw=0.8)
+        ends = [0.0, one.starts, one.ends, *(step.gap for step in one.steps)]
+        room = 0.1 * (max(ends) - min(ends))
+        axes.set_xlim(min(ends) - (room if min(ends) < 0 else 0), max(ends) + room)
+        axes.set_title(f"{one.title} ({one.unit})")
 
 
 def _number(axes: Axes, at: int, right: float, text: str) -> None:
     axes.annotate(text, (right, at), xytext=(4, 0), textcoords="offset points", va="center")
-
-
-def _save(figure: Figure, file: Path) -> None:
-    try:
-        figure.savefig(file)
-    except (OSError, ValueError) as error:
-        raise PlanError(f"{file} cannot be drawn: {error}; name it FILE.png, FILE.svg or FILE.pdf") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -72,13 +73,24 @@ def draw_sensitivity(
 
 def _write(file: Path, title: str, shown: Sequence[Chart], columns: int) -> None:
     rows = -(-len(shown) // columns)
-    with mpl.rc_context({"text.parse_math": False}):
-        figure = Figure(figsize=(5.5 * columns, 4 * rows), layout="constrained")
+    with picture(file, 5.5 * columns, 4 * rows) as figure:
         figure.suptitle(title)
         for index, chart in enumerate(shown):
             axes = figure.add_subplot(rows, columns, index + 1)
             axes.set_title(chart.title, fontsize=10)
             chart.draw(axes, LIGHT)
+
+
+@contextmanager
+def picture(file: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many inches that is written when all is drawn; a $ in a text is no formula.
+
+    Raises:
+        PlanError: the file cannot be written, or its name says no kind of picture.
+    """
+    with mpl.rc_context({"text.parse_math": False}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
         try:
             figure.savefig(file)
         except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.cli import files
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.exporting import as_csv, as_parquet, entries
 from rechenwerk.planner.loading import Loaded, load
@@ -54,10 +55,4 @@ def write(output: Path, plan: Loaded, values: Values, outcome: Outcome, language
             data = as_csv(entries(plan.plan, values, outcome))
         case _:
             data = as_parquet(entries(plan.plan, values, outcome), plan.plan, outcome)
-    beside = output.with_name(f".{output.name}.part")
-    try:
-        beside.write_bytes(data)
-        beside.replace(output)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise RechenwerkError(f"cannot write {output}: {error.strerror}") from None
+    files.write(output, data)

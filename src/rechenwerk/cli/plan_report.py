@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.cli.files import beside
 from rechenwerk.cli.plan_run import load
 from rechenwerk.cli.show import console, progress_bar
 from rechenwerk.planner.reporting.content import compose
@@ -52,7 +53,8 @@ def report_command(wanted: Wanted) -> None:
         render = page if form == ".html" else sheets
         made = render(report, lambda done: bar.update(task, completed=done))
     try:
-        wanted.out.write_bytes(made)
+        with beside(wanted.out) as out:
+            out.write(made)
     except OSError as error:
         raise PlanError(f"{wanted.out} cannot be written: {error.strerror}; name another place") from error
     console().print(words("Written: {file}", file=wanted.out), markup=False)

@@ -10,7 +10,7 @@ import msgspec
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.planner.axis import Axis, month_number
-from rechenwerk.planner.numbers import number
+from rechenwerk.planner.numbers import number, parted
 from rechenwerk.planner.reading import numbers_of
 from rechenwerk.planner.scenarios import factors, scenario
 from rechenwerk.planner.tables import ContractTable, FundingTable, Written
@@ -122,8 +122,7 @@ def _of_shocks(written: Written) -> Iterator[Fault]:
         try:
             factors(written, [shock])
         except PlanError as error:
-            what, _, fix = str(error).partition("; ")
-            yield ("shock", index), what, fix or "see docs/plan.md"
+            yield ("shock", index), *parted(error)
 
 
 def _of_scenarios(written: Written) -> Iterator[Fault]:
@@ -133,5 +132,4 @@ def _of_scenarios(written: Written) -> Iterator[Fault]:
             found = scenario(written, one.name)
             factors(found, found.happening)
         except PlanError as error:
-            what, _, fix = str(error).partition("; ")
-            yield ("scenario", index), what, fix or "see docs/plan.md"
+            yield ("scenario", index), *parted(error)

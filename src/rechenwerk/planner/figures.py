@@ -28,7 +28,7 @@ from rechenwerk.base.errors import PlanError
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import Reader, unique
 from rechenwerk.base.type_words import did_you_mean
-from rechenwerk.planner.numbers import number
+from rechenwerk.planner.numbers import number, parted
 from rechenwerk.planner.tables import FigureTable, Said, ScenarioTable, Use, Written
 from rechenwerk.planner.told import STATUSES, Told
 from rechenwerk.planner.units import ONE, read_unit
@@ -61,7 +61,7 @@ def read_figures(reader: Reader) -> tuple[tuple[FigureTable, ...], tuple[Use, ..
             said = _said(figures, name, wished)
             value = _value(figures[name], said, key, one.unit)
         except PlanError as error:
-            reader.wrong(place, *str(error).split("; ", 1))
+            reader.wrong(place, *parted(error))
             continue
         if point:
             item[key][point] = value
@@ -87,11 +87,11 @@ def _check(reader: Reader, index: int, one: FigureTable) -> None:
         try:
             number(said.value)
         except PlanError as error:
-            reader.wrong(("figure", index, "says", at, "value"), *str(error).split("; ", 1))
+            reader.wrong(("figure", index, "says", at, "value"), *parted(error))
     try:
         read_unit(one.unit)
     except PlanError as error:
-        reader.wrong(("figure", index, "unit"), *str(error).split("; ", 1))
+        reader.wrong(("figure", index, "unit"), *parted(error))
 
 
 class _Field(msgspec.Struct, frozen=True):

@@ -22,3 +22,9 @@ def number(value: Number) -> float:
     if found is None:
         raise PlanError(f'{value!r} is no number; write one such as 12, 0.5 or "20%"')
     return float(found[1].replace("_", "")) / (100 if found[2] else 1)
+
+
+def parted(error: PlanError) -> tuple[str, str]:
+    """What an error says is wrong, and what it says to do."""
+    what, _, fix = str(error).partition("; ")
+    return what, fix or "see docs/plan.md"

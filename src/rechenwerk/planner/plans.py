@@ -20,7 +20,7 @@ from rechenwerk.planner.drivers import Driver, correlated
 from rechenwerk.planner.engine import Line, Program, order
 from rechenwerk.planner.funding_lines import Funded, add_funding
 from rechenwerk.planner.measure_lines import add_measures
-from rechenwerk.planner.numbers import number
+from rechenwerk.planner.numbers import number, parted
 from rechenwerk.planner.ownership_checks import mistakes
 from rechenwerk.planner.reading import points, read_plan
 from rechenwerk.planner.scenarios import factors
@@ -72,7 +72,7 @@ def load_plan(text: str | Reader) -> Plan:
     for fault in faults(written):
         reader.wrong(*fault)
     for path, error in mistakes(written):
-        reader.wrong(path, *str(error).split("; ", 1))
+        reader.wrong(path, *parted(error))
     if reader.mistakes:
         raise MistakesError(reader.mistakes)
     return build(written, reader)

@@ -24,7 +24,7 @@ from rechenwerk.planner.case_tables import (
 )
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.figures import read_figures
-from rechenwerk.planner.numbers import number
+from rechenwerk.planner.numbers import number, parted
 from rechenwerk.planner.tables import (
     ContractTable,
     CorrelationTable,
@@ -122,7 +122,7 @@ def _check_axis(reader: Reader, head: Head) -> None:
         Axis.of(head.starts, head.periods)
     except PlanError as error:
         key = "periods" if "periods" in str(error) else "starts"
-        reader.wrong((key,), *str(error).split("; ", 1))
+        reader.wrong((key,), *parted(error))
 
 
 def _check(reader: Reader, path: Path, one: msgspec.Struct) -> None:
@@ -134,7 +134,7 @@ def _check(reader: Reader, path: Path, one: msgspec.Struct) -> None:
         try:
             number(value)
         except PlanError as error:
-            reader.wrong((*path, key), *str(error).split("; ", 1))
+            reader.wrong((*path, key), *parted(error))
             return
     for key, low, high in _LIMITS:
         if getattr(one, key, None) is not None and not low <= number(getattr(one, key)) <= high:
@@ -176,7 +176,7 @@ def _check_driver(reader: Reader, path: Path, one: DriverTable) -> None:
     try:
         points(one, Axis(0, 1, 1))
     except PlanError as error:
-        reader.wrong((*path, "path"), *str(error).split("; ", 1))
+        reader.wrong((*path, "path"), *parted(error))
 
 
 def points(one: DriverTable, axis: Axis) -> Floats:
