@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from fpdf import FPDF
@@ -40,7 +41,9 @@ def struck(
                 if pid is not None:
                     readers.add(pid)
                     if pages(page):
-                        os.kill(pid, how)
+                        # Pages from the pipe arrive after its end, before asyncio has heard of it.
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, how)
 
             return await parsers.parse(data, "lang.pdf", on_page=on_page)
 
