@@ -12,11 +12,15 @@ from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
 from tests import postgres
 from tests.fakes.provider import running_fake
+from tests.flows.browsing import axe, browser, cloud, visitor
 from tests.flows.cloud import EMBEDDED_CONFIG, Site, fake_config, running_cloud, runtime_of
 from tests.flows.cost_desk import APRIL, CONTRACTS, Till
 from tests.flows.exporting import Books, year
 from tests.flows.office_desk import Bookkeeper, Office
 from tests.flows.served import Served
+
+__all__ = ["axe", "browser", "cloud", "visitor"]
+"""Fixtures that browsing.py makes, for all modules here."""
 
 MODELS = Path(
     os.environ.get("RECHENWERK_TEST_MODELS") or Path(__file__).resolve().parents[2] / ".cache" / "models"

@@ -11,11 +11,10 @@ import pytest
 from rechenwerk.console.app import HEADERS
 from rechenwerk.console.navigation import entries
 from rechenwerk.main_console import mount_console
+from tests.flows.browsing import NASTY
 from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 
 CENT = 10_000_000
-NASTY = '"><img src=x onerror=alert(1)>'
-"""A name that the API takes and a page must not."""
 PAGES = (
     *(one.path for one in entries()),
     "/console/projects/new",

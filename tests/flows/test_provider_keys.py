@@ -19,7 +19,7 @@ from tests.fakes.provider import running_fake
 from tests.flows.cloud import fake_config, until
 from tests.flows.office_desk import DEFAULT, SECRET_KEY, Office
 from tests.flows.raw import House, open_house
-from tests.flows.test_serve import arguments, serving
+from tests.flows.serving import arguments, serving
 
 SECRET = "sk-the-operators-own-key"
 PUT = "/providers/embedded/secret"

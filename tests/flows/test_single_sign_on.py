@@ -21,9 +21,9 @@ from rechenwerk.office.app import create_app
 from rechenwerk.office.people.single_sign_on import SingleSignOn, read_single_sign_on
 from rechenwerk.office.people.sso_routes import local
 from tests.flows.office_desk import SECRET_KEY, Office
+from tests.flows.serving import free_ports
 from tests.flows.test_npm_sdk import NODE, program
 from tests.flows.test_people import PASSWORD, Browser
-from tests.flows.test_serve import free_ports
 
 __all__ = ["program"]
 

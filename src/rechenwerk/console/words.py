@@ -23,9 +23,16 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str
 
 
 def catalogue(language: str) -> Mapping[str, str]:
-    """The texts of a language: ``page.text`` -> text."""
-    text = (resources.files("rechenwerk.console") / "words" / f"{language}.toml").read_text("utf-8")
-    return MappingProxyType(dict(_flat(tomllib.loads(text))))
+    """The texts of a language: ``page.text`` -> text.
+
+    ``en.toml`` has what pages share, ``chat.en.toml`` what is one page's own.
+    """
+    folder = resources.files("rechenwerk.console") / "words"
+    texts: dict[str, str] = {}
+    for file in sorted(folder.iterdir(), key=lambda one: one.name):
+        if file.name == f"{language}.toml" or file.name.endswith(f".{language}.toml"):
+            texts |= _flat(tomllib.loads(file.read_text("utf-8")))
+    return MappingProxyType(texts)
 
 
 class Words:

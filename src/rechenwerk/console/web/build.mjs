@@ -12,11 +12,11 @@ const options = { bundle: true, minify: true, write: false, format: "iife", targ
 const made = async (entry) => (await build({ ...options, entryPoints: [entry] })).outputFiles[0].contents;
 const files = {
   "console.css": await made("console.css"),
-  "console.js": await made("console.js"),
-  "charts.js": await made("charts.js"),
   "htmx.js": readFileSync(join(here, "node_modules", "htmx.org", "dist", "htmx.min.js")),
   "mark.svg": readFileSync(join(here, "mark.svg")),
 };
+// Every script beside this file is an island of its own; what several share lies in a folder.
+for (const name of readdirSync(here).filter((one) => one.endsWith(".js")).sort()) files[name] = await made(name);
 
 mkdirSync(target, { recursive: true });
 for (const name of readdirSync(target)) rmSync(join(target, name));
