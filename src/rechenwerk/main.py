@@ -34,6 +34,7 @@ from rechenwerk.documents.exporting.process import WriterProcess
 from rechenwerk.documents.routes import largest_body
 from rechenwerk.identity.secrets import SecretBox, make_key_file, secret_box
 from rechenwerk.identity.signing import KeyFile
+from rechenwerk.main_chats import mount_chats
 from rechenwerk.main_children import (
     KEY_FILE,
     SIGNING_FILE,
@@ -61,6 +62,8 @@ from rechenwerk.office.budgets.courier import Courier
 from rechenwerk.office.budgets.mail import Mails, read_server
 from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
+from rechenwerk.office.chats.desk import ChatOffice
+from rechenwerk.office.chats.messages import largest_file
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.people.single_sign_on import read_single_sign_on
@@ -139,6 +142,7 @@ class Installation:
         self._trained: Child | None = None
         self._office: _Office | None = None
         self._crew: Crew | None = None
+        self._chats: ChatOffice | None = None
         self._viewer = LazyViewer(reading_limits(settings))
         self._office_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
@@ -286,12 +290,16 @@ class Installation:
             box,
             steps,
             signing=signing,
-            larger=partial(largest_body, setting=self._settings.documents_largest),
+            larger=lambda path: max(
+                largest_body(path, setting=self._settings.documents_largest), largest_file(path)
+            ),
             webhook_networks=read_networks(self._settings.webhook_networks),
             single_sign_on=read_single_sign_on(self._settings),
             public_url=self._settings.public_url,
         )
         self._mount_documents(app)
+        url = _address(self._options.host, self._options.port)
+        self._chats = mount_chats(app, self._pool, url, self._viewer)
         mount_console(app, clock, self._options.port)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
@@ -374,6 +382,8 @@ class Installation:
         if self._crew is not None:
             await self._crew.stop()
         await self._viewer.close()
+        if self._chats is not None:
+            await self._chats.runs.close()
         await asyncio.gather(*[child.stop(self._settings.grace) for child in children])
         if self._office is not None and self._office_task is not None:
             self._office.should_exit = True

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 from tests.fakes.knobs import DEFAULT_MODEL
-from tests.fakes.provider import running_fake
+from tests.fakes.provider import FakeProvider, running_fake
 from tests.flows.cloud import fake_config
 from tests.flows.serving import arguments, serving
 
@@ -29,7 +29,8 @@ PATIENCE = 60_000
 class Cloud:
     """A running installation with a provider behind it, and its admin's key."""
 
-    def __init__(self, ready: dict[str, object]) -> None:
+    def __init__(self, ready: dict[str, object], fake: FakeProvider) -> None:
+        self.fake = fake
         self.url, self.office_url = str(ready["url"]), str(ready["office_url"])
         self.key, self.invitation = str(ready["key"]), str(ready["invitation"])
 
@@ -64,7 +65,7 @@ def cloud() -> Iterator[Cloud]:
     with tempfile.TemporaryDirectory(prefix="rw-console-", ignore_cleanup_errors=True) as folder:
         command = arguments(Path(folder), "--without-model")
         with running_fake() as fake, serving(command) as (_, ready):
-            cloud = Cloud(ready)
+            cloud = Cloud(ready, fake)
             cloud.api("POST", "/apply", json={"text": fake_config(fake)})
             yield cloud
 

@@ -26,6 +26,7 @@ from rechenwerk.identity.signing import KeyFile
 from rechenwerk.ledger.guards import window_bounds
 from rechenwerk.ledger.ports import Hold, Outcome, PeriodStep, Post
 from rechenwerk.ledger.postings import transfers
+from rechenwerk.main_chats import mount_chats
 from rechenwerk.main_documents_office import mount_documents
 from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.main_learning import mount_learning
@@ -78,6 +79,7 @@ class Office:
             larger=partial(largest_body, setting=Setup().largest),
         )
         mount_documents(self.app, self.pool, database_url, LazyViewer(), WriterProcess(), Setup())
+        mount_chats(self.app, self.pool, "http://127.0.0.1:9", LazyViewer())
         mount_learning(self.app, self.pool, "http://127.0.0.1:9", "potion-multilingual")
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://office")

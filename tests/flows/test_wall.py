@@ -23,6 +23,20 @@ JOB_ROUTES = (
     *(("GET", f"/export/{form}") for form in ("csv", "xlsx", "json", "parquet")),
 )
 """Of a job of documents."""
+TEMPLATE = {"name": "letter", "text": "Dear {{name}}"}
+CHAT_ROUTES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("GET", "", {}),
+    ("PATCH", "", {"json": {"shared": True}}),
+    ("DELETE", "", {}),
+    ("POST", "/copy", {"json": {}}),
+    ("GET", "/export/json", {}),
+    ("POST", "/messages", {"json": {"model": "fake-model", "text": "x"}}),
+    ("GET", "/messages/1", {}),
+    ("POST", "/messages/1/stop", {}),
+    ("POST", "/files", {"params": {"name": "a.txt"}, "content": b"x"}),
+    ("DELETE", "/files/1", {}),
+)
+"""Of a conversation that is shared in its own organisation."""
 CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     # From the neighbour's key into the organisation "default". Named outright: there is no such thing.
     ("GET", "/projects", {"params": {"organisation": "default"}}, 404),
@@ -206,6 +220,14 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/documents/known", {"params": {"organisation": "default"}}, 404),
     ("POST", "/documents/known/import", {"json": {"text": "x"}, "params": {"organisation": "default"}}, 404),
     ("DELETE", "/documents/known/1", {}, 404),
+    ("GET", "/chats", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/chats", {"json": {}, "params": {"organisation": "default"}}, 404),
+    ("GET", "/chat-models", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/chat-templates", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/chat-templates", {"json": TEMPLATE, "params": {"organisation": "default"}}, 404),
+    ("PUT", "/chat-templates/2", {"json": TEMPLATE}, 404),
+    ("DELETE", "/chat-templates/2", {}, 404),
+    *((method, f"/chats/1{rest}", more, 404) for method, rest, more in CHAT_ROUTES),
 )
 OPEN = frozenset(
     {
@@ -225,6 +247,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
+    _a_conversation(office)
     tables = (
         "organisation",
         "project",
@@ -236,6 +259,8 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
         "document_known",
         "person",
         "invitation",
+        "chat",
+        "chat_template",
     )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
@@ -264,6 +289,13 @@ def _a_job_of_documents(office: Office) -> None:
     assert sent["id"] == 1
     known = {"text": "name,iban\nA,DE02120300000000202051\n"}
     assert office.ok("POST", "/documents/known/import", json=known)["new"] == 1
+
+
+def _a_conversation(office: Office) -> None:
+    """In the organisation "default": conversation 1, shared, and template 2, shared too."""
+    assert office.ok("POST", "/chats", json={"title": "secret"})["id"] == 1
+    office.ok("PATCH", "/chats/1", json={"shared": True})
+    assert office.ok("POST", "/chat-templates", json={**TEMPLATE, "shared": True})["id"] == 2
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:

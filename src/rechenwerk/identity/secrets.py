@@ -80,6 +80,11 @@ def document_context(organisation: int, what: str) -> bytes:
     return f"document/{organisation}/{what}".encode()
 
 
+def chat_context(organisation: int, what: str) -> bytes:
+    """What a part of a conversation is bound to."""
+    return f"chat/{organisation}/{what}".encode()
+
+
 def answer_context(organisation: int, project: int, what: str) -> bytes:
     """What an answer that a gateway keeps is bound to."""
     return f"answer/{organisation}/{project}/{what}".encode()

@@ -159,7 +159,7 @@ async def admit(
     return await own.enter(organisation)
 
 
-def _permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]:
+def permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]:
     """A route's realm, for who has any of these scopes."""
 
     async def realm(
@@ -178,18 +178,18 @@ def _permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]
 
 Entrance = Annotated[Office, Depends(_office)]
 """Nobody has to be known here."""
-AnyRealm = Annotated[Realm, Depends(_permit())]
+AnyRealm = Annotated[Realm, Depends(permit())]
 DOCUMENTS = ("documents", "keys")
 """For rooms that are mounted on the office: who may work with documents."""
 
 Whose = Annotated[
     Name | None, Query(description="an organisation's configuration; else what is shared with all")
 ]
-KeysRealm = Annotated[Realm, Depends(_permit("keys"))]
-MoneyRealm = Annotated[Realm, Depends(_permit("books", "keys"))]
-BooksRealm = Annotated[Realm, Depends(_permit("books"))]
-OperatorRealm = Annotated[Realm, Depends(_permit("operator"))]
-MemberRealm = Annotated[Realm, Depends(_permit("books", "keys", "emergency", "approve"))]
-EmergencyRealm = Annotated[Realm, Depends(_permit("emergency", role=True))]
-SecondRealm = Annotated[Realm, Depends(_permit("emergency", "approve", role=True))]
-ApproveRealm = Annotated[Realm, Depends(_permit("approve", role=True))]
+KeysRealm = Annotated[Realm, Depends(permit("keys"))]
+MoneyRealm = Annotated[Realm, Depends(permit("books", "keys"))]
+BooksRealm = Annotated[Realm, Depends(permit("books"))]
+OperatorRealm = Annotated[Realm, Depends(permit("operator"))]
+MemberRealm = Annotated[Realm, Depends(permit("books", "keys", "emergency", "approve"))]
+EmergencyRealm = Annotated[Realm, Depends(permit("emergency", role=True))]
+SecondRealm = Annotated[Realm, Depends(permit("emergency", "approve", role=True))]
+ApproveRealm = Annotated[Realm, Depends(permit("approve", role=True))]

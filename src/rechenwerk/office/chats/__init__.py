@@ -1,0 +1,1 @@
+"""Chat: conversations with models through the public gateway, kept sealed, each its owner's."""

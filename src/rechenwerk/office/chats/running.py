@@ -1,0 +1,181 @@
+"""Answers under way: each in a task of its own, read along by who asked; nobody left: it is stopped.
+
+An answer survives nothing but its request: who goes away hangs up on the gateway, which books what came, and
+what came is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from rechenwerk.base.clock import Clock
+from rechenwerk.office.chats.asking import AskedError, Gateway
+
+_log = logging.getLogger("rechenwerk.chats")
+_SAVE = 2.0
+"""Seconds between two times at which an unfinished answer is kept: what a crash can lose."""
+_PING = 15.0
+"""Seconds of silence after which a comment goes out, so that no proxy hangs up."""
+LONGEST = 2_000_000
+"""Characters of an answer."""
+
+Keep = Callable[[str, str, str, int | None], Awaitable[None]]
+"""Keeps an answer: text, problem, state, call."""
+
+
+class Question:
+    """What is asked, by whom, and where the answer is kept.
+
+    Args:
+        key: the caller's own: it pays.
+        model: that is asked.
+        messages: as OpenAI's chat has them.
+        keep: the answer.
+        settled: waits until the books have a call.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        keep: Keep,
+        settled: Callable[[int], Awaitable[None]],
+    ) -> None:
+        self.key = key
+        self.model = model
+        self.messages = messages
+        self.keep = keep
+        self.settled = settled
+
+
+class Run:
+    """One answer under way.
+
+    Args:
+        gateway: that is asked.
+        question: with everything that is needed for it.
+        clock: for keeping it now and then.
+    """
+
+    def __init__(self, gateway: Gateway, question: Question, clock: Clock) -> None:
+        self._gateway = gateway
+        self._question = question
+        self._clock = clock
+        self._parts: list[str] = []
+        self._call: int | None = None
+        self._news = asyncio.Event()
+        self._readers = 0
+        self._stopped = False
+        self.over = False
+        self._reading = asyncio.create_task(self._read())
+        self.task = asyncio.create_task(self._work())
+
+    def stop(self) -> None:
+        """Hang up; what came is kept."""
+        self._stopped = True
+        self._reading.cancel()
+
+    async def ended(self) -> None:
+        """Wait until it is kept and booked."""
+        await asyncio.shield(self.task)
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _read(self) -> None:
+        question, saved, length = self._question, self._clock.monotonic(), 0
+        async with self._gateway.chat(question.key, question.model, question.messages) as (call, pieces):
+            self._call = call
+            await question.keep("", "", "writing", call)
+            async for piece in pieces:
+                self._parts.append(piece.text)
+                length += len(piece.text)
+                self._tell()
+                if length > LONGEST:
+                    raise AskedError(f"the answer is longer than {LONGEST} characters and was ended")
+                if self._clock.monotonic() - saved > _SAVE:
+                    saved = self._clock.monotonic()
+                    await question.keep("".join(self._parts), "", "writing", call)
+
+    async def _work(self) -> None:
+        await asyncio.wait({self._reading})
+        problem, state = "", "done"
+        if self._reading.cancelled():
+            state = "stopped"
+        elif (error := self._reading.exception()) is not None:
+            state = "failed"
+            problem = str(error)
+            if not isinstance(error, AskedError):
+                _log.error("an answer failed", exc_info=error)
+                problem = "the office failed to pass the answer on; its log says why"
+        text = "".join(self._parts).replace("\0", "")
+        try:
+            await self._question.keep(text, problem, state, self._call)
+            if self._call is not None and (self._readers or state != "stopped"):
+                await self._question.settled(self._call)
+        except Exception:  # who reads along must hear the end, whatever the database says
+            _log.exception("an answer could not be kept")
+        finally:
+            self.over = True
+            self._tell()
+
+    async def follow(self) -> AsyncGenerator[str | None, None]:
+        """The answer's words as they come, from its first one; None where there is silence for long."""
+        seen = 0
+        self._readers += 1
+        try:
+            while True:
+                news = self._news
+                if seen < len(self._parts):
+                    text = "".join(self._parts[seen:])
+                    seen = len(self._parts)
+                    yield text
+                    continue
+                if self.over:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_PING):
+                        await news.wait()
+                        continue
+                yield None
+        finally:
+            self._readers -= 1
+            if not self._readers and not self.over:
+                self.stop()
+
+
+class Runs:
+    """All answers that are under way in this process.
+
+    Args:
+        gateway: that is asked.
+        clock: of the office.
+    """
+
+    def __init__(self, gateway: Gateway, clock: Clock) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._runs: dict[int, Run] = {}
+
+    def start(self, answer: int, question: Question) -> Run:
+        """Begin to answer."""
+        run = self._runs[answer] = Run(self._gateway, question, self._clock)
+        run.task.add_done_callback(lambda _: self._runs.pop(answer, None))
+        return run
+
+    def get(self, answer: int) -> Run | None:
+        """The one of an answer, while it is under way."""
+        return self._runs.get(answer)
+
+    async def close(self) -> None:
+        """Stop all, and wait until what came is kept."""
+        runs = list(self._runs.values())
+        for run in runs:
+            run.stop()
+        await asyncio.gather(*[run.task for run in runs], return_exceptions=True)

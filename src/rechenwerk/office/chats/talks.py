@@ -1,0 +1,77 @@
+"""Conversations as trees: which messages a branch has, and what of them the model is told."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from rechenwerk.office.chats.ports import FileRow, MessageRow
+from rechenwerk.office.chats.sealing import ChatSeal
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A message, opened."""
+
+    row: MessageRow
+    text: str
+    problem: str
+    files: tuple[FileRow, ...] = ()
+
+
+def opened(
+    seal: ChatSeal, chat: int, rows: Sequence[MessageRow], files: Sequence[FileRow]
+) -> dict[int, Told]:
+    """All messages of a conversation by their numbers, oldest first."""
+    sent: dict[int, list[FileRow]] = {}
+    for file in files:
+        if file.message_id is not None:
+            sent.setdefault(file.message_id, []).append(file)
+    found = {}
+    for row in rows:
+        said = seal.open_said(chat, row.id, row.sealed)
+        found[row.id] = Told(row, said.text, said.problem, tuple(sent.get(row.id, ())))
+    return found
+
+
+def branch(messages: Mapping[int, Told], end: int | None) -> list[Told]:
+    """From the first message to this one."""
+    found = []
+    while end is not None:
+        told = messages[end]
+        found.append(told)
+        end = told.row.parent_id
+    return found[::-1]
+
+
+def prompt(seal: ChatSeal, chat: int, messages: Sequence[Told]) -> list[dict[str, Any]]:
+    """A branch as OpenAI's chat has it. An answer of which nothing came is left out."""
+    return [
+        {"role": told.row.role, "content": _content(seal, chat, told)}
+        for told in messages
+        if told.row.role == "user" or told.text
+    ]
+
+
+def _content(seal: ChatSeal, chat: int, told: Told) -> str | list[dict[str, Any]]:
+    texts, pictures = [], []
+    for file in told.files:
+        kept = seal.open_kept(chat, file)
+        if kept.picture:
+            data = base64.b64encode(kept.picture).decode()
+            pictures.append(
+                {"type": "image_url", "image_url": {"url": f"data:image/{file.kind};base64,{data}"}}
+            )
+        else:
+            name = seal.open_name(chat, file).replace('"', "'")
+            texts.append(f'<file name="{name}">\n{kept.text}\n</file>\n\n')
+    text = "".join(texts) + told.text
+    return [{"type": "text", "text": text}, *pictures] if pictures else text
+
+
+def title_of(question: str) -> str:
+    """A title out of a first question: its first words."""
+    words = " ".join("".join(one if one.isprintable() else " " for one in question).split())
+    return words if len(words) <= 60 else words[:60].rsplit(" ", 1)[0].rstrip(",.;:") + " …"
