@@ -22,6 +22,7 @@ from rechenwerk.console.assets import read_assets
 from rechenwerk.console.pages import (
     audit,
     books,
+    chat,
     contracts,
     journal,
     keys,
@@ -38,6 +39,7 @@ from rechenwerk.console.words import LANGUAGES, Words
 
 PAGES = (
     start,
+    chat,
     projects,
     keys,
     people,

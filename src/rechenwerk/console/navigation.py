@@ -25,6 +25,7 @@ def entries() -> tuple[Entry, ...]:
     """All pages."""
     return (
         Entry("start", "/console/", "s", ("books", "keys", "audit")),
+        Entry("chat", "/console/chat", "h", ("inference",)),
         Entry("projects", "/console/projects", "p", ("keys", "audit")),
         Entry("keys", "/console/keys", "k", ("keys", "audit")),
         Entry("people", "/console/people", "u", ("keys", "audit")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -21,7 +22,9 @@ from chat x left join person p on p.id = x.person_id
 left join api_key k on k.organisation_id = x.organisation_id and k.id = x.key_id
 where x.organisation_id = $1
 """  # noqa: S608 - our own words
-_OF = {"own": _OWN, "shared": f"(x.shared and {_OWN} is not true)", "all": f"({_OWN} or x.shared)"}
+_OF: Mapping[str, str] = MappingProxyType(
+    {"own": _OWN, "shared": f"(x.shared and {_OWN} is not true)", "all": f"({_OWN} or x.shared)"}
+)
 _PAGE = """
  and exists (select from chat_message m where m.organisation_id = x.organisation_id and m.chat_id = x.id)
  and ($4::timestamptz is null or (x.changed_at, x.id) < ($4, $5))

@@ -47,7 +47,10 @@ class Day(msgspec.Struct, frozen=True):
 
 @page
 async def show(visit: Visit) -> Response:
-    """The page; what a role may not see is left out."""
+    """The page; what a role may not see is left out. Who would see nothing goes to chat."""
+    assert visit.me is not None
+    if not visit.me.may("books", "keys", "audit") and visit.me.may("inference"):
+        return visit.go("/console/chat")
     pulse, totals, budgets, warnings = await asyncio.gather(
         visit.get("/pulse", minutes=15),
         visit.get("/books/totals", days=_DAYS, by="model", step="day"),
