@@ -169,6 +169,16 @@ async function refresh(path) {
   toEnd();
 }
 
+// A stopped answer is booked some seconds later: its figures come then.
+async function booked(chat, answer) {
+  for (let tries = 0; tries < 30 && !running && form.elements.chat.value === String(chat); tries += 1) {
+    const told = await (await fetch(`${API}/chats/${chat}/messages/${answer}`)).json();
+    if (!told.call || told.call.booked) break;
+    await new Promise((done) => { setTimeout(done, 1000); });
+  }
+  if (!running && form.elements.chat.value === String(chat)) await refresh(`/console/chat/${chat}?at=${answer}`);
+}
+
 function busy(on) {
   if (!form) return;
   document.getElementById("stop").hidden = !on;
@@ -216,6 +226,7 @@ async function ask(asked) {
   if (failed) problem(failed);
   status.textContent = failed || words.finished;
   thread().setAttribute("aria-busy", "false");
+  if (answerId !== null && thread().querySelector("[data-booking]")) booked(chat, answerId).catch(() => {});
 }
 
 // A branch begins where its question does: what stood below goes.

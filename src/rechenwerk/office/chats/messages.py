@@ -181,7 +181,7 @@ async def show_message(desk: ChatDesk, chat: int, message: int) -> bodies.Messag
 
 
 async def stop_message(desk: ChatDesk, chat: int, message: int) -> bodies.MessageView:
-    """Stop an answer that is being written; what came is kept, and booked."""
+    """Stop an answer that is being written: what came is kept. It is booked some seconds later."""
     await desk.own(chat)
     told = await _told(desk, chat, message)
     run = desk.chats.runs.get(told.row.id)

@@ -81,7 +81,7 @@ class Run:
         self._reading.cancel()
 
     async def ended(self) -> None:
-        """Wait until it is kept and booked."""
+        """Wait until it is kept."""
         await asyncio.shield(self.task)
 
     def _tell(self) -> None:
@@ -117,7 +117,8 @@ class Run:
         text = "".join(self._parts).replace("\0", "")
         try:
             await self._question.keep(text, problem, state, self._call)
-            if self._call is not None and (self._readers or state != "stopped"):
+            # A gateway reads on for some seconds after a hang-up, for the provider's own count: nobody waits.
+            if self._call is not None and state != "stopped":
                 await self._question.settled(self._call)
         except Exception:  # who reads along must hear the end, whatever the database says
             _log.exception("an answer could not be kept")

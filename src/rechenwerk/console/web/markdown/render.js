@@ -33,7 +33,7 @@ const markdown = markdownIt({
 });
 markdown.disable("image"); // A picture's address would tell its host who reads.
 // MathML needs neither fonts nor styles of its own; a formula may neither link nor define without end.
-markdown.use(katex, { delimiters: "all", output: "mathml", throwOnError: false, trust: false, strict: "ignore", maxExpand: 200, maxSize: 20 });
+markdown.use(katex, { delimiters: "all", output: "mathml", throwOnError: false, trust: false, logger: () => "ignore", maxExpand: 200, maxSize: 20 });
 
 const purify = createPurify(window);
 const MATH = ["math", "menclose", "merror", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded", "mphantom", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover"];
@@ -47,8 +47,11 @@ const RULES = {
 };
 const CLASSES = /^(?:hljs-[a-z_-]+|language-[\w+#-]{1,30}|katex(?:-[a-z]+)?)$/;
 
+// Text has no plain quotation marks any more here: what looks like an attribute is one.
+const styleless = (html) => html.replace(/ style="text-align:(left|right|center)"/g, ' align="$1"').replace(/ style="[^"]*"/g, "");
+
 export function render(text) {
-  const fragment = purify.sanitize(markdown.render(text), RULES);
+  const fragment = purify.sanitize(styleless(markdown.render(text)), RULES);
   for (const node of fragment.querySelectorAll("[class]")) {
     const kept = [...node.classList].filter((one) => CLASSES.test(one));
     if (kept.length) node.className = kept.join(" ");
