@@ -17,6 +17,7 @@ from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 CENT = 10_000_000
 PAGES = (
     *(one.path for one in entries()),
+    "/console/chat/templates",
     "/console/projects/new",
     "/console/projects/default",
     "/console/keys/new",

@@ -65,7 +65,8 @@ def test_an_answer_is_drawn_and_priced(visitor: Visitor, cloud: Cloud, fake: Kno
     page.locator("#thread h3", has_text="Result").wait_for()
     assert page.locator("#thread math").count() == 3
     assert page.locator("#thread math mfrac").count() == 2
-    assert page.locator("#thread td[align=right], #thread td", has_text="4.20").count() == 1
+    assert page.locator("#thread td[align=right]", has_text="4.20").count() == 1
+    assert page.locator("#thread math[display=block]").count() == 1
     assert page.locator("#thread .hljs-keyword").first.text_content() == "def"
     link = page.locator("#thread .markdown a")
     assert link.get_attribute("rel") == "noopener noreferrer nofollow"

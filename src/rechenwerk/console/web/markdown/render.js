@@ -37,9 +37,11 @@ markdown.use(katex, { delimiters: "all", output: "mathml", throwOnError: false, 
 
 const purify = createPurify(window);
 const MATH = ["math", "menclose", "merror", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded", "mphantom", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover"];
+const ATTRIBUTES = ["class", "start", "align", "display", "mathvariant", "stretchy", "fence", "separator", "accent", "accentunder", "columnalign", "rowspacing", "columnspacing", "linethickness", "lspace", "rspace", "width", "height", "depth", "voffset", "scriptlevel", "displaystyle", "movablelimits", "minsize", "maxsize", "mathcolor"];
 const RULES = {
   ALLOWED_TAGS: ["a", "blockquote", "br", "code", "del", "s", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul", ...MATH],
-  ALLOWED_ATTR: ["href", "class", "start", "align", "display", "mathvariant", "stretchy", "fence", "separator", "accent", "accentunder", "columnalign", "rowspacing", "columnspacing", "linethickness", "lspace", "rspace", "width", "height", "depth", "voffset", "scriptlevel", "displaystyle", "movablelimits", "minsize", "maxsize", "mathcolor"],
+  ALLOWED_ATTR: ["href", ...ATTRIBUTES],
+  ADD_URI_SAFE_ATTR: ATTRIBUTES,
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
   ALLOW_DATA_ATTR: false, ALLOW_ARIA_ATTR: false,
   FORBID_CONTENTS: ["annotation", "annotation-xml", "script", "style", "template", "noscript", "iframe", "svg"],
