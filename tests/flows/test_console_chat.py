@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, expect
+from playwright.sync_api import FilePayload, expect
 
-from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from tests.fakes.knobs import Knobs
-from tests.fakes.provider import running_fake
 from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
-from tests.flows.chatting import person
-from tests.flows.conftest import MODELS
-from tests.flows.serving import arguments, serving
 
 RICH = """# Result
 
@@ -183,58 +176,3 @@ def test_files_templates_sharing_and_search(visitor: Visitor, fake: Knobs) -> No
     page.locator("#q").fill("no such words")
     page.get_by_text("No conversation has these words.").wait_for()
     assert visitor.said == []
-
-
-def test_a_member_begins_with_chat(browser: Browser, cloud: Cloud, fake: Knobs) -> None:
-    fake.answer_text = "42"
-    nora = person(cloud)
-    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="de-DE")
-    visitor = Visitor(context, cloud)
-    context.add_cookies([{"name": "rw_session", "value": nora.key, "url": cloud.office_url}])
-    page = visitor.page
-    visitor.open("/console/")
-    page.wait_for_url("**/console/chat")
-    page.get_by_label("Ihre Frage").fill("Was ist 6 mal 7?")
-    page.get_by_role("button", name="Senden").click()
-    page.locator("#thread .told").wait_for()
-    page.locator("#thread .markdown", has_text="42").wait_for()
-    assert page.locator(".told a").count() == 0, "the journal is not a member's"
-    assert visitor.over() <= 0
-    assert visitor.said == []
-    context.close()
-
-
-def test_without_scripts_it_still_answers(browser: Browser, cloud: Cloud, fake: Knobs) -> None:
-    fake.answer_text = "plain words"
-    context = browser.new_context(java_script_enabled=False, locale="en-GB")
-    visitor = Visitor(context, cloud)
-    page = visitor.page
-    visitor.open("/console/chat")
-    page.get_by_label("Your question").fill("Does it work?")
-    page.get_by_role("button", name="Send").click()
-    page.locator("#thread pre", has_text="plain words").wait_for()
-    page.locator("#thread .told", has_text="Tokens").wait_for()
-    context.close()
-
-
-def test_the_embedded_model_chats_and_is_booked(browser: Browser) -> None:
-    for asset in (SMOLLM2, POTION):
-        fetch(asset, MODELS, print)
-    with tempfile.TemporaryDirectory(prefix="rw-console-", ignore_cleanup_errors=True) as folder:
-        command = arguments(Path(folder))
-        with running_fake() as fake, serving(command, RECHENWERK_MODELS_DIR=str(MODELS)) as (_, ready):
-            cloud = Cloud(ready, fake)
-            context = browser.new_context(locale="en-GB")
-            visitor = Visitor(context, cloud)
-            page = visitor.page
-            visitor.open("/console/chat")
-            page.get_by_label("Model").select_option("smollm2-135m")
-            ask(visitor, "Say hello in one sentence.")
-            call = page.locator(".told code").text_content()
-            booked = cloud.api("GET", f"/books/calls/{call}")
-            told = page.locator(".told").text_content() or ""
-            assert f"{booked['usage']['output']} out" in told
-            assert booked["provider"] in told
-            assert (page.locator("#thread .markdown").text_content() or "").strip()
-            assert cloud.api("GET", "/books/verify")["ok"]
-            context.close()
