@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.fakes.knobs import Knobs
 from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
+from tests.flows.chatting import person
 
 RICH = """# Result
 
@@ -176,3 +177,35 @@ def test_files_templates_sharing_and_search(visitor: Visitor, fake: Knobs) -> No
     page.locator("#q").fill("no such words")
     page.get_by_text("No conversation has these words.").wait_for()
     assert visitor.said == []
+
+
+def test_a_member_begins_with_chat(browser: Browser, cloud: Cloud, fake: Knobs) -> None:
+    fake.answer_text = "42"
+    nora = person(cloud)
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="de-DE")
+    visitor = Visitor(context, cloud)
+    context.add_cookies([{"name": "rw_session", "value": nora.key, "url": cloud.office_url}])
+    page = visitor.page
+    visitor.open("/console/")
+    page.wait_for_url("**/console/chat")
+    page.get_by_label("Ihre Frage").fill("Was ist 6 mal 7?")
+    page.get_by_role("button", name="Senden").click()
+    page.locator("#thread .told").wait_for()
+    page.locator("#thread .markdown", has_text="42").wait_for()
+    assert page.locator(".told a").count() == 0, "the journal is not a member's"
+    assert visitor.over() <= 0
+    assert visitor.said == []
+    context.close()
+
+
+def test_without_scripts_it_still_answers(browser: Browser, cloud: Cloud, fake: Knobs) -> None:
+    fake.answer_text = "plain words"
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    visitor = Visitor(context, cloud)
+    page = visitor.page
+    visitor.open("/console/chat")
+    page.get_by_label("Your question").fill("Does it work?")
+    page.get_by_role("button", name="Send").click()
+    page.locator("#thread pre", has_text="plain words").wait_for()
+    page.locator("#thread .told", has_text="Tokens").wait_for()
+    context.close()
