@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -175,6 +176,10 @@ class Clashes(Protocol):
 
     async def unreckoned(self) -> list[tuple[int, int]]:
         """(organisation, job) of jobs whose facts are wanted, or that ended of late and have none yet."""
+        ...
+
+    def alone(self, organisation_id: int, job_id: int) -> AbstractAsyncContextManager[bool]:
+        """Whether this worker shall reckon a job, alone until it is left: nobody else does, nor has since."""
         ...
 
     async def give_up(self, organisation_id: int, job_id: int) -> None:
