@@ -336,14 +336,18 @@ class StoredClashes:
             )
         return True
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[ClashDecision]:
+    async def decisions(
+        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+    ) -> list[ClashDecision]:
         """See `documents.clash_ports.Clashes`."""
         rows = await self._pool.fetch(
             "select x.* from document_clash_decision x join document_clash c"
             " on c.organisation_id = x.organisation_id and c.id = x.clash_id"
-            " where x.organisation_id = $1 and c.job_id = $2 order by x.id",
+            " where x.organisation_id = $1 and c.job_id = $2 and x.id > $3 order by x.id limit $4",
             organisation_id,
             job_id,
+            after,
+            limit,
         )
         return [self._decision(row) for row in rows]
 
@@ -359,6 +363,7 @@ class StoredClashes:
             row["made_at"],
             seen.content,
             seen.note,
+            row["id"],
         )
 
     async def unreckoned(self) -> list[tuple[int, int]]:
