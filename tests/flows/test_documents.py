@@ -117,6 +117,23 @@ def test_a_wish_that_cannot_be_met_is_refused_in_one_line(town: DocumentTown) ->
     town.office("PUT", "/projects/default/data-class", json={"data_class": "internal"})
 
 
+def test_a_job_found_again_is_as_strict_as_it_is_asked_to_be(town: DocumentTown) -> None:
+    body = {"schema": "invoice", "model": "", "source": "/post", "data_class": "internal"}
+    job = town.ok("POST", "/jobs", json=body)["id"]
+    again = town.ok("POST", "/jobs", json=body)
+    assert (again["id"], again["found"]) == (job, True)
+    stricter = town.refused(409, "POST", "/jobs", json={**body, "data_class": "confidential"})
+    assert stricter["code"] == "job_less_strict"
+    assert "--new" in stricter["message"]
+    town.office("PUT", "/projects/default/data-class", json={"data_class": "confidential"})
+    del body["data_class"]
+    assert town.refused(409, "POST", "/jobs", json=body)["code"] == "job_less_strict"
+    town.office("PUT", "/projects/default/data-class", json={"data_class": "internal"})
+    strict = town.ok("POST", "/jobs", json={**body, "data_class": "confidential", "new": True})["id"]
+    freer = town.ok("POST", "/jobs", json=body)
+    assert (freer["id"], freer["data_class"]) == (strict, "confidential"), "the stricter one stays as it is"
+
+
 def test_formulas_stay_text(town: DocumentTown) -> None:
     job = town.job(model="")
     town.upload(job, "=cmd|' /C calc'!A1.txt", "Rechnungsnummer: 5\nGesamtbetrag: 10,00 EUR")

@@ -64,6 +64,15 @@ def test_a_decision_is_kept_with_who_and_when(town: DocumentTown) -> None:
     assert (first["by"], first["action"], first["note"]) == ("admin", "correct", "sic")
     assert (first["before"]["value"], first["after"]["value"]) == ("braun 1", "blau 1")
     assert (second["action"], second["version"]) == ("reject", 3)
+    path = f"/jobs/{job}/decisions"
+    page = town.ok("GET", path, params={"limit": 1})
+    assert page["decisions"] == [first]
+    page = town.ok("GET", path, params={"limit": 1, "after": page["next"]})
+    assert page["decisions"] == [second]
+    page = town.ok("GET", path, params={"limit": 1, "after": page["next"]})
+    assert page == {"decisions": [], "contradictions": [], "next": None}
+    assert town.ok("GET", path)["next"] is None, "who gives no limit gets all"
+    town.refused(422, "GET", path, params={"after": "17"})
 
 
 def test_two_reviewers_do_not_overwrite_each_other(town: DocumentTown) -> None:

@@ -128,7 +128,7 @@ def test_who_stops_reading_stops_the_writer() -> None:
     async def begun() -> int:
         source = parquet(lines(), "EUR")
         size = len(await anext(source))
-        await source.aclose()  # type: ignore[attr-defined]
+        await source.aclose()
         return size
 
     assert asyncio.run(begun()) > 0

@@ -300,9 +300,14 @@ class DecisionView(BaseModel):
 
 
 class DecisionsView(BaseModel):
-    """All decisions of a job, oldest first."""
+    """Decisions of a job, oldest first.
+
+    Attributes:
+        next: `after` of those that follow; none without a limit.
+    """
 
     decisions: list[DecisionView]
+    next: str | None = None
 
 
 class SchemaBody(Body):

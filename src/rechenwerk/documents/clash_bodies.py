@@ -136,6 +136,6 @@ class ReviewsView(bodies.ReviewsView):
 
 
 class DecisionsView(bodies.DecisionsView):
-    """All decisions of a job, oldest first."""
+    """Decisions of a job, oldest first."""
 
     contradictions: list[ClashDecisionView]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -67,6 +68,7 @@ class ClashDecision(msgspec.Struct, frozen=True):
         version: of the contradiction, after it.
         action: side, both or reject.
         content: the contradiction as it was seen.
+        id: of one that is kept.
     """
 
     clash_id: int
@@ -78,6 +80,7 @@ class ClashDecision(msgspec.Struct, frozen=True):
     made_at: datetime
     content: Mapping[str, Any]
     note: str
+    id: int = 0
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -169,12 +172,18 @@ class Clashes(Protocol):
         """Decide about version `decision.version - 1`; False when it has another version by now."""
         ...
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[ClashDecision]:
-        """All about a job's contradictions, oldest first."""
+    async def decisions(
+        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+    ) -> list[ClashDecision]:
+        """About a job's contradictions, oldest first: those after an id, so many at most."""
         ...
 
     async def unreckoned(self) -> list[tuple[int, int]]:
         """(organisation, job) of jobs whose facts are wanted, or that ended of late and have none yet."""
+        ...
+
+    def alone(self, organisation_id: int, job_id: int) -> AbstractAsyncContextManager[bool]:
+        """Whether this worker shall reckon a job, alone until it is left: nobody else does, nor has since."""
         ...
 
     async def give_up(self, organisation_id: int, job_id: int) -> None:

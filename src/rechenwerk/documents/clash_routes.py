@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Annotated, Any
 
@@ -141,8 +141,8 @@ async def decide_contradiction(
     return clash_view(made)
 
 
-async def clash_decisions(realm: Realm, job: int) -> list[bodies.ClashDecisionView]:
-    """Every decision about a job's contradictions: who, when, and what was seen."""
+def clash_decisions(found: Sequence[ClashDecision]) -> list[bodies.ClashDecisionView]:
+    """Decisions about contradictions: who, when, and what was seen."""
     return [
         bodies.ClashDecisionView(
             contradiction=one.clash_id,
@@ -157,7 +157,7 @@ async def clash_decisions(realm: Realm, job: int) -> list[bodies.ClashDecisionVi
             sides=_sides(one.content, one.side, none=one.action == "reject"),
             note=one.note,
         )
-        for one in await realm.desk.clashes.decisions(realm.organisation_id, job)
+        for one in found
     ]
 
 

@@ -194,10 +194,13 @@ def _compared(facts: Sequence[Fact], texts: Sequence[Text], job: Job | None) -> 
 
 
 async def reckon_ended(desk: DocumentDesk, vault: Vault) -> None:
-    """Reckon the contradictions of jobs that have ended; one that cannot be reckoned stops no other."""
+    """Reckon the contradictions of jobs that have ended, each by one worker; none stops another."""
     for organisation, job in await desk.clashes.unreckoned():
         try:
-            await reckon(desk, vault, organisation, job, await desk.clashes.stamps(organisation, job))
+            async with desk.clashes.alone(organisation, job) as mine:
+                if mine:
+                    stamps = await desk.clashes.stamps(organisation, job)
+                    await reckon(desk, vault, organisation, job, stamps)
         except OSError:
             raise  # the database is away: later
         except Exception:  # whatever it is in these documents, people still see the values

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
@@ -16,13 +18,13 @@ from rechenwerk.documents.exporting.clashes import clash_table
 from rechenwerk.documents.exporting.tables import Tables
 from rechenwerk.documents.exporting.texts import (
     BYTE_ORDER,
-    as_csv,
     csv_lines,
     json_files,
     json_head,
     json_tail,
 )
 from rechenwerk.documents.job_ports import Chosen, Document, Job, StoredValue
+from rechenwerk.documents.office_ports import Rows, Table
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import refuse
 
@@ -39,6 +41,8 @@ _TYPES: Mapping[str, str] = MappingProxyType(
 
 _AT_ONCE = 200
 """Documents whose values are in memory at the same time."""
+_MANY = 5000
+"""Documents without their values that are."""
 _MOST_ROWS = 1_000_000
 """A sheet of a workbook has no more rows, and its values no more room."""
 
@@ -55,13 +59,23 @@ async def export(
     if form in {"json", "xlsx"} or table == "contradictions":
         await fresh(realm, job)
     headers = {"content-disposition": f'attachment; filename="documents-{job}.{form}"'}
-    if form == "json" or (form == "csv" and table == "values"):
-        pieces = _json(realm, found) if form == "json" else _csv(realm, found, language)
-        body = _noted(realm, job, form, pieces)
-        return StreamingResponse(body, media_type=_TYPES[form], headers=headers)
-    data = await _whole(realm, found, form, language, table)
-    await _note(realm, job, form, len(data), hashlib.sha256(data).digest())
-    return Response(data, media_type=_TYPES[form], headers=headers)
+    if form == "json":
+        pieces = _json(realm, found)
+    elif form == "xlsx":
+        pieces = await _xlsx(realm, found, language)
+    else:
+        tables = _values(realm, found, language) if table == "values" else _clashes(realm, job, language)
+        pieces = _csv(tables) if form == "csv" else await _parquet(realm, tables)
+    body = _noted(realm, job, form, pieces)
+    first = await anext(body)  # what cannot even begin is an error, not a broken file
+    return StreamingResponse(_all(first, body), media_type=_TYPES[form], headers=headers)
+
+
+async def _all(first: bytes, body: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(body):
+        yield first
+        async for piece in body:
+            yield piece
 
 
 async def _parts(realm: Realm, job: int) -> AsyncIterator[tuple[list[Document], list[StoredValue]]]:
@@ -76,16 +90,88 @@ async def _parts(realm: Realm, job: int) -> AsyncIterator[tuple[list[Document], 
         after = documents[-1].id
 
 
-async def _csv(realm: Realm, job: Job, language: str) -> AsyncIterator[bytes]:
+async def _values(realm: Realm, job: Job, language: str) -> AsyncIterator[Table]:
+    """A job's values, some at a time; at first none."""
     kinds = [one.schema for one in job.kinds]
-    empty = Tables(job.schema, (), (), language, kinds).values()
-    yield BYTE_ORDER + csv_lines([empty.columns])
+    yield Tables(job.schema, (), (), language, kinds).values()
     async for documents, values in _parts(realm, job.id):
-        rows = Tables(job.schema, documents, values, language, kinds).values().rows
-        yield await asyncio.to_thread(csv_lines, rows)
+        yield await asyncio.to_thread(Tables(job.schema, documents, values, language, kinds).values)
 
 
-async def _json(realm: Realm, job: Job) -> AsyncIterator[bytes]:
+async def _clashes(realm: Realm, job: int, language: str) -> AsyncIterator[Table]:
+    """A job's contradictions, some at a time; at the end none."""
+    after = 0
+    while True:
+        some = await realm.desk.clashes.clashes(realm.organisation_id, job, after=after, limit=_AT_ONCE)
+        yield clash_table(some, language)
+        if not some:
+            return
+        after = some[-1].id
+
+
+async def _csv(tables: AsyncIterator[Table]) -> AsyncGenerator[bytes]:
+    first = await anext(tables)
+    yield BYTE_ORDER + csv_lines([first.columns, *first.rows])
+    async for table in tables:
+        yield await asyncio.to_thread(csv_lines, table.rows)
+
+
+async def _parquet(realm: Realm, tables: AsyncIterator[Table]) -> AsyncGenerator[bytes]:
+    first = await anext(tables)
+
+    async def rows() -> AsyncIterator[Rows]:
+        yield [first.rows]
+        async for table in tables:
+            yield [table.rows]
+
+    return realm.office.writer.write("parquet", [_head(first)], rows())
+
+
+def _head(table: Table) -> Table:
+    return msgspec.structs.replace(table, rows=())
+
+
+async def _xlsx(realm: Realm, job: Job, language: str) -> AsyncGenerator[bytes]:
+    progress = await realm.desk.jobs.progress(realm.organisation_id, [job.id])
+    number = sum(progress[job.id].values.values())
+    if number > _MOST_ROWS:
+        raise refuse(
+            413,
+            f"job {job.id} has {number} values, more than xlsx takes ({_MOST_ROWS}); export csv or parquet",
+            "too_many_values",
+        )
+    kinds = [one.schema for one in job.kinds]
+    found = await _schemas(realm, job.id) if kinds else set()
+    heads = Tables(job.schema, (), (), language, kinds).workbook(found)
+    clashes = _clashes(realm, job.id, language)
+    first = await anext(clashes)
+    more = [_head(first)] if first.rows else []
+
+    async def rows() -> AsyncIterator[Rows]:
+        async for documents, values in _parts(realm, job.id):
+            tables = Tables(job.schema, documents, values, language, kinds)
+            sheets = await asyncio.to_thread(tables.workbook, found)
+            yield [one.rows for one in (*sheets, *more)]
+        if more:
+            yield [one.rows for one in (*heads, first)]
+            async for table in clashes:
+                yield [one.rows for one in (*heads, table)]
+
+    return realm.office.writer.write("xlsx", [*heads, *more], rows())
+
+
+async def _schemas(realm: Realm, job: int) -> set[str]:
+    """Names of the schemas by which a job's values were found."""
+    found: set[str] = set()
+    after: int | None = 0
+    while after is not None:
+        documents = await realm.desk.files.documents(realm.organisation_id, job, after=after, limit=_MANY)
+        found |= {one.schema_name for one in documents if one.values}
+        after = documents[-1].id if documents else None
+    return found
+
+
+async def _json(realm: Realm, job: Job) -> AsyncGenerator[bytes]:
     yield json_head(job)
     before = b""
     async for documents, values in _parts(realm, job.id):
@@ -95,7 +181,7 @@ async def _json(realm: Realm, job: Job) -> AsyncIterator[bytes]:
     yield json_tail([clash_view(one).model_dump(mode="json", by_alias=True) for one in clashes])
 
 
-async def _noted(realm: Realm, job: int, form: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _noted(realm: Realm, job: int, form: str, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """The pieces; what of them has left the house is noted, even where somebody breaks off."""
     size, digest = 0, hashlib.sha256()
     try:
@@ -104,39 +190,14 @@ async def _noted(realm: Realm, job: int, form: str, pieces: AsyncIterator[bytes]
             digest.update(piece)
             yield piece
     finally:
-        # Not cancelled with whoever broke off.
-        await asyncio.shield(_note(realm, job, form, size, digest.digest()))
+        if size:
+            # Not cancelled with whoever broke off.
+            await asyncio.shield(_note(realm, job, form, size, digest.digest()))
 
 
 async def _note(realm: Realm, job: int, form: str, size: int, digest: bytes) -> None:
     by = realm.visitor.key_name
     await realm.desk.jobs.note_export(realm.organisation_id, job, form, size, digest, by)
-
-
-async def _whole(realm: Realm, job: Job, form: str, language: str, table: What) -> bytes:
-    """A workbook, or a file of one table."""
-    organisation = realm.organisation_id
-    if table == "contradictions" and form != "xlsx":
-        chosen = clash_table(await realm.desk.clashes.clashes(organisation, job.id), language)
-        return as_csv(chosen) if form == "csv" else await realm.office.writer.write(form, [chosen])
-    progress = await realm.desk.jobs.progress(organisation, [job.id])
-    number = sum(progress[job.id].values.values())
-    if number > _MOST_ROWS:
-        raise refuse(
-            413,
-            f"job {job.id} has {number} values, more than {form} takes ({_MOST_ROWS}); export csv or json",
-            "too_many_values",
-        )
-    documents = await realm.desk.files.documents(organisation, job.id)
-    values = await realm.desk.reviews.values(organisation, job.id)
-    tables = Tables(job.schema, documents, values, language, [one.schema for one in job.kinds])
-    if form == "parquet":
-        return await realm.office.writer.write(form, [await asyncio.to_thread(tables.values)])
-    sheets = await asyncio.to_thread(tables.workbook)
-    clashes = await realm.desk.clashes.clashes(organisation, job.id)
-    return await realm.office.writer.write(
-        form, [*sheets, *([clash_table(clashes, language)] if clashes else [])]
-    )
 
 
 def add_export_routes(router: APIRouter) -> None:

@@ -228,7 +228,11 @@ EVERY = Chosen()
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What a person said of a value."""
+    """What a person said of a value.
+
+    Attributes:
+        id: of one that is kept.
+    """
 
     document_id: int
     field: str
@@ -240,6 +244,7 @@ class Decision(msgspec.Struct, frozen=True):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     note: str
+    id: int = 0
 
 
 class Jobs(Protocol):
@@ -467,8 +472,10 @@ class Reviews(Protocol):
         """Replace a value of version `decision.version - 1`; None when it has another version by now."""
         ...
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[Decision]:
-        """All of a job, oldest first."""
+    async def decisions(
+        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+    ) -> list[Decision]:
+        """Of a job, oldest first: those after an id, so many at most."""
         ...
 
     async def seal_clear(self, most: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -93,6 +93,10 @@ class Viewer(Protocol):
         ...
 
 
+Rows = Sequence[Sequence[Sequence[object]]]
+"""Some rows of each of several tables."""
+
+
 class Table(msgspec.Struct, frozen=True):
     """A table to be exported.
 
@@ -109,8 +113,14 @@ class Table(msgspec.Struct, frozen=True):
 class Writer(Protocol):
     """Writes tables into files that others open."""
 
-    async def write(self, form: str, tables: Sequence[Table]) -> bytes:
-        """A workbook or a Parquet file."""
+    def write(self, form: str, heads: Sequence[Table], rows: AsyncIterator[Rows]) -> AsyncGenerator[bytes]:
+        """A workbook of tables, or a Parquet file of one, as rows come.
+
+        Args:
+            form: xlsx or parquet.
+            heads: the tables without their rows.
+            rows: some rows of each table, again and again.
+        """
         ...
 
 

@@ -25,6 +25,9 @@ Language = Annotated[Literal["de", "en"], Query(description="of titles and of va
 After = Annotated[
     str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,9})?$", description="`next` of the answer before")
 ]
+Cursor = Annotated[
+    str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,18})?$", description="`next` of the answer before")
+]
 _ROUND = 160
 """Characters of text round a quote."""
 _PAGED = frozenset({"pdf", "image"})
@@ -52,7 +55,7 @@ async def job_values(
 
 
 def _place(after: str) -> tuple[int, int]:
-    """The document and the place that a cursor names."""
+    """The two numbers of a cursor: of a document and a place, of a decision and one of a contradiction."""
     document, _, place = after.partition(".")
     return (int(document), int(place)) if after else (0, 0)
 
@@ -200,12 +203,25 @@ async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.Decis
     return msgspec.structs.replace(before, state=state)
 
 
-async def decisions(realm: DocumentsRealm, job: int) -> DecisionsView:
-    """Every decision about a job's values and contradictions: who, when, before, after."""
+async def decisions(
+    realm: DocumentsRealm,
+    job: int,
+    after: Cursor = "",
+    limit: Annotated[int | None, Query(ge=1, le=500, description="of each list; all without")] = None,
+) -> DecisionsView:
+    """Decisions about a job's values and contradictions, oldest first: who, when, before, after."""
     await realm.job(job)
-    found = await realm.desk.reviews.decisions(realm.organisation_id, job)
+    organisation, desk = realm.organisation_id, realm.desk
+    last, last_clash = _place(after)
+    found = await desk.reviews.decisions(organisation, job, last, limit)
+    clashes = await desk.clashes.decisions(organisation, job, last_clash, limit)
+    last, last_clash = (
+        [last, *(one.id for one in found)][-1],
+        [last_clash, *(one.id for one in clashes)][-1],
+    )
     return DecisionsView(
-        contradictions=await clash_decisions(realm, job),
+        next=f"{last}.{last_clash}" if limit in (len(found), len(clashes)) else None,
+        contradictions=clash_decisions(clashes),
         decisions=[
             bodies.DecisionView(
                 document=one.document_id,

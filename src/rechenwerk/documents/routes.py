@@ -62,6 +62,8 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
                 "mask",
             )
         if found is not None:
+            project = await realm.office.reception.project(realm.organisation_id, found.project)
+            _as_strict(found, body.data_class, None if project is None else project.data_class)
             return bodies.NewJobView(**(await _view(realm, found)).model_dump(), found=True)
     project = await _project(realm, body.project)
     data_class = _data_class(project, body.data_class)
@@ -155,6 +157,18 @@ def _data_class(project: ProjectRow, wanted: str | None) -> str:
             "data_class",
         )
     return chosen
+
+
+def _as_strict(found: Job, *wanted: str | None) -> None:
+    """Nothing joins a job whose documents more may see than the command, or the project by now, lets see."""
+    strictest = max((one for one in wanted if one is not None), key=CLASSES.index, default=found.data_class)
+    if CLASSES.index(strictest) > CLASSES.index(found.data_class):
+        raise refuse(
+            409,
+            f"job {found.id} of this source is {found.data_class}, not {strictest}; make a new one (--new)",
+            "job_less_strict",
+            "data_class",
+        )
 
 
 async def _model(realm: Realm, data_class: str, wanted: str | None) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from rechenwerk.base.piping import Counted
 from rechenwerk.ledger.exports.tables import CALL_COLUMNS, COUNTS, MONEY
 
 _ROWS = 65_536
@@ -30,38 +31,6 @@ def schema(currency: str) -> pa.Schema:
     types |= dict.fromkeys(MONEY, pa.decimal128(38, 9)) | dict.fromkeys(COUNTS, pa.int64())
     types |= {"started_at": pa.timestamp("us", "UTC"), "streamed": pa.bool_(), "status": pa.int32()}
     return pa.schema(list(types.items()), metadata={"currency": currency})
-
-
-class Counted:
-    """A sink that knows how far it is, as a pipe does not.
-
-    Args:
-        out: where bytes go.
-    """
-
-    closed = False
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-        self._written = 0
-
-    def write(self, data: bytes) -> int:
-        """Write all of it."""
-        self._out.write(data)
-        self._written += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        """How much was written."""
-        return self._written
-
-    def flush(self) -> None:
-        """Let it go on."""
-        self._out.flush()
-
-    def close(self) -> None:
-        """The pipe is closed with the process."""
-        self.flush()
 
 
 def convert(source: BinaryIO, out: BinaryIO, currency: str) -> None:

@@ -71,7 +71,13 @@ def correlated(drivers: Sequence[Driver], pairs: Mapping[tuple[str, str], float]
 
 
 def draw(
-    drivers: Sequence[Driver], factor: Floats, axis: Axis, seed: int, block: int, paths: int = BLOCK
+    drivers: Sequence[Driver],
+    factor: Floats,
+    axis: Axis,
+    seed: int,
+    block: int,
+    paths: int = BLOCK,
+    room: Mapping[str, Floats] | None = None,
 ) -> dict[str, Floats]:
     """Paths of the drawn drivers.
 
@@ -82,6 +88,7 @@ def draw(
         seed: of the run.
         block: its number.
         paths: of the block, at most BLOCK.
+        room: where the paths of some drivers shall lie.
 
     Returns:
         by name (periods, paths); their mean over many paths is the driver's path.
@@ -99,16 +106,20 @@ def draw(
         else:
             normal[index] = stream.standard_normal((axis.count, BLOCK))[:, :paths]
     mixed = (factor @ normal.reshape(len(drawn), -1)).reshape(normal.shape)
-    return {one.name: _path(one, mixed[index], axis) for index, one in enumerate(drawn)}
+    places = room or {}
+    return {
+        one.name: _path(one, own, axis, places.get(one.name, own))
+        for one, own in zip(drawn, mixed, strict=True)
+    }
 
 
-def _path(one: Driver, normal: Floats, axis: Axis) -> Floats:
-    """(periods, paths) of a driver; written over the normal numbers that it is made of."""
+def _path(one: Driver, normal: Floats, axis: Axis, out: Floats) -> Floats:
+    """(periods, paths) of a driver; the normal numbers that it is made of are written over."""
     years = axis.length * np.arange(axis.count)[:, None]
     match one.noise:
         case "level":
-            normal[:] = one.spread * normal[:1]
-            variance = np.full_like(years, one.spread**2)
+            normal = one.spread * normal[:1]
+            variance = np.full_like(years[:1], one.spread**2)
         case "growth":
             normal[:] = one.spread * years * normal[:1]
             variance = (one.spread * years) ** 2
@@ -123,5 +134,5 @@ def _path(one: Driver, normal: Floats, axis: Axis) -> Floats:
             variance = np.full_like(years, one.spread**2)
     normal -= variance / 2
     np.exp(normal, out=normal)
-    normal *= np.asarray(one.path)[:, None]
-    return normal
+    np.multiply(normal, np.asarray(one.path)[:, None], out=out)
+    return out

@@ -85,6 +85,9 @@ def calculate(program: Program, inputs: Values, keep: Iterable[str] | None = Non
 class Machine:
     """A program made ready for blocks of paths, one after the other.
 
+    Attributes:
+        room: where the inputs that are drawn lie, (periods, paths); who draws into it spares a copy.
+
     Args:
         program: of `order`.
         known: inputs that are the same on all paths, (periods, 1).
@@ -106,6 +109,7 @@ class Machine:
         self._tape: Tape = take_apart(program, drawn, keep)
         self._inputs = {name: self._tape.inputs[name] for name in drawn if name in self._tape.inputs}
         self._arrays = [self._array(number, paths) for number in range(len(self._tape.slots))]
+        self.room = {name: self._all(slot) for name, slot in self._inputs.items()}
         self._fill({name: one for name, one in known.items() if name in self._tape.inputs})
         for step, operands, out in self._bound(self._groups(wide=False), self._axis.count):
             step(*operands, out=out)
@@ -123,7 +127,7 @@ class Machine:
         Returns:
             what the next block is written over.
         """
-        self._fill({name: drawn[name] for name in self._inputs})
+        self._fill({name: drawn[name] for name, own in self.room.items() if drawn[name] is not own})
         for step, operands, out in self._steps:
             step(*operands, out=out)
         return {name: self._all(one.slot) for name, one in self._tape.named.items()}

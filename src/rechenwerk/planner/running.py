@@ -26,7 +26,10 @@ SHOWN = ("revenue", "gross_profit", "free_cash_flow", "cash")
 _EXACT = 1e-9
 """Relative to the largest total that the balance sheet has had so far: more is a violated identity."""
 _BATCH = 4
-"""Blocks that a worker calculates one after the other; what is the same for all is then done once."""
+"""Blocks that a worker calculates one after the other; what is the same for all is then done once.
+
+One worker alone does it once for the whole run.
+"""
 
 
 class Band(msgspec.Struct, frozen=True):
@@ -118,14 +121,16 @@ class Blocks:
         The next block is written over them.
         """
         plan = self._plan
-        drawn = draw(list(plan.inputs.values()), plan.factor, plan.axis, self._seed, block, paths)
+        if paths not in self._machines:
+            inputs = {name: one for name, one in self._known.items() if name not in self._drawn}
+            self._machines[paths] = Machine(plan.program, inputs, self._drawn, paths, self._keep)
+        machine = self._machines[paths]
+        drivers = list(plan.inputs.values())
+        drawn = draw(drivers, plan.factor, plan.axis, self._seed, block, paths, machine.room)
         for name, factor in self._factors.items():
             if name in drawn:
                 drawn[name] *= factor[:, None]
-        if paths not in self._machines:
-            inputs = {name: one for name, one in self._known.items() if name not in drawn}
-            self._machines[paths] = Machine(plan.program, inputs, self._drawn, paths, self._keep)
-        return self._machines[paths].calculate(drawn)
+        return machine.calculate(drawn)
 
 
 def run(
@@ -152,11 +157,10 @@ def run(
         progress: told the paths that are done.
     """
     blocks = -(-paths // BLOCK)
+    size = blocks if workers <= 1 else _BATCH
     todo = [
-        _Batch(
-            plan, seed, range(start, min(start + _BATCH, blocks)), paths, tuple(lines), dict(factors or {})
-        )
-        for start in range(0, blocks, _BATCH)
+        _Batch(plan, seed, range(start, min(start + size, blocks)), paths, tuple(lines), dict(factors or {}))
+        for start in range(0, blocks, size)
     ]
     gathered = _Gathered(plan, tuple(lines))
     for part in _worked(todo, workers):
@@ -204,18 +208,25 @@ def _part(plan: Plan, lines: tuple[str, ...], values: Values, paths: int) -> _Pa
     cash = full["cash"]
     below = cash < 0
     first = np.where(below.any(axis=0), below.argmax(axis=0), plan.axis.count)
-    wrong = np.zeros(cash.shape, dtype=bool)
-    scale = _EXACT * np.maximum(np.maximum.accumulate(np.abs(full["assets"]), axis=0), 1.0)
-    for name in IDENTITIES:
-        wrong |= np.abs(full[name]) > scale
     return _Part(
         paths,
         tuple(thinned(full[name]) for name in lines),
         np.stack([full[name].sum(axis=1) for name in lines]),
         np.bincount(first, minlength=plan.axis.count + 1).astype(np.float64),
         np.maximum(-cash.min(axis=0), 0.0),
-        int(wrong.sum()),
+        _violations(full),
     )
+
+
+def _violations(full: Values) -> int:
+    """Path-periods in which an identity does not hold."""
+    found = 0
+    largest = np.ones(full["assets"].shape[1])
+    for assets, *rests in zip(full["assets"], *(full[name] for name in IDENTITIES), strict=True):
+        np.maximum(largest, np.abs(assets), out=largest)
+        wrong = np.max(np.abs(rests), axis=0) > _EXACT * largest
+        found += int(wrong.sum())
+    return found
 
 
 class _Gathered:

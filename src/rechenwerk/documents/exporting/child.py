@@ -1,7 +1,9 @@
-"""A process that turns tables (standard input, JSON) into a workbook or a Parquet file (standard output).
+"""A process that turns tables (standard input, lines of JSON) into a workbook or Parquet (standard output).
 
-Run as ``python -m rechenwerk.documents.exporting.child xlsx|parquet``. It is a process of its own because its
-libraries cost whoever loads them up to 60 MB; the office needs them for a second at a time.
+Run as ``python -m rechenwerk.documents.exporting.child xlsx|parquet FOLDER``: the first line has the tables
+without rows, each further line some rows of each. It is a process of its own because its libraries cost
+whoever loads them up to 60 MB; the office needs them for a second at a time. Rows of a workbook rest in files
+of the folder until all have come.
 
     number    decimal128(38, 9) in Parquet, as exact as a workbook can be (15 digits) there
     date      a day
@@ -10,46 +12,79 @@ libraries cost whoever loads them up to 60 MB; the office needs them for a secon
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
-from rechenwerk.documents.office_ports import Table
+from rechenwerk.base.piping import Counted
+from rechenwerk.documents.office_ports import Rows, Table
 
 _WIDEST = 60
+_LOOK = 200
+"""Rows that tell how wide a column is."""
+_GROUP = 20_000
+"""Rows of Parquet that are in memory."""
 _ODD = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 """What the name of a sheet may not contain."""
 
 
-def workbook(tables: Sequence[Table]) -> bytes:
-    """A workbook with a sheet per table, headings fixed and filtered."""
-    out = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(out, options) as book:
+class _Sheet:
+    """A sheet with headings, fixed and filtered, that gets longer.
+
+    Args:
+        sheet: of the workbook, empty.
+        table: what it shows; its rows come later.
+        head, day: formats of headings and days.
+    """
+
+    def __init__(self, sheet: Any, table: Table, head: Any, day: Any) -> None:
+        self._sheet = sheet
+        self._table = table
+        self._day = day
+        self._rows = 0
+        self._longest = [0] * len(table.columns)
+        sheet.freeze_panes(1, 1)
+        for column, title in enumerate(table.columns):
+            sheet.write_string(0, column, title, head)
+
+    def add(self, rows: Sequence[Sequence[object]]) -> None:
+        """Some more rows."""
+        for row in rows:
+            self._rows += 1
+            for column, cell in enumerate(row):
+                if self._rows <= _LOOK:
+                    self._longest[column] = max(self._longest[column], len(str(cell or "")))
+                _write(self._sheet, self._rows, column, cell, self._table.kinds[column], self._day)
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        for column, title in enumerate(self._table.columns):
+            wide = max(9, self._longest[column] + 1, len(title) // 2 + 2)
+            self._sheet.set_column(column, column, min(_WIDEST, wide))
+        if self._rows:
+            self._sheet.autofilter(0, 0, self._rows, len(self._table.columns) - 1)
+
+
+def workbook(tables: Sequence[Table], parts: Iterable[Rows], out: BinaryIO, folder: str) -> None:
+    """Write a workbook with a sheet per table; rows of all of them come in turn."""
+    options = {"constant_memory": True, "tmpdir": folder, "strings_to_formulas": False}
+    with xlsxwriter.Workbook(out, {**options, "strings_to_urls": False}) as book:
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         day = book.add_format({"num_format": "yyyy-mm-dd"})
         taken: set[str] = set()
-        for table in tables:
-            sheet = book.add_worksheet(_name(table.title, taken))
-            sheet.freeze_panes(1, 1)
-            for column, title in enumerate(table.columns):
-                sheet.write_string(0, column, title, head)
-                longest = max([len(str(row[column] or "")) for row in table.rows[:200]], default=0)
-                sheet.set_column(column, column, min(_WIDEST, max(9, longest + 1, len(title) // 2 + 2)))
-            for at, row in enumerate(table.rows, 1):
-                for column, cell in enumerate(row):
-                    _write(sheet, at, column, cell, table.kinds[column], day)
-            if table.rows:
-                sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
-    return out.getvalue()
+        sheets = [_Sheet(book.add_worksheet(_name(one.title, taken)), one, head, day) for one in tables]
+        for part in parts:
+            for sheet, rows in zip(sheets, part, strict=True):
+                sheet.add(rows)
+        for sheet in sheets:
+            sheet.end()
 
 
 def _name(title: str, taken: set[str]) -> str:
@@ -86,24 +121,44 @@ def read(cell: object, kind: str) -> Decimal | date | None:
     return number if number.is_finite() else None
 
 
-def parquet(table: Table) -> bytes:
-    """A table as Parquet: numbers and days are typed; what does not fit is left empty there."""
-    arrays, fields = [], []
+def parquet(table: Table, parts: Iterable[Rows], out: BinaryIO) -> None:
+    """Write a table as Parquet: numbers and days are typed; what does not fit is left empty there."""
     types = {"number": pa.decimal128(38, 9), "date": pa.date32(), "text": pa.string()}
-    for column, (title, kind) in enumerate(zip(table.columns, table.kinds, strict=True)):
-        cells = [row[column] for row in table.rows]
-        found: list[Any] = [read(cell, kind) for cell in cells]
-        if kind == "text":
-            found = [None if cell is None else str(cell) for cell in cells]
-        if kind == "number":
-            found = [None if one is None else one.quantize(Decimal("1e-9")) for one in found]
-        arrays.append(pa.array(found, types[kind]))
-        fields.append(pa.field(title, types[kind]))
-    out = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), out, compression="zstd")
-    return out.getvalue()
+    pairs = zip(table.columns, table.kinds, strict=True)
+    schema = pa.schema([pa.field(title, types[kind]) for title, kind in pairs])
+    with pq.ParquetWriter(Counted(out), schema, compression="zstd") as writer:
+        for rows in _groups(parts):
+            columns = zip(table.kinds, zip(*rows, strict=True), strict=True)
+            arrays = [pa.array(_typed(cells, kind), types[kind]) for kind, cells in columns]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _groups(parts: Iterable[Rows]) -> Iterator[list[Sequence[object]]]:
+    """The rows of the first table, many together."""
+    waiting: list[Sequence[object]] = []
+    for part in parts:
+        waiting += part[0]
+        if len(waiting) >= _GROUP:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _typed(cells: Sequence[object], kind: str) -> list[Any]:
+    """The cells of a column as what they are."""
+    if kind == "text":
+        return [None if cell is None else str(cell) for cell in cells]
+    found: list[Any] = [read(cell, kind) for cell in cells]
+    if kind == "number":
+        return [None if one is None else one.quantize(Decimal("1e-9")) for one in found]
+    return found
 
 
 if __name__ == "__main__":
-    given = msgspec.json.decode(sys.stdin.buffer.read(), type=list[Table])
-    sys.stdout.buffer.write(parquet(given[0]) if sys.argv[1] == "parquet" else workbook(given))
+    heads = msgspec.json.decode(sys.stdin.buffer.readline(), type=list[Table])
+    coming = (msgspec.json.decode(line) for line in sys.stdin.buffer)
+    if sys.argv[1] == "parquet":
+        parquet(heads[0], coming, sys.stdout.buffer)
+    else:
+        workbook(heads, coming, sys.stdout.buffer, sys.argv[2])

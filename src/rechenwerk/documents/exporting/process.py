@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
 
 import msgspec
 
-from rechenwerk.documents.children import answered
-from rechenwerk.documents.office_ports import Table
+from rechenwerk.base.piping import piped
+from rechenwerk.documents.office_ports import Rows, Table
 
 
 class WriterProcess:
-    """A process per file, gone when it is written."""
+    """A process per file, gone when it is written, and with it the folder that it keeps parts in.
 
-    async def write(self, form: str, tables: Sequence[Table]) -> bytes:
+    Args:
+        within: where that folder is made; None: where the system has such ones.
+    """
+
+    def __init__(self, within: Path | None = None) -> None:
+        self._within = within
+
+    async def write(
+        self, form: str, heads: Sequence[Table], rows: AsyncIterator[Rows]
+    ) -> AsyncGenerator[bytes]:
         """See `documents.office_ports.Writer`."""
         child = "rechenwerk.documents.exporting.child"
-        return await answered(
-            child, msgspec.json.encode(tables), f"the {form} writer failed", arguments=(form,)
-        )
+        with tempfile.TemporaryDirectory(prefix="rechenwerk-", dir=self._within) as folder:
+            pieces = piped(child, (form, folder), _lines(heads, rows), f"the {form} writer failed")
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+
+
+async def _lines(heads: Sequence[Table], rows: AsyncIterator[Rows]) -> AsyncIterator[bytes]:
+    """JSON, a line each: the tables without rows, then some rows of each."""
+    yield msgspec.json.encode(heads) + b"\n"
+    async for some in rows:
+        yield msgspec.json.encode(some) + b"\n"

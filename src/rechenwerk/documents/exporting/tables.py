@@ -10,7 +10,7 @@ files     what became of each file
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -228,19 +228,21 @@ class Tables:
         kinds = ("text", "text", "number", "text", "text")
         return Table(self.word("Files"), [self.word(name) for name in columns], kinds, rows)
 
-    def workbook(self) -> list[Table]:
-        """The sheets of a workbook."""
-        review = self.values(("unproven",), "To review")
-        if self._kinds:
-            sheets = [sheet for one in self._kinds for sheet in self._of(one)]
-            return [*sheets, review, self.values(), self.files()]
-        return [self.wide(), *self.rows(), review, self.values(), self.files()]
+    def workbook(self, found: Container[str]) -> list[Table]:
+        """The sheets of a workbook.
 
-    def _of(self, kind: Schema) -> list[Table]:
-        """The sheets of the documents of one kind; none where there is none."""
+        Args:
+            found: names of the schemas, where there are kinds, that have sheets of their own.
+        """
+        review = self.values(("unproven",), "To review")
+        kinds = [self._of(one) for one in self._kinds if one.name in found] if self._kinds else [self]
+        sheets = [sheet for one in kinds for sheet in (one.wide(), *one.rows())]
+        return [*sheets, review, self.values(), self.files()]
+
+    def _of(self, kind: Schema) -> Tables:
+        """Of the documents of one kind."""
         mine = [one for one in self._values if one.schema == kind.name]
-        own = Tables(kind, self._documents, mine, self._language)
-        return [own.wide(), *own.rows()] if mine else []
+        return Tables(kind, self._documents, mine, self._language)
 
 
 def parts_of(value: Any) -> dict[str, str]:

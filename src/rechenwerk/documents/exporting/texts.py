@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from rechenwerk.documents.job_ports import Document, Job, StoredValue
-from rechenwerk.documents.office_ports import Table
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _DANGER = ("=", "+", "-", "@", "\t", "\r")
@@ -35,11 +34,6 @@ def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
     out = io.StringIO()
     csv.writer(out).writerows([[harmless(cell) for cell in row] for row in rows])
     return out.getvalue().encode()
-
-
-def as_csv(table: Table) -> bytes:
-    """A table as CSV."""
-    return BYTE_ORDER + csv_lines([table.columns, *table.rows])
 
 
 def json_head(job: Job) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -65,6 +66,13 @@ _OF_JOB = f"""
 {_CLASHES} where c.organisation_id = $1 and c.job_id = $2
     and (not $3 or (c.state = 'open' and not c.gone)) and c.id > $4 order by c.id limit $5
 """
+
+_UNRECKONED = """
+select organisation_id, id from document_job where reckon_wanted
+union select organisation_id, id from document_job where state = 'done' and facts_of = ''
+    and ended_at > now() - interval '1 day'
+"""
+_LOCK = "select pg_try_advisory_lock(hashtext('rechenwerk.reckon'), hashint8($1))"
 
 
 class _Seen(msgspec.Struct, frozen=True, array_like=True):
@@ -328,14 +336,18 @@ class StoredClashes:
             )
         return True
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[ClashDecision]:
+    async def decisions(
+        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+    ) -> list[ClashDecision]:
         """See `documents.clash_ports.Clashes`."""
         rows = await self._pool.fetch(
             "select x.* from document_clash_decision x join document_clash c"
             " on c.organisation_id = x.organisation_id and c.id = x.clash_id"
-            " where x.organisation_id = $1 and c.job_id = $2 order by x.id",
+            " where x.organisation_id = $1 and c.job_id = $2 and x.id > $3 order by x.id limit $4",
             organisation_id,
             job_id,
+            after,
+            limit,
         )
         return [self._decision(row) for row in rows]
 
@@ -351,16 +363,24 @@ class StoredClashes:
             row["made_at"],
             seen.content,
             seen.note,
+            row["id"],
         )
 
     async def unreckoned(self) -> list[tuple[int, int]]:
         """See `documents.clash_ports.Clashes`."""
-        rows = await self._pool.fetch(
-            "select organisation_id, id from document_job where reckon_wanted"
-            " union select organisation_id, id from document_job where state = 'done' and facts_of = ''"
-            " and ended_at > now() - interval '1 day' order by 2"
-        )
+        rows = await self._pool.fetch(f"{_UNRECKONED} order by 2")
         return [(row["organisation_id"], row["id"]) for row in rows]
+
+    @asynccontextmanager
+    async def alone(self, organisation_id: int, job_id: int) -> AsyncIterator[bool]:
+        """See `documents.clash_ports.Clashes`."""
+        # The pool unlocks what a connection has locked when it comes back, however that ends.
+        async with self._pool.acquire() as connection:
+            yield await connection.fetchval(_LOCK, job_id) and await connection.fetchval(
+                f"select exists (select from ({_UNRECKONED}) u where organisation_id = $1 and id = $2)",  # noqa: S608
+                organisation_id,
+                job_id,
+            )
 
     async def give_up(self, organisation_id: int, job_id: int) -> None:
         """See `documents.clash_ports.Clashes`."""

@@ -131,15 +131,19 @@ class StoredReviews:
         assert row is not None
         return _stored(row, self._seal)
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[Decision]:
+    async def decisions(
+        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+    ) -> list[Decision]:
         """See `documents.job_ports.Reviews`."""
         rows = await self._pool.fetch(
-            "select x.organisation_id, x.document_id, x.field, x.version, x.action, x.by_key, x.by_name,"
-            " x.made_at, x.sealed, x.before, x.after, x.note from document_decision x"
+            "select x.organisation_id, x.id, x.document_id, x.field, x.version, x.action, x.by_key,"
+            " x.by_name, x.made_at, x.sealed, x.before, x.after, x.note from document_decision x"
             " join job_document d on d.organisation_id = x.organisation_id and d.id = x.document_id"
-            " where x.organisation_id = $1 and d.job_id = $2 order by x.id",
+            " where x.organisation_id = $1 and d.job_id = $2 and x.id > $3 order by x.id limit $4",
             organisation_id,
             job_id,
+            after,
+            limit,
         )
         return [self._decision(row) for row in rows]
 
@@ -167,6 +171,7 @@ class StoredReviews:
             said.before,
             said.after,
             said.note,
+            row["id"],
         )
 
     async def seal_clear(self, most: int) -> int:
