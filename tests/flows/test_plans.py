@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,18 +46,11 @@ def plans(office: Office) -> Iterator[Office]:
 
 def ended(office: Office, plan: str, run: int) -> Any:
     """The run when it is over."""
-
-    async def wait() -> Any:
-        for _ in range(20_000):
-            answer = await office.client.get(
-                f"/api/v1/plans/{plan}/runs/{run}", headers={"authorization": f"Bearer {office.first.key}"}
-            )
-            if answer.json()["state"] not in {"waiting", "running"}:
-                return answer.json()
-            await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=0.02)
-        return pytest.fail("the run does not end")
-
-    return office.runner.run(wait())
+    for _ in range(600):
+        found = office.ok("GET", f"/plans/{plan}/runs/{run}", params={"wait": 5})
+        if found["state"] not in {"waiting", "running"}:
+            return found
+    return pytest.fail("the run does not end")
 
 
 def test_an_example_is_added_run_and_asked(plans: Office) -> None:

@@ -26,6 +26,7 @@ from rechenwerk.console.pages import (
     journal,
     keys,
     people,
+    plan,
     preferences,
     profile,
     projects,
@@ -47,6 +48,7 @@ PAGES = (
     books,
     providers,
     contracts,
+    plan,
     audit,
     preferences,
 )

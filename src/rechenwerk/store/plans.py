@@ -12,10 +12,14 @@ _TRIES = 3
 """Processes that may be lost over a run."""
 _PLANS = """
 select p.id, p.name, p.main, p.made_at, v.number as versions, v.facts, v.made_by as changed_by,
-    v.made_at as changed_at
+    v.made_at as changed_at, r.id as run, r.scenario as run_scenario, r.headline as run_headline,
+    r.ended_at as run_at
 from plan p join lateral (
     select number, facts, made_by, made_at from plan_version where plan_id = p.id order by number desc limit 1
-) v on true
+) v on true left join lateral (
+    select id, scenario, headline, ended_at from plan_run where plan_id = p.id and state = 'done'
+    order by id desc limit 1
+) r on true
 where p.organisation_id = $1
 """
 _MAKE = """
@@ -28,8 +32,16 @@ insert into plan_version (plan_id, number, format, text, deals, facts, made_by, 
 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning number
 """
 _RUN = """
-select id, plan_id, version, scenario, without, paths, seed, state, done, failed, made_by, made_at, ended_at
+select id, plan_id, version, scenario, without, paths, seed, state, done, failed, headline, made_by,
+    made_at, ended_at
 from plan_run
+"""
+_BEGIN = """
+insert into plan_run (organisation_id, plan_id, version, scenario, without, paths, seed, made_by, made_at)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9
+where (select count(*) from plan_run where organisation_id = $1 and state in ('waiting', 'running')) < $10
+returning id, plan_id, version, scenario, without, paths, seed, state, done, failed, headline, made_by,
+    made_at, ended_at
 """
 _TAKE = """
 update plan_run r set state = 'running', seen_at = now(), tries = tries + 1
@@ -45,7 +57,7 @@ where v.plan_id = r.plan_id and v.number = r.version and r.id = (
 returning r.id, r.tries, v.text, v.format, r.scenario, r.without, r.paths, r.seed
 """
 _END = """
-update plan_run set result = $3, failed = $4, ended_at = now(), seen_at = null,
+update plan_run set result = $3, failed = $4, headline = $5, ended_at = now(), seen_at = null,
     state = case when $3::text is null then 'failed' else 'done' end,
     done = case when $3::text is null then done else paths end
 where id = $1 and tries = $2 and state = 'running'
@@ -123,11 +135,7 @@ class StoredPlans:
     async def begin(self, organisation_id: int, plan_id: int, run: NewRun, most: int) -> KeptRun | None:
         """See `Plans`."""
         row = await self._pool.fetchrow(
-            "insert into plan_run (organisation_id, plan_id, version, scenario, without, paths, seed,"
-            " made_by, made_at) select $1, $2, $3, $4, $5, $6, $7, $8, $9"
-            " where (select count(*) from plan_run where organisation_id = $1 and state in ('waiting', 'running')) < $10"
-            " returning id, plan_id, version, scenario, without, paths, seed, state, done, failed, made_by,"
-            " made_at, ended_at",
+            _BEGIN,
             organisation_id,
             plan_id,
             run.version,
@@ -172,7 +180,9 @@ class StoredPlans:
             work = Work(row["id"], row["tries"], *tuple(row)[2:])
             if work.turn <= _TRIES:
                 return work
-            await self.end(work, None, f"its process was lost {_TRIES} times; start it with fewer paths")
+            await self.end(
+                work, None, None, f"its process was lost {_TRIES} times; start it with fewer paths"
+            )
         return None
 
     async def seen(self, work: Work, done: int) -> bool:
@@ -186,9 +196,9 @@ class StoredPlans:
         )
         return found is not None
 
-    async def end(self, work: Work, result: str | None, failed: str | None) -> None:
+    async def end(self, work: Work, result: str | None, headline: str | None, failed: str | None) -> None:
         """See `Plans`."""
-        await self._pool.execute(_END, work.id, work.turn, result, failed)
+        await self._pool.execute(_END, work.id, work.turn, result, failed, headline)
 
 
 def _fields(version: NewVersion) -> tuple[object, ...]:

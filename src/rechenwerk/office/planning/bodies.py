@@ -97,6 +97,23 @@ class CheckView(BaseModel):
     facts: dict[str, Any] | None
 
 
+class HeadlineView(BaseModel):
+    """What is asked first of a run."""
+
+    out: str = Field(description="the first period in which cash is below 0 as expected; '' for none")
+    ruin: float | None = Field(description="the probability that cash runs out in the plan's periods")
+    gap: float | None = Field(description="the funding gap of the middle path")
+    unit: str
+
+
+class RunwayView(HeadlineView):
+    """The newest run that is done."""
+
+    run: int
+    scenario: str
+    ended_at: datetime
+
+
 class PlanView(BaseModel):
     """A plan; `facts` is what is in it: title, periods, scenarios, drivers, statuses, firms."""
 
@@ -107,6 +124,7 @@ class PlanView(BaseModel):
     changed_at: datetime
     changed_by: str
     facts: dict[str, Any]
+    runway: RunwayView | None
 
 
 class PlansView(BaseModel):
@@ -153,6 +171,7 @@ class RunView(BaseModel):
     state: RunState
     done: int = Field(description="paths")
     failed: str | None
+    headline: HeadlineView | None
     made_by: str
     made_at: datetime
     ended_at: datetime | None

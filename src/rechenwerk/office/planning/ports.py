@@ -17,6 +17,7 @@ class KeptPlan(msgspec.Struct, frozen=True):
     Attributes:
         main: whether the first page shows its runway.
         versions: how many there are.
+        run: the newest that is done, its scenario, when it ended, and its headline.
     """
 
     id: int
@@ -27,6 +28,10 @@ class KeptPlan(msgspec.Struct, frozen=True):
     facts: str
     changed_by: str
     changed_at: datetime
+    run: int | None
+    run_scenario: str | None
+    run_headline: str | None
+    run_at: datetime | None
 
 
 class NewVersion(msgspec.Struct, frozen=True):
@@ -70,7 +75,7 @@ class NewRun(msgspec.Struct, frozen=True):
 
 
 class KeptRun(msgspec.Struct, frozen=True):
-    """A calculation; `result` is read apart, it is long."""
+    """A calculation; its result is read apart, it is long. `headline` is JSON: `out`, `ruin`, `gap`."""
 
     id: int
     plan_id: int
@@ -82,6 +87,7 @@ class KeptRun(msgspec.Struct, frozen=True):
     state: RunState
     done: int
     failed: str | None
+    headline: str | None
     made_by: str
     made_at: datetime
     ended_at: datetime | None
@@ -159,6 +165,6 @@ class Plans(Protocol):
         """It is alive and has come so far; False where it is no longer wanted."""
         ...
 
-    async def end(self, work: Work, result: str | None, failed: str | None) -> None:
+    async def end(self, work: Work, result: str | None, headline: str | None, failed: str | None) -> None:
         """It is over."""
         ...

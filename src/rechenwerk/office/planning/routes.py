@@ -65,6 +65,16 @@ def _view(plan: KeptPlan) -> bodies.PlanView:
         changed_at=plan.changed_at,
         changed_by=plan.changed_by,
         facts=facts_of(plan.facts),
+        runway=None
+        if plan.run_headline is None
+        else bodies.RunwayView.model_validate(
+            {
+                **facts_of(plan.run_headline),
+                "run": plan.run,
+                "scenario": plan.run_scenario,
+                "ended_at": plan.run_at,
+            }
+        ),
     )
 
 

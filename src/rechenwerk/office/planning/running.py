@@ -7,6 +7,8 @@ import contextlib
 import logging
 import time
 
+import msgspec
+
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.office.planning.calculating import CHILD, LONG, CalculationError, Calculators, subject
 from rechenwerk.office.planning.ports import Plans, Work
@@ -31,6 +33,7 @@ class Runner:
         self._calculators = calculators
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress: dict[int, int] = {}
+        self._moved = asyncio.Event()
 
     def wake(self, plans: Plans) -> None:
         """There may be something to do; also what an office that ended left behind."""
@@ -38,6 +41,15 @@ class Runner:
             task = asyncio.create_task(self._work(plans))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def wait(self, seconds: float) -> None:
+        """Until a run of this office has moved or ended, but no longer."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), seconds)
+
+    def _tell(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def close(self) -> None:
         """Stop; what is not done is taken up again later."""
@@ -74,7 +86,9 @@ class Runner:
             if time.monotonic() - told_at < _TELL:
                 return True
             told_at = time.monotonic()
-            return await plans.seen(work, done)
+            wanted = await plans.seen(work, done)
+            self._tell()
+            return wanted
 
         question = {
             "ask": "run",
@@ -85,9 +99,33 @@ class Runner:
         try:
             found = await self._calculators.alone(CHILD, question, LONG, told)
         except (CalculationError, RechenwerkError) as error:
-            await plans.end(work, None, " ".join(str(error).split()))
+            await plans.end(work, None, None, " ".join(str(error).split()))
         else:
-            await plans.end(work, found.decode(), None)
+            await plans.end(work, found.decode(), _headline(found), None)
+        self._tell()
+
+
+def _headline(result: bytes) -> str:
+    """What is asked first of a result."""
+    found = msgspec.json.decode(result, type=_Result)
+    runway = next((one.note for one in found.figures if one.key == "runway"), "")
+    middle = found.gap[len(found.gap) // 2] if found.gap else None
+    told = {"out": runway, "ruin": found.ruined[-1] if found.ruined else None, "gap": middle}
+    return msgspec.json.encode({**told, "unit": found.unit}).decode()
+
+
+class _Figure(msgspec.Struct):
+    key: str
+    note: str
+
+
+class _Result(msgspec.Struct):
+    """What of a result a list shows."""
+
+    unit: str
+    figures: list[_Figure]
+    ruined: list[float | None]
+    gap: list[float | None]
 
 
 class Planning:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from rechenwerk.office.access import BooksRealm, Realm
 from rechenwerk.office.errors import missing, refuse
@@ -30,6 +30,7 @@ def _view(plan: KeptPlan, run: KeptRun) -> bodies.RunView:
         state=run.state,
         done=run.done,
         failed=run.failed,
+        headline=None if run.headline is None else bodies.HeadlineView(**facts_of(run.headline)),
         made_by=run.made_by,
         made_at=run.made_at,
         ended_at=run.ended_at,
@@ -75,12 +76,21 @@ async def list_runs(realm: BooksRealm, plan: PlanName) -> bodies.RunsView:
     return bodies.RunsView(plan=plan, runs=[_view(kept, one) for one in runs])
 
 
-async def show(realm: BooksRealm, plan: PlanName, run: RunId) -> bodies.RunView:
+async def show(
+    realm: BooksRealm,
+    plan: PlanName,
+    run: RunId,
+    wait: Annotated[float, Query(ge=0, le=10, description="seconds for which news is waited for")] = 0,
+) -> bodies.RunView:
     """How far a run is; one whose office ended is taken up again."""
     kept = await found(realm, plan)
     one = await _run(realm, kept, run)
     if one.state in {"waiting", "running"}:
-        realm.office.planning.runner.wake(realm.desk.plans)
+        runner = realm.office.planning.runner
+        runner.wake(realm.desk.plans)
+        if wait:
+            await runner.wait(wait)
+            one = await _run(realm, kept, run)
     return _view(kept, one)
 
 

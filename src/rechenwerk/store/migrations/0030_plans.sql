@@ -39,6 +39,7 @@ create table plan_run (
     done integer not null default 0,
     tries integer not null default 0,
     result text,                                    -- JSON, byte for byte as it was calculated
+    headline text,                                  -- JSON: when cash runs out, and how probable that is
     failed text,
     made_by text not null,
     made_at timestamptz not null,
