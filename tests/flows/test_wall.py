@@ -206,6 +206,35 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/documents/known", {"params": {"organisation": "default"}}, 404),
     ("POST", "/documents/known/import", {"json": {"text": "x"}, "params": {"organisation": "default"}}, 404),
     ("DELETE", "/documents/known/1", {}, 404),
+    ("GET", "/plans", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/plans", {"params": {"organisation": "default"}, "json": {"name": "spy", "text": ""}}, 404),
+    ("POST", "/plans/check", {"params": {"organisation": "default"}, "json": {"text": ""}}, 404),
+    ("POST", "/plans/example", {"params": {"organisation": "default"}, "json": {"example": "firm"}}, 404),
+    ("POST", "/plans/from-books", {"params": {"organisation": "default"}, "json": {"name": "spy"}}, 404),
+    ("PUT", "/plans/secret", {"json": {"text": "", "after": 1}}, 404),
+    ("PUT", "/plans/secret/main", {}, 404),
+    ("POST", "/plans/secret/runs", {"json": {}}, 404),
+    ("POST", "/plans/secret/try", {"json": {}}, 404),
+    ("DELETE", "/plans/secret/runs/1", {}, 404),
+    *(
+        ("GET", f"/plans/secret{part}", {"params": asked}, 404)
+        for asked in ({"figure": "cash"}, {"organisation": "default", "figure": "cash"})
+        for part in (
+            "",
+            "/versions",
+            "/versions/1",
+            "/runs",
+            "/runs/1",
+            "/runs/1/result",
+            "/explain",
+            "/sensitivity",
+            "/stress",
+            "/reverse",
+            "/compare",
+            "/network",
+            "/files/csv",
+        )
+    ),
 )
 OPEN = frozenset(
     {
@@ -225,6 +254,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     office.ok("POST", "/projects", json={"name": "secret"})
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
+    _a_plan(office)
     tables = (
         "organisation",
         "project",
@@ -236,6 +266,8 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
         "document_known",
         "person",
         "invitation",
+        "plan",
+        "plan_run",
     )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
@@ -264,6 +296,22 @@ def _a_job_of_documents(office: Office) -> None:
     assert sent["id"] == 1
     known = {"text": "name,iban\nA,DE02120300000000202051\n"}
     assert office.ok("POST", "/documents/known/import", json=known)["new"] == 1
+
+
+def _a_plan(office: Office) -> None:
+    """In the organisation "default": the plan "secret" with run 1, which nobody has calculated yet."""
+    office.sql(
+        "insert into plan (organisation_id, name, made_at) select id, 'secret', now() from organisation"
+        " where name = 'default'"
+    )
+    office.sql(
+        "insert into plan_version (plan_id, number, format, text, facts, made_by, made_at)"
+        " select id, 1, 'toml', '', '{}', 'x', now() from plan"
+    )
+    office.sql(
+        "insert into plan_run (organisation_id, plan_id, version, paths, seed, made_by, made_at, state,"
+        " ended_at) select organisation_id, id, 1, 1, 1, 'x', now(), 'cancelled', now() from plan"
+    )
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:
