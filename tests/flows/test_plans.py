@@ -149,7 +149,7 @@ def test_a_calculation_that_needs_too_much_memory_is_refused(plans: Office) -> N
     question = {"ask": "check", "subject": subject(SMALL, "toml", "", ())}
 
     async def ask() -> None:
-        calculator = Calculator(CHILD, 60)
+        calculator = Calculator(CHILD, 60)  # too little even to begin
         with pytest.raises(RechenwerkError, match="memory"):
             await calculator.ask(question, 60)
         await calculator.close()

@@ -1,9 +1,9 @@
 """A process that answers questions about plans, one after the other, until its input ends.
 
-Run as ``python -m rechenwerk.planner.child [MEGABYTES]``; standard input and output are frames: four bytes
-of length, then MessagePack. A question is a map with ``ask``, ``seconds`` and what `_ANSWERS` hands on; an
-answer is any number of ``{"progress": paths}``, then ``{"answer": bytes}`` or ``{"wrong": line, "mistakes":
-[...]}``.
+Run as ``python -m rechenwerk.planner.child [MEGABYTES [later]]``; standard input and output are frames: four
+bytes of length, then MessagePack. It begins with ``{"ready": true}``. A question is a map with ``ask``,
+``seconds`` and what `_ANSWERS` hands on; an answer is any number of ``{"progress": paths}``, then
+``{"answer": bytes}`` or ``{"wrong": line, "mistakes": [...]}``.
 
 It is a process of its own because NumPy and SciPy cost whoever loads them 150 MB, because a plan is foreign
 input, and because a calculation can only be stopped with the process that does it: the kernel ends it when a
@@ -111,11 +111,13 @@ def start(answers: Answers) -> None:
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else MEGABYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit << 20, limit << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError):
-        os.nice(5)  # the office and gateways come first
+    if sys.argv[2:] == ["later"]:
+        with contextlib.suppress(OSError):
+            os.nice(10)  # what people and gateways wait for comes first
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no frame
     with contextlib.suppress(BrokenPipeError):
+        _write(out, {"ready": True})
         serve(sys.stdin.buffer, out, answers)
 
 

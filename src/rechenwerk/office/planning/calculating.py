@@ -22,6 +22,8 @@ QUICK = 20.0
 """Seconds for a question that is waited for."""
 LONG = 600.0
 """Seconds for a run."""
+_READY = 120.0
+"""Seconds for a process to be there: NumPy and SciPy load in two, on a machine that does much else in many."""
 _IDLE = 300.0
 _WARM = 3
 """Processes that are kept for organisations that asked last."""
@@ -44,10 +46,12 @@ class Calculator:
     Args:
         module: that is run.
         megabytes: of memory that it may have.
+        later: what people wait for comes first.
     """
 
-    def __init__(self, module: str, megabytes: int) -> None:
+    def __init__(self, module: str, megabytes: int, *, later: bool = False) -> None:
         self._module = module
+        self._later = later
         self._megabytes = megabytes
         self._process: Process | None = None
         self.used = time.monotonic()
@@ -72,6 +76,9 @@ class Calculator:
                 self.used = time.monotonic()
                 done = False
                 try:
+                    if self._process is None:
+                        async with asyncio.timeout(_READY):
+                            await self._start()
                     async with asyncio.timeout(seconds):
                         found = await self._answer({**question, "seconds": seconds}, told)
                         done = True
@@ -93,24 +100,22 @@ class Calculator:
         raise RechenwerkError(found["wrong"])
 
     async def _answer(self, question: dict[str, Any], told: Told | None) -> dict[str, Any]:
-        process = self._process or await self._start()
+        process = self._process
+        assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
         data = msgspec.msgpack.encode(question)
         process.stdin.write(len(data).to_bytes(4, "big") + data)
         await process.stdin.drain()
         while True:
-            size = int.from_bytes(await process.stdout.readexactly(4), "big")
-            if size > _LARGEST:
-                raise CalculationError("the plan's result is too large; take fewer periods or lines")
-            found: dict[str, Any] = msgspec.msgpack.decode(await process.stdout.readexactly(size))
+            found = await _frame(process.stdout)
             if "progress" not in found:
                 return found
             if told is not None and not await told(found["progress"]):
                 raise CalculationError("the calculation was cancelled")
 
-    async def _start(self) -> Process:
-        command = (sys.executable, "-m", self._module, str(self._megabytes))
+    async def _start(self) -> None:
+        command = [sys.executable, "-m", self._module, str(self._megabytes), *["later"] * self._later]
         # One thread: paths are what is calculated side by side, and threads count as memory.
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = await asyncio.create_subprocess_exec(
@@ -121,7 +126,8 @@ class Calculator:
             env={**os.environ, **threads},
             limit=1 << 20,
         )
-        return self._process
+        assert self._process.stdout is not None
+        await _frame(self._process.stdout)
 
     async def _kill(self) -> None:
         process, self._process = self._process, None
@@ -133,6 +139,15 @@ class Calculator:
     async def close(self) -> None:
         """End it, whatever it does."""
         await self._kill()
+
+
+async def _frame(stream: asyncio.StreamReader) -> dict[str, Any]:
+    """What a process says next."""
+    size = int.from_bytes(await stream.readexactly(4), "big")
+    if size > _LARGEST:
+        raise CalculationError("the plan's result is too large; take fewer periods or lines")
+    found: dict[str, Any] = msgspec.msgpack.decode(await stream.readexactly(size))
+    return found
 
 
 class Calculators:
@@ -168,7 +183,7 @@ class Calculators:
         self, module: str, question: dict[str, Any], seconds: float, told: Told | None = None
     ) -> bytes:
         """An answer from a process of its own, gone with its memory afterwards."""
-        calculator = Calculator(module, self._megabytes)
+        calculator = Calculator(module, self._megabytes, later=True)
         try:
             return await calculator.ask(question, seconds, told)
         finally:
