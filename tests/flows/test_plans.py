@@ -164,7 +164,8 @@ def test_a_run_is_cancelled_and_one_whose_office_ended_is_taken_up(plans: Office
     assert plans.refused(409, "GET", f"/plans/small/runs/{run['id']}/result")["code"] == "no_result"
     plans.sql(
         "insert into plan_run (organisation_id, plan_id, version, paths, seed, made_by, made_at, state,"
-        " seen_at) select organisation_id, id, 1, 100, 1, 'x', now(), 'running', now() - interval '1 hour' from plan"
+        " seen_at) select organisation_id, id, 1, 100, 1, 'x', now(), 'running', now() - interval '1 hour'"
+        " from plan"
     )
     assert ended(plans, "small", run["id"] + 1)["state"] == "done"
 

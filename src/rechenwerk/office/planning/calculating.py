@@ -23,7 +23,7 @@ QUICK = 20.0
 LONG = 600.0
 """Seconds for a run."""
 _READY = 120.0
-"""Seconds for a process to be there: NumPy and SciPy load in two, on a machine that does much else in many."""
+"""Seconds for a process to be there: NumPy and SciPy load in two, on a busy machine in many."""
 _IDLE = 300.0
 _WARM = 3
 """Processes that are kept for organisations that asked last."""
