@@ -11,8 +11,8 @@ from rechenwerk.console.figures import NONE, Figures
 from rechenwerk.console.visit import Visit
 from rechenwerk.console.words import Words
 
-_MOST = 3000
-"""Characters of a name that a chart shows."""
+_NOTHING = 0.005
+"""Less is shown as 0."""
 
 
 class Shown:
@@ -31,6 +31,8 @@ class Shown:
         if value is None or not math.isfinite(value):
             return NONE
         size = abs(value)
+        if size < _NOTHING:
+            return self._f.number(0)
         return self._f.number(value, 0 if size >= 1000 or value == 0 else 1 if size >= 100 else 2)
 
     def share(self, value: float | None) -> str:

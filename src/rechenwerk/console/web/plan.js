@@ -18,6 +18,7 @@ const isMonth = (text) => /^\d{4}-\d{2}$/.test(text);
 const period = (text) => (isMonth(text) ? months.format(date(text)) : text);
 const brief = (value) => {
   if (value === null || !Number.isFinite(value)) return "–";
+  if (Math.abs(value) < 0.005) value = 0;
   const size = Math.abs(value);
   return formats[size >= 1000 || value === 0 ? 0 : size >= 100 ? 1 : 2].format(value);
 };
@@ -79,7 +80,7 @@ function bars(chart) {
   return {
     ...style.shared, color: style.palette, xAxis: { ...periods(style, chart, true) }, yAxis: value(style),
     tooltip: { ...style.shared.tooltip, axisPointer: { type: "shadow" }, formatter: (rows) => [rows[0].axisValue, ...rows.map((one) => `${one.seriesName}  ${brief(one.value)} ${chart.unit}`)].join("\n") },
-    series: chart.series.map((one) => ({ name: one.name, type: "bar", stack: "all", data: one.data, barMaxWidth: 42 })),
+    series: chart.series.map((one, at) => ({ name: one.name, type: "bar", stack: "all", data: one.data, barMaxWidth: 42, itemStyle: { color: style.palette[at % 6], opacity: at < 6 ? 1 : 0.55 } })),
   };
 }
 
