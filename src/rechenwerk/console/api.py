@@ -68,7 +68,7 @@ class Api:
     async def raw(self, method: str, path: str, body: object, query: Mapping[str, object]) -> httpx2.Response:
         """The answer as it came: for files."""
         asked = {"organisation": self._organisation, **query}
-        parameters = [
+        parameters: list[tuple[str, str | int | float | bool | None]] = [
             (name, str(one))
             for name, value in asked.items()
             for one in (value if isinstance(value, list) else [value])

@@ -52,11 +52,16 @@ def _chosen(visit: Visit, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _show(visit: Visit, template: str, tab: str, plan: dict[str, Any], **context: object) -> Response:
+def _show(visit: Visit, template: str, tab: str, plan: dict[str, Any], **context: Any) -> Response:
     """A page of a plan."""
     name = plan["name"]
     tabs = [(one, address(name, "" if one == "overview" else one)) for one in _TABS]
-    shown = {"figure": charts.Shown(visit), "address": address, "plan": plan, "facts": plan["facts"]}
+    shown: dict[str, Any] = {
+        "figure": charts.Shown(visit),
+        "address": address,
+        "plan": plan,
+        "facts": plan["facts"],
+    }
     may = visit.me is not None and visit.me.may("books")
     return visit.render(template, section="plan", tab=tab, tabs=tabs, may=may, **shown, **context)
 
@@ -76,7 +81,7 @@ async def index(visit: Visit) -> Response:
 
 def _list(visit: Visit, listing: Any, problem: Any = None) -> Response:
     may = visit.me is not None and visit.me.may("books")
-    shown = {"figure": charts.Shown(visit), "address": address, "may": may}
+    shown: dict[str, Any] = {"figure": charts.Shown(visit), "address": address, "may": may}
     status = problem.status if problem else 200
     return visit.render("plan.html", status, section="plan", list=listing, problem=problem, **shown)
 
