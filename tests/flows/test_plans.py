@@ -29,14 +29,22 @@ unit = "users"
 value = 10
 noise = "growth"
 spread = "20%"
+[[driver]]
+name = "price"
+unit = "EUR/user/month"
+value = 1
+[[driver]]
+name = "wages"
+unit = "EUR/month"
+value = 20
 [[line]]
 name = "sales"
-formula = "users * 1 EUR/user/month * length()"
+formula = "users * price * length()"
 unit = "EUR"
 group = "revenue"
 [[line]]
 name = "staff"
-formula = "20 EUR/month * length()"
+formula = "wages * length()"
 unit = "EUR"
 group = "operating"
 """
@@ -102,12 +110,12 @@ def test_mistakes_are_told_with_their_lines(plans: Office) -> None:
 
 HOSTILE = (
     SMALL.replace("periods = 24", "periods = 1000000000"),
-    SMALL.replace("users * 1 EUR", "(" * 900 + "users" + ")" * 900 + " * 1 EUR"),
-    SMALL.replace("users * 1 EUR", "-" * 3000 + "users * 1 EUR"),
-    SMALL.replace("users * 1 EUR", "9" * 4000 + " * users * 1 EUR"),
-    SMALL.replace("value = 10\n", "value = 1e308\n").replace("* 1 EUR", "* 10 ^ 300 EUR"),
+    SMALL.replace("users * price", "(" * 900 + "users" + ")" * 900 + " * price"),
+    SMALL.replace("users * price", "-" * 3000 + "users * price"),
+    SMALL.replace("users * price", "9" * 4000 + " * users * price"),
+    SMALL.replace("value = 10\n", "value = 1e308\n").replace("users * price", "users * price * 10 ^ 300"),
     SMALL + "".join(f'[[line]]\nname = "l{at}"\nformula = "1"\nunit = "1"\n' for at in range(3000)),
-    SMALL.replace("users * 1 EUR", "__import__('os').system('true') * 1 EUR"),
+    SMALL.replace("users * price", "__import__('os').system('true') * price"),
     "a = " + "[" * 50_000,
     "\x00",
 )
