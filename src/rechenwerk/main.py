@@ -67,6 +67,7 @@ from rechenwerk.office.chats.messages import largest_file
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.people.single_sign_on import read_single_sign_on
+from rechenwerk.office.planning.running import Planning
 from rechenwerk.office.ports import Desk
 from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from rechenwerk.providers.embedded_child import Embedded, start
@@ -143,6 +144,7 @@ class Installation:
         self._office: _Office | None = None
         self._crew: Crew | None = None
         self._chats: ChatOffice | None = None
+        self._planning: Planning | None = None
         self._viewer = LazyViewer(reading_limits(settings))
         self._office_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
@@ -301,6 +303,8 @@ class Installation:
         url = _address(self._options.host, self._options.port)
         self._chats = mount_chats(app, self._pool, url, self._viewer)
         mount_console(app, clock, self._options.port)
+        self._planning = app.state.office.planning
+        self._planning.runner.wake(desk.plans)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
         config = uvicorn.Config(
             app,
@@ -388,6 +392,8 @@ class Installation:
         if self._office is not None and self._office_task is not None:
             self._office.should_exit = True
             await asyncio.gather(self._office_task, return_exceptions=True)
+        if self._planning is not None:
+            await self._planning.close()
         if self._embedded is not None:
             await asyncio.to_thread(self._embedded.stop)
         if self._pool is not None:

@@ -32,6 +32,7 @@ PAGES = (
     "/console/providers/at/embedded",
     "/console/providers/configuration",
     "/console/contracts/embedded%20on%20demand",
+    "/console/plan/new",
     "/console/audit/residency",
     "/console/audit/residency?from=2027-01-01&to=2027-01-15",
 )

@@ -228,6 +228,35 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("PUT", "/chat-templates/2", {"json": TEMPLATE}, 404),
     ("DELETE", "/chat-templates/2", {}, 404),
     *((method, f"/chats/1{rest}", more, 404) for method, rest, more in CHAT_ROUTES),
+    ("GET", "/plans", {"params": {"organisation": "default"}}, 404),
+    ("POST", "/plans", {"params": {"organisation": "default"}, "json": {"name": "spy", "text": ""}}, 404),
+    ("POST", "/plans/check", {"params": {"organisation": "default"}, "json": {"text": ""}}, 404),
+    ("POST", "/plans/example", {"params": {"organisation": "default"}, "json": {"example": "firm"}}, 404),
+    ("POST", "/plans/from-books", {"params": {"organisation": "default"}, "json": {"name": "spy"}}, 404),
+    ("PUT", "/plans/secret", {"json": {"text": "", "after": 1}}, 404),
+    ("PUT", "/plans/secret/main", {}, 404),
+    ("POST", "/plans/secret/runs", {"json": {}}, 404),
+    ("POST", "/plans/secret/try", {"json": {}}, 404),
+    ("DELETE", "/plans/secret/runs/1", {}, 404),
+    *(
+        ("GET", f"/plans/secret{part}", {"params": asked}, 404)
+        for asked in ({"figure": "cash"}, {"organisation": "default", "figure": "cash"})
+        for part in (
+            "",
+            "/versions",
+            "/versions/1",
+            "/runs",
+            "/runs/1",
+            "/runs/1/result",
+            "/explain",
+            "/sensitivity",
+            "/stress",
+            "/reverse",
+            "/compare",
+            "/network",
+            "/files/csv",
+        )
+    ),
 )
 OPEN = frozenset(
     {
@@ -248,6 +277,7 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
     call = bookkeeper.post(bookkeeper.hold("default", 10 * CENT), "posted", CENT, CENT)
     _a_job_of_documents(office)
     _a_conversation(office)
+    _a_plan(office)
     tables = (
         "organisation",
         "project",
@@ -261,6 +291,8 @@ def test_nothing_crosses_the_wall(office: Office, bookkeeper: Bookkeeper, neighb
         "invitation",
         "chat",
         "chat_template",
+        "plan",
+        "plan_run",
     )
     before = [office.sql(f"select * from {table} order by id") for table in tables]
     for method, path, more, status in CROSSINGS:
@@ -296,6 +328,20 @@ def _a_conversation(office: Office) -> None:
     assert office.ok("POST", "/chats", json={"title": "secret"})["id"] == 1
     office.ok("PATCH", "/chats/1", json={"shared": True})
     assert office.ok("POST", "/chat-templates", json={**TEMPLATE, "shared": True})["id"] == 2
+def _a_plan(office: Office) -> None:
+    """In the organisation "default": the plan "secret" with run 1, which nobody has calculated yet."""
+    office.sql(
+        "insert into plan (organisation_id, name, made_at) select id, 'secret', now() from organisation"
+        " where name = 'default'"
+    )
+    office.sql(
+        "insert into plan_version (plan_id, number, format, text, facts, made_by, made_at)"
+        " select id, 1, 'toml', '', '{}', 'x', now() from plan"
+    )
+    office.sql(
+        "insert into plan_run (organisation_id, plan_id, version, paths, seed, made_by, made_at, state,"
+        " ended_at) select organisation_id, id, 1, 1, 1, 'x', now(), 'cancelled', now() from plan"
+    )
 
 
 def test_every_route_stands_in_the_wall_test(office: Office) -> None:

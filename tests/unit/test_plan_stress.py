@@ -11,7 +11,8 @@ from rechenwerk.base.errors import PlanError
 from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base, run
 from rechenwerk.planner.scenarios import factors, scenario
-from rechenwerk.planner.sensitivity import sobol, tornado
+from rechenwerk.planner.sensitivity import tornado
+from rechenwerk.planner.sobol import sobol
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import reverse, stress
 

@@ -17,7 +17,7 @@ from rechenwerk.cli.remote import Remote
 from rechenwerk.cli.show import console, print_json, progress_bar
 from rechenwerk.planner.actual import PARTS, Compared, Deviation, compare, planned_months
 from rechenwerk.planner.axis import month_number
-from rechenwerk.planner.book_series import Books, decoded, months_before
+from rechenwerk.planner.book_series import Books, begun, decoded, months_before
 from rechenwerk.planner.from_books import Forecasted, draft
 from rechenwerk.planner.plans import load_plan
 from rechenwerk.planner.running import base
@@ -50,7 +50,7 @@ def from_books_command(office: Remote, asked: Read) -> None:
     with progress_bar(quiet=asked.as_json) as bar:
         bar.add_task(words("reading the books"), total=None)
         months = months_before(_last_month(), asked.months)
-        books = _begun(_read(office, months, asked.organisation))
+        books = begun(_read(office, months, asked.organisation))
         drafted = draft(books, asked.periods, asked.paths)
         load_plan(drafted.text)
     try:
@@ -92,12 +92,6 @@ def _read(office: Remote, months: Sequence[str], organisation: str | None) -> Bo
     ]
     balance = office.ask("GET", "/books/balance", organisation=organisation)
     return decoded(models, rows("contract"), contracts, balance, months)
-
-
-def _begun(books: Books) -> Books:
-    """Without the months before the first call, when nobody had begun."""
-    first = min((row.starts[:7] for row in books.models), default=books.months[0])
-    return msgspec.structs.replace(books, months=tuple(one for one in books.months if one >= first))
 
 
 def _tests(series: Sequence[Forecasted], words: Words) -> Shown:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from rechenwerk.cli.plan_run import Asked, document, in_scenario, load, show, simulate
+from rechenwerk.cli.plan_run import Asked, in_scenario, load, show, simulate
 from rechenwerk.cli.show import print_json
 from rechenwerk.planner import showing
 from rechenwerk.planner.differences import bridge
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.plans import Plan
+from rechenwerk.planner.results import document
 from rechenwerk.planner.running import Outcome, base
 from rechenwerk.planner.words import Words
 

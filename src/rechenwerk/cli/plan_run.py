@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,17 +14,16 @@ from rechenwerk.cli.plan_output import fitting, loaded, write
 from rechenwerk.cli.plan_owners import show_owners
 from rechenwerk.cli.show import console, print_json, table
 from rechenwerk.planner import showing
-from rechenwerk.planner.economics import services, usage
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.explaining import DEEP, Explained, explain
 from rechenwerk.planner.late import late
-from rechenwerk.planner.measures import key_figures, measures
+from rechenwerk.planner.measures import key_figures
 from rechenwerk.planner.outputs import obligations, onerous, provisions
-from rechenwerk.planner.ownership import cap_table, shown
 from rechenwerk.planner.plans import Plan, build
+from rechenwerk.planner.results import document
 from rechenwerk.planner.running import Outcome, base, run
 from rechenwerk.planner.scenarios import scenario
-from rechenwerk.planner.showing import STATEMENTS, STOCKS, Shown
+from rechenwerk.planner.showing import Shown
 from rechenwerk.planner.words import Words
 
 
@@ -155,35 +153,6 @@ def year_tables(plan: Plan, values: Values, words: Words) -> tuple[Shown, ...]:
             summed=False,
         ),
     )
-
-
-def document(plan: Plan, values: Values, outcome: Outcome) -> dict[str, Any]:
-    """All of it for machines; money in the plan's unit."""
-    scale = plan.money.scale
-    owners = cap_table(plan, values)
-    return {
-        "title": plan.written.head.title,
-        "unit": plan.written.head.shown_in,
-        "periods": plan.axis.names,
-        "figures": measures(plan, values),
-        "base": {name: (values[name][:, 0] / scale).tolist() for name in (*STATEMENTS, *STOCKS)},
-        "obligations": obligations(plan, values),
-        "onerous": onerous(plan, values),
-        "provisions": provisions(plan, values),
-        "services": services(plan, values),
-        "contracts": usage(plan, values),
-        "ownership": None if owners is None else shown(owners),
-        "paths": outcome.paths,
-        "seed": outcome.seed,
-        "levels": outcome.levels,
-        "quantiles": {name: (band.quantiles / scale).tolist() for name, band in outcome.bands.items()},
-        "mean": {name: (band.mean / scale).tolist() for name, band in outcome.bands.items()},
-        "ruined": outcome.ruined.tolist(),
-        "gap": (outcome.gap / scale).tolist(),
-        "late": late(plan, values),
-        "violations": outcome.violations,
-        "checked": outcome.checked,
-    }
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -11,9 +11,10 @@ from rechenwerk.cli.plan_run import load, show
 from rechenwerk.cli.show import console, print_json, progress_bar, table
 from rechenwerk.planner import showing
 from rechenwerk.planner.running import base
-from rechenwerk.planner.sensitivity import sobol, tornado
+from rechenwerk.planner.sensitivity import tornado
 from rechenwerk.planner.shocks import library
 from rechenwerk.planner.shown import shown_unit
+from rechenwerk.planner.sobol import sobol
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import Reverse, reverse, stress
 from rechenwerk.planner.words import Words

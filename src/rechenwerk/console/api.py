@@ -68,7 +68,12 @@ class Api:
     async def raw(self, method: str, path: str, body: object, query: Mapping[str, object]) -> httpx2.Response:
         """The answer as it came: for files."""
         asked = {"organisation": self._organisation, **query}
-        parameters = {name: str(value) for name, value in asked.items() if value not in (None, "")}
+        parameters: list[tuple[str, str | int | float | bool | None]] = [
+            (name, str(one))
+            for name, value in asked.items()
+            for one in (value if isinstance(value, list) else [value])
+            if one not in (None, "")
+        ]
         headers = {} if self._key is None else {"authorization": f"Bearer {self._key}"}
         content = b""
         if method != "GET":

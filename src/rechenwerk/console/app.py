@@ -27,6 +27,7 @@ from rechenwerk.console.pages import (
     journal,
     keys,
     people,
+    plan,
     preferences,
     profile,
     projects,
@@ -49,6 +50,7 @@ PAGES = (
     books,
     providers,
     contracts,
+    plan,
     audit,
     preferences,
 )

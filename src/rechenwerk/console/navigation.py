@@ -32,6 +32,7 @@ def entries() -> tuple[Entry, ...]:
         Entry("journal", "/console/journal", "j", ("books", "audit")),
         Entry("books", "/console/books", "b", ("books", "audit")),
         Entry("providers", "/console/providers", "m", ("operator",)),
+        Entry("plan", "/console/plan", "l", ("books", "audit")),
         Entry("contracts", "/console/contracts", "c", ("books", "audit")),
         Entry("audit", "/console/audit", "a", ("books", "audit")),
     )

@@ -19,6 +19,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.planning.running import Planning
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.verify_ports import ProofRun
@@ -40,6 +41,7 @@ class Office(msgspec.Struct, frozen=True):
     """That webhooks may reach although they are not public."""
     proofs: dict[str, ProofRun] = msgspec.field(default_factory=dict)
     """Proofs of the books that run or ran, by their id."""
+    planning: Planning = msgspec.field(default_factory=Planning)
 
     def now(self) -> datetime:
         """Wall time in UTC."""
@@ -159,8 +161,14 @@ async def admit(
     return await own.enter(organisation)
 
 
-def permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]:
-    """A route's realm, for who has any of these scopes."""
+def permit(*scopes: str, role: bool = False, reads: bool = False) -> Callable[..., Awaitable[Realm]]:
+    """A route's realm, for who has any of these scopes.
+
+    Args:
+        scopes: any of them.
+        role: see `admit`.
+        reads: whether nothing is changed, whatever the method.
+    """
 
     async def realm(
         request: Request,
@@ -171,7 +179,9 @@ def permit(*scopes: str, role: bool = False) -> Callable[..., Awaitable[Realm]]:
         ] = None,
     ) -> Realm:
         key = None if credentials is None else credentials.credentials
-        return await admit(office, key, organisation, scopes, role=role, reads=request.method == "GET")
+        return await admit(
+            office, key, organisation, scopes, role=role, reads=reads or request.method == "GET"
+        )
 
     return realm
 
@@ -188,6 +198,8 @@ Whose = Annotated[
 KeysRealm = Annotated[Realm, Depends(permit("keys"))]
 MoneyRealm = Annotated[Realm, Depends(permit("books", "keys"))]
 BooksRealm = Annotated[Realm, Depends(permit("books"))]
+ReckonRealm = Annotated[Realm, Depends(permit("books", reads=True))]
+"""For routes that calculate from a body and change nothing."""
 OperatorRealm = Annotated[Realm, Depends(permit("operator"))]
 MemberRealm = Annotated[Realm, Depends(permit("books", "keys", "emergency", "approve"))]
 EmergencyRealm = Annotated[Realm, Depends(permit("emergency", role=True))]

@@ -38,6 +38,7 @@ from rechenwerk.office.people.routes import add_people_routes
 from rechenwerk.office.people.sessions import Sessions
 from rechenwerk.office.people.single_sign_on import SingleSignOn
 from rechenwerk.office.people.sso_routes import add_single_sign_on
+from rechenwerk.office.planning.asking import add_planning_routes
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
 from rechenwerk.office.providers import add_provider_routes
@@ -168,6 +169,7 @@ def create_app(
     add_bill_routes(router)
     add_payment_routes(router)
     add_export_routes(router)
+    add_planning_routes(router)
     add_archive_routes(router)
     add_provider_routes(router)
     add_capacity_routes(router)

@@ -23,6 +23,7 @@ from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.payment_ports import Payments
 from rechenwerk.office.people.ports import People
+from rechenwerk.office.planning.ports import Plans
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
@@ -492,3 +493,4 @@ class Desk(msgspec.Struct, frozen=True):
     budgets: BudgetDesk
     verifier: Verifier
     people: People
+    plans: Plans

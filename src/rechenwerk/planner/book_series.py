@@ -205,6 +205,12 @@ def decoded(
     )
 
 
+def begun(books: Books) -> Books:
+    """Without the months before the first call, when nobody had begun."""
+    first = min((row.starts[:7] for row in books.models), default=books.months[0])
+    return msgspec.structs.replace(books, months=tuple(one for one in books.months if one >= first))
+
+
 def _month(row: Mapping[str, Any]) -> Month:
     usage = {bucket: int(row["usage"].get(bucket, 0)) for bucket in BUCKETS}
     return Month(

@@ -1,16 +1,13 @@
-"""Which driver matters: each alone from its low to its high (tornado), and shares of the variance (Sobol).
+"""Which driver matters: each alone from its low to its high decile (tornado).
 
-Sobol's indices (2001, estimators of Saltelli 2010) come from SALib; a driver's uncertainty is one standard
-normal number: of 'level' and 'each' the factor itself, of 'growth' a yearly rate, of 'walk' the rate that
-leads to where its spread would be at the end.
+A driver's uncertainty is one standard normal number: of 'level' and 'each' the factor itself, of 'growth' a
+yearly rate, of 'walk' the rate that leads to where its spread would be at the end.
 """
 
 from __future__ import annotations
 
 import msgspec
 import numpy as np
-from SALib.analyze import sobol as analysis
-from SALib.sample import sobol as sampling
 
 from rechenwerk.base.errors import PlanError
 from rechenwerk.base.type_words import did_you_mean
@@ -55,59 +52,33 @@ class Index(msgspec.Struct, frozen=True):
 
 def tornado(plan: Plan, line: str = "cash", at: str = "") -> tuple[Bar, ...]:
     """Each drawn driver alone, the others as expected; the greatest effect first."""
-    place = _place(plan, line, at)
+    place = place_of(plan, line, at)
     bars = []
-    for driver in _drawn(plan):
+    for driver in drawn(plan):
         ends = np.asarray([[-_DECILE], [_DECILE]])
-        low, high = _outcomes(plan, [driver], ends, line, place)
+        low, high = outcomes(plan, [driver], ends, line, place)
         bars.append(Bar(driver.name, float(low), float(high)))
     return tuple(sorted(bars, key=lambda one: -one.span))
 
 
-def sobol(
-    plan: Plan, line: str = "cash", at: str = "", samples: int = 256, seed: int = 1
-) -> tuple[Index, ...]:
-    """Shares of the variance of a line in one period; the greatest total first.
-
-    Args:
-        plan: as built.
-        line: what is looked at.
-        at: the period; the last unless said otherwise.
-        samples: a power of 2; the plan is calculated samples x (drivers + 2) times.
-        seed: of the samples and of the intervals.
+def drawn(plan: Plan) -> list[Driver]:
+    """Drivers that have a spread.
 
     Raises:
-        PlanError: there are no drivers with a spread, or no such line or period.
+        PlanError: none has.
     """
-    place, drivers = _place(plan, line, at), _drawn(plan)
-    if samples < 1 or samples & (samples - 1):
-        raise PlanError(f"{samples} samples; write a power of 2, such as 256")
-    problem = {
-        "num_vars": len(drivers),
-        "names": [one.name for one in drivers],
-        "bounds": [[0.0, 1.0]] * len(drivers),
-        "dists": ["norm"] * len(drivers),
-    }
-    normal = sampling.sample(problem, samples, calc_second_order=False, seed=seed)
-    outcomes = _outcomes(plan, drivers, np.asarray(normal, dtype=np.float64), line, place)
-    if not np.ptp(outcomes):
-        raise PlanError(f"{line} is the same whatever the drivers are; look at another line")
-    found = analysis.analyze(problem, outcomes, calc_second_order=False, seed=seed)
-    indices = [
-        Index(one.name, *(float(found[key][at_]) for key in ("S1", "S1_conf", "ST", "ST_conf")))
-        for at_, one in enumerate(drivers)
-    ]
-    return tuple(sorted(indices, key=lambda one: -one.total))
-
-
-def _drawn(plan: Plan) -> list[Driver]:
     drivers = [one for one in plan.inputs.values() if one.drawn]
     if not drivers:
         raise PlanError('no driver of the plan has a spread; add noise = "growth" and spread = "10%" to some')
     return drivers
 
 
-def _place(plan: Plan, line: str, at: str) -> int:
+def place_of(plan: Plan, line: str, at: str) -> int:
+    """Which period is meant; the last without one.
+
+    Raises:
+        PlanError: there is no such line or period.
+    """
     if line not in plan.lines:
         raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, plan.lines)}")
     place = plan.axis.index(at) if at else plan.axis.count - 1
@@ -116,7 +87,7 @@ def _place(plan: Plan, line: str, at: str) -> int:
     return place
 
 
-def _outcomes(plan: Plan, drivers: list[Driver], normal: Floats, line: str, place: int) -> Floats:
+def outcomes(plan: Plan, drivers: list[Driver], normal: Floats, line: str, place: int) -> Floats:
     """(samples,) of a line in one period, of (samples, drivers) standard normal numbers."""
     usual = known(plan, {})
     years = np.asarray(plan.axis.length * np.arange(plan.axis.count), dtype=np.float64)[:, None]

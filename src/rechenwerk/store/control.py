@@ -33,6 +33,7 @@ from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.payments import StoredPayments
 from rechenwerk.store.people import StoredPeople
+from rechenwerk.store.plans import StoredPlans
 from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
@@ -356,4 +357,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_budgets(pool),
         StoredVerifier(pool),
         StoredPeople(pool),
+        StoredPlans(pool),
     )

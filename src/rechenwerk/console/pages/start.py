@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import NONE, decimal
+from rechenwerk.console.pages.plan import address
+from rechenwerk.console.plan_charts import Shown
 from rechenwerk.console.visit import Visit, page
 
 _DAYS = 31
@@ -51,11 +53,12 @@ async def show(visit: Visit) -> Response:
     assert visit.me is not None
     if not visit.me.may("books", "keys", "audit") and visit.me.may("inference"):
         return visit.go("/console/chat")
-    pulse, totals, budgets, warnings = await asyncio.gather(
+    pulse, totals, budgets, warnings, plans = await asyncio.gather(
         visit.get("/pulse", minutes=15),
         visit.get("/books/totals", days=_DAYS, by="model", step="day"),
         visit.get("/budgets"),
         visit.get("/warnings"),
+        visit.get("/plans"),
     )
     rows = totals.part("rows", [])
     today = visit.now.date().isoformat()
@@ -66,6 +69,11 @@ async def show(visit: Visit) -> Response:
         section="start",
         pulse=pulse.body if pulse.ok else None,
         has_totals=totals.ok,
+        has_plans=plans.ok,
+        plan=next((one for one in plans.part("plans", []) if one["main"]), None),
+        plan_path=address,
+        plan_figure=Shown(visit),
+        may_plan=visit.me is not None and visit.me.may("books"),
         currency=totals.part("currency", budgets.part("currency", "")),
         today=_sum(row for row in rows if row["starts"] == today),
         month=_sum(row for row in rows if row["starts"][:7] == today[:7]),
