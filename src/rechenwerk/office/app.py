@@ -33,6 +33,7 @@ from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.noting import Noting, note_done
 from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.people.routes import add_people_routes
 from rechenwerk.office.people.sessions import Sessions
@@ -48,6 +49,7 @@ from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
+from rechenwerk.office.trail import add_trail_routes
 from rechenwerk.office.verifying import add_verify_routes
 from rechenwerk.office.vouchers import add_voucher_routes
 
@@ -100,8 +102,16 @@ async def apply(
     configuration = realm.desk.configuration
     if body.dry_run:
         changes = plan(await configuration.read(realm.organisation_id))
+        note_done(changed=False)
     else:
         changes = list(await configuration.apply(realm.organisation_id, plan))
+        named = [(f"{one.what} {one.name}", one) for one in changes]
+        await realm.changed(
+            "configuration applied",
+            f"configuration of {realm.organisation}",
+            {name: msgspec.to_builtins(one.before) for name, one in named},
+            {name: msgspec.to_builtins(one.after) for name, one in named},
+        )
     return bodies.AppliedView(
         organisation=realm.organisation,
         changes=[
@@ -173,7 +183,8 @@ def create_app(
     add_capacity_routes(router)
     add_reserve_routes(router)
     add_grant_routes(router)
-    add_record_routes(app, router)
+    add_record_routes(app)
+    add_trail_routes(router)
     add_site_routes(router)
     add_concentration_routes(router)
     add_position_routes(router)
@@ -183,6 +194,7 @@ def create_app(
     add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
+    app.add_middleware(Noting)
     app.add_middleware(Sessions)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY, larger=larger)
     add_handlers(app)

@@ -113,6 +113,7 @@ async def create_project(realm: KeysRealm, body: bodies.ProjectBody) -> bodies.P
     """A new project: a cost centre that can carry budgets and limits."""
     realm = await realm.enter(body.organisation)
     made = await realm.desk.tenants.create_project(realm.organisation_id, body.name, body.data_class)
+    await realm.changed("project made", f"project {body.name}", None, {"data_class": body.data_class})
     return await _shown_project(realm, made)
 
 
@@ -122,16 +123,29 @@ async def set_budget(realm: KeysRealm, name: Name, body: bodies.BudgetBody) -> b
     project = await realm.project(name)
     amount = None if body.amount is None else parse_money(body.amount)
     guard = Guard("money", body.period, amount, body.hard)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.guard_project(realm.organisation_id, project, [guard])
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "budget set", f"project {name}", budget_facts(before.budgets), budget_facts(after.budgets)
+    )
+    return after
 
 
 async def set_data_class(realm: KeysRealm, name: Name, body: bodies.DataClassBody) -> bodies.ProjectView:
     """Say of which class a project's data is; calls go nowhere that its class forbids."""
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.classify_project(realm.organisation_id, project, body.data_class)
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "data class set",
+        f"project {name}",
+        {"data_class": before.data_class},
+        {"data_class": after.data_class},
+    )
+    return after
 
 
 async def set_service(realm: OperatorRealm, name: Name, body: bodies.ServiceBody) -> bodies.ProjectView:
@@ -141,16 +155,29 @@ async def set_service(realm: OperatorRealm, name: Name, body: bodies.ServiceBody
     """
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.serve_project(realm.organisation_id, project, body.service_class, body.weight)
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "service set",
+        f"project {name}",
+        {"service_class": before.service_class, "weight": before.weight},
+        {"service_class": after.service_class, "weight": after.weight},
+    )
+    return after
 
 
 async def set_limits(realm: KeysRealm, name: Name, body: bodies.LimitsBody) -> bodies.ProjectView:
     """Set, change or remove a project's limits."""
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.guard_project(realm.organisation_id, project, _wished(body))
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "limits set", f"project {name}", before.limits.model_dump(), after.limits.model_dump()
+    )
+    return after
 
 
 async def list_keys(realm: KeysRealm) -> bodies.KeysView:
@@ -185,6 +212,7 @@ async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyVie
         ),
     )
     view = await _shown_key(realm, made)
+    await realm.changed("key made", f"key {view.id}", None, _key_facts(view))
     await _note_roles(realm, view, "role given")
     return bodies.NewKeyView(**view.model_dump(), key=text)
 
@@ -197,9 +225,28 @@ async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
         raise refuse(403, "only a key with the scope 'operator' can revoke one that has it", "missing_scope")
     await realm.desk.tenants.revoke_key(realm.organisation_id, found.id, realm.office.now())
     view = await _shown_key(realm, found.id)
+    await realm.changed("key revoked", f"key {found.id}", _key_facts(view), None)
     if found.revoked_at is None:
         await _note_roles(realm, view, "role taken")
     return view
+
+
+def budget_facts(budgets: Iterable[bodies.BudgetView]) -> dict[str, object]:
+    """Budgets as the audit keeps them: by period, with how hard they are."""
+    return {one.period: f"{one.amount} ({'hard' if one.hard else 'soft'})" for one in budgets}
+
+
+def _key_facts(key: bodies.KeyView) -> dict[str, object]:
+    """What the audit keeps of a key: never the key."""
+    return {
+        "name": key.name,
+        "hint": key.hint,
+        "project": key.project,
+        "scopes": key.scopes,
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+        **budget_facts(key.budgets),
+        **{name: value for name, value in key.limits.model_dump().items() if value is not None},
+    }
 
 
 async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:

@@ -31,8 +31,11 @@ async def set_organisation_budget(realm: OperatorRealm, body: bodies.BudgetBody)
     For the operator: what an organisation may spend is not for itself to say.
     """
     realm = await realm.enter(body.organisation)
+    before = _set(await _view(realm), None)
     await realm.desk.tenants.guard_organisation(realm.organisation_id, [_wish(body)])
-    return await _view(realm)
+    after = await _view(realm)
+    await realm.changed("budget set", f"organisation {realm.organisation}", before, _set(after, None))
+    return after
 
 
 async def set_key_budget(realm: KeysRealm, key: Name, body: bodies.BudgetBody) -> BudgetsView:
@@ -42,8 +45,20 @@ async def set_key_budget(realm: KeysRealm, key: Name, body: bodies.BudgetBody) -
     if found.revoked_at is not None:
         raise refuse(409, f"the key {key!r} is revoked; it has no use for a budget", "key_revoked", "key")
     project = await realm.project(found.project)
+    before = _set(await _view(realm), found.id)
     await realm.desk.tenants.guard_key(realm.organisation_id, project, found.id, [_wish(body)])
-    return await _view(realm)
+    after = await _view(realm)
+    await realm.changed("budget set", f"key {found.id}", before, _set(after, found.id))
+    return after
+
+
+def _set(view: BudgetsView, key: int | None) -> dict[str, object]:
+    """The budgets of a key, or of the organisation itself, as the audit keeps them."""
+    return {
+        one.period: f"{one.amount} ({'hard' if one.hard else 'soft'})"
+        for one in view.budgets
+        if not one.wallet and one.key_id == key and (key is not None or one.project is None)
+    }
 
 
 def _wish(body: bodies.BudgetBody) -> Guard:

@@ -8,9 +8,10 @@ from datetime import timedelta
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from rechenwerk.contracts.emergency import Person as Actor
 from rechenwerk.identity.keys import hash_key, new_token
 from rechenwerk.identity.people import ROLE_SCOPES, hash_password, mail_address, password_fits, weakness
-from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Realm
+from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Office, Realm
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.people import bodies
 from rechenwerk.office.people.entering import check_tries, end_session, enter, me_view, recognise
@@ -31,7 +32,7 @@ async def sign_in(
 
 async def sign_out(office: Entrance, request: Request, response: Response) -> bodies.DoneView:
     """End the session, here and in the database."""
-    await end_session(office, request)
+    await end_session(office, request, noted=True)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax")
     return bodies.DoneView(done="signed out")
 
@@ -64,6 +65,12 @@ async def change_me(realm: AnyRealm, body: bodies.MeBody) -> bodies.MeView:
     name = person.name if body.name is None else body.name
     language = person.language if body.language is None else body.language
     await realm.desk.people.describe(person.id, name, language)
+    await realm.changed(
+        "profile changed",
+        f"person {person.email}",
+        {"name": person.name, "language": person.language},
+        {"name": name, "language": language},
+    )
     return await show_me(realm)
 
 
@@ -230,6 +237,21 @@ def _used_up() -> Exception:
     return refuse(404, message, "invitation_not_found", "token")
 
 
+async def _note_joined(office: Office, request: Request, person: Person, invitation: Invitation) -> None:
+    joined = {"role": invitation.role, "project": invitation.project, "invitation": invitation.id}
+    here = await office.desk.tenants.organisation(invitation.organisation)
+    assert here is not None
+    await office.desk.governance.records.note(
+        Actor(here.id, 0, person.email, request.client.host if request.client else ""),
+        here.id,
+        office.now(),
+        "person joined",
+        f"person {person.email}",
+        None,
+        joined,
+    )
+
+
 async def accept_invitation(
     office: Entrance, request: Request, response: Response, body: bodies.AcceptBody
 ) -> bodies.MeView:
@@ -252,6 +274,7 @@ async def accept_invitation(
     if person is None:
         raise _used_up()
     await people.forget_tries(email)
+    await _note_joined(office, request, person, found)
     return await enter(office, request, response, person, found.organisation)
 
 
