@@ -31,6 +31,7 @@ PAGES = (
     "/console/providers/at/embedded",
     "/console/providers/configuration",
     "/console/contracts/embedded%20on%20demand",
+    "/console/audit/verify",
     "/console/audit/residency",
     "/console/audit/residency?from=2027-01-01&to=2027-01-15",
 )

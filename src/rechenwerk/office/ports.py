@@ -91,6 +91,7 @@ class Project(msgspec.Struct, frozen=True):
     Attributes:
         service_class: of its work: critical, standard or batch.
         weight: its share when scarce capacity is shared.
+        keys: of programs, that are neither revoked nor expired.
     """
 
     id: int
@@ -100,6 +101,7 @@ class Project(msgspec.Struct, frozen=True):
     data_class: str
     service_class: str = "standard"
     weight: int = 1
+    keys: int = 0
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -170,6 +172,10 @@ class Tenants(Protocol):
 
     async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
+        ...
+
+    async def project_names(self, organisation_id: int) -> list[str]:
+        """The names of an organisation's projects, in their order."""
         ...
 
     async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:

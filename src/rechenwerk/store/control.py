@@ -136,12 +136,22 @@ class StoredTenants:
     async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
         rows = await self._pool.fetch(
-            "select id, name, created_at, data_class, service_class, weight from project"
-            " where organisation_id = $1 order by name",
+            "select p.id, p.name, p.created_at, p.data_class, p.service_class, p.weight,"
+            " coalesce(k.keys, 0) as keys from project p left join (select project_id, count(*) as keys"
+            " from api_key where organisation_id = $1 and person_id is null and revoked_at is null"
+            " and (expires_at is null or expires_at > now()) group by project_id) k on k.project_id = p.id"
+            " where p.organisation_id = $1 order by p.name",
             organisation_id,
         )
         guards = await self._guards(organisation_id, windows)
         return [Project(**row, guards=tuple(guards.get((row["id"], None), ()))) for row in rows]
+
+    async def project_names(self, organisation_id: int) -> list[str]:
+        """The names of an organisation's projects, in their order."""
+        rows = await self._pool.fetch(
+            "select name from project where organisation_id = $1 order by name", organisation_id
+        )
+        return [row["name"] for row in rows]
 
     async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:
         """The id and the data class of the project of that name."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import cast
+from types import MappingProxyType
+from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.ledger.guards import NEVER, Period, window_bounds
@@ -16,13 +18,51 @@ from rechenwerk.office.budgets.bodies import BudgetLine, BudgetsView
 from rechenwerk.office.budgets.outlook import forecast, percent
 from rechenwerk.office.budgets.ports import BudgetUse
 from rechenwerk.office.errors import refuse
+from rechenwerk.office.paging import Cut, Wanted, cut
 from rechenwerk.office.ports import Guard
 from rechenwerk.office.tenants import pick_key
 
+_FULL = 80
+"""Percent of a budget from which on it deserves a look."""
 
-async def list_budgets(realm: MoneyRealm) -> BudgetsView:
-    """Every budget and wallet of an organisation: what its window has used, holds and has left."""
-    return await _view(realm)
+
+async def list_budgets(
+    realm: MoneyRealm,
+    wanted: Wanted,
+    project: Annotated[Name | None, Query(description="and its keys'")] = None,
+    key: Annotated[int | None, Query(ge=1, le=1 << 62, description="of the key with this id")] = None,
+    period: Period | None = None,
+    kind: Literal["hard", "soft", "wallet"] | None = None,
+    look: Annotated[
+        bool, Query(description="only what deserves a look: used to 80 %, or more is to come than there is")
+    ] = False,
+    shared: Annotated[bool, Query(description="without those of keys")] = False,
+) -> BudgetsView:
+    """Budgets and wallets of an organisation: what each window has used, holds and has left."""
+
+    def fits(use: BudgetUse) -> bool:
+        return (
+            project in (None, use.project)
+            and key in (None, use.key_id)
+            and period in (None, use.period)
+            and kind in (None, _kind(use))
+            and not (shared and use.key_id is not None)
+            and (not look or _deserves(use, now))
+        )
+
+    now = realm.office.clock.now()
+    return await _view(realm, wanted, fits)
+
+
+def _kind(use: BudgetUse) -> str:
+    return "wallet" if use.wallet else "hard" if use.hard else "soft"
+
+
+def _deserves(use: BudgetUse, now: float) -> bool:
+    if percent(use.posted, use.amount) >= _FULL:
+        return True
+    ahead = None if use.wallet else forecast(use.posted, cast("Period", use.period), now)
+    return ahead is not None and ahead > use.amount > 0
 
 
 async def set_organisation_budget(realm: OperatorRealm, body: bodies.BudgetBody) -> BudgetsView:
@@ -66,16 +106,38 @@ def _wish(body: bodies.BudgetBody) -> Guard:
     return Guard("money", body.period, amount, body.hard)
 
 
-async def _view(realm: Realm) -> BudgetsView:
+async def _view(
+    realm: Realm, wanted: Cut | None = None, fits: Callable[[BudgetUse], bool] = lambda _: True
+) -> BudgetsView:
     windows, now = realm.office.windows(), realm.office.clock.now()
     uses = await realm.desk.budgets.budgets.uses(realm.organisation_id, windows)
-    projects = await realm.desk.tenants.projects(realm.organisation_id, windows)
+    shown, total = cut(
+        uses, wanted or Cut(), lambda one: (one.project or "", one.key or "", one.period), _ORDERS, fits
+    )
     return BudgetsView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
-        projects=[one.name for one in projects],
-        budgets=[line(one, now) for one in uses],
+        projects=await realm.desk.tenants.project_names(realm.organisation_id),
+        budgets=[line(one, now) for one in shown],
+        periods=sorted({one.period for one in uses}),
+        total=total,
+        whole=len(uses),
     )
+
+
+_ORDERS: Mapping[str, Callable[[BudgetUse], object]] = MappingProxyType(
+    {
+        "whose": lambda one: one.key or one.project or "",
+        "project": lambda one: one.project,
+        "period": lambda one: one.period,
+        "kind": _kind,
+        "amount": lambda one: one.amount,
+        "used": lambda one: one.posted,
+        "held": lambda one: one.held,
+        "left": lambda one: one.left,
+        "percent": lambda one: percent(one.posted, one.amount),
+    }
+)
 
 
 def line(use: BudgetUse, now: float) -> BudgetLine:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from rechenwerk.contracts.emergency import Person as Actor
 from rechenwerk.identity.keys import hash_key, new_token
 from rechenwerk.identity.people import ROLE_SCOPES, hash_password, mail_address, password_fits, weakness
 from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Office, Realm
 from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.paging import Wanted, cut
 from rechenwerk.office.people import bodies
 from rechenwerk.office.people.entering import check_tries, end_session, enter, me_view, recognise
 from rechenwerk.office.people.ports import Invitation, Member, Newcomer, NewInvitation, Person
@@ -117,10 +122,32 @@ def _person_view(realm: Realm, member: Member) -> bodies.PersonView:
     )
 
 
-async def list_people(realm: KeysRealm) -> bodies.PeopleView:
-    """The people of an organisation, by address."""
+async def list_people(
+    realm: KeysRealm,
+    wanted: Wanted,
+    role: Annotated[str | None, Query(max_length=40)] = None,
+    project: Annotated[str | None, Query(max_length=100)] = None,
+) -> bodies.PeopleView:
+    """The people of an organisation, by address; all of them where nothing else is asked for."""
     members = await realm.desk.people.members(realm.organisation_id)
-    return bodies.PeopleView(people=[_person_view(realm, one) for one in members])
+    shown, total = cut(
+        members,
+        wanted,
+        lambda one: (one.email, one.name),
+        _ORDERS,
+        lambda one: role in (None, one.role) and project in (None, one.project),
+    )
+    return bodies.PeopleView(
+        people=[_person_view(realm, one) for one in shown],
+        projects=sorted({one.project for one in members}),
+        total=total,
+        whole=len(members),
+    )
+
+
+_ORDERS: Mapping[str, Callable[[Member], object]] = MappingProxyType(
+    {name: attrgetter(name) for name in ("email", "name", "role", "project", "seen_at", "made_at")}
+)
 
 
 async def _member(realm: Realm, email: str) -> Member:
