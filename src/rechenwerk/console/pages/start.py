@@ -17,6 +17,8 @@ from rechenwerk.console.figures import NONE, decimal
 from rechenwerk.console.visit import Visit, page
 
 _DAYS = 31
+_LOOKS = 20
+"""Budgets that deserve a look, at most."""
 _SOON = 30
 """Days before the end of something at which it is worth a line here."""
 _MANY = 5
@@ -48,10 +50,11 @@ class Day(msgspec.Struct, frozen=True):
 @page
 async def show(visit: Visit) -> Response:
     """The page; what a role may not see is left out."""
-    pulse, totals, budgets, warnings = await asyncio.gather(
+    pulse, totals, budgets, shared, warnings = await asyncio.gather(
         visit.get("/pulse", minutes=15),
         visit.get("/books/totals", days=_DAYS, by="model", step="day"),
-        visit.get("/budgets"),
+        visit.get("/budgets", look="true", sort="-percent", limit=_LOOKS),
+        visit.get("/budgets", shared="true"),
         visit.get("/warnings"),
     )
     rows = totals.part("rows", [])
@@ -67,8 +70,8 @@ async def show(visit: Visit) -> Response:
         today=_sum(row for row in rows if row["starts"] == today),
         month=_sum(row for row in rows if row["starts"][:7] == today[:7]),
         calls=sum(row["calls"] for row in rows),
-        budget_today=_tightest(lines, "day"),
-        budget_month=_tightest(lines, "month"),
+        budget_today=_tightest(shared.part("budgets", []), "day"),
+        budget_month=_tightest(shared.part("budgets", []), "month"),
         days=_days(visit, rows) if rows else [],
         todos=todos,
         verdict="bad" if any(one.tone == "bad" for one in todos) else "warn" if todos else "good",

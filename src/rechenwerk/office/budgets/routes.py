@@ -32,7 +32,7 @@ async def list_budgets(
     project: Annotated[Name | None, Query(description="and its keys'")] = None,
     key: Annotated[int | None, Query(ge=1, le=1 << 62, description="of the key with this id")] = None,
     period: Period | None = None,
-    kind: Literal["hard", "soft", "wallet"] | None = None,
+    kind: Literal["organisation", "project", "key"] | None = None,
     look: Annotated[
         bool, Query(description="only what deserves a look: used to 80 %, or more is to come than there is")
     ] = False,
@@ -55,14 +55,18 @@ async def list_budgets(
 
 
 def _kind(use: BudgetUse) -> str:
-    return "wallet" if use.wallet else "hard" if use.hard else "soft"
+    return "key" if use.key_id else "project" if use.project else "organisation"
 
 
 def _deserves(use: BudgetUse, now: float) -> bool:
     if percent(use.posted, use.amount) >= _FULL:
         return True
-    ahead = None if use.wallet else forecast(use.posted, cast("Period", use.period), now)
+    ahead = _ahead(use, now)
     return ahead is not None and ahead > use.amount > 0
+
+
+def _ahead(use: BudgetUse, now: float) -> int | None:
+    return None if use.wallet else forecast(use.posted, cast("Period", use.period), now)
 
 
 async def set_organisation_budget(realm: OperatorRealm, body: bodies.BudgetBody) -> BudgetsView:
@@ -110,9 +114,10 @@ async def _view(
     realm: Realm, wanted: Cut | None = None, fits: Callable[[BudgetUse], bool] = lambda _: True
 ) -> BudgetsView:
     windows, now = realm.office.windows(), realm.office.clock.now()
+    orders = {**_ORDERS, "forecast": lambda one: _ahead(one, now)}
     uses = await realm.desk.budgets.budgets.uses(realm.organisation_id, windows)
     shown, total = cut(
-        uses, wanted or Cut(), lambda one: (one.project or "", one.key or "", one.period), _ORDERS, fits
+        uses, wanted or Cut(), lambda one: (one.project or "", one.key or "", one.period), orders, fits
     )
     return BudgetsView(
         organisation=realm.organisation,
@@ -144,7 +149,7 @@ def line(use: BudgetUse, now: float) -> BudgetLine:
     """A budget as the API shows it."""
     period = cast("Period", use.period)
     starts, ends = window_bounds(period, now)
-    ahead = None if use.wallet else forecast(use.posted, period, now)
+    ahead = _ahead(use, now)
     return BudgetLine(
         project=use.project,
         key_id=use.key_id,
