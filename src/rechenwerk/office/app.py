@@ -194,8 +194,13 @@ def create_app(
     add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
+    _guard(app, larger)
+    add_handlers(app)
+    return app
+
+
+def _guard(app: FastAPI, larger: Callable[[str], int]) -> None:
+    """What stands before every route; the last one is asked first."""
     app.add_middleware(Noting)
     app.add_middleware(Sessions)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY, larger=larger)
-    add_handlers(app)
-    return app
