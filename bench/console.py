@@ -100,7 +100,6 @@ def pages(call: str, key: int) -> dict[str, str]:
         "audit, nothing found": "/console/audit?q=nowhere",
         "audit, verified": "/console/audit/verify",
         "profile": "/console/profile",
-        "preferences": "/console/preferences",
         "sign-in": "/console/sign-in",
     }
 
@@ -110,7 +109,8 @@ async def filled(lab: Lab, pool: asyncpg.Pool, calls: int) -> None:
     await pool.execute(FURNITURE)
     await pool.execute(_SEED)
     await pool.execute(
-        "select count(*) from project p, contract c, ensure_accounts(1, p.id, c.id) where p.organisation_id = 1"
+        "select count(*) from project p, contract c, ensure_accounts(1, p.id, c.id)"
+        " where p.organisation_id = 1"
     )
     now = datetime.now(UTC)
     month = month_of(now)

@@ -20,7 +20,7 @@ from rechenwerk.console.visit import Visit
 SIZE = 50
 _DIGITS = 9
 """Of a page's number; one with as many is none."""
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 Row = Mapping[str, Any]
 
 

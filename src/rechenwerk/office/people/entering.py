@@ -26,6 +26,12 @@ _TRIES_OF_ONE = 10
 _TRIES_OF_HOST = 100
 
 
+def over_tls(request: Request) -> bool:
+    """Whether the browser comes over HTTPS, as a trusted proxy or the installation's own address says."""
+    public: str = getattr(request.app.state, "public_url", "")
+    return request.url.scheme == "https" or public.startswith("https://")
+
+
 async def check_tries(office: Office, request: Request, email: str) -> None:
     """Note an attempt; refuse when there were too many, for this address or from this host."""
     host = request.client.host if request.client is not None else ""
@@ -124,7 +130,7 @@ async def enter(
         text,
         max_age=int(SESSION.total_seconds()),
         httponly=True,
-        secure=request.url.scheme == "https",
+        secure=over_tls(request),
         samesite="lax",
     )
     caller = Caller(chosen.organisation_id, chosen.organisation, made, scopes, person.email, key.expires_at)

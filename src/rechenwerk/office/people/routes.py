@@ -79,8 +79,10 @@ async def change_me(realm: AnyRealm, body: bodies.MeBody) -> bodies.MeView:
     return await show_me(realm)
 
 
-async def change_password(realm: AnyRealm, request: Request, body: bodies.PasswordBody) -> bodies.DoneView:
-    """A new password; every other session of this person ends."""
+async def change_password(
+    realm: AnyRealm, request: Request, response: Response, body: bodies.PasswordBody
+) -> bodies.DoneView:
+    """A new password; every session of this person ends, and a new one begins here."""
     person = await _own(realm)
     if person.password is None:
         raise refuse(409, "you sign in by single sign-on; there is no password to change", "no_password")
@@ -91,6 +93,7 @@ async def change_password(realm: AnyRealm, request: Request, body: bodies.Passwo
     hashed = await _hashed(body.new.get_secret_value(), person.email, "new")
     await realm.desk.people.set_password(person.id, hashed, realm.caller.key_id, realm.office.now())
     await realm.changed("password changed", f"person {person.email}")
+    await enter(realm.office, request, response, person, realm.caller.organisation)
     return bodies.DoneView(done="password changed")
 
 
