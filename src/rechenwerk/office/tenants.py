@@ -25,6 +25,9 @@ _LIMITS = (
     ("concurrent_calls", "calls", "now"),
 )
 
+_DIGITS = 18
+"""Of a number; with as many it is none of a key."""
+
 
 def _budgets(guards: Iterable[GuardUse]) -> list[bodies.BudgetView]:
     return [
@@ -71,8 +74,7 @@ def _project_view(realm: Realm, project: Project, currency: str) -> bodies.Proje
 
 
 async def _shown_project(realm: Realm, project_id: int) -> bodies.ProjectView:
-    projects = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
-    found = next(one for one in projects if one.id == project_id)
+    (found,) = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows(), project_id)
     return _project_view(realm, found, await realm.desk.tenants.currency())
 
 
@@ -243,7 +245,10 @@ def _state(key: Key, now: datetime) -> str:
 
 async def show_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
     """One key, by its id, or by its hint or name if only one living has it; never the key itself."""
-    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
+    only = int(key) if key.isdecimal() and len(key) < _DIGITS else None
+    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows(), only)
+    if only is not None and not keys:
+        keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
     return _key_view(realm, pick_key(keys, key), await realm.desk.tenants.currency())
 
 
@@ -343,9 +348,8 @@ async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:
 
 
 async def _shown_key(realm: Realm, key_id: int) -> bodies.KeyView:
-    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
-    currency = await realm.desk.tenants.currency()
-    return _key_view(realm, next(one for one in keys if one.id == key_id), currency)
+    (key,) = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows(), key_id)
+    return _key_view(realm, key, await realm.desk.tenants.currency())
 
 
 def _may_give(realm: Realm, scopes: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Literal, cast
@@ -42,16 +42,14 @@ async def list_budgets(
 
     def fits(use: BudgetUse) -> bool:
         return (
-            project in (None, use.project)
-            and key in (None, use.key_id)
-            and period in (None, use.period)
-            and kind in (None, _kind(use))
-            and not (shared and use.key_id is not None)
-            and (not look or _deserves(use, now))
+            period in (None, use.period) and kind in (None, _kind(use)) and (not look or _deserves(use, now))
         )
 
     now = realm.office.clock.now()
-    return await _view(realm, wanted, fits)
+    found = await realm.desk.budgets.budgets.uses(
+        realm.organisation_id, realm.office.windows(), project, key, shared=shared
+    )
+    return await _shown(realm, found, wanted, fits)
 
 
 def _kind(use: BudgetUse) -> str:
@@ -110,15 +108,17 @@ def _wish(body: bodies.BudgetBody) -> Guard:
     return Guard("money", body.period, amount, body.hard)
 
 
-async def _view(
-    realm: Realm, wanted: Cut | None = None, fits: Callable[[BudgetUse], bool] = lambda _: True
+async def _view(realm: Realm) -> BudgetsView:
+    uses = await realm.desk.budgets.budgets.uses(realm.organisation_id, realm.office.windows())
+    return await _shown(realm, uses, Cut(), lambda _: True)
+
+
+async def _shown(
+    realm: Realm, uses: Sequence[BudgetUse], wanted: Cut, fits: Callable[[BudgetUse], bool]
 ) -> BudgetsView:
-    windows, now = realm.office.windows(), realm.office.clock.now()
+    now = realm.office.clock.now()
     orders = {**_ORDERS, "forecast": lambda one: _ahead(one, now)}
-    uses = await realm.desk.budgets.budgets.uses(realm.organisation_id, windows)
-    shown, total = cut(
-        uses, wanted or Cut(), lambda one: (one.project or "", one.key or "", one.period), orders, fits
-    )
+    shown, total = cut(uses, wanted, lambda one: (one.project or "", one.key or "", one.period), orders, fits)
     return BudgetsView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),

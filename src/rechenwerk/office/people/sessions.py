@@ -54,7 +54,7 @@ class Sessions:
 
 
 def _guarded(path: str, send: Send) -> Send:
-    """Answers of the API are never pages: nothing in them runs, is framed, guessed at or kept by a browser."""
+    """Answers of the API are no pages: nothing in them runs, is framed, guessed at or kept by a browser."""
     if not path.startswith(_API):
         return send
 
