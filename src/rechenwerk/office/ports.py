@@ -94,7 +94,6 @@ class Project(msgspec.Struct, frozen=True):
     Attributes:
         service_class: of its work: critical, standard or batch.
         weight: its share when scarce capacity is shared.
-        keys: of programs, that are neither revoked nor expired.
     """
 
     id: int
@@ -104,7 +103,7 @@ class Project(msgspec.Struct, frozen=True):
     data_class: str
     service_class: str = "standard"
     weight: int = 1
-    keys: int = 0
+    keys: int = 0  # of programs, that open something
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -177,10 +176,6 @@ class Tenants(Protocol):
         self, organisation_id: int, windows: Windows, only: int | None = None
     ) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
-        ...
-
-    async def project_names(self, organisation_id: int) -> list[str]:
-        """The names of an organisation's projects, in their order."""
         ...
 
     async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:

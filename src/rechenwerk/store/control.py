@@ -151,13 +151,6 @@ class StoredTenants:
         guards = await self._guards(organisation_id, windows, only, of_keys=False)
         return [Project(**row, guards=tuple(guards.get((row["id"], None), ()))) for row in rows]
 
-    async def project_names(self, organisation_id: int) -> list[str]:
-        """The names of an organisation's projects, in their order."""
-        rows = await self._pool.fetch(
-            "select name from project where organisation_id = $1 order by name", organisation_id
-        )
-        return [row["name"] for row in rows]
-
     async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:
         """The id and the data class of the project of that name."""
         row = await self._pool.fetchrow(

@@ -122,7 +122,7 @@ async def _shown(
     return BudgetsView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
-        projects=await realm.desk.tenants.project_names(realm.organisation_id),
+        projects=[one.name for one in projects],
         budgets=[line(one, now) for one in shown],
         periods=sorted({one.period for one in uses}),
         total=total,
