@@ -118,6 +118,7 @@ async def _shown(
 ) -> BudgetsView:
     now = realm.office.clock.now()
     orders = {**_ORDERS, "forecast": lambda one: _ahead(one, now)}
+    projects = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
     shown, total = cut(uses, wanted, lambda one: (one.project or "", one.key or "", one.period), orders, fits)
     return BudgetsView(
         organisation=realm.organisation,
