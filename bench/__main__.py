@@ -27,6 +27,7 @@ from bench import (
     stream,
     unary,
 )
+from bench import console as console_pages
 from bench.documents import measure_articles, measure_invoices, parsing
 from bench.lab import Lab
 from bench.machine import BenchError
@@ -54,6 +55,7 @@ BENCHES = (
     chaos,
     ledger,
     exports,
+    console_pages,
     parsing,
     routing,
     measure_invoices,

@@ -169,6 +169,7 @@ PROMISES = (
         0,
     ),
     Promise("hledger = trial balance", "exports", "hledger beside the trial balance", "=", 0),
+    Promise("slowest page of the console, 1 million calls", "console", "slowest page, p95", "<=", 200),
     Promise("digital pages with boxes, one core", "parsing", "digital pages, text with boxes", ">=", 100),
     Promise("scanned pages, one core, 200 dpi", "parsing", "scanned pages, 200 dpi", ">=", 0.7),
     Promise("tokens found on scanned pages", "parsing", "tokens of scanned German pages found", ">=", 0.97),

@@ -33,6 +33,7 @@ PAGES = (
     "/console/providers/configuration",
     "/console/contracts/embedded%20on%20demand",
     "/console/plan/new",
+    "/console/audit/verify",
     "/console/audit/residency",
     "/console/audit/residency?from=2027-01-01&to=2027-01-15",
 )

@@ -71,6 +71,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
     {
         "content-security-policy": _POLICY,
         "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
         "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",

@@ -13,10 +13,14 @@ from urllib.parse import urlencode
 import msgspec
 from starlette.responses import Response
 
+from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import decimal
+from rechenwerk.console.visit import Visit
 
 SIZE = 50
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_DIGITS = 9
+"""Of a page's number; one with as many is none."""
+_FORMULA = re.compile(r"\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 Row = Mapping[str, Any]
 
 
@@ -126,10 +130,52 @@ def arrange(
         fitting = sorted(filled, key=lambda row: _key(column, row), reverse=down) + empty
     pages = max(1, -(-len(fitting) // SIZE))
     asked = query.get("page", "")
-    page = min(max(1, int(asked) if asked.isdecimal() and len(asked) < 9 else 1), pages)
+    page = min(max(1, int(asked) if asked.isdecimal() and len(asked) < _DIGITS else 1), pages)
     shown = fitting if query.get("download") else fitting[(page - 1) * SIZE : page * SIZE]
     kept = {**keep, **{key: query[key] for key in ("q", "sort", "page", *filters) if query.get(key)}}
     return Listing(path, columns, shown, len(fitting), len(rows), page, pages, name, down, kept)
+
+
+async def ask(
+    visit: Visit,
+    path: str,
+    source: str,
+    part: str,
+    columns: Sequence[Column],
+    query: Mapping[str, str],
+    filters: Sequence[str] = (),
+    sort: str = "",
+) -> tuple[Listing, Answer]:
+    """The part of a long list that an address asks for: the API searches, filters, sorts and cuts.
+
+    Args:
+        visit: who asks.
+        path: of the page.
+        source: of the list in the API.
+        part: of its answer that has the rows.
+        columns: that it can be sorted by, named as the API names them.
+        query: of the address, as `arrange` reads it.
+        filters: names that the address may give a value of.
+        sort: where the address says nothing.
+    """
+    wanted = query.get("sort", "") or sort
+    down, name = wanted.startswith("-"), wanted.lstrip("-")
+    if name not in {one.name for one in columns}:
+        wanted, down, name = sort, sort.startswith("-"), sort.lstrip("-")
+    asked: dict[str, object] = {"q": query.get("q", "")[:300], "sort": wanted}
+    asked |= {one: query[one] for one in filters if query.get(one)}
+    text = query.get("page", "")
+    page = max(1, int(text) if text.isdecimal() and len(text) < _DIGITS else 1)
+    cut: dict[str, object] = {} if query.get("download") else {"limit": SIZE, "after": (page - 1) * SIZE}
+    answer = await visit.get(source, **asked, **cut)
+    found = answer.part("total", 0)
+    pages = max(1, -(-found // SIZE))
+    if page > pages:
+        page = pages
+        answer = await visit.get(source, **asked, limit=SIZE, after=(page - 1) * SIZE)
+    kept = {key: query[key] for key in ("q", "sort", "page", *filters) if query.get(key)}
+    rows, whole = answer.part(part, []), answer.part("whole", 0)
+    return Listing(path, columns, rows, found, whole, page, pages, name, down, kept), answer
 
 
 def cell(value: object) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import jinja2
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -76,9 +77,10 @@ class Console(msgspec.Struct, frozen=True):
 def here(path: str) -> str:
     """A path to go back to, if it is one of the console's own pages; else its first one."""
     parts = urlsplit(path)
+    way = unquote(unquote(parts.path))
     own = parts.path == ROOT or parts.path.startswith(f"{ROOT}/")
     plain = not parts.scheme and not parts.netloc and "\\" not in path and path.isprintable()
-    return path if own and plain and "/../" not in f"{parts.path}/" else f"{ROOT}/"
+    return path if own and plain and "/../" not in f"{way}/" and "\\" not in way else f"{ROOT}/"
 
 
 class Visit:
@@ -149,12 +151,15 @@ class Visit:
 
     async def fields(self) -> list[tuple[str, str]]:
         """The fields of a form that was sent, in their order."""
-        body = b""
+        body = bytearray()
         async for piece in self.request.stream():
             body += piece
             if len(body) > _LARGEST_FORM:
-                return []
-        found = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_FIELDS)
+                raise HTTPException(413, self.t("problem.too_large", most=self.figures.number(_LARGEST_FORM)))
+        try:
+            found = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_FIELDS)
+        except ValueError:
+            raise HTTPException(413, self.t("problem.too_many", most=_FIELDS)) from None
         return [(name, value.replace("\r\n", "\n")) for name, value in found]
 
     async def get(self, path: str, **query: object) -> Answer:

@@ -26,11 +26,13 @@ class Person(msgspec.Struct, frozen=True):
         organisation: whose key it is.
         key: its id.
         name: of the key: a person's or a role's.
+        address: where the request came from; '' where it is not known.
     """
 
     organisation: int
     key: int
     name: str
+    address: str = ""
 
     def same(self, other: Person) -> bool:
         """Whether this counts as one person: the same key, or two keys of one name."""

@@ -19,6 +19,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.noting import note_done, note_realm
 from rechenwerk.office.planning.running import Planning
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
 from rechenwerk.office.seal_ports import Signing
@@ -62,6 +63,8 @@ class Realm(msgspec.Struct, frozen=True):
     caller: Caller
     organisation_id: int
     organisation: str
+    address: str = ""
+    """That the request came from."""
 
     @property
     def desk(self) -> Desk:
@@ -73,18 +76,21 @@ class Realm(msgspec.Struct, frozen=True):
         if organisation in (None, self.organisation):
             return self
         if organisation == self.caller.organisation:
-            return msgspec.structs.replace(
-                self, organisation_id=self.caller.organisation_id, organisation=organisation
-            )
+            return self._in(self.caller.organisation_id, organisation)
         found = await self.desk.tenants.organisation(organisation) if self.is_operator else None
         if found is None:
             raise missing("organisation", organisation)
-        return msgspec.structs.replace(self, organisation_id=found.id, organisation=found.name)
+        return self._in(found.id, found.name)
+
+    def _in(self, organisation_id: int, organisation: str) -> Realm:
+        there = msgspec.structs.replace(self, organisation_id=organisation_id, organisation=organisation)
+        note_realm(there)
+        return there
 
     async def enter_configuration(self, organisation: str | None) -> Realm:
         """The realm of an organisation's configuration; without a name the operator's, shared with all."""
         if organisation is None:
-            return msgspec.structs.replace(self, organisation_id=OPERATOR, organisation="operator")
+            return self._in(OPERATOR, "operator")
         return await self.enter(organisation)
 
     @property
@@ -102,11 +108,18 @@ class Realm(msgspec.Struct, frozen=True):
         """Write down who changed what in this organisation: for the audit, for ever."""
         records = self.desk.governance.records
         await records.note(self.person, self.organisation_id, self.office.now(), what, subject, before, after)
+        note_done()
 
     @property
     def person(self) -> Person:
         """Who acts, for signatures and the audit."""
-        return Person(self.caller.organisation_id, self.caller.key_id, self.caller.key_name)
+        caller = self.caller
+        return Person(caller.organisation_id, caller.key_id, caller.key_name, self.address)
+
+    def actor(self) -> Person:
+        """Who acts, for storage that writes the note itself, in the transaction of the deed."""
+        note_done()
+        return self.person
 
     async def owner(self, organisation: str | None) -> int:
         """Whose pools are meant: the operator's for the operator, else the caller's own."""
@@ -158,6 +171,8 @@ async def admit(
         wanted = " or ".join(repr(scope) for scope in scopes)
         raise refuse(403, f"this needs a key with the scope {wanted}; this one has {has}", "missing_scope")
     own = Realm(office, caller, caller.organisation_id, caller.organisation)
+    own = msgspec.structs.replace(own, address=note_realm(own))
+    note_realm(own)
     return await own.enter(organisation)
 
 

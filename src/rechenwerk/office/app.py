@@ -33,6 +33,7 @@ from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.noting import Noting, note_done
 from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.people.routes import add_people_routes
 from rechenwerk.office.people.sessions import Sessions
@@ -49,6 +50,7 @@ from rechenwerk.office.site_routes import add_site_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
+from rechenwerk.office.trail import add_trail_routes
 from rechenwerk.office.verifying import add_verify_routes
 from rechenwerk.office.vouchers import add_voucher_routes
 
@@ -101,8 +103,16 @@ async def apply(
     configuration = realm.desk.configuration
     if body.dry_run:
         changes = plan(await configuration.read(realm.organisation_id))
+        note_done(changed=False)
     else:
         changes = list(await configuration.apply(realm.organisation_id, plan))
+        named = [(f"{one.what} {one.name}", one) for one in changes]
+        await realm.changed(
+            "configuration applied",
+            f"configuration of {realm.organisation}",
+            {name: msgspec.to_builtins(one.before) for name, one in named},
+            {name: msgspec.to_builtins(one.after) for name, one in named},
+        )
     return bodies.AppliedView(
         organisation=realm.organisation,
         changes=[
@@ -175,7 +185,8 @@ def create_app(
     add_capacity_routes(router)
     add_reserve_routes(router)
     add_grant_routes(router)
-    add_record_routes(app, router)
+    add_record_routes(app)
+    add_trail_routes(router)
     add_site_routes(router)
     add_concentration_routes(router)
     add_position_routes(router)
@@ -185,7 +196,13 @@ def create_app(
     add_alert_routes(router)
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
-    app.add_middleware(Sessions)
-    app.add_middleware(BodyLimit, largest=LARGEST_BODY, larger=larger)
+    _guard(app, larger)
     add_handlers(app)
     return app
+
+
+def _guard(app: FastAPI, larger: Callable[[str], int]) -> None:
+    """What stands before every route; the last one is asked first."""
+    app.add_middleware(Noting)
+    app.add_middleware(Sessions)
+    app.add_middleware(BodyLimit, largest=LARGEST_BODY, larger=larger)

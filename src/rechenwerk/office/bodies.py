@@ -154,7 +154,14 @@ class OrganisationView(BaseModel):
     created_at: datetime
 
 
-class OrganisationsView(BaseModel):
+class Counted(BaseModel):
+    """A part of a list: `total` rows fit what was asked, `whole` there are."""
+
+    total: int
+    whole: int
+
+
+class OrganisationsView(Counted):
     """All organisations."""
 
     organisations: list[OrganisationView]
@@ -170,11 +177,12 @@ class ProjectView(BaseModel):
     weight: int
     created_at: datetime
     currency: str
+    keys: int = Field(description="that are neither revoked nor expired")
     budgets: list[BudgetView]
     limits: LimitsView
 
 
-class ProjectsView(BaseModel):
+class ProjectsView(Counted):
     """The projects of an organisation."""
 
     projects: list[ProjectView]
@@ -203,8 +211,10 @@ class NewKeyView(KeyView):
     key: str
 
 
-class KeysView(BaseModel):
-    """The keys of an organisation."""
+class KeysView(Counted):
+    """Keys of an organisation; `projects` are all that have some."""
+
+    projects: list[str]
 
     keys: list[KeyView]
 

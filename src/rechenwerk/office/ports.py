@@ -86,6 +86,9 @@ class GuardUse(msgspec.Struct, frozen=True):
     posted: int
 
 
+Windows = Mapping[str, datetime]
+
+
 class Project(msgspec.Struct, frozen=True):
     """A budget and cost centre inside an organisation.
 
@@ -101,6 +104,7 @@ class Project(msgspec.Struct, frozen=True):
     data_class: str
     service_class: str = "standard"
     weight: int = 1
+    keys: int = 0  # of programs, that open something
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -169,7 +173,9 @@ class Tenants(Protocol):
         """Create all of it in one transaction; False when any tenant besides the operator exists."""
         ...
 
-    async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
+    async def projects(
+        self, organisation_id: int, windows: Windows, only: int | None = None
+    ) -> list[Project]:
         """The organisation's projects with what their guards have seen in the given windows."""
         ...
 
@@ -213,7 +219,7 @@ class Tenants(Protocol):
         """Set, change or remove guards of a key."""
         ...
 
-    async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
+    async def keys(self, organisation_id: int, windows: Windows, only: int | None = None) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
         ...
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Literal
 
 from fastapi import APIRouter
 
@@ -13,13 +16,17 @@ from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.ports import Guard, GuardUse, Key, NewKey, Project
+from rechenwerk.office.paging import Wanted, cut
+from rechenwerk.office.ports import Guard, GuardUse, Key, NewKey, Organisation, Project
 
 _LIMITS = (
     ("requests_per_minute", "requests", "minute"),
     ("tokens_per_minute", "tokens", "minute"),
     ("concurrent_calls", "calls", "now"),
 )
+
+_DIGITS = 18
+"""Of a number; with as many it is none of a key."""
 
 
 def _budgets(guards: Iterable[GuardUse]) -> list[bodies.BudgetView]:
@@ -51,7 +58,7 @@ def _wished(limits: bodies.LimitsBody | bodies.KeyLimits) -> list[Guard]:
     ]
 
 
-async def _project_view(realm: Realm, project: Project) -> bodies.ProjectView:
+def _project_view(realm: Realm, project: Project, currency: str) -> bodies.ProjectView:
     return bodies.ProjectView(
         name=project.name,
         organisation=realm.organisation,
@@ -59,15 +66,16 @@ async def _project_view(realm: Realm, project: Project) -> bodies.ProjectView:
         service_class=project.service_class,
         weight=project.weight,
         created_at=project.created_at,
-        currency=await realm.desk.tenants.currency(),
+        currency=currency,
+        keys=project.keys,
         budgets=_budgets(project.guards),
         limits=_limits(project.guards),
     )
 
 
 async def _shown_project(realm: Realm, project_id: int) -> bodies.ProjectView:
-    projects = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
-    return await _project_view(realm, next(one for one in projects if one.id == project_id))
+    (found,) = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows(), project_id)
+    return _project_view(realm, found, await realm.desk.tenants.currency())
 
 
 def _key_view(realm: Realm, key: Key, currency: str) -> bodies.KeyView:
@@ -87,13 +95,16 @@ def _key_view(realm: Realm, key: Key, currency: str) -> bodies.KeyView:
     )
 
 
-async def list_organisations(realm: OperatorRealm) -> bodies.OrganisationsView:
-    """All organisations of this installation."""
+async def list_organisations(realm: OperatorRealm, wanted: Wanted) -> bodies.OrganisationsView:
+    """The organisations of this installation; all of them where nothing else is asked for."""
     found = await realm.desk.tenants.organisations()
+    shown, total = cut(found, wanted, lambda one: (one.name,), _ORGANISATION_ORDERS)
     return bodies.OrganisationsView(
         organisations=[
-            bodies.OrganisationView(id=one.id, name=one.name, created_at=one.created_at) for one in found
-        ]
+            bodies.OrganisationView(id=one.id, name=one.name, created_at=one.created_at) for one in shown
+        ],
+        total=total,
+        whole=len(found),
     )
 
 
@@ -103,16 +114,39 @@ async def create_organisation(realm: OperatorRealm, body: bodies.OrganisationBod
     return bodies.OrganisationView(id=made.id, name=made.name, created_at=made.created_at)
 
 
-async def list_projects(realm: KeysRealm) -> bodies.ProjectsView:
-    """The projects of an organisation, with what their budgets have seen in the current window."""
+async def list_projects(
+    realm: KeysRealm,
+    wanted: Wanted,
+    data_class: bodies.DataClass | None = None,
+    service_class: bodies.ServiceClass | None = None,
+) -> bodies.ProjectsView:
+    """The projects of an organisation, with what their budgets have seen in the current window.
+
+    All of them where nothing else is asked for.
+    """
     found = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
-    return bodies.ProjectsView(projects=[await _project_view(realm, one) for one in found])
+    currency = await realm.desk.tenants.currency()
+    shown, total = cut(
+        found,
+        wanted,
+        lambda one: (one.name,),
+        _PROJECT_ORDERS,
+        lambda one: data_class in (None, one.data_class) and service_class in (None, one.service_class),
+    )
+    projects = [_project_view(realm, one, currency) for one in shown]
+    return bodies.ProjectsView(projects=projects, total=total, whole=len(found))
+
+
+async def show_project(realm: KeysRealm, name: Name) -> bodies.ProjectView:
+    """One project."""
+    return await _shown_project(realm, await realm.project(name))
 
 
 async def create_project(realm: KeysRealm, body: bodies.ProjectBody) -> bodies.ProjectView:
     """A new project: a cost centre that can carry budgets and limits."""
     realm = await realm.enter(body.organisation)
     made = await realm.desk.tenants.create_project(realm.organisation_id, body.name, body.data_class)
+    await realm.changed("project made", f"project {body.name}", None, {"data_class": body.data_class})
     return await _shown_project(realm, made)
 
 
@@ -122,16 +156,29 @@ async def set_budget(realm: KeysRealm, name: Name, body: bodies.BudgetBody) -> b
     project = await realm.project(name)
     amount = None if body.amount is None else parse_money(body.amount)
     guard = Guard("money", body.period, amount, body.hard)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.guard_project(realm.organisation_id, project, [guard])
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "budget set", f"project {name}", budget_facts(before.budgets), budget_facts(after.budgets)
+    )
+    return after
 
 
 async def set_data_class(realm: KeysRealm, name: Name, body: bodies.DataClassBody) -> bodies.ProjectView:
     """Say of which class a project's data is; calls go nowhere that its class forbids."""
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.classify_project(realm.organisation_id, project, body.data_class)
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "data class set",
+        f"project {name}",
+        {"data_class": before.data_class},
+        {"data_class": after.data_class},
+    )
+    return after
 
 
 async def set_service(realm: OperatorRealm, name: Name, body: bodies.ServiceBody) -> bodies.ProjectView:
@@ -141,23 +188,95 @@ async def set_service(realm: OperatorRealm, name: Name, body: bodies.ServiceBody
     """
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.serve_project(realm.organisation_id, project, body.service_class, body.weight)
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "service set",
+        f"project {name}",
+        {"service_class": before.service_class, "weight": before.weight},
+        {"service_class": after.service_class, "weight": after.weight},
+    )
+    return after
 
 
 async def set_limits(realm: KeysRealm, name: Name, body: bodies.LimitsBody) -> bodies.ProjectView:
     """Set, change or remove a project's limits."""
     realm = await realm.enter(body.organisation)
     project = await realm.project(name)
+    before = await _shown_project(realm, project)
     await realm.desk.tenants.guard_project(realm.organisation_id, project, _wished(body))
-    return await _shown_project(realm, project)
+    after = await _shown_project(realm, project)
+    await realm.changed(
+        "limits set", f"project {name}", before.limits.model_dump(), after.limits.model_dump()
+    )
+    return after
 
 
-async def list_keys(realm: KeysRealm) -> bodies.KeysView:
-    """The keys of an organisation, revoked ones too."""
+async def list_keys(
+    realm: KeysRealm,
+    wanted: Wanted,
+    project: Name | None = None,
+    state: Literal["active", "expired", "revoked"] | None = None,
+) -> bodies.KeysView:
+    """The keys of an organisation, revoked ones too; all of them where nothing else is asked for."""
     found = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
-    currency = await realm.desk.tenants.currency()
-    return bodies.KeysView(keys=[_key_view(realm, one, currency) for one in found])
+    currency, now = await realm.desk.tenants.currency(), realm.office.now()
+    shown, total = cut(
+        found,
+        wanted,
+        lambda one: (one.name, one.hint, one.project),
+        {**_KEY_ORDERS, "state": lambda one: _state(one, now)},
+        lambda one: project in (None, one.project) and state in (None, _state(one, now)),
+    )
+    return bodies.KeysView(
+        keys=[_key_view(realm, one, currency) for one in shown],
+        projects=sorted({one.project for one in found}),
+        total=total,
+        whole=len(found),
+    )
+
+
+def _state(key: Key, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
+
+
+async def show_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
+    """One key, by its id, or by its hint or name if only one living has it; never the key itself."""
+    only = int(key) if key.isdecimal() and len(key) < _DIGITS else None
+    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows(), only)
+    if only is not None and not keys:
+        keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
+    return _key_view(realm, pick_key(keys, key), await realm.desk.tenants.currency())
+
+
+def _used(one: Project | Key) -> int | None:
+    """How full the fullest budget is, in percent."""
+    money = [guard for guard in one.guards if guard.unit == "money" and guard.amount]
+    return max((guard.posted * 100 // guard.amount for guard in money), default=None)
+
+
+_ORGANISATION_ORDERS: Mapping[str, Callable[[Organisation], object]] = MappingProxyType(
+    {name: attrgetter(name) for name in ("id", "name", "created_at")}
+)
+_PROJECT_ORDERS: Mapping[str, Callable[[Project], object]] = MappingProxyType(
+    {
+        **{
+            name: attrgetter(name)
+            for name in ("name", "data_class", "service_class", "weight", "keys", "created_at")
+        },
+        "used": _used,
+    }
+)
+_KEY_ORDERS: Mapping[str, Callable[[Key], object]] = MappingProxyType(
+    {
+        **{name: attrgetter(name) for name in ("id", "name", "hint", "project", "created_at", "expires_at")},
+        "scopes": lambda one: " ".join(one.scopes),
+        "used": _used,
+    }
+)
 
 
 async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyView:
@@ -185,6 +304,7 @@ async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyVie
         ),
     )
     view = await _shown_key(realm, made)
+    await realm.changed("key made", f"key {view.id}", None, _key_facts(view))
     await _note_roles(realm, view, "role given")
     return bodies.NewKeyView(**view.model_dump(), key=text)
 
@@ -197,9 +317,28 @@ async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
         raise refuse(403, "only a key with the scope 'operator' can revoke one that has it", "missing_scope")
     await realm.desk.tenants.revoke_key(realm.organisation_id, found.id, realm.office.now())
     view = await _shown_key(realm, found.id)
+    await realm.changed("key revoked", f"key {found.id}", _key_facts(view), None)
     if found.revoked_at is None:
         await _note_roles(realm, view, "role taken")
     return view
+
+
+def budget_facts(budgets: Iterable[bodies.BudgetView]) -> dict[str, object]:
+    """Budgets as the audit keeps them: by period, with how hard they are."""
+    return {one.period: f"{one.amount} ({'hard' if one.hard else 'soft'})" for one in budgets}
+
+
+def _key_facts(key: bodies.KeyView) -> dict[str, object]:
+    """What the audit keeps of a key: never the key."""
+    return {
+        "name": key.name,
+        "hint": key.hint,
+        "project": key.project,
+        "scopes": key.scopes,
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+        **budget_facts(key.budgets),
+        **{name: value for name, value in key.limits.model_dump().items() if value is not None},
+    }
 
 
 async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:
@@ -209,9 +348,8 @@ async def _note_roles(realm: Realm, key: bodies.KeyView, what: str) -> None:
 
 
 async def _shown_key(realm: Realm, key_id: int) -> bodies.KeyView:
-    keys = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
-    currency = await realm.desk.tenants.currency()
-    return _key_view(realm, next(one for one in keys if one.id == key_id), currency)
+    (key,) = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows(), key_id)
+    return _key_view(realm, key, await realm.desk.tenants.currency())
 
 
 def _may_give(realm: Realm, scopes: Sequence[str]) -> None:
@@ -252,10 +390,12 @@ def add_tenant_routes(router: APIRouter) -> None:
     add("/organisations", create_organisation, methods=["POST"], status_code=201, tags=["organisations"])
     add("/projects", list_projects, methods=["GET"], tags=["projects"])
     add("/projects", create_project, methods=["POST"], status_code=201, tags=["projects"])
+    add("/projects/{name}", show_project, methods=["GET"], tags=["projects"])
     add("/projects/{name}/budget", set_budget, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/limits", set_limits, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/data-class", set_data_class, methods=["PUT"], tags=["projects"])
     add("/projects/{name}/service", set_service, methods=["PUT"], tags=["projects"])
     add("/keys", list_keys, methods=["GET"], tags=["keys"])
     add("/keys", create_key, methods=["POST"], status_code=201, tags=["keys"])
+    add("/keys/{key}", show_key, methods=["GET"], tags=["keys"])
     add("/keys/{key}/revoke", revoke_key, methods=["POST"], tags=["keys"])

@@ -53,7 +53,9 @@ left join guard_window w on w.guard_id = g.id
         where u.period = g.period)
 left join lateral (select sum(held) as held, sum(posted) as posted from slice
     where guard_id = w.guard_id and starts_at = w.starts_at) s on true
-where g.organisation_id = $1 and g.active and not g.wallet order by g.unit, g.period
+where g.organisation_id = $1 and g.active and not g.wallet
+    and (g.key_id is not null) = $4 and ($5::bigint is null or $5 = coalesce(g.key_id, g.project_id))
+order by g.unit, g.period
 """
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -134,14 +136,20 @@ class StoredTenants:
             await _insert_key(connection, organisation_id, project_id, founding.key)
         return True
 
-    async def projects(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Project]:
-        """The organisation's projects with what their guards have seen in the given windows."""
+    async def projects(
+        self, organisation_id: int, windows: Mapping[str, datetime], only: int | None = None
+    ) -> list[Project]:
+        """The organisation's projects, or one, with what their guards have seen in the given windows."""
         rows = await self._pool.fetch(
-            "select id, name, created_at, data_class, service_class, weight from project"
-            " where organisation_id = $1 order by name",
+            "select p.id, p.name, p.created_at, p.data_class, p.service_class, p.weight,"
+            " coalesce(k.keys, 0) as keys from project p left join (select project_id, count(*) as keys"
+            " from api_key where organisation_id = $1 and person_id is null and revoked_at is null"
+            " and (expires_at is null or expires_at > now()) group by project_id) k on k.project_id = p.id"
+            " where p.organisation_id = $1 and ($2::bigint is null or p.id = $2) order by p.name",
             organisation_id,
+            only,
         )
-        guards = await self._guards(organisation_id, windows)
+        guards = await self._guards(organisation_id, windows, only, of_keys=False)
         return [Project(**row, guards=tuple(guards.get((row["id"], None), ()))) for row in rows]
 
     async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:
@@ -223,16 +231,20 @@ class StoredTenants:
         async with self._pool.acquire() as connection, connection.transaction():
             await _guard(connection, organisation_id, project_id, key_id, guards)
 
-    async def keys(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[Key]:
-        """All keys, revoked ones too, oldest first."""
+    async def keys(
+        self, organisation_id: int, windows: Mapping[str, datetime], only: int | None = None
+    ) -> list[Key]:
+        """All keys, or one, revoked ones too, oldest first."""
         rows = await self._pool.fetch(
             "select k.id, k.name, p.name as project, k.project_id, k.hint, k.scopes, k.created_at,"
             " k.expires_at, k.revoked_at from api_key k"
             " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
-            " where k.organisation_id = $1 and k.person_id is null order by k.id",
+            " where k.organisation_id = $1 and k.person_id is null"
+            " and ($2::bigint is null or k.id = $2) order by k.id",
             organisation_id,
+            only,
         )
-        guards = await self._guards(organisation_id, windows)
+        guards = await self._guards(organisation_id, windows, only, of_keys=True)
         return [
             Key(
                 id=row["id"],
@@ -264,9 +276,11 @@ class StoredTenants:
         )
 
     async def _guards(
-        self, organisation_id: int, windows: Mapping[str, datetime]
+        self, organisation_id: int, windows: Mapping[str, datetime], only: int | None, *, of_keys: bool
     ) -> dict[tuple[int | None, int | None], list[GuardUse]]:
-        rows = await self._pool.fetch(_GUARDS, organisation_id, list(windows), list(windows.values()))
+        rows = await self._pool.fetch(
+            _GUARDS, organisation_id, list(windows), list(windows.values()), of_keys, only
+        )
         found: dict[tuple[int | None, int | None], list[GuardUse]] = {}
         for row in rows:
             use = GuardUse(

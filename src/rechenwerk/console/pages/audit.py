@@ -2,74 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rechenwerk.console.api import PREFIX
 from rechenwerk.console.listing import Column, as_csv
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/audit"
+EXPORT = f"{PREFIX}/audit/export"
 _PAGE = 50
-_SEARCHED = 1000
-"""Events that a search looks through at a time."""
-
-COLUMNS = (
-    Column("id"),
-    Column("at"),
-    Column("organisation"),
-    Column("who"),
-    Column("key"),
-    Column("what"),
-    Column("subject"),
-    Column("before", lambda row: _text(row["before"])),
-    Column("after", lambda row: _text(row["after"])),
-)
+_FILTERS = ("q", "what", "who", "subject", "from", "to")
 
 
 def _text(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _fits(event: dict[str, Any], words: list[str], what: str) -> bool:
-    text = " ".join(str(event[name]) for name in ("who", "what", "subject")).casefold()
-    return all(word in text for word in words) and what in ("", event["what"])
-
-
 @page
 async def index(visit: Visit) -> Response:
-    """Events, newest first."""
-    query = visit.query
-    words, what, before = (
-        query.get("q", "").casefold().split(),
-        query.get("what", ""),
-        query.get("before", ""),
+    """Events, newest first; searched by the API, however many there are."""
+    kept = {name: visit.query[name] for name in _FILTERS if visit.query.get(name)}
+    before = visit.query.get("before", "")
+    answer, kinds = await asyncio.gather(
+        visit.get("/audit", limit=_PAGE, before=before, **kept), visit.get("/audit/kinds")
     )
-    searched = bool(words or what or query.get("download"))
-    answer = await visit.get("/audit", limit=_SEARCHED if searched else _PAGE, before=before)
-    if not answer.ok:
+    if not answer.ok and answer.status != 422:
         return visit.failed(answer)
-    events = [one for one in answer.body["events"] if _fits(one, words, what)]
-    if query.get("download"):
-        return as_csv("audit", COLUMNS, events)
-    kept = {name: query[name] for name in ("q", "what") if query.get(name)}
-    older = answer.body["next"]
+    older = answer.part("next", None)
+    files = {form: f"{EXPORT}?{urlencode(_asked(visit, kept, form))}" for form in ("csv", "jsonl")}
+    events = answer.part("events", [])
     return visit.render(
         "audit.html",
+        answer.status,
         section="audit",
         tab="events",
         events=[{**one, "changes": _changes(one)} for one in events],
-        kinds=sorted({one["what"] for one in answer.body["events"]} | ({what} - {""})),
-        query=query,
+        kinds=sorted({*kinds.part("kinds", []), *filter(None, [kept.get("what")])}, key=_named(visit)),
+        query=kept,
+        narrowed=bool(kept),
         first=f"{PATH}?{urlencode(kept)}" if before else "",
         next=f"{PATH}?{urlencode({**kept, 'before': older})}" if older else "",
-        download=f"{PATH}?{urlencode({**kept, 'before': before, 'download': 'csv'})}",
-        looked=len(answer.body["events"]) if searched else 0,
-        everybody=answer.body["organisation"] is None,
+        files=files,
+        link=lambda **more: f"{PATH}?{urlencode({**kept, **more})}",
+        everybody=answer.part("organisation", "") is None,
+        problem=answer.problem,
     )
+
+
+def _named(visit: Visit) -> Callable[[str], str]:
+    return lambda kind: visit.t.of("event", kind).casefold()
+
+
+def _asked(visit: Visit, kept: dict[str, str], form: str) -> dict[str, str]:
+    where = {"organisation": visit.elsewhere} if visit.elsewhere else {}
+    return {**kept, **where, "format": form}
+
+
+@page
+async def verify(visit: Visit) -> Response:
+    """Whether the events are as they were written."""
+    answer = await visit.get("/audit/verify")
+    if not answer.ok:
+        return visit.failed(answer)
+    return visit.render("audit_verify.html", section="audit", tab="chain", found=answer.body)
 
 
 def _changes(event: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -127,5 +129,6 @@ def routes() -> list[Route]:
     """Of these pages."""
     return [
         Route("/audit", index, methods=["GET"]),
+        Route("/audit/verify", verify, methods=["GET"]),
         Route("/audit/residency", residency, methods=["GET"]),
     ]

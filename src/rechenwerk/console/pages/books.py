@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
-from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.listing import Column, arrange, as_csv, ask
+from rechenwerk.console.pages.projects import PERIODS
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/books"
@@ -43,6 +46,10 @@ BUDGETS = (
     Column("percent", number=True),
     Column("forecast", number=True),
 )
+_KNOWN: Mapping[str, Sequence[str]] = MappingProxyType(
+    {"period": PERIODS, "kind": ("organisation", "project", "key")}
+)
+"""What budgets are filtered by."""
 DOCUMENTS = (
     Column("number"),
     Column("kind"),
@@ -129,13 +136,12 @@ async def totals(visit: Visit) -> Response:
 @page
 async def budgets(visit: Visit) -> Response:
     """All budgets, the fullest first."""
-    answer = await visit.get("/budgets")
+    query = visit.query
+    query = {name: value for name, value in query.items() if value in _KNOWN.get(name, (value,))}
+    path = f"{PATH}/budgets"
+    listing, answer = await ask(visit, path, "/budgets", "budgets", BUDGETS, query, tuple(_KNOWN), "-percent")
     if not answer.ok:
         return visit.failed(answer)
-    rows = answer.body["budgets"]
-    listing = arrange(
-        f"{PATH}/budgets", rows, BUDGETS, visit.query, ("whose",), ("period", "kind"), "-percent"
-    )
     if visit.query.get("download"):
         return as_csv("budgets", BUDGETS, listing.rows)
     return visit.render(
@@ -144,7 +150,7 @@ async def budgets(visit: Visit) -> Response:
         tab="budgets",
         list=listing,
         currency=answer.body["currency"],
-        periods=sorted({one["period"] for one in rows}),
+        periods=answer.body["periods"],
     )
 
 

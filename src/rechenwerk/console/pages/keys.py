@@ -7,12 +7,13 @@ import math
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
-from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.listing import Column, Row, as_csv, ask
 from rechenwerk.console.pages.projects import LIMITS, PERIODS, amount_of, budget_of, count_of, limits_of, used
 from rechenwerk.console.visit import Visit, page
 
@@ -33,7 +34,7 @@ COLUMNS = (
 )
 
 
-def _state(visit: Visit, key: dict[str, Any]) -> str:
+def _state(visit: Visit, key: Row) -> str:
     if key["revoked_at"] is not None:
         return "revoked"
     over = key["expires_at"] is not None and datetime.fromisoformat(key["expires_at"]) <= visit.now
@@ -43,19 +44,20 @@ def _state(visit: Visit, key: dict[str, Any]) -> str:
 @page
 async def index(visit: Visit) -> Response:
     """All keys; those that open something unless the address says otherwise."""
-    answer = await visit.get("/keys")
+    query = visit.query if "state" in visit.query else {**visit.query, "state": "active"}
+    query = query if query["state"] in STATES else {**query, "state": ""}
+    listing, answer = await ask(visit, PATH, "/keys", "keys", COLUMNS, query, ("project", "state"), "name")
     if not answer.ok:
         return visit.failed(answer)
-    rows = [{**one, "state": _state(visit, one)} for one in answer.body["keys"]]
-    query = visit.query if "state" in visit.query else {**visit.query, "state": "active"}
-    listing = arrange(PATH, rows, COLUMNS, query, ("name", "hint", "project"), ("project", "state"), "name")
+    rows = [{**one, "state": _state(visit, one)} for one in listing.rows]
+    listing = msgspec.structs.replace(listing, rows=rows)
     if visit.query.get("download"):
         return as_csv("keys", COLUMNS, listing.rows)
     return visit.render(
         "keys.html",
         section="keys",
         list=listing,
-        projects=sorted({one["project"] for one in rows}),
+        projects=answer.body["projects"],
         states=STATES,
         used=used,
     )
@@ -135,12 +137,10 @@ def snippets(url: str, key: str) -> list[tuple[str, str]]:
 
 
 async def _find(visit: Visit) -> dict[str, Any]:
-    answer = await visit.get("/keys")
-    wanted = visit.request.path_params["id"]
-    found = next((one for one in answer.part("keys", []) if one["id"] == wanted), None)
-    if found is None:
-        raise HTTPException(404)
-    return {**found, "state": _state(visit, found)}
+    answer = await visit.get(f"/keys/{visit.request.path_params['id']}")
+    if not answer.ok:
+        raise HTTPException(answer.status)
+    return {**answer.body, "state": _state(visit, answer.body)}
 
 
 @page
@@ -150,13 +150,14 @@ async def show(visit: Visit) -> Response:
 
 
 async def _show(visit: Visit, failed: Answer | None = None) -> Response:
-    key, budgets = await asyncio.gather(_find(visit), visit.get("/budgets"))
+    number = visit.request.path_params["id"]
+    key, budgets = await asyncio.gather(_find(visit), visit.get("/budgets", key=number))
     return visit.render(
         "key.html",
         200 if failed is None else failed.status,
         section="keys",
         key=key,
-        lines=[one for one in budgets.part("budgets", []) if one["key_id"] == key["id"]],
+        lines=budgets.part("budgets", []),
         periods=PERIODS,
         limits=LIMITS,
         snippets=snippets(visit.gateway, key["hint"]) if "inference" in key["scopes"] else [],

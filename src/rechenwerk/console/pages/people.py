@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Problem
-from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.listing import Column, as_csv, ask
 from rechenwerk.console.pages.projects import count_of
 from rechenwerk.console.visit import Visit, page
 
@@ -29,12 +29,12 @@ COLUMNS = (
 @page
 async def index(visit: Visit) -> Response:
     """All people, and open invitations."""
-    people, invitations = await asyncio.gather(visit.get("/people"), visit.get("/invitations"))
+    (listing, people), invitations = await asyncio.gather(
+        ask(visit, PATH, "/people", "people", COLUMNS, visit.query, ("role", "project"), "email"),
+        visit.get("/invitations"),
+    )
     if not people.ok:
         return visit.failed(people)
-    listing = arrange(
-        PATH, people.body["people"], COLUMNS, visit.query, ("email", "name"), ("role", "project"), "email"
-    )
     if visit.query.get("download"):
         return as_csv("people", COLUMNS, listing.rows)
     return visit.render(
@@ -42,7 +42,7 @@ async def index(visit: Visit) -> Response:
         section="people",
         list=listing,
         roles=ROLES,
-        projects=sorted({one["project"] for one in people.body["people"]}),
+        projects=people.body["projects"],
         invitations=invitations.part("invitations", []),
     )
 
@@ -105,7 +105,7 @@ async def show(visit: Visit) -> Response:
         if answer.ok:
             return visit.go(PATH, "role_changed", email)
         problem = answer.problem
-    people = await visit.get("/people")
+    people = await visit.get("/people", q=email)
     person = next((one for one in people.part("people", []) if one["email"] == email), None)
     if person is None:
         return (

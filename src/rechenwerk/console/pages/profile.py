@@ -39,7 +39,7 @@ async def password(visit: Visit) -> Response:
     form = await visit.form()
     body = {"current": form.get("current", ""), "new": form.get("new", "")}
     answer = await visit.send("PUT", "/me/password", body)
-    return visit.go(PATH, "password") if answer.ok else _shown(visit, {}, answer.problem)
+    return visit.go(PATH, "password", cookies=answer) if answer.ok else _shown(visit, {}, answer.problem)
 
 
 def routes() -> list[Route]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import share
-from rechenwerk.console.listing import Column, Row, arrange, as_csv
+from rechenwerk.console.listing import Column, Row, as_csv, ask
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/projects"
@@ -20,6 +20,8 @@ CLASSES = ("public", "internal", "confidential", "restricted")
 PERIODS = ("day", "week", "month", "quarter", "year", "total")
 SERVICES = ("critical", "standard", "batch")
 LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
+_KEYS = 50
+"""Of a project, that its page shows; the list of keys has all."""
 _DIGITS = 14
 """Of a count; with as many it is none that the API takes, and more may be none that JSON can carry."""
 
@@ -43,15 +45,11 @@ COLUMNS = (
 @page
 async def index(visit: Visit) -> Response:
     """All projects."""
-    projects, keys = await asyncio.gather(visit.get("/projects"), visit.get("/keys"))
-    if not projects.ok:
-        return visit.failed(projects)
-    counts: dict[str, int] = {}
-    for key in keys.part("keys", []):
-        if key["revoked_at"] is None:
-            counts[key["project"]] = counts.get(key["project"], 0) + 1
-    rows = [{**one, "keys": counts.get(one["name"], 0)} for one in projects.body["projects"]]
-    listing = arrange(PATH, rows, COLUMNS, visit.query, ("name",), ("data_class", "service_class"), "name")
+    query, known = visit.query, {"data_class": CLASSES, "service_class": SERVICES}
+    query = {name: value for name, value in query.items() if value in known.get(name, (value,))}
+    listing, answer = await ask(visit, PATH, "/projects", "projects", COLUMNS, query, tuple(known), "name")
+    if not answer.ok:
+        return visit.failed(answer)
     if visit.query.get("download"):
         return as_csv("projects", COLUMNS, listing.rows)
     return visit.render(
@@ -88,22 +86,24 @@ def _path(name: str) -> str:
 
 
 async def _show(visit: Visit, name: str, failed: Answer | None = None, about: str = "") -> Response:
-    projects, keys, budgets = await asyncio.gather(
-        visit.get("/projects"), visit.get("/keys"), visit.get("/budgets")
+    path = f"/projects/{quote(name, safe='')}"
+    project, keys, budgets = await asyncio.gather(
+        visit.get(path),
+        visit.get("/keys", project=name, state="active", sort="name", limit=_KEYS),
+        visit.get("/budgets", project=name, shared="true"),
     )
-    if not projects.ok:
-        return visit.failed(projects)
-    found = next((one for one in projects.body["projects"] if one["name"] == name), None)
-    if found is None:
+    if project.status in (404, 422):
         return visit.render("problem.html", 404, problem=visit.no("project", name))
-    lines = [one for one in budgets.part("budgets", []) if one["project"] == name and one["key_id"] is None]
+    if not project.ok:
+        return visit.failed(project)
     return visit.render(
         "project.html",
         200 if failed is None else failed.status,
         section="projects",
-        project=found,
-        lines=lines,
-        keys=[one for one in keys.part("keys", []) if one["project"] == name and one["revoked_at"] is None],
+        project=project.body,
+        lines=budgets.part("budgets", []),
+        keys=keys.part("keys", []),
+        all_keys=keys.part("total", 0),
         path=_path(name),
         periods=PERIODS,
         classes=CLASSES,

@@ -19,6 +19,8 @@ from rechenwerk.console.plan_charts import Shown
 from rechenwerk.console.visit import Visit, page
 
 _DAYS = 31
+_LOOKS = 20
+"""Budgets that deserve a look, at most."""
 _SOON = 30
 """Days before the end of something at which it is worth a line here."""
 _MANY = 5
@@ -53,10 +55,11 @@ async def show(visit: Visit) -> Response:
     assert visit.me is not None
     if not visit.me.may("books", "keys", "audit") and visit.me.may("inference"):
         return visit.go("/console/chat")
-    pulse, totals, budgets, warnings, plans = await asyncio.gather(
+    pulse, totals, budgets, shared, warnings, plans = await asyncio.gather(
         visit.get("/pulse", minutes=15),
         visit.get("/books/totals", days=_DAYS, by="model", step="day"),
-        visit.get("/budgets"),
+        visit.get("/budgets", look="true", sort="-percent", limit=_LOOKS),
+        visit.get("/budgets", shared="true"),
         visit.get("/warnings"),
         visit.get("/plans"),
     )
@@ -78,8 +81,8 @@ async def show(visit: Visit) -> Response:
         today=_sum(row for row in rows if row["starts"] == today),
         month=_sum(row for row in rows if row["starts"][:7] == today[:7]),
         calls=sum(row["calls"] for row in rows),
-        budget_today=_tightest(lines, "day"),
-        budget_month=_tightest(lines, "month"),
+        budget_today=_tightest(shared.part("budgets", []), "day"),
+        budget_month=_tightest(shared.part("budgets", []), "month"),
         days=_days(visit, rows) if rows else [],
         todos=todos,
         verdict="bad" if any(one.tone == "bad" for one in todos) else "warn" if todos else "good",

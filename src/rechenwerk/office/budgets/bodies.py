@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from rechenwerk.office.bodies import Amount, InOrganisation, Name, Period
+from rechenwerk.office.bodies import Amount, Counted, InOrganisation, Name, Period
 
 Reference = Annotated[
     str,
@@ -47,13 +47,14 @@ class BudgetLine(BaseModel):
     wallet: bool
 
 
-class BudgetsView(BaseModel):
+class BudgetsView(Counted):
     """The budgets of an organisation: its own first, then those of projects, each before its keys'."""
 
     organisation: str
     currency: str
     projects: list[str]
     budgets: list[BudgetLine]
+    periods: list[str] = Field(description="that have a budget")
 
 
 class WalletBody(InOrganisation):

@@ -64,7 +64,8 @@ async def change_setting(realm: OperatorRealm, body: bodies.SettingBody) -> bodi
     for name in ("issuer", "recipient"):
         if name in wished:
             wished[name] = tuple(wished[name])
-    setting = msgspec.structs.replace(await closing.setting(realm.organisation_id), **wished)
+    stood = await closing.setting(realm.organisation_id)
+    setting = msgspec.structs.replace(stood, **wished)
     if setting.reverse_charge and Decimal(setting.vat_rate):
         raise refuse(
             422, "reverse_charge: needs a vat_rate of 0, the recipient owes the tax", "invalid_value"
@@ -82,7 +83,8 @@ async def change_setting(realm: OperatorRealm, body: bodies.SettingBody) -> bodi
     await closing.set(
         realm.organisation_id, setting, {ids[name]: text for name, text in setting.shares.items()}
     )
-    await realm.changed("statements set", "statements", None, wished)
+    before = {name: getattr(stood, name) for name in wished}
+    await realm.changed("statements set", "statements", before, wished)
     return await _setting_view(realm)
 
 

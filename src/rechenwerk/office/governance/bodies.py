@@ -319,6 +319,7 @@ class EventView(BaseModel):
     organisation: str
     who: str
     key: int
+    address: str | None
     what: str
     subject: str
     before: Any

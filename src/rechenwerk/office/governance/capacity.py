@@ -92,7 +92,7 @@ async def set_pool(
         body.least_share,
         body.notice_days,
     )
-    accept(await realm.desk.governance.capacity.set_pool(realm.person, owner, wish, now, decide))
+    accept(await realm.desk.governance.capacity.set_pool(realm.actor(), owner, wish, now, decide))
     return await _view(realm, owner, name)
 
 
@@ -102,7 +102,7 @@ async def set_tariff(
     """From now on capacity of a pool is sold at this rate; what was sold keeps the rate of its sale."""
     owner = await realm.owner(body.organisation or organisation)
     capacity = realm.desk.governance.capacity
-    accept(await capacity.set_tariff(realm.person, owner, name, body.unit, body.rate, realm.office.now()))
+    accept(await capacity.set_tariff(realm.actor(), owner, name, body.unit, body.rate, realm.office.now()))
     return await _view(realm, owner, name)
 
 
@@ -208,7 +208,7 @@ async def sell(realm: OperatorRealm, body: bodies.SaleBody) -> bodies.SaleView:
         rate=body.rate,
     )
     capacity = realm.desk.governance.capacity
-    return _sale(accept(await capacity.sell(realm.person, owner, body.pool, wish, now, decide)), now)
+    return _sale(accept(await capacity.sell(realm.actor(), owner, body.pool, wish, now, decide)), now)
 
 
 async def cancel(realm: OperatorRealm, sale: bodies.Number, organisation: Whose = None) -> bodies.SaleView:
@@ -221,7 +221,7 @@ async def cancel(realm: OperatorRealm, sale: bodies.Number, organisation: Whose 
         return refund(row.fee, starts, ends, int(now.timestamp()))
 
     return _sale(
-        accept(await realm.desk.governance.capacity.cancel(realm.person, owner, sale, now, back)), now
+        accept(await realm.desk.governance.capacity.cancel(realm.actor(), owner, sale, now, back)), now
     )
 
 

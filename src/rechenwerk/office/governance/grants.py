@@ -120,7 +120,7 @@ async def apply(realm: KeysRealm, body: bodies.GrantBody) -> bodies.GrantView:
         return Sized(tokens, rules.size_of(pool.policy, tokens, held), opens)
 
     owner = await _owner_of(realm, body.pool)
-    made = await realm.desk.governance.grants.apply(realm.person, owner, body.pool, wish, now, decide)
+    made = await realm.desk.governance.grants.apply(realm.actor(), owner, body.pool, wish, now, decide)
     return _view(accept(made), today)
 
 
@@ -136,9 +136,9 @@ async def approve(realm: ApproveRealm, grant: bodies.Number, organisation: Whose
     now = realm.office.now()
 
     def decide(application: Application) -> Refusal | None:
-        return rules.approval_refusal(application, realm.person)
+        return rules.approval_refusal(application, realm.actor())
 
-    signed = await realm.desk.governance.grants.approve(realm.person, owner, grant, now, decide)
+    signed = await realm.desk.governance.grants.approve(realm.actor(), owner, grant, now, decide)
     return _view(accept(signed), now.date())
 
 
@@ -149,7 +149,7 @@ async def decline(
     owner = await realm.owner(body.organisation or organisation)
     now = realm.office.now()
     declined = await realm.desk.governance.grants.decline(
-        realm.person, owner, grant, body.reason, now, rules.decided_refusal
+        realm.actor(), owner, grant, body.reason, now, rules.decided_refusal
     )
     return _view(accept(declined), now.date())
 
@@ -165,7 +165,7 @@ async def reclaim(
         return rules.reclaim(policy, awards, _number(today))
 
     done = await realm.desk.governance.grants.reclaim(
-        realm.person, owner, realm.office.now(), plan, body.dry_run
+        realm.actor(), owner, realm.office.now(), plan, body.dry_run
     )
     return bodies.ReclaimView(
         steps=[

@@ -25,6 +25,7 @@ __all__ = [
     "AuditEvent",
     "Award",
     "Capacity",
+    "Chain",
     "Draw",
     "DrawRow",
     "Drawn",
@@ -56,6 +57,7 @@ __all__ = [
     "SaleWish",
     "Sized",
     "Sold",
+    "Sought",
     "Step",
     "member_name",
 ]
@@ -416,6 +418,39 @@ class AuditEvent(msgspec.Struct, frozen=True):
     subject: str
     before: Mapping[str, object] | None
     after: Mapping[str, object] | None
+    address: str | None = None
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """Which events are looked for; None of a thing: whatever it is.
+
+    Attributes:
+        organisation_id: whom they concern.
+        words: all of them stand in who, what, subject, before or after.
+        before: only events older than this id.
+    """
+
+    organisation_id: int | None
+    words: tuple[str, ...] = ()
+    who: str | None = None
+    what: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """What a check of an organisation's chain of events found.
+
+    Attributes:
+        broken: the first event that is not as it was written, or has lost its link; None: all are.
+        head: of the chain, in hexadecimal: who keeps it can tell later that nothing before it was changed.
+    """
+
+    events: int
+    head: str
+    broken: int | None
 
 
 class Records(Protocol):
@@ -434,8 +469,16 @@ class Records(Protocol):
         """Write down what somebody did elsewhere in the office."""
         ...
 
-    async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
-        """What concerned an organisation, or any, newest first, below the id `before`."""
+    async def audit(self, sought: Sought, limit: int) -> list[AuditEvent]:
+        """The newest events that fit."""
+        ...
+
+    async def kinds(self, organisation_id: int | None) -> list[str]:
+        """What has happened there, each once."""
+        ...
+
+    async def chain(self, organisation_id: int) -> Chain:
+        """Compute every link of an organisation's chain again."""
         ...
 
     async def facts(self, owner: int, first: int) -> list[PoolFacts]:

@@ -1,4 +1,4 @@
-"""Routes of the audit and of the public report of utilisation."""
+"""The public report of utilisation."""
 
 from __future__ import annotations
 
@@ -7,49 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import FastAPI, Query, Request
 
 from rechenwerk.contracts.capacity import SECONDS_PER_DAY
 from rechenwerk.contracts.utilisation import PoolDay, report
-from rechenwerk.office.access import BooksRealm, Office, Whose
+from rechenwerk.office.access import Office
 from rechenwerk.office.governance import bodies
 from rechenwerk.office.ports import OPERATOR
 
 _FRESH = 60.0
 """Seconds for which a report is served again: it is public, so anybody may ask for it any number of times."""
 _EPOCH = date(1970, 1, 1)
-
-
-async def show_audit(
-    realm: BooksRealm,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    before: Annotated[
-        int | None, Query(ge=1, le=1 << 62, description="only events older than this one")
-    ] = None,
-    organisation: Whose = None,
-) -> bodies.EventsView:
-    """Who did what with capacity, reserve and grants, newest first; of all organisations for the operator."""
-    everybody = realm.is_operator and organisation is None
-    whose = None if everybody else realm.organisation_id
-    found = await realm.desk.governance.records.audit(whose, limit, before)
-    return bodies.EventsView(
-        organisation=None if everybody else realm.organisation,
-        events=[
-            bodies.EventView(
-                id=one.id,
-                at=one.at,
-                organisation=one.organisation,
-                who=one.who,
-                key=one.key_id,
-                what=one.what,
-                subject=one.subject,
-                before=one.before,
-                after=one.after,
-            )
-            for one in found
-        ],
-        next=found[-1].id if len(found) == limit else None,
-    )
 
 
 def _day(row: PoolDay) -> bodies.DayView:
@@ -94,8 +62,7 @@ async def utilisation(
     return await public.read(days)
 
 
-def add_record_routes(app: FastAPI, router: APIRouter) -> None:
-    """Join the routes of this page to the API, and the public one beside it."""
+def add_record_routes(app: FastAPI) -> None:
+    """Join the public report to the API."""
     app.state.public_report = PublicReport(app.state.office)
-    router.add_api_route("/audit", show_audit, methods=["GET"], tags=["audit"])
     app.add_api_route("/public/utilisation", utilisation, methods=["GET"], tags=["public"])

@@ -97,7 +97,7 @@ async def set_reserve(
         body.draw_most,
         body.draw_minutes * 60,
     )
-    accept(await realm.desk.governance.reserves.set_reserve(realm.person, owner, row, now, decide))
+    accept(await realm.desk.governance.reserves.set_reserve(realm.actor(), owner, row, now, decide))
     return await _view(realm, owner)
 
 
@@ -117,7 +117,7 @@ async def request_draw(
         amount=body.amount,
         seconds=body.minutes * 60,
         reason=body.reason,
-        requested_by=realm.person,
+        requested_by=realm.actor(),
         requested_at=int(now.timestamp()),
         organisation=only.id if only else 0,
     )
@@ -126,7 +126,7 @@ async def request_draw(
         return request_refusal(limits, wanted)
 
     reserves = realm.desk.governance.reserves
-    return _draw(accept(await reserves.request(realm.person, owner, body.pool, wanted, decide)), now)
+    return _draw(accept(await reserves.request(realm.actor(), owner, body.pool, wanted, decide)), now)
 
 
 async def approve_draw(
@@ -137,10 +137,10 @@ async def approve_draw(
     now = realm.office.now()
 
     def decide(stands: Draw, limits: Limits, others: int) -> Refusal | None:
-        return approval_refusal(stands, limits, others, realm.person, int(now.timestamp()))
+        return approval_refusal(stands, limits, others, realm.actor(), int(now.timestamp()))
 
     reserves = realm.desk.governance.reserves
-    return _draw(accept(await reserves.approve(realm.person, owner, draw, now, decide)), now)
+    return _draw(accept(await reserves.approve(realm.actor(), owner, draw, now, decide)), now)
 
 
 async def end_draw(realm: SecondRealm, draw: bodies.Number, organisation: Whose = None) -> bodies.DrawView:
@@ -155,7 +155,7 @@ async def end_draw(realm: SecondRealm, draw: bodies.Number, organisation: Whose 
         return bad_request(f"emergency draw {draw} is over already", None, f"emergency_{state}", 409)
 
     reserves = realm.desk.governance.reserves
-    ended = accept(await reserves.end(realm.person, owner, draw, now, decide))
+    ended = accept(await reserves.end(realm.actor(), owner, draw, now, decide))
     return _draw(ended, now + timedelta(seconds=1))  # it is over from the second that has begun
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
-from rechenwerk.office.bodies import Body, InOrganisation, Name
+from rechenwerk.office.bodies import Body, Counted, InOrganisation, Name
 
 Role = Literal["operator", "owner", "controller", "reviewer", "member", "auditor"]
 Language = Literal["", "de", "en"]
@@ -108,10 +108,12 @@ class PersonView(BaseModel):
     seen_at: datetime | None
 
 
-class PeopleView(BaseModel):
+class PeopleView(Counted):
     """All people of an organisation."""
 
     people: list[PersonView]
+    projects: list[str]
+    """That pay for some of them."""
 
 
 class InvitationView(BaseModel):

@@ -9,10 +9,12 @@ from datetime import timedelta
 from fastapi import Request, Response
 
 from rechenwerk.base.errors import Refusal
+from rechenwerk.contracts.emergency import Person as Actor
 from rechenwerk.identity.keys import hash_key, hint, new_key
 from rechenwerk.identity.people import ROLE_SCOPES, password_fits
 from rechenwerk.office.access import Office
 from rechenwerk.office.errors import RefusedError, refuse
+from rechenwerk.office.noting import note_done
 from rechenwerk.office.people.bodies import MeView, OrganisationRole
 from rechenwerk.office.people.ports import Membership, Person, SessionKey
 from rechenwerk.office.people.sessions import COOKIE
@@ -22,6 +24,12 @@ SESSION = timedelta(hours=12)
 _WINDOW = timedelta(minutes=15)
 _TRIES_OF_ONE = 10
 _TRIES_OF_HOST = 100
+
+
+def over_tls(request: Request) -> bool:
+    """Whether the browser comes over HTTPS, as a trusted proxy or the installation's own address says."""
+    public: str = getattr(request.app.state, "public_url", "")
+    return request.url.scheme == "https" or public.startswith("https://")
 
 
 async def check_tries(office: Office, request: Request, email: str) -> None:
@@ -56,7 +64,7 @@ def _picked(person: Person, memberships: Sequence[Membership], organisation: str
     raise refuse(403, f"{person.email} is not in {organisation!r}", "no_membership", "organisation")
 
 
-async def end_session(office: Office, request: Request) -> None:
+async def end_session(office: Office, request: Request, *, noted: bool = False) -> None:
     """End the session whose key came with a request, if one did: a program's key is none."""
     key = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not key:
@@ -65,6 +73,18 @@ async def end_session(office: Office, request: Request) -> None:
     caller = await tenants.caller(hash_key(key.encode()), office.now())
     if caller is not None and await office.desk.people.of_session(caller.key_id) is not None:
         await tenants.revoke_key(caller.organisation_id, caller.key_id, office.now())
+        if noted:
+            await _note(office, request, caller, "signed out")
+
+
+async def _note(office: Office, request: Request, caller: Caller, what: str) -> None:
+    """Who comes and goes is part of the audit."""
+    address = request.client.host if request.client is not None else ""
+    who = Actor(caller.organisation_id, caller.key_id, caller.key_name, address)
+    now = office.now()
+    subject = f"person {caller.key_name}"
+    await office.desk.governance.records.note(who, caller.organisation_id, now, what, subject, None, None)
+    note_done()
 
 
 def me_view(person: Person | None, memberships: Sequence[Membership], caller: Caller, project: str) -> MeView:
@@ -110,8 +130,9 @@ async def enter(
         text,
         max_age=int(SESSION.total_seconds()),
         httponly=True,
-        secure=request.url.scheme == "https",
+        secure=over_tls(request),
         samesite="lax",
     )
     caller = Caller(chosen.organisation_id, chosen.organisation, made, scopes, person.email, key.expires_at)
+    await _note(office, request, caller, "signed in")
     return me_view(person, memberships, caller, chosen.project)

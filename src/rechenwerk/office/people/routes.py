@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from rechenwerk.contracts.emergency import Person as Actor
 from rechenwerk.identity.keys import hash_key, new_token
 from rechenwerk.identity.people import ROLE_SCOPES, hash_password, mail_address, password_fits, weakness
-from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Realm
+from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Office, Realm
 from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.paging import Wanted, cut
 from rechenwerk.office.people import bodies
 from rechenwerk.office.people.entering import check_tries, end_session, enter, me_view, recognise
 from rechenwerk.office.people.ports import Invitation, Member, Newcomer, NewInvitation, Person
@@ -31,7 +37,7 @@ async def sign_in(
 
 async def sign_out(office: Entrance, request: Request, response: Response) -> bodies.DoneView:
     """End the session, here and in the database."""
-    await end_session(office, request)
+    await end_session(office, request, noted=True)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax")
     return bodies.DoneView(done="signed out")
 
@@ -64,11 +70,19 @@ async def change_me(realm: AnyRealm, body: bodies.MeBody) -> bodies.MeView:
     name = person.name if body.name is None else body.name
     language = person.language if body.language is None else body.language
     await realm.desk.people.describe(person.id, name, language)
+    await realm.changed(
+        "profile changed",
+        f"person {person.email}",
+        {"name": person.name, "language": person.language},
+        {"name": name, "language": language},
+    )
     return await show_me(realm)
 
 
-async def change_password(realm: AnyRealm, request: Request, body: bodies.PasswordBody) -> bodies.DoneView:
-    """A new password; every other session of this person ends."""
+async def change_password(
+    realm: AnyRealm, request: Request, response: Response, body: bodies.PasswordBody
+) -> bodies.DoneView:
+    """A new password; every session of this person ends, and a new one begins here."""
     person = await _own(realm)
     if person.password is None:
         raise refuse(409, "you sign in by single sign-on; there is no password to change", "no_password")
@@ -79,6 +93,7 @@ async def change_password(realm: AnyRealm, request: Request, body: bodies.Passwo
     hashed = await _hashed(body.new.get_secret_value(), person.email, "new")
     await realm.desk.people.set_password(person.id, hashed, realm.caller.key_id, realm.office.now())
     await realm.changed("password changed", f"person {person.email}")
+    await enter(realm.office, request, response, person, realm.caller.organisation)
     return bodies.DoneView(done="password changed")
 
 
@@ -110,10 +125,32 @@ def _person_view(realm: Realm, member: Member) -> bodies.PersonView:
     )
 
 
-async def list_people(realm: KeysRealm) -> bodies.PeopleView:
-    """The people of an organisation, by address."""
+async def list_people(
+    realm: KeysRealm,
+    wanted: Wanted,
+    role: Annotated[str | None, Query(max_length=40)] = None,
+    project: Annotated[str | None, Query(max_length=100)] = None,
+) -> bodies.PeopleView:
+    """The people of an organisation, by address; all of them where nothing else is asked for."""
     members = await realm.desk.people.members(realm.organisation_id)
-    return bodies.PeopleView(people=[_person_view(realm, one) for one in members])
+    shown, total = cut(
+        members,
+        wanted,
+        lambda one: (one.email, one.name),
+        _ORDERS,
+        lambda one: role in (None, one.role) and project in (None, one.project),
+    )
+    return bodies.PeopleView(
+        people=[_person_view(realm, one) for one in shown],
+        projects=sorted({one.project for one in members}),
+        total=total,
+        whole=len(members),
+    )
+
+
+_ORDERS: Mapping[str, Callable[[Member], object]] = MappingProxyType(
+    {name: attrgetter(name) for name in ("email", "name", "role", "project", "seen_at", "made_at")}
+)
 
 
 async def _member(realm: Realm, email: str) -> Member:
@@ -230,6 +267,21 @@ def _used_up() -> Exception:
     return refuse(404, message, "invitation_not_found", "token")
 
 
+async def _note_joined(office: Office, request: Request, person: Person, invitation: Invitation) -> None:
+    joined = {"role": invitation.role, "project": invitation.project, "invitation": invitation.id}
+    here = await office.desk.tenants.organisation(invitation.organisation)
+    assert here is not None
+    await office.desk.governance.records.note(
+        Actor(here.id, 0, person.email, request.client.host if request.client else ""),
+        here.id,
+        office.now(),
+        "person joined",
+        f"person {person.email}",
+        None,
+        joined,
+    )
+
+
 async def accept_invitation(
     office: Entrance, request: Request, response: Response, body: bodies.AcceptBody
 ) -> bodies.MeView:
@@ -252,6 +304,7 @@ async def accept_invitation(
     if person is None:
         raise _used_up()
     await people.forget_tries(email)
+    await _note_joined(office, request, person, found)
     return await enter(office, request, response, person, found.organisation)
 
 

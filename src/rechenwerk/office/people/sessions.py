@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rechenwerk.base.errors import Refusal
 from rechenwerk.office.errors import answer
@@ -33,7 +36,11 @@ class Sessions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI."""
         if scope["type"] == "http":
+            send = _guarded(scope["path"], send)
             headers = Headers(scope=scope)
+            if not _HOST.fullmatch(headers.get("host", "")):
+                await answer(_NO_HOST)(scope, receive, send)
+                return
             key = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
             by_cookie = bool(key) and "authorization" not in headers
             guarded = by_cookie or scope["path"].startswith(PAGES)
@@ -46,6 +53,39 @@ class Sessions:
         await self._app(scope, receive, send)
 
 
+def _guarded(path: str, send: Send) -> Send:
+    """Answers of the API are no pages: nothing in them runs, is framed, guessed at or kept by a browser."""
+    if not path.startswith(_API):
+        return send
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return guarded
+
+
+_API = "/api/"
+_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "same-origin",
+        "cache-control": "no-store",
+    }
+)
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+_NO_HOST = Refusal(
+    400,
+    "invalid_request_error",
+    "host_wrong",
+    "the header Host names no host; send that of the address",
+)
 _CROSS_SITE = Refusal(
     403,
     "invalid_request_error",

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from rechenwerk.identity.keys import hash_key
 from rechenwerk.office.access import Entrance, Office
 from rechenwerk.office.errors import RefusedError, refuse
-from rechenwerk.office.people.entering import enter
+from rechenwerk.office.people.entering import enter, over_tls
 from rechenwerk.office.people.ports import Newcomer, NewInvitation, Person, Trip
 from rechenwerk.office.people.single_sign_on import Identity, Relying, SingleSignOn, secret_word
 
@@ -65,7 +65,7 @@ async def set_out(
         state,
         max_age=int(_TRIP.total_seconds()),
         httponly=True,
-        secure=request.url.scheme == "https",
+        secure=over_tls(request),
         samesite="lax",
         path=_BACK,
     )

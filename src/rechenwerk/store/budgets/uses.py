@@ -23,6 +23,8 @@ left join guard_window w on w.guard_id = g.id
 left join lateral (select sum(held) as held, sum(posted) as posted from slice
     where guard_id = w.guard_id and starts_at = w.starts_at) s on true
 where g.organisation_id = $1 and g.active and g.unit = 'money'
+    and ($4::text is null or p.name = $4) and ($5::bigint is null or g.key_id = $5)
+    and not ($6 and g.key_id is not null)
     and (k.id is null or (k.revoked_at is null and (k.expires_at is null or k.expires_at > now())))
 order by p.name nulls first, k.id nulls first, not g.wallet, array_position($2::text[], g.period)
 """
@@ -38,9 +40,19 @@ class StoredBudgets:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def uses(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[BudgetUse]:
+    async def uses(
+        self,
+        organisation_id: int,
+        windows: Mapping[str, datetime],
+        project: str | None = None,
+        key: int | None = None,
+        *,
+        shared: bool = False,
+    ) -> list[BudgetUse]:
         """See `office.budgets.ports.Budgets`."""
-        rows = await self._pool.fetch(_USES, organisation_id, list(windows), list(windows.values()))
+        rows = await self._pool.fetch(
+            _USES, organisation_id, list(windows), list(windows.values()), project, key, shared
+        )
         return [
             BudgetUse(
                 row["guard"],

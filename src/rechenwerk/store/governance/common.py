@@ -24,8 +24,9 @@ select unit, amount, extract(epoch from starts_at)::bigint as starts,
 from capacity_sale where pool_id = $1 and until > starts_at
 """
 _AUDIT = """
-insert into audit_event (at, organisation_id, actor_organisation, key_id, who, what, subject, before, after)
-values ($1, $2, $3, nullif($4::bigint, 0), $5, $6, $7, $8, $9)
+insert into audit_event (at, organisation_id, actor_organisation, key_id, who, what, subject, before, after,
+    address)
+values ($1, $2, $3, nullif($4::bigint, 0), $5, $6, $7, $8, $9, nullif($10, ''))
 """
 
 
@@ -88,4 +89,5 @@ async def audit(
         subject,
         None if before is None else msgspec.json.encode(before).decode(),
         None if after is None else msgspec.json.encode(after).decode(),
+        who.address,
     )

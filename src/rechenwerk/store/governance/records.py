@@ -9,7 +9,17 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from rechenwerk.office.governance.ports import AuditEvent, Award, Drawn, Member, Person, PoolFacts, PoolUse
+from rechenwerk.office.governance.ports import (
+    AuditEvent,
+    Award,
+    Chain,
+    Drawn,
+    Member,
+    Person,
+    PoolFacts,
+    PoolUse,
+    Sought,
+)
 from rechenwerk.store.governance.common import Connection, audit
 from rechenwerk.store.governance.grants import award_of
 from rechenwerk.store.governance.use import used
@@ -17,10 +27,41 @@ from rechenwerk.store.moments import moment
 
 _AUDIT = """
 select a.id, a.at, o.name as organisation, a.who, coalesce(a.key_id, 0) as key_id, a.what, a.subject,
-    a.before, a.after
+    a.before, a.after, a.address
 from audit_event a join organisation o on o.id = a.organisation_id
 where ($1::bigint is null or a.organisation_id = $1) and ($3::bigint is null or a.id < $3)
+    and ($4::text is null or a.who = $4) and ($5::text is null or a.what = $5)
+    and ($6::text is null or a.subject = $6) and ($7::timestamptz is null or a.at >= $7)
+    and ($8::timestamptz is null or a.at < $8)
+    and not exists (select from unnest($9::text[]) word where position(word in lower(
+        concat_ws(' ', a.who, a.what, a.subject, a.before::text, a.after::text, a.address))) = 0)
 order by a.id desc limit $2
+"""
+# One step per kind, however many events there are.
+_KINDS = """
+with recursive kind(what) as (
+    (select what from audit_event where organisation_id = $1 order by what limit 1)
+    union all
+    select (select a.what from audit_event a where a.organisation_id = $1 and a.what > kind.what
+        order by a.what limit 1)
+    from kind where kind.what is not null
+)
+select what from kind where what is not null
+"""
+_CHAIN = """
+with linked as (
+    select e.id, l.number, l.hash, e as event,
+        lag(l.hash) over (order by l.number) as earlier, row_number() over (order by l.number) as place
+    from audit_event e left join audit_link l on l.event_id = e.id and l.organisation_id = e.organisation_id
+    where e.organisation_id = $1
+)
+select count(*) as events,
+    min(id) filter (where number is null or number <> place
+        or hash <> audit_hash(coalesce(earlier, ''::bytea), event)) as broken,
+    (select count(*) from audit_link where organisation_id = $1) as links,
+    (select encode(hash, 'hex') from audit_link where organisation_id = $1
+        order by number desc limit 1) as head
+from linked
 """
 _MEMBERS = """
 select deployment_id as deployment, extract(epoch from valid_from)::bigint as since, tokens_per_minute
@@ -66,13 +107,39 @@ class StoredRecords:
         async with self._pool.acquire() as connection:
             await audit(connection, who, at, organisation_id, what, subject, before, after)
 
-    async def audit(self, organisation_id: int | None, limit: int, before: int | None) -> list[AuditEvent]:
+    async def audit(self, sought: Sought, limit: int) -> list[AuditEvent]:
         """See `office.governance.ports.Records`."""
-        rows = await self._pool.fetch(_AUDIT, organisation_id, limit, before)
+        rows = await self._pool.fetch(
+            _AUDIT,
+            sought.organisation_id,
+            limit,
+            sought.before,
+            sought.who,
+            sought.what,
+            sought.subject,
+            sought.since,
+            sought.until,
+            [word.lower() for word in sought.words],
+        )
         return [
             AuditEvent(**{**row, "before": _json(row["before"]), "after": _json(row["after"])})
             for row in rows
         ]
+
+    async def kinds(self, organisation_id: int | None) -> list[str]:
+        """See `office.governance.ports.Records`."""
+        if organisation_id is not None:
+            return [row["what"] for row in await self._pool.fetch(_KINDS, organisation_id)]
+        everybody = await self._pool.fetch("select id from organisation")
+        found = [await self.kinds(row["id"]) for row in everybody]
+        return sorted({what for some in found for what in some})
+
+    async def chain(self, organisation_id: int) -> Chain:
+        """See `office.governance.ports.Records`."""
+        row = await self._pool.fetchrow(_CHAIN, organisation_id)
+        assert row is not None
+        lost = row["links"] - row["events"] if row["broken"] is None else 0
+        return Chain(row["events"], row["head"] or "", 0 if lost else row["broken"])
 
     async def facts(self, owner: int, first: int) -> list[PoolFacts]:
         """See `office.governance.ports.Records`."""
