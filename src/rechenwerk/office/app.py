@@ -45,6 +45,7 @@ from rechenwerk.office.pulse import add_pulse_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
+from rechenwerk.office.switches import add_switch_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
@@ -175,6 +176,7 @@ def create_app(
     add_grant_routes(router)
     add_record_routes(app, router)
     add_site_routes(router)
+    add_switch_routes(router)
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)

@@ -228,6 +228,10 @@ class ProviderView(BaseModel):
     api_key_env: str | None
     has_secret: bool
     active: bool
+    out_since: datetime | None = Field(
+        default=None, description="since when it is switched off; null: it is not"
+    )
+    out_reason: str = ""
 
 
 class ProvidersView(BaseModel):

@@ -37,6 +37,7 @@ from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
+from rechenwerk.store.switches import StoredSwitches
 from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.verifying import StoredVerifier
 from rechenwerk.store.vouchers import StoredVouchers
@@ -356,4 +357,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         open_budgets(pool),
         StoredVerifier(pool),
         StoredPeople(pool),
+        StoredSwitches(pool),
     )
