@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ from rechenwerk.office.budgets.courier import Courier
 from rechenwerk.office.budgets.mail import Mails, read_server
 from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
+from rechenwerk.office.events import Events
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.people.single_sign_on import read_single_sign_on
@@ -138,6 +140,7 @@ class Installation:
         self._router: Child | None = None
         self._trained: Child | None = None
         self._office: _Office | None = None
+        self._events: Events | None = None
         self._crew: Crew | None = None
         self._viewer = LazyViewer(reading_limits(settings))
         self._office_task: asyncio.Task[None] | None = None
@@ -294,6 +297,7 @@ class Installation:
         self._mount_documents(app)
         mount_console(app, clock, self._options.port)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
+        self._events = app.state.events
         config = uvicorn.Config(
             app,
             host=self._options.host,
@@ -301,6 +305,7 @@ class Installation:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            timeout_graceful_shutdown=ceil(self._settings.grace),
         )
         self._office = _Office(config)
         self._tasks.append(asyncio.create_task(self._courier(app.state.office).run()))
@@ -375,6 +380,8 @@ class Installation:
             await self._crew.stop()
         await self._viewer.close()
         await asyncio.gather(*[child.stop(self._settings.grace) for child in children])
+        if self._events is not None:
+            self._events.close()
         if self._office is not None and self._office_task is not None:
             self._office.should_exit = True
             await asyncio.gather(self._office_task, return_exceptions=True)

@@ -65,8 +65,8 @@ def test_limits_of_a_deployment_are_set_and_taken_away(office: Office) -> None:
     for number in (999, 2**63 - 1):
         assert office.refused(404, "PUT", f"/deployments/{number}/out", json={})["param"] == "deployment"
         office.refused(404, "PUT", f"/deployments/{number}/limits", json={})
-    for number in ("0", "x", str(2**63)):
-        office.refused(422, "PUT", f"/deployments/{number}/out", json={})
+    for name in ("0", "x", str(2**63)):
+        office.refused(422, "PUT", f"/deployments/{name}/out", json={})
 
 
 def test_only_the_operator_switches(office: Office) -> None:

@@ -37,6 +37,7 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ),
     ("PUT", "/projects/secret/limits", {"json": {"requests_per_minute": 1, "organisation": "default"}}, 404),
     ("GET", "/keys", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/events", {"params": {"organisation": "default"}}, 404),
     ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/people", {"params": {"organisation": "default"}}, 404),
     ("PUT", "/people/ada@example.org", {"json": {"role": "member"}}, 404),

@@ -28,6 +28,7 @@ from rechenwerk.office.concentration_routes import add_concentration_routes
 from rechenwerk.office.config import diff
 from rechenwerk.office.costing.routes import add_cost_routes
 from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.events import Events, add_event_routes
 from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
@@ -164,6 +165,7 @@ def create_app(
     add_tariff_routes(router)
     add_total_routes(router)
     add_pulse_routes(router)
+    add_event_routes(app, router, Events(desk.sums.marks))
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)

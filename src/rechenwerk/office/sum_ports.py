@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -51,6 +51,24 @@ class Beat(msgspec.Struct, frozen=True):
     slow_byte_us: int | None
 
 
+class Marks(msgspec.Struct, frozen=True):
+    """What of an organisation is another value whenever something has changed; the values mean nothing.
+
+    Attributes:
+        calls: calls that are booked.
+        budgets: what budgets there are.
+        audit: what the audit has.
+        jobs: of documents.
+        configuration: of the whole installation.
+    """
+
+    calls: str
+    budgets: str
+    audit: str
+    jobs: str
+    configuration: str
+
+
 class Sums(Protocol):
     """Totals that are kept beside the rows."""
 
@@ -60,4 +78,8 @@ class Sums(Protocol):
 
     async def pulse(self, organisation_id: int, since: datetime) -> list[Beat]:
         """Calls that began since then and are booked, by provider."""
+        ...
+
+    async def marks(self, organisations: Sequence[int]) -> Mapping[int, Marks]:
+        """What shows that something has changed in organisations; quick, however much there is."""
         ...

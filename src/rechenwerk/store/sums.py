@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ import asyncpg
 
 from rechenwerk.base.ids import first_id
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.office.sum_ports import Beat, By, Step, Total
+from rechenwerk.office.sum_ports import Beat, By, Marks, Step, Total
 from rechenwerk.store.proofs import CALLS, Proof
 
 _NAMES = (
@@ -111,6 +112,21 @@ group by 1 order by 1
 """
 
 
+# Sums of two days move with every booking, and are few rows however many calls there were.
+_MARKS = """
+select o.id,
+    (select coalesce(sum(d.calls), 0) || '/' || count(*) from call_day d
+        where d.organisation_id = o.id and d.day >= current_date - 1) as calls,
+    (select count(*) || '/' || coalesce(sum(g.amount), 0) || '/' || count(*) filter (where g.active) || '/'
+        || count(*) filter (where g.hard) from guard g where g.organisation_id = o.id) as budgets,
+    (select coalesce(max(a.id), 0)::text from audit_event a where a.organisation_id = o.id) as audit,
+    (select concat_ws('/', count(*), max(j.served_at), max(j.started_at), max(j.ended_at)) from document_job j
+        where j.organisation_id = o.id) as jobs,
+    (select i.version::text from installation i) as configuration
+from unnest($1::bigint[]) o(id)
+"""
+
+
 class StoredSums:
     """Totals of calls by day and month.
 
@@ -150,3 +166,11 @@ from (select {_PERIODS[step]} as starts, {column} as grp,
         # Some ids run ahead of their time, none behind: they narrow it down, the time decides.
         rows = await self._pool.fetch(_PULSE, organisation_id, first_id(since.timestamp()), since)
         return [Beat(*row) for row in rows]
+
+    async def marks(self, organisations: Sequence[int]) -> Mapping[int, Marks]:
+        """See `office.sum_ports.Sums`."""
+        rows = await self._pool.fetch(_MARKS, list(organisations))
+        return {
+            row["id"]: Marks(row["calls"], row["budgets"], row["audit"], row["jobs"], row["configuration"])
+            for row in rows
+        }
