@@ -293,6 +293,7 @@ class Installation:
             webhook_networks=read_networks(self._settings.webhook_networks),
             single_sign_on=read_single_sign_on(self._settings),
             public_url=self._settings.public_url,
+            gateway_url=_address(self._options.host, self._options.port),
         )
         self._mount_documents(app)
         mount_console(app, clock, self._options.port)

@@ -14,7 +14,7 @@ from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
-from rechenwerk.office.applying import wanted_of
+from rechenwerk.office.applying import leaves, wanted_of
 from rechenwerk.office.archives import add_archive_routes
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
@@ -23,6 +23,7 @@ from rechenwerk.office.budgets.alert_routes import add_alert_routes
 from rechenwerk.office.budgets.routes import add_budget_routes
 from rechenwerk.office.budgets.wallets import add_wallet_routes
 from rechenwerk.office.budgets.webhooks import Network
+from rechenwerk.office.check_routes import add_check_routes
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes
 from rechenwerk.office.config import diff
@@ -97,7 +98,8 @@ async def apply(
     wanted = await wanted_of(realm, body.text)
 
     def plan(current: Configured) -> list[Change]:
-        return diff(current, wanted)
+        changes = diff(current, wanted)
+        return [one for one in changes if not leaves(one, wanted)] if body.add else changes
 
     configuration = realm.desk.configuration
     if body.dry_run:
@@ -132,6 +134,7 @@ def create_app(
     larger: Callable[[str], int] = lambda _: 0,
     single_sign_on: SingleSignOn | None = None,
     public_url: str = "",
+    gateway_url: str = "",
 ) -> FastAPI:
     """The office over its storage.
 
@@ -146,6 +149,7 @@ def create_app(
         webhook_networks: that webhooks may reach although they are not public.
         larger: how many bytes a body may have at a path, where that is more than elsewhere.
         single_sign_on: who else may say who somebody is.
+        gateway_url: where models are called, for trials; empty: there are none.
         public_url: where browsers find the office; '' for where their requests say that they went.
     """
     app = FastAPI(
@@ -153,7 +157,7 @@ def create_app(
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks)
+    app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks, gateway_url)
     router = APIRouter(prefix="/api/v1")
     add_people_routes(router)
     add_single_sign_on(app, router, single_sign_on, public_url)
@@ -179,6 +183,7 @@ def create_app(
     add_record_routes(app, router)
     add_site_routes(router)
     add_switch_routes(router)
+    add_check_routes(router)
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)

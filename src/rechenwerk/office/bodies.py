@@ -124,6 +124,7 @@ class ApplyBody(InOrganisation):
 
     text: str = Field(max_length=1_000_000, description="rechenwerk.toml")
     dry_run: bool = False
+    add: bool = Field(default=False, description="what the file says nothing about stays as it is")
 
 
 class BudgetView(BaseModel):

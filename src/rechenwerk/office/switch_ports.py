@@ -58,6 +58,10 @@ class Switches(Protocol):
         """Name of a provider -> whether it is off."""
         ...
 
+    async def secret(self, organisation_id: int, name: str) -> bytes | None:
+        """A provider's key, sealed; None: none is stored."""
+        ...
+
     async def switch_provider(self, organisation_id: int, name: str, out: Out) -> Switched | None:
         """Switch one; off a second time keeps the first moment. None: there is no such provider."""
         ...

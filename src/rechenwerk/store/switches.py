@@ -71,6 +71,13 @@ class StoredSwitches:
         rows = await self._pool.fetch(_PROVIDERS, organisation_id)
         return {row["name"]: Out(row["out_since"], row["out_reason"]) for row in rows}
 
+    async def secret(self, organisation_id: int, name: str) -> bytes | None:
+        """See `office.switch_ports.Switches`."""
+        found: bytes | None = await self._pool.fetchval(
+            "select secret from provider where organisation_id = $1 and name = $2", organisation_id, name
+        )
+        return found
+
     async def switch_provider(self, organisation_id: int, name: str, out: Out) -> Switched | None:
         """See `office.switch_ports.Switches`."""
         row = await self._pool.fetchrow(_PROVIDER, organisation_id, name, out.since, out.reason)
