@@ -30,6 +30,7 @@ PAGES = (
     "/console/books/verify",
     "/console/providers/at/embedded",
     "/console/providers/configuration",
+    "/console/providers/new",
     "/console/contracts/embedded%20on%20demand",
     "/console/audit/residency",
     "/console/audit/residency?from=2027-01-01&to=2027-01-15",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 from rechenwerk.office.ports import OPERATOR
 from rechenwerk.office.switch_ports import Out
 from tests.flows.cloud import until
-from tests.flows.office_desk import DEFAULT, Office
+from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
 from tests.flows.several import FIRST, SECOND, Several, decision, several
 
 SINCE = datetime(2026, 11, 26, tzinfo=UTC)
@@ -117,3 +118,22 @@ async def _off(url: str) -> None:
         await _knows(here, second="it is switched off")
         assert (await here.ask()).status == 200
         assert dict(here.asked) == {"first": 2, "second": 3}
+
+
+def test_health_is_told_by_stretches_of_time(office: Office, bookkeeper: Bookkeeper) -> None:
+    office.clock.at = time.time() // 3600 * 3600 + 60
+    for age, outcome in ((7200, "posted"), (120, "posted"), (120, "failed")):
+        hold = bookkeeper.hold("default", 1000, started=office.clock.at - age)
+        bookkeeper.post(hold, "posted" if outcome == "posted" else "failed", 500 * (outcome == "posted"), 0)
+    found = office.ok("GET", "/health", params={"hours": 6})
+    assert (found["seconds"], found["everyone"]) == (300, False)
+    assert [(one["provider"], one["calls"], one["answers"], one["failed"]) for one in found["stretches"]] == [
+        ("embedded", 1, 1, 0),
+        ("embedded", 2, 1, 1),
+    ]
+    everybody = office.ok("GET", "/health", params={"hours": 6, "everyone": True})
+    assert everybody["stretches"] == found["stretches"]
+    assert office.ok("GET", "/health", params={"provider": "other"})["stretches"] == []
+    neighbour = office.key("default", "books")
+    office.refused(403, "GET", "/health", neighbour, params={"everyone": True})
+    office.refused(422, "GET", "/health", params={"hours": 169})

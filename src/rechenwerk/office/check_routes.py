@@ -79,6 +79,34 @@ class Step(BaseModel):
     models: list[str]
 
 
+class KindView(BaseModel):
+    """A kind of provider."""
+
+    name: str
+    base_url: str = Field(description="its address; with a {part}, the shape of one; empty: write it")
+    endpoints: list[str]
+    cloud: bool = Field(description="somebody else runs it; else it is a server of one's own")
+
+
+class KindsView(BaseModel):
+    """The kinds of providers that there are."""
+
+    kinds: list[KindView]
+
+
+async def list_kinds(_: OperatorRealm) -> KindsView:
+    """The kinds of providers that can be added."""
+    return KindsView(
+        kinds=[
+            KindView(
+                name=name, base_url=kind.base_url, endpoints=list(kind.serves), cloud="https" in kind.base_url
+            )
+            for name, kind in KINDS.items()
+            if not kind.own
+        ]
+    )
+
+
 async def check(realm: OperatorRealm, body: CheckBody, organisation: Whose = None) -> Streamed:
     """Look at a provider: address, name, connection, answer, key, models, price; as server-sent events.
 
@@ -245,5 +273,6 @@ def _message(answer: httpx2.Response) -> str:
 def add_check_routes(router: APIRouter) -> None:
     """Join the routes of this page to the API."""
     add = router.add_api_route
+    add("/providers/kinds", list_kinds, methods=["GET"], tags=["configuration"])
     add("/providers/check", check, methods=["POST"], tags=["configuration"], response_class=StreamingResponse)
     add("/providers/{name:path}/try", try_provider, methods=["POST"], tags=["configuration"])

@@ -219,6 +219,7 @@ def _warning(alert: Alert) -> views.WarningView:
         at=datetime.fromtimestamp(alert.at, UTC),
         days=alert.days,
         amount=plain_money(alert.amount),
+        unit=alert.unit,
     )
 
 

@@ -51,6 +51,13 @@ class Beat(msgspec.Struct, frozen=True):
     slow_byte_us: int | None
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """A stretch of time at a provider: a `Beat` with its beginning."""
+
+    starts: datetime
+    beat: Beat
+
+
 class Marks(msgspec.Struct, frozen=True):
     """What of an organisation is another value whenever something has changed; the values mean nothing.
 
@@ -78,6 +85,19 @@ class Sums(Protocol):
 
     async def pulse(self, organisation_id: int, since: datetime) -> list[Beat]:
         """Calls that began since then and are booked, by provider."""
+        ...
+
+    async def health(
+        self, organisation_id: int | None, since: datetime, seconds: int, provider: str
+    ) -> list[Stretch]:
+        """Calls that began since then, by provider and stretches of so many seconds, oldest first.
+
+        Args:
+            organisation_id: whose; None: everybody's, as far as shared providers served them.
+            since: the beginning of the first stretch.
+            seconds: how long each is.
+            provider: only this one; '' for all.
+        """
         ...
 
     async def marks(self, organisations: Sequence[int]) -> Mapping[int, Marks]:

@@ -95,6 +95,7 @@ class WarningView(BaseModel):
     at: datetime
     days: float
     amount: str
+    unit: str
 
 
 class ContractView(BaseModel):

@@ -10,7 +10,7 @@ import asyncpg
 
 from rechenwerk.base.ids import first_id
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.office.sum_ports import Beat, By, Marks, Step, Total
+from rechenwerk.office.sum_ports import Beat, By, Marks, Step, Stretch, Total
 from rechenwerk.store.proofs import CALLS, Proof
 
 _NAMES = (
@@ -112,6 +112,21 @@ group by 1 order by 1
 """
 
 
+_HEALTH = """
+select to_timestamp(c.bucket * $4::bigint) as starts, coalesce(v.name, '') as provider,
+    sum(c.calls)::bigint as calls, sum(c.answers)::bigint as answers, sum(c.failed)::bigint as failed,
+    (percentile_disc(0.5) within group (order by c.first_byte_us)) as middle,
+    (percentile_disc(0.95) within group (order by c.first_byte_us)) as slow
+from (select 1 as calls, (outcome = 'posted')::int as answers,
+        (outcome in ('failed', 'unresolved'))::int as failed,
+        case when outcome = 'posted' then first_byte_us end as first_byte_us,
+        floor(extract(epoch from started_at) / $4::bigint)::bigint as bucket, organisation_id, deployment_id
+    from call where ($1::bigint is null or organisation_id = $1) and id >= $2 and started_at >= $3) c
+join deployment d on d.id = c.deployment_id and d.organisation_id in (0, c.organisation_id)
+join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
+where ($5 = '' or v.name = $5) and ($1::bigint is not null or v.organisation_id = 0)
+group by 1, 2 order by 1, 2
+"""
 # Sums of two days move with every booking, and are few rows however many calls there were.
 _MARKS = """
 select o.id,
@@ -166,6 +181,14 @@ from (select {_PERIODS[step]} as starts, {column} as grp,
         # Some ids run ahead of their time, none behind: they narrow it down, the time decides.
         rows = await self._pool.fetch(_PULSE, organisation_id, first_id(since.timestamp()), since)
         return [Beat(*row) for row in rows]
+
+    async def health(
+        self, organisation_id: int | None, since: datetime, seconds: int, provider: str
+    ) -> list[Stretch]:
+        """See `office.sum_ports.Sums`."""
+        first = first_id(since.timestamp())
+        rows = await self._pool.fetch(_HEALTH, organisation_id, first, since, seconds, provider)
+        return [Stretch(row[0], Beat(*row[1:])) for row in rows]
 
     async def marks(self, organisations: Sequence[int]) -> Mapping[int, Marks]:
         """See `office.sum_ports.Sums`."""
