@@ -91,6 +91,7 @@ async def show(visit: Visit) -> Response:
         contract=contract,
         at=contract["position"],
         share=share,
+        warnings=[{**one, "said": said(visit, one)} for one in contract["warnings"]],
         chart=chart(contract, visit.now.date(), visit.t),
         terms=[
             (version["since"], json.dumps(version["terms"], ensure_ascii=False, indent=2))
@@ -121,6 +122,17 @@ def chart(contract: dict[str, Any], today: date, t: Any) -> str:
         {"name": t("contracts.remaining"), "data": left, "area": True},
         {"name": t("contracts.even"), "data": even, "dashed": True},
     ]
+    ahead = [index for index, day in enumerate(days) if day >= today]
+    if at["forecast"] and len(ahead) > 1 and left[ahead[0]] is not None:
+        begins, ends = (
+            float(left[ahead[0]] or 0),
+            float(max(Decimal(0), amount - Decimal(at["forecast"]["middle"]))),
+        )
+        step = (begins - ends) / (len(ahead) - 1)
+        line: list[float | None] = [None] * len(days)
+        for count, index in enumerate(ahead):
+            line[index] = begins - step * count
+        series.append({"name": t("contracts.projected"), "data": line, "dashed": True})
     return _json("line", at["unit"], days, series)
 
 
