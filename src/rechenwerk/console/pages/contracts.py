@@ -48,7 +48,7 @@ def said(visit: Visit, warning: dict[str, Any]) -> str:
     last = at - timedelta(seconds=1)  # a day that ends, not the one that begins then
     day = at if warning["sort"] in {"cap-reached", "credit-empty", "idle"} else last
     amount = visit.figures.money(warning["amount"], warning["unit"], 2)
-    return visit.t(f"warning.{warning['sort']}", amount=amount, day=visit.figures.day(day))
+    return str(visit.t(f"warning.{warning['sort']}", amount=amount, day=visit.figures.day(day)))
 
 
 @page
