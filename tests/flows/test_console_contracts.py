@@ -18,7 +18,7 @@ PATH = "/console/contracts/embedded%20on%20demand"
 CREDIT = DEFAULT.replace(
     'name = "embedded on demand"\nprovider = "embedded"\nkind = "on-demand"',
     'name = "embedded on demand"\nprovider = "embedded"\nkind = "prepaid-credit"\nbalance = "1000"\n'
-    'starts = 2026-12-20\nends = 2027-02-05',
+    "starts = 2026-12-20\nends = 2027-02-05",
 )
 
 
