@@ -122,6 +122,15 @@ async def apply(
     )
 
 
+def _add_supply_routes(router: APIRouter) -> None:
+    """Providers, where they stand, whether they serve, and how they do."""
+    add_provider_routes(router)
+    add_site_routes(router)
+    add_switch_routes(router)
+    add_check_routes(router)
+    add_pulse_routes(router)
+
+
 def create_app(
     desk: Desk,
     clock: Clock,
@@ -168,22 +177,18 @@ def create_app(
     add_cost_routes(router)
     add_tariff_routes(router)
     add_total_routes(router)
-    add_pulse_routes(router)
     add_event_routes(app, router, Events(desk.sums.marks))
+    _add_supply_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
     add_payment_routes(router)
     add_export_routes(router)
     add_archive_routes(router)
-    add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)
     add_grant_routes(router)
     add_record_routes(app, router)
-    add_site_routes(router)
-    add_switch_routes(router)
-    add_check_routes(router)
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)
