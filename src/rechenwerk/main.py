@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ from rechenwerk.office.budgets.sending import Sender
 from rechenwerk.office.budgets.webhooks import Webhooks, read_networks
 from rechenwerk.office.chats.desk import ChatOffice
 from rechenwerk.office.chats.messages import largest_file
+from rechenwerk.office.events import Events
 from rechenwerk.office.first_run import FirstRun, first_run
 from rechenwerk.office.governance.keeper import reclaim_idle
 from rechenwerk.office.people.single_sign_on import read_single_sign_on
@@ -142,6 +144,7 @@ class Installation:
         self._router: Child | None = None
         self._trained: Child | None = None
         self._office: _Office | None = None
+        self._events: Events | None = None
         self._crew: Crew | None = None
         self._chats: ChatOffice | None = None
         self._planning: Planning | None = None
@@ -298,6 +301,7 @@ class Installation:
             webhook_networks=read_networks(self._settings.webhook_networks),
             single_sign_on=read_single_sign_on(self._settings),
             public_url=self._settings.public_url,
+            gateway_url=_address(self._options.host, self._options.port),
         )
         self._mount_documents(app)
         url = _address(self._options.host, self._options.port)
@@ -306,6 +310,7 @@ class Installation:
         self._planning = app.state.office.planning
         self._planning.runner.wake(desk.plans)
         self._tasks.append(asyncio.create_task(keep_books(app.state.office, self._pool)))
+        self._events = app.state.events
         config = uvicorn.Config(
             app,
             host=self._options.host,
@@ -313,6 +318,7 @@ class Installation:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            timeout_graceful_shutdown=ceil(self._settings.grace),
         )
         self._office = _Office(config)
         self._tasks.append(asyncio.create_task(self._courier(app.state.office).run()))
@@ -389,6 +395,8 @@ class Installation:
         if self._chats is not None:
             await self._chats.runs.close()
         await asyncio.gather(*[child.stop(self._settings.grace) for child in children])
+        if self._events is not None:
+            self._events.close()
         if self._office is not None and self._office_task is not None:
             self._office.should_exit = True
             await asyncio.gather(self._office_task, return_exceptions=True)

@@ -31,6 +31,7 @@ PAGES = (
     "/console/books/verify",
     "/console/providers/at/embedded",
     "/console/providers/configuration",
+    "/console/providers/new",
     "/console/contracts/embedded%20on%20demand",
     "/console/plan/new",
     "/console/audit/verify",

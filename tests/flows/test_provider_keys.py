@@ -51,6 +51,8 @@ def test_a_key_goes_in_and_never_comes_out(office: Office, caplog: pytest.LogCap
         "api_key_env": None,
         "has_secret": True,
         "active": True,
+        "out_since": None,
+        "out_reason": "",
     }
     asked = (("GET", "/providers"), ("GET", "/projects"), ("GET", "/keys"), ("GET", "/books/verify"))
     answers += [office.answer(method, path) for method, path in asked]

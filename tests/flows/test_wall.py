@@ -55,6 +55,9 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("GET", "/keys", {"params": {"organisation": "default"}}, 404),
     ("GET", "/keys/1", {}, 404),
     ("GET", "/keys/admin", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/events", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/health", {"params": {"organisation": "default"}}, 404),
+    ("GET", "/health", {"params": {"everyone": True}}, 403),
     ("GET", "/pulse", {"params": {"organisation": "default"}}, 404),
     ("GET", "/people", {"params": {"organisation": "default"}}, 404),
     ("PUT", "/people/ada@example.org", {"json": {"role": "member"}}, 404),
@@ -122,6 +125,21 @@ CROSSINGS: tuple[tuple[str, str, dict[str, Any], int], ...] = (
     ("DELETE", "/sites/hall/out", {}, 403),
     ("GET", "/providers", {}, 403),
     ("GET", "/providers", {"params": {"organisation": "default"}}, 403),
+    ("GET", "/providers/kinds", {}, 403),
+    ("POST", "/providers/check", {"json": {"kind": "openai"}}, 403),
+    ("POST", "/providers/check", {"json": {"kind": "openai", "organisation": "default"}}, 403),
+    ("POST", "/providers/embedded/try", {"json": {"model": "smollm2-135m"}}, 403),
+    ("POST", "/providers/embedded/try", {"json": {"model": "x", "organisation": "default"}}, 403),
+    ("PUT", "/providers/embedded/out", {"json": {}}, 403),
+    ("PUT", "/providers/embedded/out", {"json": {"organisation": "default"}}, 403),
+    ("DELETE", "/providers/embedded/out", {}, 403),
+    ("GET", "/deployments", {}, 403),
+    ("GET", "/deployments", {"params": {"organisation": "default"}}, 403),
+    ("PUT", "/deployments/1/out", {"json": {}}, 403),
+    ("PUT", "/deployments/1/out", {"json": {"organisation": "default"}}, 403),
+    ("DELETE", "/deployments/1/out", {}, 403),
+    ("PUT", "/deployments/1/limits", {"json": {}}, 403),
+    ("PUT", "/deployments/1/limits", {"json": {"organisation": "default"}}, 403),
     ("PUT", "/providers/embedded/secret", {"json": {"secret": "sk-1"}}, 403),
     ("PUT", "/providers/embedded/secret", {"json": {"secret": "sk-1", "organisation": "default"}}, 403),
     ("DELETE", "/providers/embedded/secret", {}, 403),
@@ -335,6 +353,8 @@ def _a_conversation(office: Office) -> None:
     assert office.ok("POST", "/chats", json={"title": "secret"})["id"] == 1
     office.ok("PATCH", "/chats/1", json={"shared": True})
     assert office.ok("POST", "/chat-templates", json={**TEMPLATE, "shared": True})["id"] == 2
+
+
 def _a_plan(office: Office) -> None:
     """In the organisation "default": the plan "secret" with run 1, which nobody has calculated yet."""
     office.sql(

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rechenwerk.base.clock import Clock
-from rechenwerk.console.api import Answer, Api, Problem
+from rechenwerk.console.api import PREFIX, Answer, Api, Problem
 from rechenwerk.console.assets import Assets
 from rechenwerk.console.figures import Figures
 from rechenwerk.console.navigation import Entry, entries
@@ -139,6 +139,13 @@ class Visit:
         url = self.request.url
         host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
         return f"{url.scheme}://{host}:{self.console.gateway_port}"
+
+    @property
+    def events(self) -> str:
+        """Where a page hears that something has changed."""
+        return f"{PREFIX}/events" + (
+            f"?{urlencode({'organisation': self.elsewhere})}" if self.elsewhere else ""
+        )
 
     @property
     def query(self) -> dict[str, str]:

@@ -144,6 +144,7 @@ def _alert(position: Position, sort: str, message: str, at: int, now: int, amoun
         at=at,
         days=(at - now) / DAY,
         amount=amount,
+        unit=position.unit,
     )
 
 

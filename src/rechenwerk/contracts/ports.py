@@ -272,6 +272,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         at: when it happens.
         days: until then.
         amount: nano-units at stake.
+        unit: of the amount.
     """
 
     contract: str
@@ -280,6 +281,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     days: float
     amount: int = 0
+    unit: str = ""
 
 
 class Problem(msgspec.Struct, frozen=True):

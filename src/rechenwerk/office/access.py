@@ -40,6 +40,8 @@ class Office(msgspec.Struct, frozen=True):
     signing: Signing | None = None
     webhook_networks: tuple[Network, ...] = ()
     """That webhooks may reach although they are not public."""
+    gateway_url: str = ""
+    """Where models are called; empty: this office does not know."""
     proofs: dict[str, ProofRun] = msgspec.field(default_factory=dict)
     """Proofs of the books that run or ran, by their id."""
     planning: Planning = msgspec.field(default_factory=Planning)

@@ -14,7 +14,7 @@ from rechenwerk.identity.secrets import SecretBox
 from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office import bodies
 from rechenwerk.office.access import Office, OperatorRealm, Whose
-from rechenwerk.office.applying import wanted_of
+from rechenwerk.office.applying import leaves, wanted_of
 from rechenwerk.office.archives import add_archive_routes
 from rechenwerk.office.audits import add_audit_routes
 from rechenwerk.office.bills import add_bill_routes
@@ -23,11 +23,13 @@ from rechenwerk.office.budgets.alert_routes import add_alert_routes
 from rechenwerk.office.budgets.routes import add_budget_routes
 from rechenwerk.office.budgets.wallets import add_wallet_routes
 from rechenwerk.office.budgets.webhooks import Network
+from rechenwerk.office.check_routes import add_check_routes
 from rechenwerk.office.closing.routes import add_closing_routes
 from rechenwerk.office.concentration_routes import add_concentration_routes
 from rechenwerk.office.config import diff
 from rechenwerk.office.costing.routes import add_cost_routes
 from rechenwerk.office.errors import add_handlers
+from rechenwerk.office.events import Events, add_event_routes
 from rechenwerk.office.exports import add_export_routes
 from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
@@ -47,6 +49,7 @@ from rechenwerk.office.pulse import add_pulse_routes
 from rechenwerk.office.seal_ports import Signing
 from rechenwerk.office.seals import add_seal_routes
 from rechenwerk.office.site_routes import add_site_routes
+from rechenwerk.office.switches import add_switch_routes
 from rechenwerk.office.tariffs import add_tariff_routes
 from rechenwerk.office.tenants import add_tenant_routes
 from rechenwerk.office.totals import add_total_routes
@@ -98,7 +101,8 @@ async def apply(
     wanted = await wanted_of(realm, body.text)
 
     def plan(current: Configured) -> list[Change]:
-        return diff(current, wanted)
+        changes = diff(current, wanted)
+        return [one for one in changes if not leaves(one, wanted)] if body.add else changes
 
     configuration = realm.desk.configuration
     if body.dry_run:
@@ -129,6 +133,15 @@ async def apply(
     )
 
 
+def _add_supply_routes(router: APIRouter) -> None:
+    """Providers, where they stand, whether they serve, and how they do."""
+    add_provider_routes(router)
+    add_site_routes(router)
+    add_switch_routes(router)
+    add_check_routes(router)
+    add_pulse_routes(router)
+
+
 def create_app(
     desk: Desk,
     clock: Clock,
@@ -141,6 +154,7 @@ def create_app(
     larger: Callable[[str], int] = lambda _: 0,
     single_sign_on: SingleSignOn | None = None,
     public_url: str = "",
+    gateway_url: str = "",
 ) -> FastAPI:
     """The office over its storage.
 
@@ -155,6 +169,7 @@ def create_app(
         webhook_networks: that webhooks may reach although they are not public.
         larger: how many bytes a body may have at a path, where that is more than elsewhere.
         single_sign_on: who else may say who somebody is.
+        gateway_url: where models are called, for trials; empty: there are none.
         public_url: where browsers find the office; '' for where their requests say that they went.
     """
     app = FastAPI(
@@ -162,7 +177,7 @@ def create_app(
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
     )
-    app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks)
+    app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks, gateway_url)
     router = APIRouter(prefix="/api/v1")
     add_people_routes(router)
     add_single_sign_on(app, router, single_sign_on, public_url)
@@ -173,7 +188,8 @@ def create_app(
     add_cost_routes(router)
     add_tariff_routes(router)
     add_total_routes(router)
-    add_pulse_routes(router)
+    add_event_routes(app, router, Events(desk.sums.marks))
+    _add_supply_routes(router)
     add_seal_routes(router)
     add_closing_routes(router)
     add_bill_routes(router)
@@ -181,13 +197,13 @@ def create_app(
     add_export_routes(router)
     add_planning_routes(router)
     add_archive_routes(router)
-    add_provider_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)
     add_grant_routes(router)
     add_record_routes(app)
     add_trail_routes(router)
     add_site_routes(router)
+    add_record_routes(app, router)
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)

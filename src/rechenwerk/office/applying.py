@@ -6,7 +6,16 @@ from rechenwerk.office.access import Realm
 from rechenwerk.office.concentration_routes import check_hard_caps
 from rechenwerk.office.config import parse
 from rechenwerk.office.grant_projects import check_grant_projects
-from rechenwerk.office.ports import Configured
+from rechenwerk.office.ports import Change, Configured
+from rechenwerk.office.tariff_ports import Tariff
+
+
+def leaves(change: Change, wanted: Configured) -> bool:
+    """Whether a change takes away what a file says nothing about: not done where it only adds."""
+    if change.action != "deactivate":
+        return False
+    after = change.after
+    return not (isinstance(after, Tariff) and any(one.model == after.model for one in wanted.tariffs))
 
 
 async def wanted_of(realm: Realm, text: str) -> Configured:

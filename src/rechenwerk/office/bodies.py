@@ -124,6 +124,7 @@ class ApplyBody(InOrganisation):
 
     text: str = Field(max_length=1_000_000, description="rechenwerk.toml")
     dry_run: bool = False
+    add: bool = Field(default=False, description="what the file says nothing about stays as it is")
 
 
 class BudgetView(BaseModel):
@@ -238,6 +239,10 @@ class ProviderView(BaseModel):
     api_key_env: str | None
     has_secret: bool
     active: bool
+    out_since: datetime | None = Field(
+        default=None, description="since when it is switched off; null: it is not"
+    )
+    out_reason: str = ""
 
 
 class ProvidersView(BaseModel):

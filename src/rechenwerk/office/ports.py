@@ -27,6 +27,7 @@ from rechenwerk.office.planning.ports import Plans
 from rechenwerk.office.seal_ports import Seals
 from rechenwerk.office.standing import Audits, Positions, Site, Sites, UsedHere
 from rechenwerk.office.sum_ports import Sums
+from rechenwerk.office.switch_ports import Switches
 from rechenwerk.office.tariff_ports import Tariff, Tariffs
 from rechenwerk.office.verify_ports import Verifier
 from rechenwerk.office.voucher_ports import Vouchers
@@ -500,3 +501,4 @@ class Desk(msgspec.Struct, frozen=True):
     verifier: Verifier
     people: People
     plans: Plans
+    switches: Switches

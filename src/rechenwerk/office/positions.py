@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Annotated
 
@@ -12,15 +13,18 @@ from fastapi import APIRouter
 from pydantic import StringConstraints
 
 from rechenwerk.base.money import plain_money
+from rechenwerk.base.usage import BUCKETS
 from rechenwerk.contracts.alerts import alerts
 from rechenwerk.contracts.draws import cap_drawn, drawn_all, version_at
+from rechenwerk.contracts.marginal import next_unit
 from rechenwerk.contracts.minutes import LOOK_BACK, MinuteStand, MinuteUse, minute_standing
 from rechenwerk.contracts.periods import DAY, NEVER, begins
 from rechenwerk.contracts.ports import Alert, Band, Contract, Drawn, HourDraw, Position, Used
 from rechenwerk.contracts.position import cap_standing, standing
+from rechenwerk.contracts.pricing import MILLION
 from rechenwerk.contracts.progress import matters, price_positions, progress
 from rechenwerk.contracts.renewals import renewed
-from rechenwerk.contracts.terms import kind_of
+from rechenwerk.contracts.terms import OwnHardware, kind_of
 from rechenwerk.office import views
 from rechenwerk.office.access import BooksRealm, Realm
 from rechenwerk.office.errors import missing
@@ -219,6 +223,7 @@ def _warning(alert: Alert) -> views.WarningView:
         at=datetime.fromtimestamp(alert.at, UTC),
         days=alert.days,
         amount=plain_money(alert.amount),
+        unit=alert.unit,
     )
 
 
@@ -273,10 +278,43 @@ async def list_warnings(realm: BooksRealm) -> views.WarningsView:
     )
 
 
+def _next_units(one: Known, everybody: Sequence[Known], now: int) -> list[views.NextUnitView]:
+    """What the next unit costs at each deployment; of machines it is the energy, which the router knows."""
+    if one.shared or not one.stored.active or isinstance(one.terms, OwnHardware):
+        return []
+    owned = [other for other in everybody if not other.shared and other.stored.active]
+    positions = {other.stored.name: other.position(now) for other in owned}
+    over = [other.terms for other in owned if one.stored.name in other.terms.covers]
+    over.sort(key=lambda terms: getattr(terms, "order", 0))
+    found = []
+    for deployed in one.stored.deployed:
+        if deployed.model in one.stored.deployments:
+            unit = next_unit(one.terms, deployed, positions, over)
+            found.append(
+                views.NextUnitView(
+                    deployment=deployed.name,
+                    rates=_per_million(unit.rates, unit.list_rates),
+                    listed=_per_million(unit.list_rates, unit.list_rates),
+                    reason=unit.reason,
+                )
+            )
+    return found
+
+
+def _per_million(rates: Sequence[Fraction], listed: Sequence[Fraction]) -> dict[str, str]:
+    """Rates of the buckets that cost anything, in currency."""
+    return {
+        bucket: plain_money(round(rate * MILLION))
+        for bucket, rate, list_rate in zip(BUCKETS, rates, listed, strict=True)
+        if rate or list_rate
+    }
+
+
 async def show_contract(realm: BooksRealm, name: ContractName) -> views.ContractDetailView:
     """One contract: its terms and their history, its caps, and the days of its period."""
     now, currency = int(realm.office.clock.now()), await realm.desk.tenants.currency()
-    found = next((one for one in await known(realm) if one.stored.name == name), None)
+    everybody = await known(realm)
+    found = next((one for one in everybody if one.stored.name == name), None)
     if found is None:
         raise missing("contract", name)
     at = found.position(now)
@@ -296,6 +334,7 @@ async def show_contract(realm: BooksRealm, name: ContractName) -> views.Contract
             "caps": [] if found.shared else _parts(found, now, currency),
             "days": [views.DayView(day=day, drawn=plain_money(amount)) for day, amount in days],
             "warnings": [_warning(alert) for alert in found.alerts(now, currency)],
+            "next_units": _next_units(found, everybody, now),
         }
     )
 

@@ -12,11 +12,12 @@ from rechenwerk.office import bodies
 from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.ports import ShownProvider
+from rechenwerk.office.switch_ports import Out
 
 ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-def _view(shown: ShownProvider) -> bodies.ProviderView:
+def _view(shown: ShownProvider, out: Out) -> bodies.ProviderView:
     row = shown.provider
     return bodies.ProviderView(
         name=row.name,
@@ -25,6 +26,8 @@ def _view(shown: ShownProvider) -> bodies.ProviderView:
         api_key_env=row.api_key_env,
         has_secret=shown.has_secret,
         active=row.active,
+        out_since=out.since,
+        out_reason=out.reason,
     )
 
 
@@ -32,7 +35,9 @@ async def list_providers(realm: OperatorRealm, organisation: Whose = None) -> bo
     """The providers of a configuration, and whether their keys are stored."""
     realm = await realm.enter_configuration(organisation)
     found = await realm.desk.configuration.providers(realm.organisation_id)
-    return bodies.ProvidersView(organisation=realm.organisation, providers=[_view(one) for one in found])
+    out = await realm.desk.switches.providers(realm.organisation_id)
+    views = [_view(one, out.get(one.provider.name, Out(None, ""))) for one in found]
+    return bodies.ProvidersView(organisation=realm.organisation, providers=views)
 
 
 async def store_secret(
@@ -67,8 +72,14 @@ async def _keep(realm: Realm, name: str, sealed: bytes | None) -> bodies.Provide
     configuration = realm.desk.configuration
     if not await configuration.keep_secret(realm.organisation_id, name, sealed):
         raise missing("provider", name)
-    found = await configuration.providers(realm.organisation_id)
-    return _view(next(one for one in found if one.provider.name == name))
+    return await provider_view(realm, name)
+
+
+async def provider_view(realm: Realm, name: str) -> bodies.ProviderView:
+    """A provider that is known to be there."""
+    found = await realm.desk.configuration.providers(realm.organisation_id)
+    out = await realm.desk.switches.providers(realm.organisation_id)
+    return _view(next(one for one in found if one.provider.name == name), out[name])
 
 
 def add_provider_routes(router: APIRouter) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from rechenwerk.office.access import BooksRealm
+from rechenwerk.office.errors import refuse
+
+_STRETCHES = ((6, 300), (24, 900), (72, 3600), (168, 7200))
+"""Hours that are looked back at most -> seconds of a stretch: never more than a hundred."""
 
 
 class BeatView(BaseModel):
@@ -33,6 +38,53 @@ class PulseView(BaseModel):
     answers: int
     failed: int
     providers: list[BeatView]
+
+
+class StretchView(BaseModel):
+    """A stretch of time at a provider; one without calls is not among them."""
+
+    starts: datetime
+    provider: str
+    calls: int
+    answers: int
+    failed: int
+    first_byte_us: int | None
+    slow_byte_us: int | None
+
+
+class HealthView(BaseModel):
+    """How providers answered, from the books."""
+
+    organisation: str
+    since: datetime
+    seconds: int = Field(description="how long each stretch is")
+    everyone: bool = Field(description="calls of all organisations at shared providers")
+    stretches: list[StretchView]
+
+
+async def show_health(
+    realm: BooksRealm,
+    hours: Annotated[int, Query(ge=1, le=168, description="how far back")] = 24,
+    provider: Annotated[str, Query(max_length=200, description="only this one")] = "",
+    *,
+    everyone: Annotated[bool, Query(description="of all organisations; only for the operator")] = False,
+) -> HealthView:
+    """How providers answered over the last hours: calls, failures and waiting, by stretches of time."""
+    if everyone and not realm.is_operator:
+        raise refuse(403, "calls of all organisations are the operator's to see", "missing_scope", "everyone")
+    seconds = next(one for most, one in _STRETCHES if hours <= most)
+    now = int(realm.office.clock.now())
+    since = datetime.fromtimestamp((now - hours * 3600) // seconds * seconds, UTC)
+    found = await realm.desk.sums.health(
+        None if everyone else realm.organisation_id, since, seconds, provider
+    )
+    return HealthView(
+        organisation=realm.organisation,
+        since=since,
+        seconds=seconds,
+        everyone=everyone,
+        stretches=[StretchView(starts=one.starts, **msgspec.structs.asdict(one.beat)) for one in found],
+    )
 
 
 async def show_pulse(
@@ -67,4 +119,5 @@ async def show_pulse(
 
 def add_pulse_routes(router: APIRouter) -> None:
     """Join the route of this page to the API."""
+    router.add_api_route("/health", show_health, methods=["GET"], tags=["books"])
     router.add_api_route("/pulse", show_pulse, methods=["GET"], tags=["books"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -51,6 +51,31 @@ class Beat(msgspec.Struct, frozen=True):
     slow_byte_us: int | None
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """A stretch of time at a provider: a `Beat` with its beginning."""
+
+    starts: datetime
+    beat: Beat
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """What of an organisation is another value whenever something has changed; the values mean nothing.
+
+    Attributes:
+        calls: calls that are booked.
+        budgets: what budgets there are.
+        audit: what the audit has.
+        jobs: of documents.
+        configuration: of the whole installation.
+    """
+
+    calls: str
+    budgets: str
+    audit: str
+    jobs: str
+    configuration: str
+
+
 class Sums(Protocol):
     """Totals that are kept beside the rows."""
 
@@ -60,4 +85,21 @@ class Sums(Protocol):
 
     async def pulse(self, organisation_id: int, since: datetime) -> list[Beat]:
         """Calls that began since then and are booked, by provider."""
+        ...
+
+    async def health(
+        self, organisation_id: int | None, since: datetime, seconds: int, provider: str
+    ) -> list[Stretch]:
+        """Calls that began since then, by provider and stretches of so many seconds, oldest first.
+
+        Args:
+            organisation_id: whose; None: everybody's, as far as shared providers served them.
+            since: the beginning of the first stretch.
+            seconds: how long each is.
+            provider: only this one; '' for all.
+        """
+        ...
+
+    async def marks(self, organisations: Sequence[int]) -> Mapping[int, Marks]:
+        """What shows that something has changed in organisations; quick, however much there is."""
         ...

@@ -95,6 +95,7 @@ class WarningView(BaseModel):
     at: datetime
     days: float
     amount: str
+    unit: str
 
 
 class ContractView(BaseModel):
@@ -126,6 +127,15 @@ class VersionView(BaseModel):
     terms: dict[str, Any]
 
 
+class NextUnitView(BaseModel):
+    """What the router counts for the next unit of a deployment, per million, before what room is worth."""
+
+    deployment: str
+    rates: dict[str, str]
+    listed: dict[str, str] = Field(description="what the provider's list says")
+    reason: str
+
+
 class ContractDetailView(ContractView):
     """A contract with its terms, their history, its caps and the days of its period."""
 
@@ -135,6 +145,7 @@ class ContractDetailView(ContractView):
     caps: list[PositionView]
     days: list[DayView]
     warnings: list[WarningView]
+    next_units: list[NextUnitView] = Field(description="of the active deployments; none for own hardware")
 
 
 class ContractsView(BaseModel):

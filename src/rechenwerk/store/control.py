@@ -38,6 +38,7 @@ from rechenwerk.store.positions import StoredPositions
 from rechenwerk.store.seals import StoredSeals
 from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
+from rechenwerk.store.switches import StoredSwitches
 from rechenwerk.store.tariffs import StoredTariffs
 from rechenwerk.store.verifying import StoredVerifier
 from rechenwerk.store.vouchers import StoredVouchers
@@ -372,4 +373,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredVerifier(pool),
         StoredPeople(pool),
         StoredPlans(pool),
+        StoredSwitches(pool),
     )

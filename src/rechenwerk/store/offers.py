@@ -30,6 +30,8 @@ DEPLOYMENTS = """
            p.api_key_env, p.secret, coalesce(nullif(p.owner, ''), p.name) as owner, d.jurisdiction, d.level,
            d.concurrency, d.tokens_per_minute, d.joules, d.service_tier, k.rates, v.terms,
            coalesce(s.name, '') as site, s.out_since, s.out_reason, s.pue,
+           d.out_since as off_since, d.out_reason as off_reason,
+           p.out_since as provider_off_since, p.out_reason as provider_off_reason,
            coalesce(s.co2_grams, 0) as co2_grams,
            (now() at time zone 'UTC')::date as today
     from deployment d
@@ -149,7 +151,7 @@ def _deployment(row: asyncpg.Record, listed: PriceList, terms: Contract) -> Depl
         row["jurisdiction"],
         row["level"],
         row["site"],
-        _out(row, row["site"]) or not_running(terms, row["today"]),
+        _off(row) or _out(row, row["site"]) or not_running(terms, row["today"]),
         row["concurrency"],
         row["tokens_per_minute"],
         _meter(row, terms),
@@ -168,6 +170,18 @@ def _terms(kept: str | None, name: str, provider: str) -> Contract | None:
     except msgspec.MsgspecError as error:
         _log.error("terms of contract %r cannot be read; it is left out: %s", name or kept, error)
         return None
+
+
+def _off(row: asyncpg.Record) -> str:
+    """Why nothing is sent there, where somebody switched it off."""
+    for since, reason, what in (
+        ("provider_off_since", "provider_off_reason", "its provider"),
+        ("off_since", "off_reason", "it"),
+    ):
+        if row[since] is not None:
+            why = f" ({row[reason]})" if row[reason] else ""
+            return f"{what} is switched off{why}"
+    return ""
 
 
 def _out(row: asyncpg.Record, site: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ import asyncpg
 
 from rechenwerk.base.ids import first_id
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.office.sum_ports import Beat, By, Step, Total
+from rechenwerk.office.sum_ports import Beat, By, Marks, Step, Stretch, Total
 from rechenwerk.store.proofs import CALLS, Proof
 
 _NAMES = (
@@ -111,6 +112,36 @@ group by 1 order by 1
 """
 
 
+_HEALTH = """
+select to_timestamp(c.bucket * $4::bigint) as starts, coalesce(v.name, '') as provider,
+    sum(c.calls)::bigint as calls, sum(c.answers)::bigint as answers, sum(c.failed)::bigint as failed,
+    (percentile_disc(0.5) within group (order by c.first_byte_us)) as middle,
+    (percentile_disc(0.95) within group (order by c.first_byte_us)) as slow
+from (select 1 as calls, (outcome = 'posted')::int as answers,
+        (outcome in ('failed', 'unresolved'))::int as failed,
+        case when outcome = 'posted' then first_byte_us end as first_byte_us,
+        floor(extract(epoch from started_at) / $4::bigint)::bigint as bucket, organisation_id, deployment_id
+    from call where ($1::bigint is null or organisation_id = $1) and id >= $2 and started_at >= $3) c
+join deployment d on d.id = c.deployment_id and d.organisation_id in (0, c.organisation_id)
+join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
+where ($5 = '' or v.name = $5) and ($1::bigint is not null or v.organisation_id = 0)
+group by 1, 2 order by 1, 2
+"""
+# Sums of two days move with every booking, and are few rows however many calls there were.
+_MARKS = """
+select o.id,
+    (select coalesce(sum(d.calls), 0) || '/' || count(*) from call_day d
+        where d.organisation_id = o.id and d.day >= current_date - 1) as calls,
+    (select count(*) || '/' || coalesce(sum(g.amount), 0) || '/' || count(*) filter (where g.active) || '/'
+        || count(*) filter (where g.hard) from guard g where g.organisation_id = o.id) as budgets,
+    (select coalesce(max(a.id), 0)::text from audit_event a where a.organisation_id = o.id) as audit,
+    (select concat_ws('/', count(*), max(j.served_at), max(j.started_at), max(j.ended_at)) from document_job j
+        where j.organisation_id = o.id) as jobs,
+    (select i.version::text from installation i) as configuration
+from unnest($1::bigint[]) o(id)
+"""
+
+
 class StoredSums:
     """Totals of calls by day and month.
 
@@ -150,3 +181,19 @@ from (select {_PERIODS[step]} as starts, {column} as grp,
         # Some ids run ahead of their time, none behind: they narrow it down, the time decides.
         rows = await self._pool.fetch(_PULSE, organisation_id, first_id(since.timestamp()), since)
         return [Beat(*row) for row in rows]
+
+    async def health(
+        self, organisation_id: int | None, since: datetime, seconds: int, provider: str
+    ) -> list[Stretch]:
+        """See `office.sum_ports.Sums`."""
+        first = first_id(since.timestamp())
+        rows = await self._pool.fetch(_HEALTH, organisation_id, first, since, seconds, provider)
+        return [Stretch(row[0], Beat(*row[1:])) for row in rows]
+
+    async def marks(self, organisations: Sequence[int]) -> Mapping[int, Marks]:
+        """See `office.sum_ports.Sums`."""
+        rows = await self._pool.fetch(_MARKS, list(organisations))
+        return {
+            row["id"]: Marks(row["calls"], row["budgets"], row["audit"], row["jobs"], row["configuration"])
+            for row in rows
+        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -40,6 +40,17 @@ COLUMNS = (
 )
 
 
+def said(visit: Visit, warning: dict[str, Any]) -> str:
+    """A warning in the visitor's language; as the API says it where the language is the API's."""
+    if visit.language == "en" or visit.t.of("warning", warning["sort"]) == warning["sort"]:
+        return str(warning["message"])
+    at = datetime.fromisoformat(warning["at"])
+    last = at - timedelta(seconds=1)  # a day that ends, not the one that begins then
+    day = at if warning["sort"] in {"cap-reached", "credit-empty", "idle"} else last
+    amount = visit.figures.money(warning["amount"], warning["unit"], 2)
+    return str(visit.t(f"warning.{warning['sort']}", amount=amount, day=visit.figures.day(day)))
+
+
 @page
 async def index(visit: Visit) -> Response:
     """All contracts, and what to act on."""
@@ -59,7 +70,7 @@ async def index(visit: Visit) -> Response:
         list=listing,
         kinds=sorted({one["kind"] for one in rows}),
         providers=sorted({one["provider"] for one in rows}),
-        warnings=warnings.part("warnings", []),
+        warnings=[{**one, "said": said(visit, one)} for one in warnings.part("warnings", [])],
         reserves=reserve.part("reserves", []),
         draws=reserve.part("draws", []),
         share=share,
@@ -80,6 +91,7 @@ async def show(visit: Visit) -> Response:
         contract=contract,
         at=contract["position"],
         share=share,
+        warnings=[{**one, "said": said(visit, one)} for one in contract["warnings"]],
         chart=chart(contract, visit.now.date(), visit.t),
         terms=[
             (version["since"], json.dumps(version["terms"], ensure_ascii=False, indent=2))
@@ -110,6 +122,17 @@ def chart(contract: dict[str, Any], today: date, t: Any) -> str:
         {"name": t("contracts.remaining"), "data": left, "area": True},
         {"name": t("contracts.even"), "data": even, "dashed": True},
     ]
+    ahead = [index for index, day in enumerate(days) if day >= today]
+    if at["forecast"] and len(ahead) > 1 and left[ahead[0]] is not None:
+        begins, ends = (
+            float(left[ahead[0]] or 0),
+            float(max(Decimal(0), amount - Decimal(at["forecast"]["middle"]))),
+        )
+        step = (begins - ends) / (len(ahead) - 1)
+        line: list[float | None] = [None] * len(days)
+        for count, index in enumerate(ahead):
+            line[index] = begins - step * count
+        series.append({"name": t("contracts.projected"), "data": line, "dashed": True})
     return _json("line", at["unit"], days, series)
 
 

@@ -70,6 +70,7 @@ async def index(visit: Visit) -> Response:
         projects=sorted({row["name"] for row in totals.part("rows", []) if row["name"]} | {project} - {""}),
         project=project,
         wanted=wanted,
+        here=_url(project=project),
         first=_url(project=project) if before else "",
         next=_url(project=project, before=journal.body["next"] or "") if journal.body["next"] else "",
         download=_url(project=project, before=before, download="csv"),

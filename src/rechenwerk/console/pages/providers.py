@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.pages.projects import count_of
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/providers"
@@ -26,12 +28,35 @@ COLUMNS = (
     Column("failed", number=True),
     Column("first_byte_us", number=True),
 )
+HOURS = ("6", "24", "72", "168")
+"""That can be looked back."""
 _NO_BEAT: tuple[tuple[str, Any], ...] = (
     ("calls", 0),
     ("failed", 0),
     ("first_byte_us", None),
     ("slow_byte_us", None),
 )
+
+
+def _state(provider: dict[str, Any]) -> str:
+    if not provider["active"]:
+        return "gone"
+    return "off" if provider["out_since"] else "active"
+
+
+def timeline(health: dict[str, Any]) -> list[dict[str, Any]]:
+    """All stretches, those without calls too; heights in percent of the busiest."""
+    seconds = health["seconds"]
+    since = datetime.fromisoformat(health["since"])
+    known = {datetime.fromisoformat(one["starts"]): one for one in health["stretches"]}
+    last = max(known, default=since)
+    number = int((last - since).total_seconds()) // seconds + 1
+    most = max((one["calls"] for one in known.values()), default=0) or 1
+    rows = []
+    for at in (since + timedelta(seconds=seconds * count) for count in range(number)):
+        one = {**dict(_NO_BEAT), **known.get(at, {}), "starts": at.isoformat()}
+        rows.append({**one, "tall": one["calls"] * 100 / most, "red": one["failed"] * 100 / most})
+    return rows if known else []
 
 
 @page
@@ -47,7 +72,7 @@ async def index(visit: Visit) -> Response:
         return visit.failed(providers)
     beats = {one["provider"]: one for one in pulse.part("providers", [])}
     rows = [
-        {**dict(_NO_BEAT), **beats.get(one["name"], {}), **one, "state": "active" if one["active"] else "off"}
+        {**dict(_NO_BEAT), **beats.get(one["name"], {}), **one, "state": _state(one)}
         for one in providers.body["providers"]
     ]
     listing = arrange(PATH, rows, COLUMNS, visit.query, ("name", "kind", "base_url"), ("state",), "name")
@@ -65,8 +90,15 @@ async def index(visit: Visit) -> Response:
 
 async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     name = visit.request.path_params["name"]
-    providers, pulse, contracts = await asyncio.gather(
-        visit.get("/providers", organisation=None), visit.get("/pulse", minutes=60), visit.get("/contracts")
+    providers, pulse, contracts, deployments = await asyncio.gather(
+        visit.get("/providers", organisation=None),
+        visit.get("/pulse", minutes=60),
+        visit.get("/contracts"),
+        visit.get("/deployments", organisation=None),
+    )
+    hours = visit.query.get("hours", "24")
+    health = await visit.get(
+        "/health", hours=hours if hours in HOURS else "24", provider=name, everyone="true", organisation=None
     )
     found = next((one for one in providers.part("providers", []) if one["name"] == name), None)
     if found is None:
@@ -77,6 +109,13 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
         200 if failed is None else failed.status,
         section="providers",
         provider=found,
+        state=_state(found),
+        stretches=timeline(health.body) if health.ok else [],
+        hours=hours if hours in HOURS else "24",
+        all_hours=HOURS,
+        deployments=[one for one in deployments.part("deployments", []) if one["provider"] == name],
+        currency=contracts.part("currency", ""),
+        call=visit.query.get("call", ""),
         beat=beat,
         contracts=[one for one in contracts.part("contracts", []) if one["provider"] == name],
         path=f"{PATH}/at/{quote(name)}",
@@ -103,6 +142,61 @@ async def secret(visit: Visit) -> Response:
 
 
 @page
+async def switch(visit: Visit) -> Response:
+    """Switch a provider off or on."""
+    form, name = await visit.form(), visit.request.path_params["name"]
+    return await _switched(visit, f"/providers/{quote(name)}/out", form, name)
+
+
+@page
+async def switch_deployment(visit: Visit) -> Response:
+    """Switch one model of a provider off or on."""
+    form, name = await visit.form(), visit.request.path_params["name"]
+    number = visit.request.path_params["deployment"]
+    return await _switched(visit, f"/deployments/{number}/out", form, name)
+
+
+async def _switched(visit: Visit, at: str, form: dict[str, str], name: str) -> Response:
+    off = form.get("off") == "yes"
+    if off:
+        answer = await visit.send("PUT", at, {"reason": form.get("reason", "")}, organisation=None)
+    else:
+        answer = await visit.send("DELETE", at, organisation=None)
+    told = "switched_off" if off else "switched_on"
+    return visit.go(f"{PATH}/at/{quote(name)}", told, name) if answer.ok else await _show(visit, answer)
+
+
+@page
+async def limits(visit: Visit) -> Response:
+    """Set the most that a deployment is given."""
+    form, name = await visit.form(), visit.request.path_params["name"]
+    number = visit.request.path_params["deployment"]
+    given = {one: form.get(one, "").strip() for one in ("concurrency", "tokens_per_minute")}
+    body = {one: count_of(text) if text else None for one, text in given.items()}
+    answer = await visit.send("PUT", f"/deployments/{number}/limits", body, organisation=None)
+    return visit.go(f"{PATH}/at/{quote(name)}", "saved") if answer.ok else await _show(visit, answer)
+
+
+@page
+async def trial(visit: Visit) -> Response:
+    """Make one smallest call, which is booked."""
+    form, name = await visit.form(), visit.request.path_params["name"]
+    answer = await visit.send("POST", f"/providers/{quote(name)}/try", {"model": form.get("model", "")})
+    return tried(visit, name, answer) if answer.ok else await _show(visit, answer)
+
+
+def tried(visit: Visit, name: str, answer: Answer) -> Response:
+    """To the provider's page, with what a trial said."""
+    at, found = f"{PATH}/at/{quote(name)}", answer.body
+    call = f"?call={found['call']}" if found["call"] else ""
+    if not found["ok"]:
+        return visit.go(f"{at}{call}", "trial_failed", found["message"])
+    elsewhere = found["booked"] and found["provider"] != name
+    told = "trial_elsewhere" if elsewhere else "trial_answered"
+    return visit.go(f"{at}{call}", told, found["provider"] if elsewhere else found["call"] or "")
+
+
+@page
 async def configuration(visit: Visit) -> Response:
     """Compare a configuration with the one that stands; apply it when its differences were seen."""
     form: dict[str, str] = {}
@@ -126,9 +220,14 @@ async def configuration(visit: Visit) -> Response:
 
 def routes() -> list[Route]:
     """Of these pages."""
+    deployment = "/providers/at/{name:path}/deployments/{deployment:int}"
     return [
         Route("/providers", index, methods=["GET"]),
         Route("/providers/configuration", configuration, methods=["GET", "POST"]),
         Route("/providers/at/{name:path}/secret", secret, methods=["POST"]),
+        Route("/providers/at/{name:path}/switch", switch, methods=["POST"]),
+        Route("/providers/at/{name:path}/try", trial, methods=["POST"]),
+        Route(f"{deployment}/switch", switch_deployment, methods=["POST"]),
+        Route(f"{deployment}/limits", limits, methods=["POST"]),
         Route("/providers/at/{name:path}", show, methods=["GET"]),
     ]

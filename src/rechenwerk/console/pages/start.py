@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import NONE, decimal
+from rechenwerk.console.pages.contracts import said
 from rechenwerk.console.pages.plan import address
 from rechenwerk.console.plan_charts import Shown
 from rechenwerk.console.visit import Visit, page
@@ -132,7 +133,7 @@ def _todos(
         period = t.of("period", one["period"])
         found.append(Todo(tone, f"{text} ({period})", "/console/books/budgets"))
     found += [
-        Todo("warn", f"{one['contract']}: {one['message']}", "/console/contracts")
+        Todo("warn", f"{one['contract']}: {said(visit, one)}", "/console/contracts")
         for one in warnings
         if one["days"] <= _SOON
     ]

@@ -47,6 +47,7 @@ function option(chart) {
 const drawn = new Map();
 
 function draw() {
+  for (const [node, chart] of drawn) if (!node.isConnected) { chart.dispose(); drawn.delete(node); }
   for (const node of document.querySelectorAll("[data-chart]")) {
     if (!drawn.has(node)) drawn.set(node, init(node, null, { renderer: "svg" }));
     drawn.get(node).setOption(option(JSON.parse(node.dataset.chart)), true);
@@ -54,5 +55,6 @@ function draw() {
 }
 
 draw();
+document.addEventListener("htmx:afterSettle", draw);
 addEventListener("resize", () => drawn.forEach((one) => one.resize()));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

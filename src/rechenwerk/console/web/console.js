@@ -1,4 +1,8 @@
-// What every page does with a script: keys, copying, and choices that are sent when they are made.
+// What every page does with a script: keys, copying, choices that are sent when they are made, and looking again.
+import { live } from "./shared/live.js";
+
+live();
+
 for (const here of document.querySelectorAll(".side [aria-current], .tabs [aria-current]")) {
   const line = here.closest("ul");
   if (line.scrollWidth > line.clientWidth) line.scrollLeft = here.offsetLeft - line.clientWidth / 2 + here.clientWidth / 2;

@@ -101,7 +101,7 @@ async def forbidden(text: str, allowed: Sequence[Network]) -> str:
     """
     try:
         async with asyncio.timeout(_LOOK_UP):
-            await _resolved(urlsplit(text), allowed)
+            await resolved(urlsplit(text), allowed)
     except ForbiddenError as error:
         return str(error)
     except (TimeoutError, UndeliveredError):
@@ -109,7 +109,7 @@ async def forbidden(text: str, allowed: Sequence[Network]) -> str:
     return ""
 
 
-async def _resolved(parts: SplitResult, allowed: Sequence[Network]) -> list[Address]:
+async def resolved(parts: SplitResult, allowed: Sequence[Network]) -> list[Address]:
     """The addresses of the host, if all that it has may be reached.
 
     Raises:
@@ -182,7 +182,7 @@ class Webhooks:
     async def _addresses(self, parts: SplitResult) -> list[Address]:
         """Where it may go; one that is not allowed today may be tomorrow, so it waits like any other."""
         try:
-            return await _resolved(parts, self._allowed)
+            return await resolved(parts, self._allowed)
         except UndeliveredError as error:
             raise UndeliveredError(str(error)) from None
 
