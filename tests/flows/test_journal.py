@@ -1,4 +1,4 @@
-"""The journal: calls that fit as pages and as a file, accounts down to their calls, what a close would write."""
+"""The journal: calls that fit, as pages and as a file; accounts down to calls; what a close would write."""
 
 from __future__ import annotations
 

@@ -21,16 +21,20 @@ from rechenwerk.console.api import Problem
 from rechenwerk.console.assets import read_assets
 from rechenwerk.console.pages import (
     audit,
+    bills,
     books,
+    closing,
     contracts,
     journal,
     keys,
     people,
     preferences,
+    pricing,
     profile,
     projects,
     providers,
     sign_in,
+    spending,
     start,
 )
 from rechenwerk.console.visit import Console, Visit
@@ -45,6 +49,10 @@ PAGES = (
     profile,
     journal,
     books,
+    closing,
+    spending,
+    bills,
+    pricing,
     providers,
     contracts,
     audit,

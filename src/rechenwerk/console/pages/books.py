@@ -1,4 +1,4 @@
-"""Books: accounts, budgets, months with their documents, exports, and the proof that all of it agrees."""
+"""Books: accounts, months with their documents, exports, and the proof that all of it agrees."""
 
 from __future__ import annotations
 
@@ -31,17 +31,6 @@ ACCOUNTS = (
     Column("debit", number=True),
     Column("credit", number=True),
     Column("balance", number=True),
-)
-BUDGETS = (
-    Column("whose", lambda row: row["key"] or row["project"] or ""),
-    Column("kind", lambda row: "key" if row["key_id"] else "project" if row["project"] else "organisation"),
-    Column("period"),
-    Column("amount", number=True),
-    Column("used", number=True),
-    Column("held", number=True),
-    Column("left", number=True),
-    Column("percent", number=True),
-    Column("forecast", number=True),
 )
 DOCUMENTS = (
     Column("number"),
@@ -127,28 +116,6 @@ async def totals(visit: Visit) -> Response:
 
 
 @page
-async def budgets(visit: Visit) -> Response:
-    """All budgets, the fullest first."""
-    answer = await visit.get("/budgets")
-    if not answer.ok:
-        return visit.failed(answer)
-    rows = answer.body["budgets"]
-    listing = arrange(
-        f"{PATH}/budgets", rows, BUDGETS, visit.query, ("whose",), ("period", "kind"), "-percent"
-    )
-    if visit.query.get("download"):
-        return as_csv("budgets", BUDGETS, listing.rows)
-    return visit.render(
-        "books_budgets.html",
-        section="books",
-        tab="budgets",
-        list=listing,
-        currency=answer.body["currency"],
-        periods=sorted({one["period"] for one in rows}),
-    )
-
-
-@page
 async def months(visit: Visit) -> Response:
     """Months and their documents."""
     query = visit.query
@@ -179,10 +146,12 @@ async def exports(visit: Visit) -> Response:
     periods = await visit.get("/books/periods")
     if not periods.ok:
         return visit.failed(periods)
-    names = [one["period"] for one in periods.body["periods"]]
+    months = periods.body["periods"]
+    names = [one["period"] for one in months]
     period = visit.query.get("period", "")
     return visit.render(
         "books_exports.html",
+        archived=period in [one["period"] for one in months if one["closed_at"]],
         section="books",
         tab="exports",
         formats=EXPORTS,
@@ -223,7 +192,6 @@ def routes() -> list[Route]:
     return [
         Route("/books", balance, methods=["GET"]),
         Route("/books/totals", totals, methods=["GET"]),
-        Route("/books/budgets", budgets, methods=["GET"]),
         Route("/books/documents", months, methods=["GET"]),
         Route("/books/exports", exports, methods=["GET"]),
         Route("/books/verify", verify, methods=["GET", "POST"]),
