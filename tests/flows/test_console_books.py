@@ -1,4 +1,4 @@
-"""The books' pages: a month is closed, corrected and drilled into; bills, alerts, wallets, tariffs, margins."""
+"""The books' pages: months closed, corrected, drilled into; bills, alerts, wallets, tariffs, margins."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_month_is_closed_drilled_into_and_corrected(office: Office, ledger: Le
     months = admin.page("/console/books/documents")
     assert 'href="/console/books/close/2026-02"' in months
     looked = admin.page("/console/books/close/2026-02")
-    assert "RW-2026-000001 – RW-2026-000002" in looked
+    assert "RW-2026-000001 \u2013 RW-2026-000002" in looked
     assert "No call that began in February 2026" in looked
     for unsure in ("", "yes", "2026-03"):
         assert admin.post("/console/books/close/2026-02", sure=unsure).status_code == 422
@@ -101,14 +101,11 @@ def test_a_bill_is_looked_at_settled_and_taken_back(office: Office, ledger: Ledg
 
 
 def test_budgets_alerts_wallets_payments(office: Office, ledger: Ledger, admin: Browser) -> None:
+    ledger.call(NASTY, day("2026-04-01"), input=1)
     assert admin.post("/console/books/budgets", period="month", amount="100", hard="yes").status_code == 303
     wrong = admin.post("/console/books/budgets", period="month", amount="much")
     assert (wrong.status_code, 'aria-invalid="true"' in wrong.text) == (422, True)
     assert "data-chart" in admin.page("/console/books/budgets")
-    made = admin.post(
-        "/console/books/alerts", name=NASTY.replace("/", ""), watch="budgets", at="50, 80 %", mail="a@b.de"
-    )
-    assert made.status_code in {200, 422}
     made = admin.post(
         "/console/books/alerts", name="full", watch="budgets", at="50, 80", mail="a@b.de", language="de"
     )

@@ -67,7 +67,7 @@ async def _document(visit: Visit, number: str, failed: Answer | None = None) -> 
         visit.get(f"/books/documents/{quote(number, safe='')}.json"), visit.get("/books/documents")
     )
     if not found.ok:
-        return visit.failed(found)
+        return visit.failed(failed or found)
     content: dict[str, Any] = found.body
     rows = [{**row, "calls": _calls(content, row)} for row in content["rows"]]
     entry = next((one for one in listed.part("documents", []) if one["number"] == number), None)

@@ -134,7 +134,8 @@ def snippets(url: str, key: str) -> list[tuple[str, str]]:
     )
     vercel = (
         'import { createOpenAICompatible } from "@ai-sdk/openai-compatible";\n\n'
-        f'const cloud = createOpenAICompatible({{\n  name: "rechenwerk", baseURL: "{url}/v1", apiKey: "{key}",\n}});\n'
+        f'const cloud = createOpenAICompatible({{\n  name: "rechenwerk", baseURL: "{url}/v1",'
+        f' apiKey: "{key}",\n}});\n'
         'const model = cloud("MODEL");'
     )
     editor = (
