@@ -80,14 +80,14 @@ def test_accounts_lead_to_calls(office: Office, ledger: Ledger, admin: Browser) 
 
 def test_a_bill_is_looked_at_settled_and_taken_back(office: Office, ledger: Ledger, admin: Browser) -> None:
     form = {"provider": "embedded", "text": BILL, "name": NASTY}
-    looked = admin.post("/console/books/bills", **form)
+    looked = admin.post("/console/books/bills", None, **form)
     assert looked.status_code == 200
     assert "<img" not in looked.text
     assert office.ok("GET", "/books/bills")["bills"] == []
     kept = re.search(r'<textarea name="text" hidden>\n(.*?)</textarea>', looked.text, re.DOTALL)
     assert kept is not None
     assert kept[1] == BILL, "what is settled is what was looked at"
-    done = admin.post("/console/books/bills", **form, settle="yes")
+    done = admin.post("/console/books/bills", None, **form, settle="yes")
     assert done.headers["location"] == "/console/books/bills/1"
     assert "/api/v1/books/bills/1.pdf?language=de" in admin.page("/console/books/bills/1")
     assert "embedded" in admin.page("/console/books/bills")
@@ -166,7 +166,7 @@ def test_who_reads_changes_nothing(office: Office, ledger: Ledger, admin: Browse
     assert admin.cookies
     reader = Browser(office, office.key("default", "audit"))
     for path in CHANGES.split():
-        assert reader.post(path, **FORM).status_code == 403, path
+        assert reader.post(path, None, **FORM).status_code == 403, path
         assert admin.post(path, {"sec-fetch-site": "cross-site"}, **FORM).status_code == 403, path
     for path in ("", "/budgets", "/alerts", "/wallets", "/documents", "/owed", "/tariffs", "/margin"):
         text = reader.page(f"/console/books{path}")

@@ -171,27 +171,12 @@ def test_a_budget_is_hit_and_raised(visitor: Visitor, cloud: Cloud) -> None:
     assert visitor.said == []
 
 
-WRITES = [
-    "projects/new",
-    "projects/default/budget",
-    "projects/default/limits",
-    "projects/default/data-class",
-    "keys/new",
-    "keys/1/revoke",
-    "keys/1/rotate",
-    "keys/1/budget",
-    "people/invite",
-    "books/budgets",
-    "books/alerts",
-    "books/wallets",
-    "books/bills",
-    "books/owed",
-    "books/tariffs",
-    "books/verify",
-    "books/close/2026-01",
-    "books/documents/RW-2026-000001/reverse",
-    "providers/configuration",
-]
+WRITES = """
+    projects/new projects/default/budget projects/default/limits projects/default/data-class
+    keys/new keys/1/revoke keys/1/rotate keys/1/budget people/invite providers/configuration
+    books/budgets books/alerts books/wallets books/bills books/owed books/tariffs
+    books/close/2026-01 books/documents/RW-2026-000001/reverse
+"""
 
 
 def test_an_auditor_looks_at_everything_and_changes_nothing(browser: Browser, cloud: Cloud) -> None:
@@ -214,7 +199,7 @@ def test_an_auditor_looks_at_everything_and_changes_nothing(browser: Browser, cl
         allowed = {"/console/sign-out", "/console/preferences", "/console/books/verify"}
         assert set(posts) <= allowed, page.url
     assert len(seen) > 15
-    for path in WRITES:
+    for path in WRITES.split():
         status = page.evaluate(
             "path => fetch('/console/' + path, {method: 'POST', redirect: 'manual', headers:"
             " {'content-type': 'application/x-www-form-urlencoded'},"

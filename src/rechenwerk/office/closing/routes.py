@@ -165,7 +165,9 @@ async def preview_close(realm: OperatorRealm, period: str) -> bodies.ClosePrevie
         _refuse_early(span, now)
         _closable(span, standing, currency, with_unresolved=False)
     except RefusedError as error:
-        obstacle = bodies.ObstacleView(code=error.refusal.code, message=error.refusal.message)
+        obstacle = bodies.ObstacleView(
+            code=error.refusal.code or "not_closable", message=error.refusal.message
+        )
     issue = Issue(span, now, by)
     drafts: Sequence[Draft] = ()
     if standing.closed is None and standing.due == span.starts:
