@@ -156,9 +156,9 @@ def test_a_budget_is_hit_and_raised(visitor: Visitor, cloud: Cloud) -> None:
     cloud.api("POST", "/projects", json={"name": "tight"})
     key = cloud.api("POST", "/keys", json={"project": "tight", "name": "bot"})["key"]
     page = visitor.page
-    call = answered(cloud, key)
-    held = Decimal(cloud.api("GET", f"/books/calls/{call}")["held"])
-    set_budget(page, cloud, f"{held * 6:f}")
+    set_budget(page, cloud, "5")
+    prices = [Decimal(cloud.api("GET", f"/books/calls/{answered(cloud, key)}")["price"]) for _ in range(3)]
+    set_budget(page, cloud, f"{sum(prices) + prices[0] / 100:.9f}")
     assert refused(cloud, key) == "insufficient_quota"
     page.goto(f"{cloud.office_url}/console/projects/tight")
     page.locator("#budget .meter").wait_for()
