@@ -179,11 +179,21 @@ WRITES = """
 """
 
 
+def state(cloud: Cloud) -> list[object]:
+    """What an auditor must leave as it is; of budgets not what gateways lease of them."""
+    projects, keys = cloud.api("GET", "/projects")["projects"], cloud.api("GET", "/keys")["keys"]
+    return [
+        [(one["name"], one["limits"], one["data_class"], len(one["budgets"])) for one in projects],
+        [(one["name"], one["revoked_at"], len(one["budgets"])) for one in keys],
+        *(cloud.api("GET", path) for path in ("/people", "/alerts", "/wallets", "/invitations")),
+    ]
+
+
 def test_an_auditor_looks_at_everything_and_changes_nothing(browser: Browser, cloud: Cloud) -> None:
     token = cloud.api("POST", "/invitations", json={"role": "auditor", "email": "eve@example.org"})["token"]
     context, page = window(browser)
     come_in(page, cloud, token, "Eve")
-    before = [cloud.api("GET", path) for path in ("/projects", "/keys", "/people", "/alerts", "/wallets")]
+    before = state(cloud)
     seen = {"/console/"}
     todo = ["/console/"]
     while todo:
@@ -208,7 +218,5 @@ def test_an_auditor_looks_at_everything_and_changes_nothing(browser: Browser, cl
             path,
         )
         assert status == 403, path
-    assert [cloud.api("GET", path) for path in ("/projects", "/keys", "/people", "/alerts", "/wallets")] == (
-        before
-    )
+    assert state(cloud) == before
     context.close()
