@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -194,10 +195,9 @@ async def wallets(visit: Visit) -> Response:
         body["amount"] = amount_of(form.get("amount", "")) or None
         if reference := form.get("reference", "").strip():
             body["reference"] = reference
-    path = {"topup": "/wallets/topup", "refund": "/wallets/refund", "close": "/wallets/close"}.get(
-        do, "/wallets"
-    )
-    answer = await visit.send("POST", path, body)
+    if do not in ("topup", "refund", "close"):
+        raise HTTPException(404)
+    answer = await visit.send("POST", f"/wallets/{do}", body)
     return visit.go(f"{PATH}/wallets", "saved") if answer.ok else await _wallets(visit, answer, form)
 
 
