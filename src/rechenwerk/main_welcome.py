@@ -19,8 +19,9 @@ from rechenwerk.base.ids import decode_call
 from rechenwerk.base.money import format_money
 from rechenwerk.identity.keys import hash_key, hint, new_key
 from rechenwerk.office.first_run import FirstRun
+from rechenwerk.office.journal_ports import BookedCall
 from rechenwerk.office.people.routes import WELCOME
-from rechenwerk.office.ports import BookedCall, Desk, NewKey
+from rechenwerk.office.ports import Desk, NewKey
 
 _MODEL = "smollm2-135m"
 _KEY_NAME = "start check"

@@ -26,6 +26,17 @@ PAGES = (
     "/console/books/totals",
     "/console/books/totals?by=outcome",
     "/console/books/budgets",
+    "/console/books/alerts",
+    "/console/books/wallets",
+    "/console/books/wallets?of=",
+    "/console/books/owed",
+    "/console/books/bills",
+    "/console/books/tariffs",
+    "/console/books/tariffs?history=yes",
+    "/console/books/margin",
+    "/console/books/margin?by=model&everyone=yes",
+    "/console/books/close/2027-01",
+    "/console/journal?outcome=posted&since=2027-01-01&key=admin",
     "/console/books/documents",
     "/console/books/exports",
     "/console/books/verify",
@@ -242,7 +253,7 @@ def test_a_key_is_shown_once(office: Office, admin: Browser) -> None:
     key = re.search(r"rw-[a-z2-7]{32}", answer.text)
     assert key is not None
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.text.count(key[0]) == 7, "the key itself, and six things to paste"
+    assert answer.text.count(key[0]) == 11, "the key itself, and ten things to paste"
     (made,) = (one for one in office.ok("GET", "/keys")["keys"] if one["name"] == "bot")
     assert (made["budgets"][0]["amount"], made["scopes"]) == ("3.00", ["inference"])
     for path in ("/console/keys", f"/console/keys/{made['id']}", "/console/projects/default"):

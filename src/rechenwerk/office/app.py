@@ -35,6 +35,7 @@ from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.journal import add_journal_routes
 from rechenwerk.office.noting import Noting, note_done
 from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.people.routes import add_people_routes
@@ -183,6 +184,7 @@ def create_app(
     add_single_sign_on(app, router, single_sign_on, public_url)
     add_tenant_routes(router)
     add_book_routes(router)
+    add_journal_routes(router)
     add_verify_routes(router)
     add_voucher_routes(router)
     add_cost_routes(router)

@@ -261,8 +261,9 @@ class AppliedView(BaseModel):
 
 
 class AccountView(BaseModel):
-    """An account; balance is debit minus credit."""
+    """An account; balance is debit minus credit. Its entries are at `/books/accounts/` and its id."""
 
+    id: int | None
     kind: str
     project: str | None
     contract: str | None

@@ -1,4 +1,4 @@
-"""Routes of the books: balance, journal, proof, one call."""
+"""Routes of the books: balance, one call, usage."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ from rechenwerk.base.money import plain_money
 from rechenwerk.office import bodies
 from rechenwerk.office import views_usage as views
 from rechenwerk.office.access import BooksRealm
-from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.ports import BookedCall
+from rechenwerk.office.journal_ports import BookedCall
 from rechenwerk.office.vouchers import period_of
 
 
-def _account(
-    debit: int, credit: int, kind: str, project: str | None = None, contract: str | None = None
+def account_view(
+    debit: int,
+    credit: int,
+    kind: str,
+    project: str | None = None,
+    contract: str | None = None,
+    identity: int | None = None,
 ) -> bodies.AccountView:
+    """An account as it is told."""
     return bodies.AccountView(
+        id=identity,
         kind=kind,
         project=project,
         contract=contract,
@@ -43,12 +49,15 @@ async def show_balance(
     return bodies.BalanceView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
-        accounts=[_account(row.debit, row.credit, row.kind, row.project, row.contract) for row in rows],
-        total=_account(sum(row.debit for row in rows), sum(row.credit for row in rows), "total"),
+        accounts=[
+            account_view(row.debit, row.credit, row.kind, row.project, row.contract, row.id) for row in rows
+        ],
+        total=account_view(sum(row.debit for row in rows), sum(row.credit for row in rows), "total"),
     )
 
 
-def _call_fields(call: BookedCall) -> dict[str, Any]:
+def call_fields(call: BookedCall) -> dict[str, Any]:
+    """A call as it is told."""
     return {
         "id": encode_call(call.id),
         "attempt_of": None if call.attempt_of is None else encode_call(call.attempt_of),
@@ -82,7 +91,8 @@ def _call_fields(call: BookedCall) -> dict[str, Any]:
     }
 
 
-def _decode(text: str, param: str) -> int:
+def read_call_id(text: str, param: str) -> int:
+    """An id of a call that a request names."""
     try:
         call_id = decode_call(text)
     except RechenwerkError as error:
@@ -92,38 +102,13 @@ def _decode(text: str, param: str) -> int:
     return call_id
 
 
-async def show_journal(
-    realm: BooksRealm,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    before: Annotated[str | None, Query(description="only calls older than this one")] = None,
-    call: Annotated[str | None, Query(description="only this call")] = None,
-    project: Annotated[Name | None, Query(description="only calls of this project")] = None,
-) -> bodies.JournalView:
-    """Booked calls with their transfers, newest first."""
-    books = realm.desk.books
-    project_id = await realm.project(project) if project is not None else None
-    if call is not None:
-        found = await books.call(realm.organisation_id, _decode(call, "call"))
-        calls = [found] if found else []
-    else:
-        border = _decode(before, "before") if before is not None else None
-        calls = await books.journal(realm.organisation_id, limit, border, project_id)
-    full = call is None and len(calls) == limit
-    return bodies.JournalView(
-        organisation=realm.organisation,
-        currency=await realm.desk.tenants.currency(),
-        calls=[bodies.CallView(**_call_fields(one)) for one in calls],
-        next=encode_call(calls[-1].id) if full else None,
-    )
-
-
 async def show_call(realm: BooksRealm, call_id: str) -> bodies.CallDetailView:
     """One call: usage, the provider's usage record, the decision, transfers."""
-    found = await realm.desk.books.call(realm.organisation_id, _decode(call_id, "call_id"))
+    found = await realm.desk.books.call(realm.organisation_id, read_call_id(call_id, "call_id"))
     if found is None:
         raise missing("call", call_id)
     return bodies.CallDetailView(
-        **_call_fields(found),
+        **call_fields(found),
         currency=await realm.desk.tenants.currency(),
         raw_usage=found.raw_usage,
         decision=found.decision,
@@ -132,7 +117,7 @@ async def show_call(realm: BooksRealm, call_id: str) -> bodies.CallDetailView:
 
 async def explain(realm: BooksRealm, call_id: str) -> bodies.WhyView:
     """Why a call went where it went: prices, what was refused and by which rule, what was tried."""
-    found = await realm.desk.books.call(realm.organisation_id, _decode(call_id, "call_id"))
+    found = await realm.desk.books.call(realm.organisation_id, read_call_id(call_id, "call_id"))
     if found is None:
         raise missing("call", call_id)
     return bodies.WhyView(
@@ -209,7 +194,6 @@ def add_book_routes(router: APIRouter) -> None:
     """Join the routes of this page to the API."""
     add = router.add_api_route
     add("/books/balance", show_balance, methods=["GET"], tags=["books"])
-    add("/books/journal", show_journal, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}/why", explain, methods=["GET"], tags=["books"])
     add("/books/usage", show_usage, methods=["GET"], tags=["books"])
     add("/books/calls/{call_id}", show_call, methods=["GET"], tags=["books"])

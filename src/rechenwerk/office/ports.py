@@ -21,6 +21,7 @@ from rechenwerk.office.budgets.ports import BudgetDesk
 from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
+from rechenwerk.office.journal_ports import BookedCall, Journal
 from rechenwerk.office.payment_ports import Payments
 from rechenwerk.office.people.ports import People
 from rechenwerk.office.planning.ports import Plans
@@ -396,55 +397,7 @@ class Balance(msgspec.Struct, frozen=True):
     contract: str | None
     debit: int
     credit: int
-
-
-class Transfer(msgspec.Struct, frozen=True):
-    """An amount that moved from one account to another."""
-
-    debit: str
-    credit: str
-    amount: int
-
-
-class BookedCall(msgspec.Struct, frozen=True):
-    """A call as booked, with its transfers.
-
-    Attributes:
-        usage: bucket -> count, as in `base.usage.BUCKETS`.
-        attempt_of: the call that this was a failed attempt of.
-        listed: its cost at the provider's list rates.
-        tariff: id of the version that priced it; 0: from before versions were kept.
-        energy_uwh, co2_ug: microwatt-hours and micrograms of CO2; 0 where they are not known.
-    """
-
-    id: int
-    attempt_of: int | None
-    project: str
-    key: str
-    provider: str
-    contract: str
-    endpoint: str
-    model: str
-    streamed: bool
-    outcome: str
-    reason: str | None
-    status: int
-    usage_source: str
-    usage: Mapping[str, int]
-    raw_usage: str | None
-    decision: str | None
-    held: int
-    price: int
-    cost: int
-    charged: int
-    started_at: datetime
-    first_byte_us: int
-    total_us: int
-    transfers: tuple[Transfer, ...]
-    listed: int
-    tariff: int
-    energy_uwh: int
-    co2_ug: int
+    id: int = 0
 
 
 class Books(Protocol):
@@ -452,12 +405,6 @@ class Books(Protocol):
 
     async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
         """Every account with its sums; of a month (its first day), or of all time."""
-        ...
-
-    async def journal(
-        self, organisation_id: int, limit: int, before: int | None, project_id: int | None
-    ) -> list[BookedCall]:
-        """Booked calls, newest first, below the id `before`."""
         ...
 
     async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:
@@ -496,6 +443,7 @@ class Desk(msgspec.Struct, frozen=True):
     payments: Payments
     exports: Exports
     sums: Sums
+    journal: Journal
     seals: Seals
     budgets: BudgetDesk
     verifier: Verifier

@@ -9,13 +9,14 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.office.ports import Balance, BookedCall, Transfer
+from rechenwerk.office.journal_ports import BookedCall, Transfer
+from rechenwerk.office.ports import Balance
 from rechenwerk.office.standing import UsedHere
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
 _BALANCE = """
-select a.kind, p.name as project, c.name as contract,
+select a.id, a.kind, p.name as project, c.name as contract,
     coalesce(m.debit, 0) as debit, coalesce(m.credit, 0) as credit
 from account a
 left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
@@ -25,7 +26,7 @@ left join (select account_id, sum(debit) as debit, sum(credit) as credit from ac
     on m.account_id = a.id
 where a.organisation_id = $1 order by a.kind, p.name, c.name
 """
-_CALLS = """
+CALLS = """
 select c.*, coalesce(p.name, '') as project, coalesce(k.name, '') as key,
     coalesce(v.name, '') as provider, coalesce(t.name, '') as contract
 from call c
@@ -35,10 +36,6 @@ left join deployment d on d.organisation_id in (0, c.organisation_id) and d.id =
 left join provider v on v.organisation_id = d.organisation_id and v.id = d.provider_id
 left join contract t on t.organisation_id in (0, c.organisation_id) and t.id = c.contract_id
 where c.organisation_id = $1
-"""
-_PAGE = """
- and ($3::bigint is null or c.id < $3) and ($4::bigint is null or c.project_id = $4)
-order by c.id desc limit $2
 """
 TRANSFERS = """
 with named as (
@@ -71,7 +68,7 @@ group by 1, 2, 3 order by 1, 2, 3
 
 
 class StoredBooks:
-    """Balance and journal.
+    """Balance, single calls and usage.
 
     Args:
         pool: connections to the installation's database.
@@ -83,21 +80,16 @@ class StoredBooks:
     async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
         """Every account with its sums; of a month, or of all time."""
         return [
-            Balance(row["kind"], row["project"], row["contract"], int(row["debit"]), int(row["credit"]))
+            Balance(
+                row["kind"], row["project"], row["contract"], int(row["debit"]), int(row["credit"]), row["id"]
+            )
             for row in await self._pool.fetch(_BALANCE, organisation_id, month)
         ]
 
-    async def journal(
-        self, organisation_id: int, limit: int, before: int | None, project_id: int | None
-    ) -> list[BookedCall]:
-        """Booked calls, newest first, below the id `before`."""
-        rows = await self._pool.fetch(_CALLS + _PAGE, organisation_id, limit, before, project_id)
-        return await self._with_transfers(organisation_id, rows)
-
     async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:
         """One booked call."""
-        rows = await self._pool.fetch(_CALLS + " and c.id = $2", organisation_id, call_id)
-        found = await self._with_transfers(organisation_id, rows)
+        rows = await self._pool.fetch(CALLS + " and c.id = $2", organisation_id, call_id)
+        found = await with_transfers(self._pool, organisation_id, rows)
         return found[0] if found else None
 
     async def usage(self, organisation_id: int, since: datetime, step: str) -> list[UsedHere]:
@@ -114,14 +106,19 @@ class StoredBooks:
             for row in await self._pool.fetch(_USAGE, organisation_id, since, step)
         ]
 
-    async def _with_transfers(self, organisation_id: int, rows: Sequence[asyncpg.Record]) -> list[BookedCall]:
-        transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
-        for row in await self._pool.fetch(TRANSFERS, organisation_id, list(transfers)):
-            transfers[row["call_id"]].append(Transfer(row["debit"], row["credit"], int(row["amount"])))
-        return [_booked(row, transfers[row["id"]]) for row in rows]
+
+async def with_transfers(
+    pool: asyncpg.Pool, organisation_id: int, rows: Sequence[asyncpg.Record]
+) -> list[BookedCall]:
+    """Calls of `CALLS` with what they moved."""
+    transfers: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
+    for row in await pool.fetch(TRANSFERS, organisation_id, list(transfers)):
+        transfers[row["call_id"]].append(Transfer(row["debit"], row["credit"], int(row["amount"])))
+    return [booked(row, transfers[row["id"]]) for row in rows]
 
 
-def _booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
+def booked(row: asyncpg.Record, transfers: Sequence[Transfer]) -> BookedCall:
+    """A call of `CALLS`."""
     return BookedCall(
         id=row["id"],
         attempt_of=row["attempt_of"],

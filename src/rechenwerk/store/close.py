@@ -191,15 +191,9 @@ class StoredClosing:
                 return None
             if standing.unresolved and not closed.with_unresolved:
                 return None
-            await _allocate(connection, organisation_id, period, share)
-            issued = await connection.fetch(
-                "select content from document where organisation_id = $1 and booked_in = $2 order by ordinal",
-                organisation_id,
-                period.starts,
+            taken, drafts = await _drafts(
+                connection, organisation_id, period, closed.closed_at.year, share, compose
             )
-            taken = await connection.fetchval(_TAKE, organisation_id, closed.closed_at.year)
-            contents = tuple([decode(row["content"]) for row in issued])
-            drafts = compose(await facts_of(connection, organisation_id, period, taken, contents))
             await _write(connection, organisation_id, closed.closed_at, taken, drafts)
             await connection.execute(
                 "insert into period_close values ($1, $2, $3, $4, $5, $6)",
@@ -216,6 +210,25 @@ class StoredClosing:
                 period.ends,
             )
         return tuple(draft.content.number for draft in drafts)
+
+    async def preview(
+        self,
+        organisation_id: int,
+        period: Period,
+        year: int,
+        share: Callable[[Shared], Voucher | None],
+        compose: Callable[[Facts], Sequence[Draft]],
+    ) -> Sequence[Draft]:
+        """See `office.closing.ports.Closing`: the same transaction, taken back."""
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await _alone(connection, organisation_id)
+                _, drafts = await _drafts(connection, organisation_id, period, year, share, compose)
+            finally:
+                await transaction.rollback()
+        return drafts
 
     # -- documents --------------------------------------------------------------------------------
 
@@ -311,6 +324,26 @@ async def _standing(connection: Connection, organisation_id: int, period: Period
 
 def _closed(row: asyncpg.Record) -> Closed:
     return Closed(row["closed_at"], row["closed_by"], row["with_unresolved"], tuple(row["numbers"]))
+
+
+async def _drafts(
+    connection: Connection,
+    organisation_id: int,
+    period: Period,
+    year: int,
+    share: Callable[[Shared], Voucher | None],
+    compose: Callable[[Facts], Sequence[Draft]],
+) -> tuple[int, Sequence[Draft]]:
+    """Allocate, and what is to be written then; before it the year's documents so far."""
+    await _allocate(connection, organisation_id, period, share)
+    issued = await connection.fetch(
+        "select content from document where organisation_id = $1 and booked_in = $2 order by ordinal",
+        organisation_id,
+        period.starts,
+    )
+    taken = await connection.fetchval(_TAKE, organisation_id, year)
+    contents = tuple([decode(row["content"]) for row in issued])
+    return taken, compose(await facts_of(connection, organisation_id, period, taken, contents))
 
 
 async def _allocate(

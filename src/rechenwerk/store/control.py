@@ -31,6 +31,7 @@ from rechenwerk.store.configuration import StoredConfiguration
 from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
+from rechenwerk.store.journal import StoredJournal
 from rechenwerk.store.payments import StoredPayments
 from rechenwerk.store.people import StoredPeople
 from rechenwerk.store.plans import StoredPlans
@@ -368,6 +369,7 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredPayments(pool),
         StoredExports(pool),
         StoredSums(pool),
+        StoredJournal(pool),
         StoredSeals(pool),
         open_budgets(pool),
         StoredVerifier(pool),

@@ -1,18 +1,15 @@
-"""Books: accounts, budgets, months with their documents, exports, and the proof that all of it agrees."""
+"""Books: accounts, months with their documents, exports, and the proof that all of it agrees."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
-from rechenwerk.console.listing import Column, arrange, as_csv, ask
-from rechenwerk.console.pages.projects import PERIODS
+from rechenwerk.console.listing import Column, arrange, as_csv
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/books"
@@ -35,21 +32,6 @@ ACCOUNTS = (
     Column("credit", number=True),
     Column("balance", number=True),
 )
-BUDGETS = (
-    Column("whose", lambda row: row["key"] or row["project"] or ""),
-    Column("kind", lambda row: "key" if row["key_id"] else "project" if row["project"] else "organisation"),
-    Column("period"),
-    Column("amount", number=True),
-    Column("used", number=True),
-    Column("held", number=True),
-    Column("left", number=True),
-    Column("percent", number=True),
-    Column("forecast", number=True),
-)
-_KNOWN: Mapping[str, Sequence[str]] = MappingProxyType(
-    {"period": PERIODS, "kind": ("organisation", "project", "key")}
-)
-"""What budgets are filtered by."""
 DOCUMENTS = (
     Column("number"),
     Column("kind"),
@@ -134,27 +116,6 @@ async def totals(visit: Visit) -> Response:
 
 
 @page
-async def budgets(visit: Visit) -> Response:
-    """All budgets, the fullest first."""
-    query = visit.query
-    query = {name: value for name, value in query.items() if value in _KNOWN.get(name, (value,))}
-    path = f"{PATH}/budgets"
-    listing, answer = await ask(visit, path, "/budgets", "budgets", BUDGETS, query, tuple(_KNOWN), "-percent")
-    if not answer.ok:
-        return visit.failed(answer)
-    if visit.query.get("download"):
-        return as_csv("budgets", BUDGETS, listing.rows)
-    return visit.render(
-        "books_budgets.html",
-        section="books",
-        tab="budgets",
-        list=listing,
-        currency=answer.body["currency"],
-        periods=answer.body["periods"],
-    )
-
-
-@page
 async def months(visit: Visit) -> Response:
     """Months and their documents."""
     query = visit.query
@@ -185,10 +146,12 @@ async def exports(visit: Visit) -> Response:
     periods = await visit.get("/books/periods")
     if not periods.ok:
         return visit.failed(periods)
-    names = [one["period"] for one in periods.body["periods"]]
+    months = periods.body["periods"]
+    names = [one["period"] for one in months]
     period = visit.query.get("period", "")
     return visit.render(
         "books_exports.html",
+        archived=period in [one["period"] for one in months if one["closed_at"]],
         section="books",
         tab="exports",
         formats=EXPORTS,
@@ -229,7 +192,6 @@ def routes() -> list[Route]:
     return [
         Route("/books", balance, methods=["GET"]),
         Route("/books/totals", totals, methods=["GET"]),
-        Route("/books/budgets", budgets, methods=["GET"]),
         Route("/books/documents", months, methods=["GET"]),
         Route("/books/exports", exports, methods=["GET"]),
         Route("/books/verify", verify, methods=["GET", "POST"]),

@@ -12,68 +12,84 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
-from rechenwerk.console.listing import Column, as_csv
+from rechenwerk.console.pages.projects import amount_of
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/journal"
 _LIMIT = 50
 _LIKE_A_CALL = "call_"
 
-COLUMNS = (
-    Column("id"),
-    Column("started_at"),
-    Column("project"),
-    Column("key"),
-    Column("model"),
-    Column("provider"),
-    Column("contract"),
-    Column("outcome"),
-    Column("reason"),
-    Column("input", lambda row: row["usage"].get("input"), number=True),
-    Column("cached_input", lambda row: row["usage"].get("cached_input"), number=True),
-    Column("output", lambda row: row["usage"].get("output"), number=True),
-    Column("price", number=True),
-    Column("cost", number=True),
-    Column("first_byte_us", number=True),
-    Column("total_us", number=True),
+FILTERS = (
+    "project",
+    "key",
+    "model",
+    "provider",
+    "contract",
+    "outcome",
+    "bucket",
+    "period",
+    "since",
+    "until",
+    "price_from",
+    "price_to",
 )
+OUTCOMES = ("posted", "unresolved", "failed", "void")
+BUCKETS = ("input", "cached_input", "cache_write", "output", "reasoning", "images", "seconds", "requests")
+_CHOSEN = ("project", "model", "key", "contract")
+"""What the last months' totals offer a choice of."""
 
 
-def _url(**query: str) -> str:
+def _url(path: str, query: Mapping[str, str]) -> str:
     text = urlencode({name: value for name, value in query.items() if value})
-    return f"{PATH}?{text}" if text else PATH
+    return f"{path}?{text}" if text else path
 
 
 @page
 async def index(visit: Visit) -> Response:
-    """Calls, newest first; the address says of which project, and how far back."""
+    """Calls, newest first; the address says which, and how far back."""
     query = visit.query
     wanted = query.get("q", "").strip()
     if wanted.startswith(_LIKE_A_CALL):
         return visit.go(f"{PATH}/{quote(wanted, safe='')}")
-    project, before = query.get("project", ""), query.get("before", "")
-    journal, totals = await asyncio.gather(
-        visit.get("/books/journal", limit=_LIMIT, before=before, project=project),
-        visit.get("/books/totals", days=400, by="project"),
+    asked = {name: query[name].strip() for name in FILTERS if query.get(name, "").strip()}
+    for name in ("price_from", "price_to"):
+        if name in asked:
+            asked[name] = amount_of(asked[name])
+    before = query.get("before", "")
+    journal, *totals = await asyncio.gather(
+        visit.get("/books/journal", limit=_LIMIT, before=before, **asked),
+        *(visit.get("/books/totals", days=400, by=by) for by in _CHOSEN),
     )
-    if not journal.ok:
+    problem = journal.problem
+    if problem is not None and problem.status != 422:
         return visit.failed(journal)
-    calls = journal.body["calls"]
-    if query.get("download"):
-        return as_csv("calls", COLUMNS, calls)
+    calls = journal.part("calls", [])
+    choices = {
+        by: sorted(
+            {row["name"] for row in found.part("rows", []) if row["name"]} | {asked.get(by, "")} - {""}
+        )
+        for by, found in zip(_CHOSEN, totals, strict=True)
+    }
+    last = journal.part("next", None)
+    beyond = {"organisation": visit.elsewhere} if visit.elsewhere else {}
     return visit.render(
         "journal.html",
+        200 if problem is None else problem.status,
         section="journal",
         calls=calls,
-        currency=journal.body["currency"],
+        currency=journal.part("currency", ""),
         digits=places(call["price"] for call in calls),
-        projects=sorted({row["name"] for row in totals.part("rows", []) if row["name"]} | {project} - {""}),
-        project=project,
+        choices=choices,
+        outcomes=OUTCOMES,
+        buckets=BUCKETS,
+        asked=asked,
+        further=bool(asked.keys() - {"project", "model", "outcome"}),
+        problem=problem,
         wanted=wanted,
-        here=_url(project=project),
-        first=_url(project=project) if before else "",
-        next=_url(project=project, before=journal.body["next"] or "") if journal.body["next"] else "",
-        download=_url(project=project, before=before, download="csv"),
+        here=_url(PATH, asked),
+        first=_url(PATH, asked) if before else "",
+        next=_url(PATH, {**asked, "before": last}) if last else "",
+        download=_url("/api/v1/books/journal.csv", {**asked, **beyond}),
         month=visit.now.strftime("%Y-%m"),
     )
 
@@ -89,6 +105,7 @@ async def show(visit: Visit) -> Response:
     if not call.ok:
         return visit.failed(call)
     body = call.body
+    documents = await visit.get("/books/documents", period=body["started_at"][:7])
     decision = why.body["decision"] if why.ok else {}
     amounts = [body[one] for one in ("held", "price", "cost", "listed", "charged")]
     return visit.render(
@@ -102,6 +119,7 @@ async def show(visit: Visit) -> Response:
         rest={name: _text(value) for name, value in decision.items() if name not in _SHOWN},
         raw=_pretty(body["raw_usage"]),
         proof=proof,
+        documents=[one for one in documents.part("documents", []) if one["project"] == body["project"]],
     )
 
 

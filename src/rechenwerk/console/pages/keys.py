@@ -126,8 +126,30 @@ def snippets(url: str, key: str) -> list[tuple[str, str]]:
         f"curl {url}/v1/chat/completions \\\n  -H 'authorization: Bearer {key}' \\\n"
         f"  -H 'content-type: application/json' \\\n  -d '{body}'"
     )
+    langchain = (
+        "from langchain_openai import ChatOpenAI\n\n"
+        f'model = ChatOpenAI(model="MODEL", base_url="{url}/v1", api_key="{key}")'
+    )
+    script = (
+        'import OpenAI from "openai";\n\n'
+        f'const client = new OpenAI({{ baseURL: "{url}/v1", apiKey: "{key}" }});'
+    )
+    vercel = (
+        'import { createOpenAICompatible } from "@ai-sdk/openai-compatible";\n\n'
+        f'const cloud = createOpenAICompatible({{\n  name: "rechenwerk", baseURL: "{url}/v1",'
+        f' apiKey: "{key}",\n}});\n'
+        'const model = cloud("MODEL");'
+    )
+    editor = (
+        "name: Rechenwerk\nversion: 1.0.0\nschema: v1\nmodels:\n  - name: MODEL\n    provider: openai\n"
+        f"    model: MODEL\n    apiBase: {url}/v1\n    apiKey: {key}"
+    )
     return [
         ("openai", python),
+        ("openai_js", script),
+        ("langchain", langchain),
+        ("vercel", vercel),
+        ("continue", editor),
         ("anthropic", anthropic),
         ("curl", curl),
         ("environment", f"export OPENAI_BASE_URL={url}/v1\nexport OPENAI_API_KEY={key}"),

@@ -53,6 +53,44 @@ class CloseBody(Body):
     with_unresolved: bool = Field(default=False, description="though calls of it are unresolved")
 
 
+class ObstacleView(BaseModel):
+    """Why a period cannot be closed now. `unresolved` is one that can be agreed to."""
+
+    code: str
+    message: str
+
+
+class DraftView(BaseModel):
+    """A document that the close would write; an empty project: the organisation's statement."""
+
+    number: str
+    project: str
+    net: str
+    vat: str
+    gross: str
+    lines: int
+
+
+class ClosePreviewView(BaseModel):
+    """What closing a period would write, as the books stand now; nothing is written.
+
+    Attributes:
+        obstacle: null: it can be closed.
+        steps: what the close books before; what they have not booked yet (`POST /books/accrue`) is not in it.
+        immutable_until: calls that began and vouchers before this moment are for ever then.
+    """
+
+    organisation: str
+    period: str
+    currency: str
+    obstacle: ObstacleView | None
+    unresolved: int
+    unresolved_price: str
+    steps: list[str]
+    documents: list[DraftView]
+    immutable_until: datetime
+
+
 class ClosedView(BaseModel):
     """A period that was closed, and the numbers of its documents."""
 

@@ -235,6 +235,17 @@ class Closing(Protocol):
         """
         ...
 
+    async def preview(
+        self,
+        organisation_id: int,
+        period: Period,
+        year: int,
+        share: Callable[[Shared], Voucher | None],
+        compose: Callable[[Facts], Sequence[Draft]],
+    ) -> Sequence[Draft]:
+        """What `close` would write in that year, with nothing written."""
+        ...
+
     async def correct(
         self,
         organisation_id: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -126,8 +127,7 @@ async def close_period(realm: OperatorRealm, period: str, body: bodies.CloseBody
     span = period_of(period)
     now, by = realm.office.now(), realm.caller.key_name
     closing = realm.desk.closing
-    if now < span.ends:
-        raise _not(f"{span.name} is not over: it ends with {span.last:%Y-%m-%d} (UTC); close it then")
+    _refuse_early(span, now)
     await _check(realm, span, with_unresolved=body.with_unresolved)
     under_way = await closing.stop_calls(realm.organisation_id, span.ends)
     if under_way:
@@ -154,6 +154,58 @@ async def close_period(realm: OperatorRealm, period: str, body: bodies.CloseBody
         closed_by=by,
         documents=list(numbers),
     )
+
+
+async def preview_close(realm: OperatorRealm, period: str) -> bodies.ClosePreviewView:
+    """What closing a period would write, and what stands in the way; nothing is written."""
+    span = period_of(period)
+    now, by, closing = realm.office.now(), realm.caller.key_name, realm.desk.closing
+    standing = await closing.standing(realm.organisation_id, span)
+    currency = await realm.desk.tenants.currency()
+    obstacle = None
+    try:
+        _refuse_early(span, now)
+        _closable(span, standing, currency, with_unresolved=False)
+    except RefusedError as error:
+        obstacle = bodies.ObstacleView(
+            code=error.refusal.code or "not_closable", message=error.refusal.message
+        )
+    issue = Issue(span, now, by)
+    drafts: Sequence[Draft] = ()
+    if standing.closed is None and standing.due == span.starts:
+        drafts = await closing.preview(
+            realm.organisation_id,
+            span,
+            now.year,
+            lambda shared: allocation(shared, issue),
+            lambda facts: statements(facts, issue),
+        )
+    return bodies.ClosePreviewView(
+        organisation=realm.organisation,
+        period=span.name,
+        currency=currency,
+        obstacle=obstacle,
+        unresolved=standing.unresolved,
+        unresolved_price=plain_money(standing.unresolved_price),
+        steps=[step.name for step in realm.office.steps],
+        documents=[
+            bodies.DraftView(
+                number=one.content.number,
+                project=one.content.project,
+                net=one.content.totals.net,
+                vat=one.content.totals.vat,
+                gross=one.content.totals.gross,
+                lines=len(one.content.rows),
+            )
+            for one in drafts
+        ],
+        immutable_until=span.ends,
+    )
+
+
+def _refuse_early(span: Period, now: datetime) -> None:
+    if now < span.ends:
+        raise _not(f"{span.name} is not over: it ends with {span.last:%Y-%m-%d} (UTC); close it then")
 
 
 async def _check(realm: Realm, span: Period, *, with_unresolved: bool) -> None:
@@ -285,6 +337,7 @@ def add_closing_routes(router: APIRouter) -> None:
     add("/books/statement-settings", change_setting, methods=["PUT"], tags=["books"])
     add("/books/cost-centres/{project}", set_cost_centre, methods=["PUT"], tags=["books"])
     add("/books/periods", list_periods, methods=["GET"], tags=["books"])
+    add("/books/periods/{period}/close", preview_close, methods=["GET"], tags=["books"])
     add("/books/periods/{period}/close", close_period, methods=["POST"], tags=["books"])
     add("/books/documents", list_documents, methods=["GET"], tags=["books"])
     add(
