@@ -31,6 +31,7 @@ def entries() -> tuple[Entry, ...]:
         Entry("journal", "/console/journal", "j", ("books", "audit")),
         Entry("books", "/console/books", "b", ("books", "audit")),
         Entry("providers", "/console/providers", "m", ("operator",)),
+        Entry("documents", "/console/documents", "d", ("documents", "keys")),
         Entry("contracts", "/console/contracts", "c", ("books", "audit")),
         Entry("audit", "/console/audit", "a", ("books", "audit")),
     )

@@ -169,8 +169,10 @@ class Clashes(Protocol):
         """Decide about version `decision.version - 1`; False when it has another version by now."""
         ...
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[ClashDecision]:
-        """All about a job's contradictions, oldest first."""
+    async def decisions(
+        self, organisation_id: int, job_id: int, last: int | None = None
+    ) -> list[ClashDecision]:
+        """About a job's contradictions, oldest first; the last so many, None for all."""
         ...
 
     async def unreckoned(self) -> list[tuple[int, int]]:

@@ -88,11 +88,14 @@ async def job_contradictions(
     job: int,
     after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = _CLASHES,
+    open: Annotated[bool, Query(description="only those that wait for a person")] = False,  # noqa: A002
 ) -> bodies.ClashesView:
     """What a job's documents, and those of earlier jobs of its project, contradict each other about."""
     await realm.job(job)
     is_fresh = await fresh(realm, job)
-    found = await realm.desk.clashes.clashes(realm.organisation_id, job, after=after, limit=limit)
+    found = await realm.desk.clashes.clashes(
+        realm.organisation_id, job, only_open=open, after=after, limit=limit
+    )
     standing = [one for one in found if not one.gone]
     return bodies.ClashesView(
         items=[clash_view(one) for one in found],
@@ -141,8 +144,8 @@ async def decide_contradiction(
     return clash_view(made)
 
 
-async def clash_decisions(realm: Realm, job: int) -> list[bodies.ClashDecisionView]:
-    """Every decision about a job's contradictions: who, when, and what was seen."""
+async def clash_decisions(realm: Realm, job: int, last: int | None = None) -> list[bodies.ClashDecisionView]:
+    """Every decision about a job's contradictions, or the last so many: who, when, and what was seen."""
     return [
         bodies.ClashDecisionView(
             contradiction=one.clash_id,
@@ -157,7 +160,7 @@ async def clash_decisions(realm: Realm, job: int) -> list[bodies.ClashDecisionVi
             sides=_sides(one.content, one.side, none=one.action == "reject"),
             note=one.note,
         )
-        for one in await realm.desk.clashes.decisions(realm.organisation_id, job)
+        for one in await realm.desk.clashes.decisions(realm.organisation_id, job, last)
     ]
 
 

@@ -215,6 +215,7 @@ class Chosen(msgspec.Struct, frozen=True):
         after: document and place of the last one seen.
         until: the last document; None for the job's last.
         limit: how many at most; None for all.
+        named: only of documents with this in their name.
     """
 
     states: Sequence[str] = ()
@@ -222,9 +223,26 @@ class Chosen(msgspec.Struct, frozen=True):
     after: tuple[int, int] = (0, 0)
     until: int | None = None
     limit: int | None = None
+    named: str = ""
 
 
 EVERY = Chosen()
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which jobs of an organisation, newest first.
+
+    Attributes:
+        before: older than this one; None from the newest on.
+        state: only these; None for all.
+        named: only those with this in their name.
+        limit: how many at most.
+    """
+
+    before: int | None = None
+    state: str | None = None
+    named: str = ""
+    limit: int = 50
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -257,8 +275,8 @@ class Jobs(Protocol):
         """One job."""
         ...
 
-    async def jobs(self, organisation_id: int, limit: int) -> list[Job]:
-        """The newest."""
+    async def jobs(self, organisation_id: int, wanted: Wanted) -> list[Job]:
+        """The newest that are wanted."""
         ...
 
     async def progress(self, organisation_id: int, job_ids: Sequence[int]) -> dict[int, Progress]:
@@ -344,6 +362,7 @@ class Files(Protocol):
         *,
         states: Sequence[str] = (),
         untold: bool = False,
+        named: str = "",
         after: int = 0,
         limit: int | None = None,
     ) -> list[Document]:
@@ -354,6 +373,7 @@ class Files(Protocol):
             job_id: of the job.
             states: only these; empty for all.
             untold: only those whose kind nobody could tell.
+            named: only those with this in their name.
             after: id of the last one seen.
             limit: how many at most; None for all.
         """
@@ -467,8 +487,10 @@ class Reviews(Protocol):
         """Replace a value of version `decision.version - 1`; None when it has another version by now."""
         ...
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[Decision]:
-        """All of a job, oldest first."""
+    async def decisions(
+        self, organisation_id: int, job_id: int, document_id: int | None = None, last: int | None = None
+    ) -> list[Decision]:
+        """Of a job, or of one of its documents, oldest first; the last so many, None for all."""
         ...
 
     async def seal_clear(self, most: int) -> int:

@@ -38,10 +38,11 @@ async def job_values(
     language: Language = "en",
     after: After = "",
     limit: Annotated[int, Query(ge=1, le=5000)] = bodies.PAGE,
+    q: Annotated[str, Query(max_length=200, description="part of the document's name")] = "",
 ) -> bodies.ValuesView:
     """Values of a job, with their evidence, in the order of the documents and their schema."""
     found = await realm.job(job)
-    chosen = Chosen(state or (), after=_place(after), limit=limit)
+    chosen = Chosen(state or (), after=_place(after), limit=limit, named=q)
     values = await realm.desk.reviews.values(realm.organisation_id, job, chosen)
     return bodies.ValuesView(
         values=[
@@ -71,6 +72,17 @@ async def document_values(
     return bodies.ValuesView(
         values=[bodies.ValueView(**value_fields(one, job.schema_of(one.schema), language)) for one in values]
     )
+
+
+async def document_value(
+    realm: DocumentsRealm, document: int, field: str, language: Language = "en"
+) -> bodies.ReviewView:
+    """One value of a document with what stands round its quote, and the size of its page."""
+    job = await realm.job((await realm.document(document)).job_id)
+    stored = await realm.desk.reviews.value(realm.organisation_id, document, field)
+    if stored is None:
+        raise missing("value", field)
+    return _review(stored, job, await _plain_of(realm, document), language)
 
 
 async def review(
@@ -200,12 +212,17 @@ async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.Decis
     return msgspec.structs.replace(before, state=state)
 
 
-async def decisions(realm: DocumentsRealm, job: int) -> DecisionsView:
+async def decisions(
+    realm: DocumentsRealm,
+    job: int,
+    document: Annotated[int | None, Query(ge=1, description="only about values of this one")] = None,
+    last: Annotated[int | None, Query(ge=1, le=5000, description="the newest so many; else all")] = None,
+) -> DecisionsView:
     """Every decision about a job's values and contradictions: who, when, before, after."""
     await realm.job(job)
-    found = await realm.desk.reviews.decisions(realm.organisation_id, job)
+    found = await realm.desk.reviews.decisions(realm.organisation_id, job, document, last)
     return DecisionsView(
-        contradictions=await clash_decisions(realm, job),
+        contradictions=[] if document is not None else await clash_decisions(realm, job, last),
         decisions=[
             bodies.DecisionView(
                 document=one.document_id,
@@ -258,6 +275,7 @@ def add_review_routes(router: APIRouter) -> None:
     add("/jobs/{job}/review", review, methods=["GET"], tags=tags)
     add("/jobs/{job}/decisions", decisions, methods=["GET"], tags=tags)
     add("/files/{document}/values", document_values, methods=["GET"], tags=tags)
+    add("/files/{document}/values/{field}", document_value, methods=["GET"], tags=tags)
     add("/files/{document}/values/{field}/decision", decide, methods=["POST"], tags=tags)
     add("/files/{document}/bytes", file_bytes, methods=["GET"], tags=tags, response_class=Response)
     add("/files/{document}/pages/{page}.png", page_image, methods=["GET"], tags=tags, response_class=Response)

@@ -328,16 +328,19 @@ class StoredClashes:
             )
         return True
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[ClashDecision]:
+    async def decisions(
+        self, organisation_id: int, job_id: int, last: int | None = None
+    ) -> list[ClashDecision]:
         """See `documents.clash_ports.Clashes`."""
         rows = await self._pool.fetch(
             "select x.* from document_clash_decision x join document_clash c"
             " on c.organisation_id = x.organisation_id and c.id = x.clash_id"
-            " where x.organisation_id = $1 and c.job_id = $2 order by x.id",
+            " where x.organisation_id = $1 and c.job_id = $2 order by x.id desc limit $3",
             organisation_id,
             job_id,
+            last,
         )
-        return [self._decision(row) for row in rows]
+        return [self._decision(row) for row in reversed(rows)]
 
     def _decision(self, row: asyncpg.Record) -> ClashDecision:
         seen = self._seen(row, row["clash_id"], row["sealed"])

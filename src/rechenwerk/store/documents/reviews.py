@@ -49,6 +49,7 @@ class StoredReviews:
             f"{_VALUES} where d.organisation_id = $1 and d.job_id = $2 and d.id >= $4{few}"
             " and ($3::text[] = '{}' or v.state = any($3::text[]))"
             " and (d.id, v.place + 1) > ($4, $5) and ($6::bigint is null or d.id <= $6)"
+            " and ($8 = '' or strpos(lower(d.name), lower($8)) > 0)"
             " order by d.id, v.place limit $7",
             organisation_id,
             job_id,
@@ -56,6 +57,7 @@ class StoredReviews:
             *chosen.after,
             chosen.until,
             chosen.limit,
+            chosen.named,
         )
         return [_stored(row, self._seal) for row in rows]
 
@@ -131,17 +133,22 @@ class StoredReviews:
         assert row is not None
         return _stored(row, self._seal)
 
-    async def decisions(self, organisation_id: int, job_id: int) -> list[Decision]:
+    async def decisions(
+        self, organisation_id: int, job_id: int, document_id: int | None = None, last: int | None = None
+    ) -> list[Decision]:
         """See `documents.job_ports.Reviews`."""
         rows = await self._pool.fetch(
             "select x.organisation_id, x.document_id, x.field, x.version, x.action, x.by_key, x.by_name,"
             " x.made_at, x.sealed, x.before, x.after, x.note from document_decision x"
             " join job_document d on d.organisation_id = x.organisation_id and d.id = x.document_id"
-            " where x.organisation_id = $1 and d.job_id = $2 order by x.id",
+            " where x.organisation_id = $1 and d.job_id = $2 and ($3::bigint is null or d.id = $3)"
+            " order by x.id desc limit $4",
             organisation_id,
             job_id,
+            document_id,
+            last,
         )
-        return [self._decision(row) for row in rows]
+        return [self._decision(row) for row in reversed(rows)]
 
     def _seal_decision(self, organisation_id: int, decision: Decision) -> bytes:
         place = decision_place(decision.document_id, decision.field, decision.version)
