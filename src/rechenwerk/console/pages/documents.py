@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rechenwerk.console.api import PREFIX, Answer
+from rechenwerk.console.api import PREFIX, Answer, Problem
 from rechenwerk.console.figures import share
 from rechenwerk.console.listing import Column, as_csv
 from rechenwerk.console.pages.projects import CLASSES, amount_of, count_of
@@ -343,7 +344,7 @@ async def document(visit: Visit) -> Response:
         "documents_document.html",
         job,
         tab="files",
-        document=about.part("id", None) and about.body,
+        document=about.body,
         values=rows,
         chosen=chosen,
         decisions=list(reversed(decisions.part("decisions", []))),
@@ -378,7 +379,11 @@ async def forms(visit: Visit) -> Response:
     if visit.request.method == "POST":
         form = await visit.form()
         name = form.get("name", "").strip()
-        answer = await visit.send("PUT", f"{API}/schemas/{quote(name or ' ', safe='')}", _schema(form))
+        try:
+            answer = await visit.send("PUT", f"{API}/schemas/{quote(name or ' ', safe='')}", _schema(form))
+        except msgspec.DecodeError as error:
+            problem = Problem(422, "invalid_json", visit.t("documents.no_json", why=error), "words")
+            answer = Answer(422, None, problem, {})
         if answer.ok:
             return visit.go(f"{PATH}/forms", "form_kept", name)
     found = await visit.get(f"{API}/schemas")
@@ -402,7 +407,7 @@ def _schema(form: Mapping[str, str]) -> dict[str, Any]:
     about = {"about": form.get("about", "").strip(), "mask": form.get("mask") == "yes"}
     if not text.startswith("{"):
         return {"words": text, **about}
-    return {"json_schema": parsed_object(text), **about}
+    return {"json_schema": msgspec.json.decode(text), **about}
 
 
 def routes() -> list[Route]:
