@@ -32,6 +32,8 @@ _VALUES = 100
 _REFUSED = 20
 _PIECE = 262_144
 _FILES = 500
+_LARGEST = 2**63 - 1
+"""That a number of the database can be."""
 
 COLUMNS = (
     Column("id"),
@@ -64,6 +66,8 @@ def address(path: str, **query: object) -> str:
 def number_of(visit: Visit, name: str) -> int:
     """A number of the page's path."""
     found: int = visit.request.path_params[name]
+    if found > _LARGEST:
+        raise HTTPException(404)
     return found
 
 
