@@ -190,25 +190,19 @@ def test_a_form_of_ones_own_in_words_and_as_json(office: Office, admin: Browser)
     assert admin.post(f"{JOBS}/forms", name=NASTY, words="a, b").status_code == 422
 
 
-def test_models_are_trained_compared_and_chosen(office: Office, admin: Browser) -> None:
-    lines = "\n".join(f"{label};{label} number {at}" for label in ("bill", "order") for at in range(6))
-    for _ in range(2):
-        answer = admin.post(f"{JOBS}/training", name="post", source="examples", examples=lines)
-        assert answer.status_code == 303, answer.text
-    page = admin.page(f"{JOBS}/training/post")
-    assert "What was taken for what" in page
-    assert office.ok("GET", "/documents/trained/post")["active"] == 2
-    assert admin.post(f"{JOBS}/training/post/activate", version="1").status_code == 303
-    assert office.ok("GET", "/documents/trained/post")["active"] == 1
+def test_what_was_learnt_is_nobody_elses(office: Office, admin: Browser) -> None:
+    examples = [{"label": "bill", "text": NASTY}, {"label": NASTY[:50], "text": "b"}]
+    office.ok("POST", "/documents/trained/post/examples", json={"examples": examples})
+    assert "<img src=x" not in admin.page(f"{JOBS}/training/post")
+    assert "post" in admin.page(f"{JOBS}/training")
     assert admin.post(f"{JOBS}/training/post/activate", version="9").status_code == 404
     assert (
-        admin.post(f"{JOBS}/training", name="none", source="corrections", schema="invoice").status_code == 422
+        admin.post(f"{JOBS}/training", name="no", source="corrections", schema="invoice").status_code == 422
     )
-    assert "post" in admin.page(f"{JOBS}/training")
     other = neighbour(office, "documents")
     other.page(f"{JOBS}/training/post", 404)
-    assert other.post(f"{JOBS}/training/post/activate", version="2").status_code == 404
-    assert other.post(f"{JOBS}/training/post/delete").status_code == 404
+    for what in ("activate", "train", "delete"):
+        assert other.post(f"{JOBS}/training/post/{what}", version="2").status_code == 404
     assert admin.post(f"{JOBS}/training/post/delete").status_code == 303
 
 

@@ -13,7 +13,6 @@ from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 JOBS = "/console/documents"
-NUMBERS = re.compile(r"[0-9]+")
 
 
 def job_of(page: Page) -> int:
@@ -78,16 +77,17 @@ def test_from_dropped_files_to_a_corrected_value(visitor: Visitor, cloud: Cloud)
     page.get_by_role("link", name="See it on the page").first.click()
     page.locator(".sheet img, .sheet mark").first.wait_for()
 
-    page.get_by_role("link", name="Review").click()
-    page.locator("#work .decide").wait_for()
+    job = job_of(page)
+    visitor.open(f"{JOBS}/jobs/{job}/review")
     page.keyboard.press("c")
+    expect(page.locator("#f-value")).to_be_focused(timeout=PATIENCE)
     page.keyboard.press("Control+A")
     page.keyboard.type("NG-20932")
     page.keyboard.press("Enter")
     page.get_by_text("Nothing waits").wait_for()
     page.get_by_role("link", name="History").click()
     page.locator("td .badge", has_text="corrected").wait_for()
-    (decision,) = cloud.api("GET", f"/documents/jobs/{job_of(page)}/decisions")["decisions"]
+    (decision,) = cloud.api("GET", f"/documents/jobs/{job}/decisions")["decisions"]
     assert decision["action"] == "correct"
     assert decision["by"]
     assert visitor.said == []
@@ -95,7 +95,8 @@ def test_from_dropped_files_to_a_corrected_value(visitor: Visitor, cloud: Cloud)
 
 def test_a_page_shows_where_a_value_stands(visitor: Visitor, cloud: Cloud, invoices: int) -> None:
     page = visitor.page
-    (pdf,) = cloud.api("GET", f"/documents/jobs/{invoices}/files", params={"q": "lindenau"})["documents"]
+    files = cloud.api("GET", f"/documents/jobs/{invoices}/files", params={"q": "LINDENAU"})["documents"]
+    pdf = next(one for one in files if one["name"] == "lindenau.pdf")
     visitor.open(f"{JOBS}/jobs/{invoices}/documents/{pdf['id']}?field=gross")
     image = page.locator(".sheet img")
     page.wait_for_function("document.querySelector('.sheet img').naturalWidth > 0")
@@ -221,3 +222,24 @@ def test_axe_finds_nothing_and_pages_fit(
     context.close()
     assert found == {}
     assert judged > 20 * len(pages), "axe ran"
+
+
+def test_a_model_learns_from_pasted_examples_and_an_older_version_answers(
+    visitor: Visitor, cloud: Cloud
+) -> None:
+    page = visitor.page
+    lines = "\n".join(f"{label};{label} number {at}" for label in ("bill", "order") for at in range(6))
+    for version in ("1", "2"):
+        visitor.open(f"{JOBS}/training")
+        page.locator("#f-name").fill("post")
+        page.locator("input[name=source][value=examples]").check()
+        page.locator("#f-examples").fill(lines)
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.get_by_role("heading", name=f"Version {version}").wait_for()
+    assert cloud.api("GET", "/documents/trained/post")["active"] == 2
+    page.get_by_role("button", name="Let this one answer").click()
+    page.get_by_text("Version 1 answers from now on.").wait_for()
+    assert cloud.api("GET", "/documents/trained/post")["active"] == 1
+    page.get_by_text("What was taken for what").first.click()
+    page.locator(".confusion").first.wait_for()
+    assert visitor.said == []
