@@ -155,7 +155,9 @@ def test_a_job_is_made_paused_and_found_again(office: Office, admin: Browser) ->
 def test_a_mistake_stands_in_the_form(
     office: Office, admin: Browser, field: str, value: str, says: str
 ) -> None:
-    answer = admin.post(f"{JOBS}/new", **{"schema": "invoice", "model": "none", "name": NASTY, field: value})
+    answer = admin.post(
+        f"{JOBS}/new", SAME, **{"schema": "invoice", "model": "none", "name": NASTY, field: value}
+    )
     assert answer.status_code in {404, 422}
     assert says in answer.text
     assert "<img src=x" not in answer.text

@@ -201,7 +201,9 @@ async def show(visit: Visit) -> Response:
     return await _show(visit)
 
 
-async def _show(visit: Visit, failed: Answer | None = None, told: list[tuple[str, str]] | None = None) -> Any:
+async def _show(
+    visit: Visit, failed: Answer | None = None, told: list[tuple[str, str]] | None = None
+) -> Response:
     at = f"{API}/jobs/{number_of(visit, 'job')}"
     job, refused, choices = await asyncio.gather(
         visit.get(at), visit.get(f"{at}/files", state="refused", limit=_REFUSED), visit.get(f"{API}/choices")

@@ -159,7 +159,7 @@ document.addEventListener("keydown", (event) => {
   const field = event.target;
   if (event.key !== "Enter" || !(field instanceof HTMLInputElement) || !field.closest(".decide")) return;
   event.preventDefault();
-  field.form.requestSubmit(field.form.querySelector("[value=correct]"));
+  field.form.querySelector("button[value=correct]").click();
 });
 
 document.addEventListener("click", (event) => {
