@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx2
@@ -85,6 +85,20 @@ class Api:
         answer = await self._transport.handle_async_request(request)
         await answer.aread()
         return answer
+
+    async def upload(self, path: str, pieces: AsyncIterator[bytes], **query: object) -> Answer:
+        """Send a file, piece after piece."""
+        asked = {"organisation": self._organisation, **query}
+        request = httpx2.Request(
+            "POST",
+            f"{self._address}{path}",
+            params={name: str(value) for name, value in asked.items() if value not in (None, "")},
+            headers={} if self._key is None else {"authorization": f"Bearer {self._key}"},
+            content=pieces,
+        )
+        answer = await self._transport.handle_async_request(request)
+        await answer.aread()
+        return _read(answer)
 
 
 def _read(answer: httpx2.Response) -> Answer:

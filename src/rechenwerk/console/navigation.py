@@ -33,6 +33,7 @@ def entries() -> tuple[Entry, ...]:
         Entry("books", "/console/books", "b", ("books", "audit")),
         Entry("providers", "/console/providers", "m", ("operator",)),
         Entry("plan", "/console/plan", "l", ("books", "audit")),
+        Entry("documents", "/console/documents", "d", ("documents", "keys")),
         Entry("contracts", "/console/contracts", "c", ("books", "audit")),
         Entry("audit", "/console/audit", "a", ("books", "audit")),
     )

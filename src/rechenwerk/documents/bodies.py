@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Amount = Annotated[
@@ -20,6 +21,8 @@ DataClass = Literal["public", "internal", "confidential", "restricted"]
 Action = Literal["accept", "correct", "reject"]
 PAGE = 500
 """Rows of a list, unless it is asked for fewer or more."""
+JobState = Literal["open", "running", "paused", "done", "cancelled"]
+Search = Annotated[str, Query(max_length=200, description="part of the name")]
 DocumentState = Literal["waiting", "running", "done", "refused", "failed", "duplicate", "unpacked"]
 
 
@@ -126,7 +129,7 @@ class JobView(BaseModel):
     model: str
     data_class: str
     mask: Annotated[bool, Field(description="personal data is masked before a model sees it")] = False
-    state: Literal["open", "running", "paused", "done", "cancelled"]
+    state: JobState
     reason: Annotated[str, Field(description="why it is paused, or what holds it up")]
     made_by: str
     made_at: datetime
@@ -170,6 +173,7 @@ class JobsView(BaseModel):
     """The newest jobs."""
 
     jobs: list[JobView]
+    next: Annotated[int | None, Field(description="send it as `before` for older ones; null: none")] = None
 
 
 class DocumentView(BaseModel):

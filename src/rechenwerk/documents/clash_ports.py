@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from rechenwerk.documents.facts.values import Fact
+from rechenwerk.documents.job_ports import ALL, Stretch
 
 STATES: Mapping[str, str] = MappingProxyType({"side": "side", "both": "both", "reject": "rejected"})
 """Action -> the state of a contradiction after it."""
@@ -173,9 +174,9 @@ class Clashes(Protocol):
         ...
 
     async def decisions(
-        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+        self, organisation_id: int, job_id: int, stretch: Stretch = ALL
     ) -> list[ClashDecision]:
-        """About a job's contradictions, oldest first: those after an id, so many at most."""
+        """About a job's contradictions, oldest first."""
         ...
 
     async def unreckoned(self) -> list[tuple[int, int]]:

@@ -88,11 +88,14 @@ async def job_contradictions(
     job: int,
     after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = _CLASHES,
+    open: Annotated[bool, Query(description="only those that wait for a person")] = False,  # noqa: A002
 ) -> bodies.ClashesView:
     """What a job's documents, and those of earlier jobs of its project, contradict each other about."""
     await realm.job(job)
     is_fresh = await fresh(realm, job)
-    found = await realm.desk.clashes.clashes(realm.organisation_id, job, after=after, limit=limit)
+    found = await realm.desk.clashes.clashes(
+        realm.organisation_id, job, only_open=open, after=after, limit=limit
+    )
     standing = [one for one in found if not one.gone]
     return bodies.ClashesView(
         items=[clash_view(one) for one in found],

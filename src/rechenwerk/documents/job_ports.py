@@ -215,6 +215,7 @@ class Chosen(msgspec.Struct, frozen=True):
         after: document and place of the last one seen.
         until: the last document; None for the job's last.
         limit: how many at most; None for all.
+        named: only of documents with this in their name.
     """
 
     states: Sequence[str] = ()
@@ -222,9 +223,43 @@ class Chosen(msgspec.Struct, frozen=True):
     after: tuple[int, int] = (0, 0)
     until: int | None = None
     limit: int | None = None
+    named: str = ""
 
 
 EVERY = Chosen()
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which jobs of an organisation, newest first.
+
+    Attributes:
+        before: older than this one; None from the newest on.
+        state: only these; None for all.
+        named: only those with this in their name.
+        limit: how many at most.
+    """
+
+    before: int | None = None
+    state: str | None = None
+    named: str = ""
+    limit: int = 50
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Which decisions, oldest first.
+
+    Attributes:
+        after: those with a greater id.
+        limit: how many at most; None for all.
+        newest: whether a limit keeps the newest of them, instead of the oldest.
+    """
+
+    after: int = 0
+    limit: int | None = None
+    newest: bool = False
+
+
+ALL = Stretch()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -262,8 +297,8 @@ class Jobs(Protocol):
         """One job."""
         ...
 
-    async def jobs(self, organisation_id: int, limit: int) -> list[Job]:
-        """The newest."""
+    async def jobs(self, organisation_id: int, wanted: Wanted) -> list[Job]:
+        """The newest that are wanted."""
         ...
 
     async def progress(self, organisation_id: int, job_ids: Sequence[int]) -> dict[int, Progress]:
@@ -349,6 +384,7 @@ class Files(Protocol):
         *,
         states: Sequence[str] = (),
         untold: bool = False,
+        named: str = "",
         after: int = 0,
         limit: int | None = None,
     ) -> list[Document]:
@@ -359,6 +395,7 @@ class Files(Protocol):
             job_id: of the job.
             states: only these; empty for all.
             untold: only those whose kind nobody could tell.
+            named: only those with this in their name.
             after: id of the last one seen.
             limit: how many at most; None for all.
         """
@@ -473,9 +510,9 @@ class Reviews(Protocol):
         ...
 
     async def decisions(
-        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+        self, organisation_id: int, job_id: int, document_id: int | None = None, stretch: Stretch = ALL
     ) -> list[Decision]:
-        """Of a job, oldest first: those after an id, so many at most."""
+        """Of a job, or of one of its documents, oldest first."""
         ...
 
     async def seal_clear(self, most: int) -> int:

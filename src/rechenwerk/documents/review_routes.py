@@ -13,7 +13,7 @@ from rechenwerk.documents import bodies
 from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
 from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
-from rechenwerk.documents.job_ports import Chosen, Decision, Job, StoredValue
+from rechenwerk.documents.job_ports import Chosen, Decision, Job, StoredValue, Stretch
 from rechenwerk.documents.knowing import learnt
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
@@ -41,10 +41,11 @@ async def job_values(
     language: Language = "en",
     after: After = "",
     limit: Annotated[int, Query(ge=1, le=5000)] = bodies.PAGE,
+    q: Annotated[str, Query(max_length=200, description="part of the document's name")] = "",
 ) -> bodies.ValuesView:
     """Values of a job, with their evidence, in the order of the documents and their schema."""
     found = await realm.job(job)
-    chosen = Chosen(state or (), after=_place(after), limit=limit)
+    chosen = Chosen(state or (), after=_place(after), limit=limit, named=q)
     values = await realm.desk.reviews.values(realm.organisation_id, job, chosen)
     return bodies.ValuesView(
         values=[
@@ -74,6 +75,17 @@ async def document_values(
     return bodies.ValuesView(
         values=[bodies.ValueView(**value_fields(one, job.schema_of(one.schema), language)) for one in values]
     )
+
+
+async def document_value(
+    realm: DocumentsRealm, document: int, field: str, language: Language = "en"
+) -> bodies.ReviewView:
+    """One value of a document with what stands round its quote, and the size of its page."""
+    job = await realm.job((await realm.document(document)).job_id)
+    stored = await realm.desk.reviews.value(realm.organisation_id, document, field)
+    if stored is None:
+        raise missing("value", field)
+    return _review(stored, job, await _plain_of(realm, document), language)
 
 
 async def review(
@@ -206,21 +218,27 @@ async def _after(realm: Realm, job: Job, stored: StoredValue, body: bodies.Decis
 async def decisions(
     realm: DocumentsRealm,
     job: int,
+    document: Annotated[int | None, Query(ge=1, description="only about values of this one")] = None,
     after: Cursor = "",
     limit: Annotated[int | None, Query(ge=1, le=500, description="of each list; all without")] = None,
+    last: Annotated[int | None, Query(ge=1, le=5000, description="the newest so many of each list")] = None,
 ) -> DecisionsView:
     """Decisions about a job's values and contradictions, oldest first: who, when, before, after."""
     await realm.job(job)
     organisation, desk = realm.organisation_id, realm.desk
-    last, last_clash = _place(after)
-    found = await desk.reviews.decisions(organisation, job, last, limit)
-    clashes = await desk.clashes.decisions(organisation, job, last_clash, limit)
-    last, last_clash = (
-        [last, *(one.id for one in found)][-1],
-        [last_clash, *(one.id for one in clashes)][-1],
-    )
+    place, place_clash = _place(after)
+    most = last or limit
+    stretch = Stretch(place, most, newest=last is not None)
+    found = await desk.reviews.decisions(organisation, job, document, stretch)
+    clashes = []
+    if document is None:
+        stretch = msgspec.structs.replace(stretch, after=place_clash)
+        clashes = await desk.clashes.decisions(organisation, job, stretch)
+    place = [place, *(one.id for one in found)][-1]
+    place_clash = [place_clash, *(one.id for one in clashes)][-1]
+    more = last is None and limit in (len(found), len(clashes))
     return DecisionsView(
-        next=f"{last}.{last_clash}" if limit in (len(found), len(clashes)) else None,
+        next=f"{place}.{place_clash}" if more else None,
         contradictions=clash_decisions(clashes),
         decisions=[
             bodies.DecisionView(
@@ -274,6 +292,7 @@ def add_review_routes(router: APIRouter) -> None:
     add("/jobs/{job}/review", review, methods=["GET"], tags=tags)
     add("/jobs/{job}/decisions", decisions, methods=["GET"], tags=tags)
     add("/files/{document}/values", document_values, methods=["GET"], tags=tags)
+    add("/files/{document}/values/{field}", document_value, methods=["GET"], tags=tags)
     add("/files/{document}/values/{field}/decision", decide, methods=["POST"], tags=tags)
     add("/files/{document}/bytes", file_bytes, methods=["GET"], tags=tags, response_class=Response)
     add("/files/{document}/pages/{page}.png", page_image, methods=["GET"], tags=tags, response_class=Response)

@@ -15,10 +15,11 @@ from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
+from rechenwerk.documents.choice_routes import add_choice_routes
 from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
-from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
+from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted, Wanted
 from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
@@ -31,7 +32,7 @@ from rechenwerk.documents.views import document_fields, document_view, job_view
 from rechenwerk.documents.working import end_keys
 
 PREFIX = "/api/v1/documents"
-_UPLOAD = re.compile(rf"{PREFIX}/jobs/[0-9]+/files")
+_UPLOAD = re.compile(rf"(?:{PREFIX}|/console/documents)/jobs/[0-9]+/files")
 _IN_MEMORY = 4_000_000
 """Bytes of an upload before it goes on in a temporary file."""
 _LOOK = 1.0
@@ -206,11 +207,18 @@ def _permitted(name: str, offered: Offered | None, data_class: str) -> str:
 
 
 async def list_jobs(
-    realm: DocumentsRealm, limit: Annotated[int, Query(ge=1, le=500)] = _JOBS
+    realm: DocumentsRealm,
+    limit: Annotated[int, Query(ge=1, le=500)] = _JOBS,
+    before: Annotated[int | None, Query(ge=1, description="`next` of the answer before")] = None,
+    state: Annotated[bodies.JobState | None, Query(description="only these")] = None,
+    q: bodies.Search = "",
 ) -> bodies.JobsView:
     """The newest jobs with how far they are."""
-    found = await realm.desk.jobs.jobs(realm.organisation_id, limit)
-    return bodies.JobsView(jobs=await _views(realm, found))
+    wanted = Wanted(before, state, q, limit)
+    found = await realm.desk.jobs.jobs(realm.organisation_id, wanted)
+    return bodies.JobsView(
+        jobs=await _views(realm, found), next=found[-1].id if len(found) == limit else None
+    )
 
 
 async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
@@ -440,11 +448,12 @@ async def list_documents(
     ] = None,
     after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = bodies.PAGE,
+    q: bodies.Search = "",
 ) -> bodies.DocumentsView:
     """The files of a job, in the order in which they came: what became of each."""
     await realm.job(job)
     found = await realm.desk.files.documents(
-        realm.organisation_id, job, states=state or (), after=after, limit=limit
+        realm.organisation_id, job, states=state or (), named=q, after=after, limit=limit
     )
     shown = [document_view(one) for one in found]
     return bodies.DocumentsView(documents=shown, next=found[-1].id if len(found) == limit else None)
@@ -475,6 +484,7 @@ def document_routes() -> APIRouter:
     add("/jobs/{job}/files", upload_file, methods=["POST"], status_code=201, tags=files)
     add("/files/{document}", show_document, methods=["GET"], tags=files)
     add("/files/{document}/kind", set_kind, methods=["POST"], tags=files)
+    add_choice_routes(router)
     add_schema_routes(router)
     add_export_routes(router)
     add_review_routes(router)

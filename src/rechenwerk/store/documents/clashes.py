@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,7 @@ from rechenwerk.documents.clash_ports import (
     Stamps,
 )
 from rechenwerk.documents.facts.values import Fact
+from rechenwerk.documents.job_ports import ALL, Stretch
 from rechenwerk.documents.sealing_ports import Seal
 from rechenwerk.store.documents.common import FACTUAL
 
@@ -337,19 +339,21 @@ class StoredClashes:
         return True
 
     async def decisions(
-        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+        self, organisation_id: int, job_id: int, stretch: Stretch = ALL
     ) -> list[ClashDecision]:
         """See `documents.clash_ports.Clashes`."""
         rows = await self._pool.fetch(
             "select x.* from document_clash_decision x join document_clash c"
             " on c.organisation_id = x.organisation_id and c.id = x.clash_id"
-            " where x.organisation_id = $1 and c.job_id = $2 and x.id > $3 order by x.id limit $4",
+            " where x.organisation_id = $1 and c.job_id = $2 and x.id > $3"
+            " order by case when $5 then -x.id else x.id end limit $4",
             organisation_id,
             job_id,
-            after,
-            limit,
+            stretch.after,
+            stretch.limit,
+            stretch.newest,
         )
-        return [self._decision(row) for row in rows]
+        return sorted((self._decision(row) for row in rows), key=attrgetter("id"))
 
     def _decision(self, row: asyncpg.Record) -> ClashDecision:
         seen = self._seen(row, row["clash_id"], row["sealed"])

@@ -124,19 +124,22 @@ class StoredFiles:
         *,
         states: Sequence[str] = (),
         untold: bool = False,
+        named: str = "",
         after: int = 0,
         limit: int | None = None,
     ) -> list[Document]:
         """See `documents.job_ports.Files`."""
         rows = await self._pool.fetch(
             f"{_SELECT} and job_id = $2 and id > $3 and ($4::text[] = '{{}}' or state = any($4))"
-            " and (not $5 or schema_origin = 'nobody') order by id limit $6",
+            " and (not $5 or schema_origin = 'nobody')"
+            " and ($7 = '' or strpos(lower(name), lower($7)) > 0) order by id limit $6",
             organisation_id,
             job_id,
             after,
             list(states),
             untold,
             limit,
+            named,
         )
         return [document_of(row) for row in rows]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.documents.job_ports import Job, NewJob
+from rechenwerk.documents.job_ports import Job, NewJob, Wanted
 from rechenwerk.documents.progress_ports import Asking, Progress, Reading
 from rechenwerk.store.documents.common import JOBS, LIVES, STATES, as_json, job_of
 
@@ -128,10 +128,17 @@ class StoredJobs:
         )
         return None if row is None else job_of(row)
 
-    async def jobs(self, organisation_id: int, limit: int) -> list[Job]:
+    async def jobs(self, organisation_id: int, wanted: Wanted) -> list[Job]:
         """See `documents.job_ports.Jobs`."""
         rows = await self._pool.fetch(
-            f"{JOBS} where j.organisation_id = $1 order by j.id desc limit $2", organisation_id, limit
+            f"{JOBS} where j.organisation_id = $1 and ($3::bigint is null or j.id < $3)"
+            " and ($4::text is null or j.state = $4) and ($5 = '' or strpos(lower(j.name), lower($5)) > 0)"
+            " order by j.id desc limit $2",
+            organisation_id,
+            wanted.limit,
+            wanted.before,
+            wanted.state,
+            wanted.named,
         )
         return [job_of(row) for row in rows]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.job_ports import EVERY, Chosen, Decision, StoredValue
+from rechenwerk.documents.job_ports import ALL, EVERY, Chosen, Decision, StoredValue, Stretch
 from rechenwerk.documents.sealing_ports import Seal, decision_place, seal_said
 from rechenwerk.documents.values import Value
 from rechenwerk.store.documents.common import FACTUAL, value_of
@@ -49,6 +50,7 @@ class StoredReviews:
             f"{_VALUES} where d.organisation_id = $1 and d.job_id = $2 and d.id >= $4{few}"
             " and ($3::text[] = '{}' or v.state = any($3::text[]))"
             " and (d.id, v.place + 1) > ($4, $5) and ($6::bigint is null or d.id <= $6)"
+            " and ($8 = '' or strpos(lower(d.name), lower($8)) > 0)"
             " order by d.id, v.place limit $7",
             organisation_id,
             job_id,
@@ -56,6 +58,7 @@ class StoredReviews:
             *chosen.after,
             chosen.until,
             chosen.limit,
+            chosen.named,
         )
         return [_stored(row, self._seal) for row in rows]
 
@@ -132,20 +135,23 @@ class StoredReviews:
         return _stored(row, self._seal)
 
     async def decisions(
-        self, organisation_id: int, job_id: int, after: int = 0, limit: int | None = None
+        self, organisation_id: int, job_id: int, document_id: int | None = None, stretch: Stretch = ALL
     ) -> list[Decision]:
         """See `documents.job_ports.Reviews`."""
         rows = await self._pool.fetch(
             "select x.organisation_id, x.id, x.document_id, x.field, x.version, x.action, x.by_key,"
             " x.by_name, x.made_at, x.sealed, x.before, x.after, x.note from document_decision x"
             " join job_document d on d.organisation_id = x.organisation_id and d.id = x.document_id"
-            " where x.organisation_id = $1 and d.job_id = $2 and x.id > $3 order by x.id limit $4",
+            " where x.organisation_id = $1 and d.job_id = $2 and ($3::bigint is null or d.id = $3)"
+            " and x.id > $4 order by case when $6 then -x.id else x.id end limit $5",
             organisation_id,
             job_id,
-            after,
-            limit,
+            document_id,
+            stretch.after,
+            stretch.limit,
+            stretch.newest,
         )
-        return [self._decision(row) for row in rows]
+        return sorted((self._decision(row) for row in rows), key=attrgetter("id"))
 
     def _seal_decision(self, organisation_id: int, decision: Decision) -> bytes:
         place = decision_place(decision.document_id, decision.field, decision.version)

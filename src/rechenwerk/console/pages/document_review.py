@@ -1,0 +1,241 @@
+"""What of documents waits for a person: values in doubt, kinds, contradictions; facts and the history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rechenwerk.console.api import Answer
+from rechenwerk.console.listing import Column, as_csv
+from rechenwerk.console.pages.documents import API, PATH, address, job_page, number_of, title
+from rechenwerk.console.visit import Visit, page
+
+_QUEUE = 25
+_CLASHES = 20
+_LAST = 500
+DECISIONS = (
+    Column("at"),
+    Column("by"),
+    Column("document"),
+    Column("field"),
+    Column("action"),
+    Column("before", lambda row: row["before"].get("value")),
+    Column("after", lambda row: row["after"].get("value")),
+    Column("note"),
+)
+
+
+def _at(value: Mapping[str, Any]) -> str:
+    """How an address names a value."""
+    return f"{value['document']}.{value['field']}"
+
+
+async def _review(visit: Visit, failed: Answer | None = None) -> Response:
+    """The queue, and the one that is looked at."""
+    job, query = number_of(visit, "job"), visit.query
+    at, after = f"{API}/jobs/{job}", query.get("after", "")
+    about, found = await asyncio.gather(
+        visit.get(at), visit.get(f"{at}/review", limit=_QUEUE, after=after, language=visit.language)
+    )
+    if about.ok and not found.ok:
+        return visit.failed(found)
+    queue = found.part("values", [])
+    place = next((number for number, one in enumerate(queue) if _at(one) == query.get("at")), 0)
+    path = f"{PATH}/jobs/{job}/review"
+
+    def link(number: int) -> str:
+        return address(path, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
+
+    follows = found.part("next", None)
+    ahead = link(place + 1) or (address(path, after=follows) if follows else "")
+    kinds = found.part("kinds", [])
+    schemas = (await visit.get(f"{API}/schemas")).part("schemas", []) if kinds else []
+    return await job_page(
+        visit,
+        "documents_review.html",
+        about,
+        200 if failed is None else failed.status,
+        tab="review",
+        left=found.part("left", 0),
+        queue=[(one, link(number)) for number, one in enumerate(queue)],
+        one=queue[place] if queue else None,
+        place=place,
+        previous=link(place - 1),
+        next=ahead,
+        begin=address(path) if after else "",
+        image=_image(queue, place + 1),
+        here=link(place) or path,
+        then=ahead or link(place - 1) or path,
+        kinds=kinds,
+        schemas=schemas,
+        title=lambda schema: title(schema, visit.language),
+        clashes=found.part("contradictions_left", 0),
+        problem=None if failed is None else failed.problem,
+    )
+
+
+def _image(queue: Sequence[Mapping[str, Any]], place: int) -> str:
+    """The page of a value of the queue: it is fetched before it is needed."""
+    return str(queue[place]["image"]) if place < len(queue) else ""
+
+
+@page
+async def review(visit: Visit) -> Response:
+    """One value after the other."""
+    return await _review(visit)
+
+
+@page
+async def decide(visit: Visit) -> Response:
+    """Accept, correct or reject a value; then the next one."""
+    job, document = number_of(visit, "job"), number_of(visit, "document")
+    form = await visit.form()
+    field, action = form.get("field", ""), form.get("action", "")
+    body: dict[str, Any] = {"action": action, "version": _version(form), "note": form.get("note", "")}
+    if action == "correct":
+        body["value"] = form.get("value", "")
+    answer = await visit.send(
+        "POST",
+        f"{API}/files/{document}/values/{quote(field, safe='')}/decision",
+        body,
+        language=visit.language,
+    )
+    if not answer.ok:
+        return await _review(visit, answer)
+    back = form.get("then", "")
+    own = back.startswith(f"{PATH}/jobs/{job}/")
+    return visit.go(back if own else f"{PATH}/jobs/{job}/review")
+
+
+def _version(form: Mapping[str, str]) -> int:
+    text = form.get("version", "")
+    return int(text) if text.isdecimal() and len(text) < 9 else 0
+
+
+@page
+async def kind(visit: Visit) -> Response:
+    """Say what kind a document is."""
+    job, document = number_of(visit, "job"), number_of(visit, "document")
+    form = await visit.form()
+    answer = await visit.send("POST", f"{API}/files/{document}/kind", {"schema": form.get("schema", "")})
+    if not answer.ok:
+        return await _review(visit, answer)
+    return visit.go(f"{PATH}/jobs/{job}/review", "kind_said")
+
+
+async def _contradictions(visit: Visit, failed: Answer | None = None) -> Response:
+    job, query = number_of(visit, "job"), visit.query
+    at, path = f"{API}/jobs/{job}", f"{PATH}/jobs/{job}/contradictions"
+    waiting = "true" if query.get("show") != "all" else ""
+    after = query.get("after", "") if query.get("after", "").isdecimal() else ""
+    asked = {"show": "" if waiting else "all"}
+    about, found = await asyncio.gather(
+        visit.get(at),
+        visit.get(f"{at}/contradictions", limit=_CLASHES, after=after, open=waiting),
+    )
+    if about.ok and not found.ok:
+        return visit.failed(found)
+    follows = found.part("next", None)
+    return await job_page(
+        visit,
+        "documents_contradictions.html",
+        about,
+        200 if failed is None else failed.status,
+        tab="contradictions",
+        clashes=found.part("items", []),
+        fresh=found.part("fresh", True),
+        waiting=bool(waiting),
+        first=address(path, **asked) if after else "",
+        next=address(path, **asked, after=follows) if follows else "",
+        here=address(path, **asked, after=after),
+        problem=None if failed is None else failed.problem,
+    )
+
+
+@page
+async def contradictions(visit: Visit) -> Response:
+    """What documents cannot both be right about, side by side."""
+    return await _contradictions(visit)
+
+
+@page
+async def decide_contradiction(visit: Visit) -> Response:
+    """Say which side is right, that both stand, or that none is."""
+    job, number = number_of(visit, "job"), number_of(visit, "contradiction")
+    form = await visit.form()
+    action, _, side = form.get("action", "").partition(".")
+    body: dict[str, Any] = {"action": action, "version": _version(form), "note": form.get("note", "")}
+    if side.isdecimal() and len(side) < 9:
+        body["side"] = int(side)
+    answer = await visit.send("POST", f"{API}/contradictions/{number}/decision", body)
+    if not answer.ok:
+        return await _contradictions(visit, answer)
+    path = f"{PATH}/jobs/{job}/contradictions"
+    back = form.get("then", "")
+    return visit.go(back if back.startswith(path) else path, "decided")
+
+
+@page
+async def facts(visit: Visit) -> Response:
+    """Each fact once, with the documents that say so."""
+    job = number_of(visit, "job")
+    after = visit.query.get("after", "") if visit.query.get("after", "").isdecimal() else ""
+    about, found = await asyncio.gather(
+        visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/facts", after=after)
+    )
+    if about.ok and not found.ok:
+        return visit.failed(found)
+    path = f"{PATH}/jobs/{job}/facts"
+    follows = found.part("next", None)
+    return await job_page(
+        visit,
+        "documents_facts.html",
+        about,
+        tab="facts",
+        facts=found.part("facts", []),
+        fresh=found.part("fresh", True),
+        first=path if after else "",
+        next=address(path, after=follows) if follows else "",
+    )
+
+
+@page
+async def history(visit: Visit) -> Response:
+    """Who decided what, and when; the newest first."""
+    job = number_of(visit, "job")
+    about, found = await asyncio.gather(
+        visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/decisions", last=_LAST)
+    )
+    if about.ok and not found.ok:
+        return visit.failed(found)
+    rows = list(reversed(found.part("decisions", [])))
+    if about.ok and visit.query.get("download"):
+        return as_csv(f"decisions-{job}", DECISIONS, rows)
+    return await job_page(
+        visit,
+        "documents_history.html",
+        about,
+        tab="history",
+        decisions=rows,
+        clashes=list(reversed(found.part("contradictions", []))),
+        most=_LAST,
+    )
+
+
+def routes() -> list[Route]:
+    """Of this page."""
+    job = "/documents/jobs/{job:int}"
+    return [
+        Route(f"{job}/review", review, methods=["GET"]),
+        Route(f"{job}/documents/{{document:int}}/decision", decide, methods=["POST"]),
+        Route(f"{job}/documents/{{document:int}}/kind", kind, methods=["POST"]),
+        Route(f"{job}/contradictions", contradictions, methods=["GET"]),
+        Route(f"{job}/contradictions/{{contradiction:int}}", decide_contradiction, methods=["POST"]),
+        Route(f"{job}/facts", facts, methods=["GET"]),
+        Route(f"{job}/history", history, methods=["GET"]),
+    ]
