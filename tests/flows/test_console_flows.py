@@ -46,7 +46,7 @@ def cloud(program: list[str]) -> Iterator[Cloud]:
             assert issuer.stdout.readline() == "ready\n"
             try:
                 with running_fake() as fake, serving(command, **setting) as (_, ready):
-                    cloud = Cloud(ready)
+                    cloud = Cloud(ready, fake)
                     cloud.office_url = office
                     cloud.api("POST", "/apply", json={"text": fake_config(fake)})
                     yield cloud

@@ -205,7 +205,6 @@ def create_app(
     add_record_routes(app)
     add_trail_routes(router)
     add_site_routes(router)
-    add_record_routes(app, router)
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)

@@ -22,7 +22,7 @@ from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.checking import Asked, Check, Said
 from rechenwerk.office.errors import RefusedError, missing, refuse
 from rechenwerk.office.exports import Streamed
-from rechenwerk.office.ports import BookedCall
+from rechenwerk.office.journal_ports import BookedCall
 from rechenwerk.office.providers import ProviderName
 from rechenwerk.office.switch_ports import ShownDeployment
 from rechenwerk.providers.registry import KINDS
