@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from rechenwerk.documents.choice_ports import ALL, Stretch
 from rechenwerk.documents.facts.values import Fact
-from rechenwerk.documents.job_ports import ALL, Stretch
 
 STATES: Mapping[str, str] = MappingProxyType({"side": "side", "both": "both", "reject": "rejected"})
 """Action -> the state of a contradiction after it."""

@@ -17,11 +17,12 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.documents.choice_ports import Chosen
 from rechenwerk.documents.clash_ports import Change, Clash, Earlier, NewClash, Sheet, Stamps
 from rechenwerk.documents.facts import Article, Fact, Reconciled, Register, extract, from_rows, reconcile
 from rechenwerk.documents.facts.sides import Dispute, Place, again, disputes
 from rechenwerk.documents.facts.telling import about, fact_told, told
-from rechenwerk.documents.job_ports import Chosen, Document, DocumentDesk, Job, StoredValue
+from rechenwerk.documents.job_ports import Document, DocumentDesk, Job, StoredValue
 from rechenwerk.documents.values import FIRM, Parsed, Value
 from rechenwerk.documents.vault import Vault
 

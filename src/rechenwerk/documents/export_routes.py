@@ -13,6 +13,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
+from rechenwerk.documents.choice_ports import Chosen
 from rechenwerk.documents.clash_routes import clash_view, fresh
 from rechenwerk.documents.exporting.clashes import clash_table
 from rechenwerk.documents.exporting.tables import Tables
@@ -23,7 +24,7 @@ from rechenwerk.documents.exporting.texts import (
     json_head,
     json_tail,
 )
-from rechenwerk.documents.job_ports import Chosen, Document, Job, StoredValue
+from rechenwerk.documents.job_ports import Document, Job, StoredValue
 from rechenwerk.documents.office_ports import Rows, Table
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import refuse

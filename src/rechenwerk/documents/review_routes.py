@@ -10,10 +10,11 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from rechenwerk.documents import bodies
+from rechenwerk.documents.choice_ports import Chosen, Stretch
 from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
 from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
-from rechenwerk.documents.job_ports import Chosen, Decision, Job, StoredValue, Stretch
+from rechenwerk.documents.job_ports import Decision, Job, StoredValue
 from rechenwerk.documents.knowing import learnt
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse

@@ -15,11 +15,12 @@ from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
+from rechenwerk.documents.choice_ports import Wanted
 from rechenwerk.documents.choice_routes import add_choice_routes
 from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
-from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted, Wanted
+from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
 from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow

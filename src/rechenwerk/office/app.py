@@ -143,6 +143,16 @@ def _add_supply_routes(router: APIRouter) -> None:
     add_pulse_routes(router)
 
 
+def _add_period_routes(router: APIRouter) -> None:
+    """Days that are sealed, months that are closed, what is owed for them, and what leaves the house."""
+    add_seal_routes(router)
+    add_closing_routes(router)
+    add_bill_routes(router)
+    add_payment_routes(router)
+    add_export_routes(router)
+    add_archive_routes(router)
+
+
 def create_app(
     desk: Desk,
     clock: Clock,
@@ -192,19 +202,13 @@ def create_app(
     add_total_routes(router)
     add_event_routes(app, router, Events(desk.sums.marks))
     _add_supply_routes(router)
-    add_seal_routes(router)
-    add_closing_routes(router)
-    add_bill_routes(router)
-    add_payment_routes(router)
-    add_export_routes(router)
+    _add_period_routes(router)
     add_planning_routes(router)
-    add_archive_routes(router)
     add_capacity_routes(router)
     add_reserve_routes(router)
     add_grant_routes(router)
     add_record_routes(app)
     add_trail_routes(router)
-    add_site_routes(router)
     add_concentration_routes(router)
     add_position_routes(router)
     add_audit_routes(router)

@@ -12,6 +12,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from types import MappingProxyType
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
@@ -34,13 +35,15 @@ MOST_OF_ONE = 12
 """Streams of one key at a time: windows of one browser."""
 MOST = 1_000
 """Streams of a process."""
-_KINDS: Mapping[str, frozenset[str]] = {
-    "calls": frozenset({"books", "audit"}),
-    "budgets": frozenset({"books", "keys", "audit"}),
-    "audit": frozenset({"books", "audit"}),
-    "jobs": frozenset({"documents", "keys", "audit"}),
-    "configuration": frozenset(),
-}
+_KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "calls": frozenset({"books", "audit"}),
+        "budgets": frozenset({"books", "keys", "audit"}),
+        "audit": frozenset({"books", "audit"}),
+        "jobs": frozenset({"documents", "keys", "audit"}),
+        "configuration": frozenset(),
+    }
+)
 """Kind -> scopes of which one lets hear it; the operator hears all."""
 
 

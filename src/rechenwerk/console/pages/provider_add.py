@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +28,9 @@ CODES = (
 """What a step may find out, as the API says it; each has a text."""
 STEPS = ("address", "resolve", "connect", "answer", "authenticate", "models", "price")
 _RATES = ("input", "output")
-_DEFAULTS = {"endpoints": "chat", "context_tokens": "128000", "max_output_tokens": "8192"}
+_DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {"endpoints": "chat", "context_tokens": "128000", "max_output_tokens": "8192"}
+)
 
 
 def configuration(currency: str, form: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
+from rechenwerk.documents.choice_ports import ALL, Stretch
 from rechenwerk.documents.clash_ports import (
     STATES,
     Change,
@@ -22,7 +23,6 @@ from rechenwerk.documents.clash_ports import (
     Stamps,
 )
 from rechenwerk.documents.facts.values import Fact
-from rechenwerk.documents.job_ports import ALL, Stretch
 from rechenwerk.documents.sealing_ports import Seal
 from rechenwerk.store.documents.common import FACTUAL
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.documents.job_ports import Job, NewJob, Wanted
+from rechenwerk.documents.choice_ports import Wanted
+from rechenwerk.documents.job_ports import Job, NewJob
 from rechenwerk.documents.progress_ports import Asking, Progress, Reading
 from rechenwerk.store.documents.common import JOBS, LIVES, STATES, as_json, job_of
 

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.job_ports import ALL, EVERY, Chosen, Decision, StoredValue, Stretch
+from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Stretch
+from rechenwerk.documents.job_ports import Decision, StoredValue
 from rechenwerk.documents.sealing_ports import Seal, decision_place, seal_said
 from rechenwerk.documents.values import Value
 from rechenwerk.store.documents.common import FACTUAL, value_of
