@@ -280,7 +280,8 @@ def test_a_call_and_why(office: Office, bookkeeper: Bookkeeper, admin: Browser) 
         assert part in text
     found = admin.get(f"/console/journal?q={call}")
     assert found.headers["location"] == f"/console/journal/{call}"
-    lines = admin.get("/console/journal?download=csv").text.splitlines()
+    assert "/api/v1/books/journal.csv" in admin.page("/console/journal")
+    lines = admin.get("/api/v1/books/journal.csv").text.splitlines()
     assert [line.split(",")[0] for line in lines] == ["id", call]
     assert "call_0000000000000001" in admin.page("/console/journal/call_0000000000000001", 404)
     assert "0.02" in admin.page("/console/books/totals")

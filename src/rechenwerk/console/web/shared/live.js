@@ -3,7 +3,7 @@ const EVERY = 1500; // ms between two times at least
 const WITHOUT = 30000; // ms between two times where nobody tells us
 
 const parts = () => [...document.querySelectorAll("[data-live]")];
-const busy = (part) => part.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+const busy = (part) => part.querySelector("input:focus, select:focus, textarea:focus, :focus-visible");
 
 let source = null, timer = 0, last = 0;
 const waiting = new Set();
@@ -16,7 +16,7 @@ function reload() {
   for (const part of parts()) {
     const kinds = part.dataset.live.split(" ").filter((kind) => changed.has(kind));
     if (!kinds.length) continue;
-    if (busy(part)) kinds.forEach((kind) => waiting.add(kind)); // what somebody is filling in stays
+    if (busy(part)) kinds.forEach((kind) => waiting.add(kind)); // where somebody fills in, or goes by keyboard, nothing moves
     else window.htmx.trigger(part, "live");
   }
   if (waiting.size) later();
