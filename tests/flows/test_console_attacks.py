@@ -30,8 +30,19 @@ HOSTILE = (
     "\u202egnp.exe",
 )
 """Names that the API takes."""
-WRITTEN = tuple(
-    ["sort", "page", "project", "state", "what", "who", "subject", "from", "to", "by", "problem", "before"]
+WRITTEN = (
+    "sort",
+    "page",
+    "project",
+    "state",
+    "what",
+    "who",
+    "subject",
+    "from",
+    "to",
+    "by",
+    "problem",
+    "before",
 )
 """What addresses say beside `q`."""
 TABLES = ("organisation", "project", "api_key", "guard", "person", "membership", "invitation", "audit_event")
