@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
+from rechenwerk.console.figures import places
 from rechenwerk.console.listing import Column, Row, arrange, as_csv
 from rechenwerk.console.pages.projects import amount_of
-from rechenwerk.console.figures import places
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/books"
