@@ -25,6 +25,7 @@ CREDIT = DEFAULT.replace(
 def draw_three_weeks(office: Office, bookkeeper: Bookkeeper) -> None:
     """A credit of 1000.00, of which about 10.00 are drawn a day: most of it will expire."""
     office.ok("POST", "/apply", json={"text": CREDIT})
+    office.ok("PUT", "/projects/default/budget", json={"period": "month", "amount": "1000"})
     for day in range(21, 0, -1):
         cost = (8 + day % 5) * NANO
         hold = bookkeeper.hold("default", cost, started=NOON - day * DAY)
@@ -46,14 +47,14 @@ def test_a_contract_shows_what_was_drawn_and_what_will_be(drawn: Office) -> None
     today = chart["x"].index("2027-01-15")
     assert (chart["x"][0], chart["x"][-1]) == ("2026-12-20", "2027-02-05")
     assert left["data"][0] == 1000
-    assert left["data"][today] == 790
+    assert left["data"][today] == 791
     assert left["data"][today + 1] is None
     assert (even["data"][0], even["data"][-1]) == (1000, 0)
-    assert ahead["data"][today] == 790
+    assert ahead["data"][today] == 791
     assert 0 < ahead["data"][-1] < 700, "most of it is left at the end"
     assert "The next unit" in text
     (unit,) = drawn.ok("GET", "/contracts/embedded on demand")["next_units"]
-    assert unit["listed"] == {"input": "0.01", "output": "0.05"}
+    assert (unit["listed"]["input"], unit["listed"]["output"]) == ("0.01", "0.05")
     assert float(unit["rates"]["input"]) < 0.01, "what would expire is cheap"
 
 

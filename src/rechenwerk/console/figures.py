@@ -100,9 +100,7 @@ class Figures:
         """A moment to the minute, as part of a sentence."""
         found = _moment(value)
         return (
-            NONE
-            if found is None
-            else format_datetime(found, "short", tzinfo=UTC, locale=self._locale) + " UTC"
+            NONE if found is None else f"{self.day(found.astimezone(UTC))}, {found.astimezone(UTC):%H:%M} UTC"
         )
 
     def time(self, value: object) -> Markup:

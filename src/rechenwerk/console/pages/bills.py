@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
+from rechenwerk.console.figures import places
 from rechenwerk.console.listing import Column, Row, arrange, as_csv
 from rechenwerk.console.pages.projects import amount_of
 from rechenwerk.console.visit import Visit, page
@@ -156,13 +157,19 @@ async def _owed(visit: Visit, failed: Answer | None = None, form: dict[str, str]
     if not receivables.ok:
         return visit.failed(receivables)
     payables = await visit.get("/books/payables", organisation=visit.elsewhere or None) if operator else None
+    owing = payables.part("payables", []) if payables else []
+    named = ("receivable", "overrun", "unresolved", "open", "payable", "accrued", "passed_on")
+    digits = places(
+        one[name] for one in (*receivables.body["projects"], *owing) for name in named if name in one
+    )
     return visit.render(
         "books_owed.html",
         200 if failed is None else failed.status,
         section="books",
         tab="owed",
         owed=receivables.body,
-        payables=payables.part("payables", []) if payables else [],
+        payables=owing,
+        digits=digits,
         form=form or {},
         problem=failed.problem if failed else None,
     )

@@ -109,7 +109,8 @@ def chart(contract: dict[str, Any], today: date, t: Any) -> str:
     amount = decimal(at["amount"])
     first = date.fromisoformat(at["starts_at"][:10]) if at["starts_at"] else min(drawn)
     until = at["ends_at"] or at["expires_at"]
-    last = date.fromisoformat(until[:10]) if until else today
+    # A period that ends at midnight ended with the day before.
+    last = (datetime.fromisoformat(until) - timedelta(microseconds=1)).date() if until else today
     last = max(min(last, first + timedelta(days=_MOST_DAYS)), first)
     days = [first + timedelta(days=count) for count in range((last - first).days + 1)]
     if amount is None:
