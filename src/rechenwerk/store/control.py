@@ -269,7 +269,7 @@ class StoredTenants:
         known = await self._pool.fetch(
             "select p.name, count(*) as keys from api_key k"
             " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
-            ' where k.organisation_id = $1 and k.person_id is null group by p.name'
+            " where k.organisation_id = $1 and k.person_id is null group by p.name"
             ' order by p.name collate "C"',
             organisation_id,
         )
