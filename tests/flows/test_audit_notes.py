@@ -28,6 +28,17 @@ ITSELF = frozenset(
         "PUT /me/organisation",
         "POST /sign-in",
         "POST /sign-out",
+        "POST /plans",
+        "POST /plans/example",
+        "POST /plans/from-books",
+        "PUT /plans/{plan}",
+        "PUT /plans/{plan}/main",
+        "PUT /deployments/{deployment}/limits",
+        *(
+            f"{method} /{what}/out"
+            for method in ("PUT", "DELETE")
+            for what in ("providers/{name}", "deployments/{deployment}")
+        ),
         "PUT /people/{email}",
         "DELETE /people/{email}",
         "POST /invitations",
@@ -64,7 +75,7 @@ def test_every_route_that_changes_something_has_a_name_in_the_audit(office: Offi
     known = routes(office)
     unsafe = {one for one in known if one.split()[0] not in SAFE}
     assert len(unsafe) > 60
-    assert unsafe - set(EVENTS) - set(QUIET) - ITSELF == set()
+    assert sorted(unsafe - set(EVENTS) - set(QUIET) - ITSELF) == []
     assert (set(EVENTS) | set(QUIET) | ITSELF) - known == set(), "names of routes that are gone"
 
 

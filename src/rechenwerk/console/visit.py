@@ -79,7 +79,9 @@ def here(path: str) -> str:
     parts = urlsplit(path)
     way = unquote(unquote(parts.path))
     own = parts.path == ROOT or parts.path.startswith(f"{ROOT}/")
-    plain = not parts.scheme and not parts.netloc and "\\" not in path and path.isprintable()
+    # As it stands, not as it was read: reading drops blanks before it.
+    plain = path.startswith("/") and "\\" not in path and path.isprintable()
+    plain = plain and not parts.scheme and not parts.netloc
     return path if own and plain and "/../" not in f"{way}/" and "\\" not in way else f"{ROOT}/"
 
 

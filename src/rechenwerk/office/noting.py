@@ -123,6 +123,18 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "model rolled back", "trained model {name}", ("version",)
         ),
         "DELETE /documents/trained/{name}": Event("trained model deleted", "trained model {name}"),
+        "POST /chats": Event("conversation begun", "conversations"),
+        "PATCH /chats/{chat}": Event("conversation changed", "conversation {chat}"),
+        "DELETE /chats/{chat}": Event("conversation deleted", "conversation {chat}"),
+        "POST /chats/{chat}/copy": Event("conversation copied", "conversation {chat}"),
+        "POST /chats/{chat}/files": Event("file added", "conversation {chat}"),
+        "DELETE /chats/{chat}/files/{file}": Event("file removed", "conversation {chat}"),
+        "POST /chat-templates": Event("template made", "templates"),
+        "PUT /chat-templates/{template}": Event("template changed", "template {template}"),
+        "DELETE /chat-templates/{template}": Event("template deleted", "template {template}"),
+        "POST /plans/{plan}/runs": Event("plan calculated", "plan {plan}", ("scenario", "paths", "seed")),
+        "DELETE /plans/{plan}/runs/{run}": Event("calculation cancelled", "plan {plan}"),
+        "POST /providers/{name}/try": Event("provider tried", "provider {name}", ("model",)),
         # What leaves the house with people's data in it, although it changes nothing.
         "GET /documents/jobs/{job}/export/{form}": Event("documents exported", "job {job}: {form}"),
         "GET /books/export/{format}": Event("books exported", "books: {format}"),
@@ -137,6 +149,11 @@ QUIET: Mapping[str, str] = MappingProxyType(
         "POST /tariffs/check": "looks at a text and keeps nothing",
         "POST /tariffs/dry-run": "computes and keeps nothing",
         "POST /books/verify": "reads the books",
+        "POST /plans/check": "looks at a text and keeps nothing",
+        "POST /plans/{plan}/try": "computes and keeps nothing",
+        "POST /providers/check": "asks a provider and keeps nothing",
+        "POST /chats/{chat}/messages": "a call of a model: the journal has it",
+        "POST /chats/{chat}/messages/{message}/stop": "ends a call: the journal has it",
     }
 )
 """Routes that change nothing, with the reason."""

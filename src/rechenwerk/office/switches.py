@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from rechenwerk.office import bodies
 from rechenwerk.office.access import OperatorRealm, Realm, Whose
 from rechenwerk.office.errors import missing
+from rechenwerk.office.noting import note_done
 from rechenwerk.office.ports import Change, Configured, Deployment
 from rechenwerk.office.providers import ProviderName, provider_view
 from rechenwerk.office.switch_ports import Out, ShownDeployment, Switched
@@ -146,6 +147,8 @@ async def set_limits(
         return [] if wanted == row else [Change("deployment", name, "change", row, wanted)]
 
     changes = await realm.desk.configuration.apply(realm.organisation_id, plan)
+    if not changes:
+        note_done(changed=False)
     for one in changes:
         assert isinstance(one.before, Deployment)
         await realm.changed(
@@ -174,6 +177,7 @@ async def _shown(realm: Realm, deployment: int) -> ShownDeployment:
 
 async def _note(realm: Realm, what: str, subject: str, done: Switched) -> None:
     if done.before == done.after:
+        note_done(changed=False)
         return
     verb = "switched on" if done.after.since is None else "switched off"
     before, after = ({"out_since": one.since, "out_reason": one.reason} for one in (done.before, done.after))

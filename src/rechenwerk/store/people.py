@@ -59,8 +59,10 @@ where person_id = $1 and revoked_at is null and ($2::bigint is null or organisat
 """
 _LEFT = (
     "select exists (select from membership where organisation_id = $1 and person_id <> $2"
-    " and role in ('operator', 'owner'))"
+    " and role in ('operator', 'owner')) or not exists (select from membership"
+    " where organisation_id = $1 and person_id = $2 and role in ('operator', 'owner'))"
 )
+"""Whether an organisation keeps somebody who may invite people, or loses none, when this person goes."""
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 

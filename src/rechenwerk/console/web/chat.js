@@ -314,6 +314,7 @@ if (form) {
   const kept = localStorage.getItem("rw-model");
   if (!form.elements.chat.value && kept && [...select.options].some((one) => one.value === kept)) select.value = kept;
   select.addEventListener("change", () => localStorage.setItem("rw-model", select.value));
-  if (matchMedia("(hover: hover)").matches && !document.querySelector("[autofocus]")) field.focus({ preventScroll: true });
+  const first = document.querySelector("[data-focus]") ?? (matchMedia("(hover: hover)").matches ? field : null);
+  first?.focus({ preventScroll: true });
 }
 addEventListener("pagehide", () => { if (running) running.abort.abort(); });

@@ -120,7 +120,7 @@ async def _make(realm: Realm, name: str, body: bodies.TextBody) -> bodies.PlanVi
     version = await _checked(realm, body)
     if not await realm.desk.plans.make(realm.organisation_id, name, version):
         raise refuse(409, f"there is a plan {name!r} already; choose another name", "name_taken", "name")
-    await realm.changed("plan.made", name, None, {"version": 1})
+    await realm.changed("plan made", f"plan {name}", None, {"version": 1})
     return _view(await found(realm, name))
 
 
@@ -182,7 +182,7 @@ async def change(realm: BooksRealm, plan: PlanName, body: bodies.VersionBody) ->
         newest = (await found(realm, plan)).versions
         told = f"somebody wrote version {newest} after version {body.after}; look at it, then change that one"
         raise refuse(409, told, "changed_meanwhile", "after")
-    await realm.changed("plan.changed", plan, {"version": body.after}, {"version": body.after + 1})
+    await realm.changed("plan changed", f"plan {plan}", {"version": body.after}, {"version": body.after + 1})
     return _view(await found(realm, plan))
 
 
@@ -191,7 +191,7 @@ async def choose(realm: BooksRealm, plan: PlanName) -> bodies.PlanView:
     kept = await found(realm, plan)
     await realm.desk.plans.choose(realm.organisation_id, kept.id)
     if not kept.main:
-        await realm.changed("plan.main", plan)
+        await realm.changed("plan chosen", f"plan {plan}")
     return _view(msgspec.structs.replace(kept, main=True))
 
 
