@@ -145,6 +145,7 @@ async def ask(
     query: Mapping[str, str],
     filters: Sequence[str] = (),
     sort: str = "",
+    counted: str = "total",
 ) -> tuple[Listing, Answer]:
     """The part of a long list that an address asks for: the API searches, filters, sorts and cuts.
 
@@ -157,6 +158,7 @@ async def ask(
         query: of the address, as `arrange` reads it.
         filters: names that the address may give a value of.
         sort: where the address says nothing.
+        counted: part of the answer that says how many rows fit.
     """
     wanted = query.get("sort", "") or sort
     down, name = wanted.startswith("-"), wanted.lstrip("-")
@@ -168,7 +170,7 @@ async def ask(
     page = max(1, int(text) if text.isdecimal() and len(text) < _DIGITS else 1)
     cut: dict[str, object] = {} if query.get("download") else {"limit": SIZE, "after": (page - 1) * SIZE}
     answer = await visit.get(source, **asked, **cut)
-    found = answer.part("total", 0)
+    found = answer.part(counted, 0)
     pages = max(1, -(-found // SIZE))
     if page > pages:
         page = pages

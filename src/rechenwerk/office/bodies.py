@@ -279,6 +279,9 @@ class BalanceView(BaseModel):
     currency: str
     accounts: list[AccountView]
     total: AccountView
+    found: int = Field(description="accounts that fit what was asked")
+    whole: int = Field(description="accounts that there are")
+    kinds: list[str] = Field(description="that there are accounts of")
 
 
 class TransferView(BaseModel):

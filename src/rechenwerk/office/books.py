@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -16,6 +19,8 @@ from rechenwerk.office import views_usage as views
 from rechenwerk.office.access import BooksRealm
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.journal_ports import BookedCall
+from rechenwerk.office.paging import Wanted, cut
+from rechenwerk.office.ports import Balance
 from rechenwerk.office.vouchers import period_of
 
 
@@ -39,19 +44,39 @@ def account_view(
     )
 
 
+_ACCOUNT_ORDERS: Mapping[str, Callable[[Balance], object]] = MappingProxyType(
+    {
+        **{name: attrgetter(name) for name in ("id", "kind", "project", "contract", "debit", "credit")},
+        "balance": lambda one: one.debit - one.credit,
+    }
+)
+
+
 async def show_balance(
     realm: BooksRealm,
+    wanted: Wanted,
     period: Annotated[str | None, Query(description="only what moved in this month, such as 2026-03")] = None,
+    kind: Annotated[str | None, Query(max_length=1000, description="of the accounts")] = None,
 ) -> bodies.BalanceView:
-    """Every account with its sums; the total balance is zero."""
+    """Accounts with their sums, all where nothing else is asked for; `total` is of all, its balance zero."""
     month = period_of(period).starts.date() if period is not None else None
     rows = await realm.desk.books.balance(realm.organisation_id, month)
+    shown, found = cut(
+        rows,
+        wanted,
+        lambda one: (one.kind, one.project or "", one.contract or ""),
+        _ACCOUNT_ORDERS,
+        lambda one: kind in (None, one.kind),
+    )
     return bodies.BalanceView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
         accounts=[
-            account_view(row.debit, row.credit, row.kind, row.project, row.contract, row.id) for row in rows
+            account_view(row.debit, row.credit, row.kind, row.project, row.contract, row.id) for row in shown
         ],
+        found=found,
+        whole=len(rows),
+        kinds=sorted({row.kind for row in rows}),
         total=account_view(sum(row.debit for row in rows), sum(row.credit for row in rows), "total"),
     )
 

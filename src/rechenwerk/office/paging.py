@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 from fastapi import Depends, Query
 
 from rechenwerk.office.errors import refuse
+from rechenwerk.office.part_ports import Cut
 
 _WORDS = 10
 
 Row = TypeVar("Row")
-
-
-class Cut(msgspec.Struct, frozen=True):
-    """Which part of a list is asked for.
-
-    Attributes:
-        words: all of them stand in a row.
-        sort: a field's name; '' for the list's own order.
-        down: whether the other way round.
-        limit: rows at most; None for all.
-        after: rows to leave out before.
-    """
-
-    words: tuple[str, ...] = ()
-    sort: str = ""
-    down: bool = False
-    limit: int | None = None
-    after: int = 0
 
 
 def _cut(
@@ -73,16 +55,21 @@ def cut(
             if _has(wanted.words, " ".join(str(part) for part in searched(one)).casefold())
         ]
     if wanted.sort:
-        if wanted.sort not in orders:
-            raise refuse(
-                422,
-                f"sort: {wanted.sort!r} is no field to sort by; take one of {', '.join(orders)}",
-                "invalid_value",
-                "sort",
-            )
+        sortable(wanted, orders)
         found = _sorted(found, orders[wanted.sort], down=wanted.down)
     until = None if wanted.limit is None else wanted.after + wanted.limit
     return found[wanted.after : until], len(found)
+
+
+def sortable(wanted: Cut, fields: Collection[str]) -> None:
+    """Refuse to sort by anything else than one of these fields."""
+    if wanted.sort and wanted.sort not in fields:
+        raise refuse(
+            422,
+            f"sort: {wanted.sort!r} is no field to sort by; take one of {', '.join(fields)}",
+            "invalid_value",
+            "sort",
+        )
 
 
 def _has(words: Iterable[str], text: str) -> bool:

@@ -22,6 +22,7 @@ from rechenwerk.office.closing.ports import Closing
 from rechenwerk.office.costing.ports import CostBooks
 from rechenwerk.office.governance.ports import Governance
 from rechenwerk.office.journal_ports import BookedCall, Journal
+from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.payment_ports import Payments
 from rechenwerk.office.people.ports import People
 from rechenwerk.office.planning.ports import Plans
@@ -139,6 +140,15 @@ class Key(msgspec.Struct, frozen=True):
     guards: tuple[GuardUse, ...]
 
 
+class KeysPart(msgspec.Struct, frozen=True):
+    """A part of an organisation's keys: `total` fit, `whole` there are, of these projects."""
+
+    keys: Sequence[Key]
+    total: int
+    whole: int
+    projects: Sequence[str]
+
+
 class Founding(msgspec.Struct, frozen=True):
     """The first organisation with its project and its admin's key."""
 
@@ -223,6 +233,18 @@ class Tenants(Protocol):
 
     async def keys(self, organisation_id: int, windows: Windows, only: int | None = None) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
+        ...
+
+    async def keys_part(
+        self,
+        organisation_id: int,
+        windows: Windows,
+        now: datetime,
+        project: str | None,
+        state: str | None,
+        wanted: Cut,
+    ) -> KeysPart:
+        """The part of them that is asked for: of a project, and active, expired or revoked."""
         ...
 
     async def create_key(self, organisation_id: int, project_id: int, key: NewKey) -> int:

@@ -16,7 +16,7 @@ from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.paging import Wanted, cut
+from rechenwerk.office.paging import Wanted, cut, sortable
 from rechenwerk.office.ports import Guard, GuardUse, Key, NewKey, Organisation, Project
 
 _LIMITS = (
@@ -220,27 +220,17 @@ async def list_keys(
     state: Literal["active", "expired", "revoked"] | None = None,
 ) -> bodies.KeysView:
     """The keys of an organisation, revoked ones too; all of them where nothing else is asked for."""
-    found = await realm.desk.tenants.keys(realm.organisation_id, realm.office.windows())
-    currency, now = await realm.desk.tenants.currency(), realm.office.now()
-    shown, total = cut(
-        found,
-        wanted,
-        lambda one: (one.name, one.hint, one.project),
-        {**_KEY_ORDERS, "state": lambda one: _state(one, now)},
-        lambda one: project in (None, one.project) and state in (None, _state(one, now)),
+    sortable(wanted, _KEY_FIELDS)
+    found = await realm.desk.tenants.keys_part(
+        realm.organisation_id, realm.office.windows(), realm.office.now(), project, state, wanted
     )
+    currency = await realm.desk.tenants.currency()
     return bodies.KeysView(
-        keys=[_key_view(realm, one, currency) for one in shown],
-        projects=sorted({one.project for one in found}),
-        total=total,
-        whole=len(found),
+        keys=[_key_view(realm, one, currency) for one in found.keys],
+        projects=list(found.projects),
+        total=found.total,
+        whole=found.whole,
     )
-
-
-def _state(key: Key, now: datetime) -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
 
 
 async def show_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
@@ -252,7 +242,7 @@ async def show_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
     return _key_view(realm, pick_key(keys, key), await realm.desk.tenants.currency())
 
 
-def _used(one: Project | Key) -> int | None:
+def _used(one: Project) -> int | None:
     """How full the fullest budget is, in percent."""
     money = [guard for guard in one.guards if guard.unit == "money" and guard.amount]
     return max((guard.posted * 100 // guard.amount for guard in money), default=None)
@@ -270,13 +260,7 @@ _PROJECT_ORDERS: Mapping[str, Callable[[Project], object]] = MappingProxyType(
         "used": _used,
     }
 )
-_KEY_ORDERS: Mapping[str, Callable[[Key], object]] = MappingProxyType(
-    {
-        **{name: attrgetter(name) for name in ("id", "name", "hint", "project", "created_at", "expires_at")},
-        "scopes": lambda one: " ".join(one.scopes),
-        "used": _used,
-    }
-)
+_KEY_FIELDS = ("id", "name", "hint", "project", "created_at", "expires_at", "scopes", "used", "state")
 
 
 async def create_key(realm: KeysRealm, body: bodies.KeyBody) -> bodies.NewKeyView:

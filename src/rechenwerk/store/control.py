@@ -8,6 +8,7 @@ from datetime import datetime
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.ports import (
     OPERATOR,
     Caller,
@@ -16,6 +17,7 @@ from rechenwerk.office.ports import (
     Guard,
     GuardUse,
     Key,
+    KeysPart,
     NewKey,
     Organisation,
     Project,
@@ -32,6 +34,7 @@ from rechenwerk.store.costs import StoredCosts
 from rechenwerk.store.exports import StoredExports
 from rechenwerk.store.governance import open_governance
 from rechenwerk.store.journal import StoredJournal
+from rechenwerk.store.keys import keys_part
 from rechenwerk.store.payments import StoredPayments
 from rechenwerk.store.people import StoredPeople
 from rechenwerk.store.plans import StoredPlans
@@ -50,17 +53,18 @@ _GUARDS = """
 select g.project_id, g.key_id, g.unit, g.period, g.amount, g.hard, coalesce(w.granted, 0) as granted,
     coalesce(s.held, 0) as held, coalesce(s.posted, 0) as posted
 from guard g
-left join guard_window w on w.guard_id = g.id
-    and w.starts_at = (select u.starts from unnest($2::text[], $3::timestamptz[]) u(period, starts)
-        where u.period = g.period)
+left join unnest($2::text[], $3::timestamptz[]) u(period, starts) on u.period = g.period
+left join guard_window w on w.guard_id = g.id and w.starts_at = u.starts
 left join lateral (select sum(held) as held, sum(posted) as posted from slice
     where guard_id = w.guard_id and starts_at = w.starts_at) s on true
 where g.organisation_id = $1 and g.active and not g.wallet
-    and (g.key_id is not null) = $4 and ($5::bigint is null or $5 = coalesce(g.key_id, g.project_id))
+    and (g.key_id is not null) = $4 and ($5::bigint[] is null or coalesce(g.key_id, g.project_id) = any($5))
 order by g.unit, g.period
 """
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+_Guards = dict[tuple[int | None, int | None], list[GuardUse]]
+"""By project and key."""
 
 
 class StoredTenants:
@@ -151,7 +155,7 @@ class StoredTenants:
             organisation_id,
             only,
         )
-        guards = await self._guards(organisation_id, windows, only, of_keys=False)
+        guards = await self._guards(organisation_id, windows, _only(only), of_keys=False)
         return [Project(**row, guards=tuple(guards.get((row["id"], None), ()))) for row in rows]
 
     async def project_class(self, organisation_id: int, name: str) -> tuple[int, str] | None:
@@ -246,21 +250,35 @@ class StoredTenants:
             organisation_id,
             only,
         )
-        guards = await self._guards(organisation_id, windows, only, of_keys=True)
-        return [
-            Key(
-                id=row["id"],
-                name=row["name"],
-                project=row["project"],
-                hint=row["hint"],
-                scopes=tuple(row["scopes"]),
-                created_at=row["created_at"],
-                expires_at=row["expires_at"],
-                revoked_at=row["revoked_at"],
-                guards=tuple(guards.get((row["project_id"], row["id"]), ())),
-            )
-            for row in rows
-        ]
+        guards = await self._guards(organisation_id, windows, _only(only), of_keys=True)
+        return [_key(row, guards) for row in rows]
+
+    async def keys_part(
+        self,
+        organisation_id: int,
+        windows: Mapping[str, datetime],
+        now: datetime,
+        project: str | None,
+        state: str | None,
+        wanted: Cut,
+    ) -> KeysPart:
+        """The part of the keys that is asked for."""
+        found = await keys_part(self._pool, organisation_id, windows, now, project, state, wanted)
+        rows = [row for row in found if row["place"] is not None]
+        guards = await self._guards(organisation_id, windows, [row["id"] for row in rows], of_keys=True)
+        known = await self._pool.fetch(
+            "select p.name, count(*) as keys from api_key k"
+            " join project p on p.organisation_id = k.organisation_id and p.id = k.project_id"
+            " where k.organisation_id = $1 and k.person_id is null group by p.name"
+            ' order by p.name collate "C"',
+            organisation_id,
+        )
+        return KeysPart(
+            [_key(row, guards) for row in rows],
+            found[0]["total"],
+            sum(row["keys"] for row in known),
+            tuple(row["name"] for row in known),
+        )
 
     async def create_key(self, organisation_id: int, project_id: int, key: NewKey) -> int:
         """Store a key and its guards; its id."""
@@ -278,12 +296,12 @@ class StoredTenants:
         )
 
     async def _guards(
-        self, organisation_id: int, windows: Mapping[str, datetime], only: int | None, *, of_keys: bool
-    ) -> dict[tuple[int | None, int | None], list[GuardUse]]:
+        self, organisation_id: int, windows: Mapping[str, datetime], only: list[int] | None, *, of_keys: bool
+    ) -> _Guards:
         rows = await self._pool.fetch(
             _GUARDS, organisation_id, list(windows), list(windows.values()), of_keys, only
         )
-        found: dict[tuple[int | None, int | None], list[GuardUse]] = {}
+        found: _Guards = {}
         for row in rows:
             use = GuardUse(
                 row["unit"],
@@ -296,6 +314,24 @@ class StoredTenants:
             )
             found.setdefault((row["project_id"], row["key_id"]), []).append(use)
         return found
+
+
+def _only(one: int | None) -> list[int] | None:
+    return None if one is None else [one]
+
+
+def _key(row: asyncpg.Record, guards: _Guards) -> Key:
+    return Key(
+        id=row["id"],
+        name=row["name"],
+        project=row["project"],
+        hint=row["hint"],
+        scopes=tuple(row["scopes"]),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        guards=tuple(guards.get((row["project_id"], row["id"]), ())),
+    )
 
 
 async def _insert_key(connection: Connection, organisation_id: int, project_id: int, key: NewKey) -> int:

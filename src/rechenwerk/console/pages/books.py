@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
-from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.listing import Column, arrange, as_csv, ask
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/books"
@@ -56,17 +56,22 @@ SUMS = (
 @page
 async def balance(visit: Visit) -> Response:
     """The trial balance: of all time, or of a month."""
-    period = visit.query.get("period", "")
-    answer, periods = await asyncio.gather(
-        visit.get("/books/balance", period=period), visit.get("/books/periods")
+    (listing, answer), periods = await asyncio.gather(
+        ask(
+            visit,
+            PATH,
+            "/books/balance",
+            "accounts",
+            ACCOUNTS,
+            visit.query,
+            ("kind", "period"),
+            "kind",
+            "found",
+        ),
+        visit.get("/books/periods"),
     )
     if not answer.ok:
         return visit.failed(answer)
-    accounts = answer.body["accounts"]
-    search, filters = ("kind", "project", "contract"), ("kind",)
-    listing = arrange(
-        PATH, accounts, ACCOUNTS, visit.query, search, filters, "kind", {"period": period} if period else {}
-    )
     if visit.query.get("download"):
         return as_csv("balance", ACCOUNTS, listing.rows)
     total = answer.body["total"]
@@ -77,8 +82,8 @@ async def balance(visit: Visit) -> Response:
         list=listing,
         total=total,
         currency=answer.body["currency"],
-        digits=places([total["debit"], *(one["balance"] for one in accounts)]),
-        kinds=sorted({one["kind"] for one in accounts}),
+        digits=places([total["debit"], *(one["balance"] for one in listing.rows)]),
+        kinds=answer.body["kinds"],
         periods=[one["period"] for one in periods.part("periods", [])],
     )
 

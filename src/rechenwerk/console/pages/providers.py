@@ -90,15 +90,19 @@ async def index(visit: Visit) -> Response:
 
 async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     name = visit.request.path_params["name"]
-    providers, pulse, contracts, deployments = await asyncio.gather(
+    hours = visit.query.get("hours", "24")
+    providers, pulse, contracts, deployments, health = await asyncio.gather(
         visit.get("/providers", organisation=None),
         visit.get("/pulse", minutes=60),
         visit.get("/contracts"),
         visit.get("/deployments", organisation=None),
-    )
-    hours = visit.query.get("hours", "24")
-    health = await visit.get(
-        "/health", hours=hours if hours in HOURS else "24", provider=name, everyone="true", organisation=None
+        visit.get(
+            "/health",
+            hours=hours if hours in HOURS else "24",
+            provider=name,
+            everyone="true",
+            organisation=None,
+        ),
     )
     found = next((one for one in providers.part("providers", []) if one["name"] == name), None)
     if found is None:

@@ -16,11 +16,12 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import decimal
-from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.listing import Column, as_csv, ask
 from rechenwerk.console.pages.projects import PERIODS, amount_of, budget_of, count_of
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/books"
+KINDS = ("organisation", "project", "key")
 WATCHES = ("budgets", "wallets", "contracts", "concentration")
 BUDGETS = (
     Column("whose", lambda row: row["key"] or row["project"] or ""),
@@ -45,17 +46,18 @@ async def budgets(visit: Visit) -> Response:
 
 async def _budgets(visit: Visit, failed: Answer | None = None) -> Response:
     month = visit.now.strftime("%Y-%m")
-    answer, days = await asyncio.gather(
-        visit.get("/budgets"), visit.get("/books/totals", period=month, step="day", by="organisation")
+    known = {"period": PERIODS, "kind": KINDS}
+    query = {name: value for name, value in visit.query.items() if value in known.get(name, (value,))}
+    (listing, answer), own, days = await asyncio.gather(
+        ask(visit, f"{PATH}/budgets", "/budgets", "budgets", BUDGETS, query, tuple(known)),
+        visit.get("/budgets", kind="organisation", period="month", shared="true"),
+        visit.get("/books/totals", period=month, step="day", by="organisation"),
     )
     if not answer.ok:
         return visit.failed(answer)
-    rows = answer.body["budgets"]
-    query = visit.query
-    listing = arrange(f"{PATH}/budgets", rows, BUDGETS, query, ("whose",), ("period", "kind"))
     if query.get("download"):
         return as_csv("budgets", BUDGETS, listing.rows)
-    own = [one for one in rows if one["project"] is None and one["period"] == "month"]
+    line = next((one["amount"] for one in own.part("budgets", [])), None)
     return visit.render(
         "books_budgets.html",
         200 if failed is None else failed.status,
@@ -63,9 +65,9 @@ async def _budgets(visit: Visit, failed: Answer | None = None) -> Response:
         tab="budgets",
         list=listing,
         currency=answer.body["currency"],
-        periods=sorted({one["period"] for one in rows}),
+        periods=answer.body["periods"],
         all_periods=PERIODS,
-        chart=forecast(days.part("rows", []), own[0]["amount"] if own else None, visit.now.date(), visit.t),
+        chart=forecast(days.part("rows", []), line, visit.now.date(), visit.t),
         problem=failed.problem if failed else None,
     )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.office.part_ports import Cut
 
 
 class BudgetUse(msgspec.Struct, frozen=True):
@@ -54,6 +56,47 @@ class BudgetUse(msgspec.Struct, frozen=True):
         return "/".join(part for part in (self.project, self.key) if part)
 
 
+FULL = 80
+"""Percent of a budget from which on it deserves a look."""
+
+
+class Which(msgspec.Struct, frozen=True):
+    """Which budgets are asked for.
+
+    Attributes:
+        project: and its keys'.
+        key: its id.
+        shared: without those of keys.
+        kind: organisation, project or key.
+        look: only those used to `FULL` percent, or with more to come than there is.
+        ahead: of a period that is old enough for a forecast its window's length, and how much of it is over,
+            in seconds.
+    """
+
+    project: str | None = None
+    key: int | None = None
+    shared: bool = False
+    period: str | None = None
+    kind: str | None = None
+    look: bool = False
+    ahead: Mapping[str, tuple[int, int]] = MappingProxyType({})
+
+
+class BudgetsPart(msgspec.Struct, frozen=True):
+    """A part of the budgets.
+
+    Attributes:
+        total: how many fit.
+        whole: how many there are of the project, of the key, or in all.
+        periods: that those have.
+    """
+
+    uses: Sequence[BudgetUse]
+    total: int
+    whole: int
+    periods: Sequence[str]
+
+
 class Budgets(Protocol):
     """Budgets and wallets of an organisation as they stand."""
 
@@ -70,6 +113,12 @@ class Budgets(Protocol):
 
         Keys that are revoked or expired are left out: their budgets hold nobody back.
         """
+        ...
+
+    async def part(
+        self, organisation_id: int, windows: Mapping[str, datetime], which: Which, wanted: Cut
+    ) -> BudgetsPart:
+        """The part of them that is asked for."""
         ...
 
 

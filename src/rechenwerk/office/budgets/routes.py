@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query
@@ -15,15 +13,26 @@ from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, MoneyRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.budgets.bodies import BudgetLine, BudgetsView
-from rechenwerk.office.budgets.outlook import forecast, percent
-from rechenwerk.office.budgets.ports import BudgetUse
+from rechenwerk.office.budgets.outlook import forecast, percent, stretches
+from rechenwerk.office.budgets.ports import BudgetsPart, BudgetUse, Which
 from rechenwerk.office.errors import refuse
-from rechenwerk.office.paging import Cut, Wanted, cut
+from rechenwerk.office.paging import Wanted, sortable
+from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.ports import Guard
 from rechenwerk.office.tenants import pick_key
 
-_FULL = 80
-"""Percent of a budget from which on it deserves a look."""
+_FIELDS = (
+    "whose",
+    "project",
+    "period",
+    "kind",
+    "amount",
+    "used",
+    "held",
+    "left",
+    "percent",
+    "forecast",
+)
 
 
 async def list_budgets(
@@ -39,32 +48,15 @@ async def list_budgets(
     shared: Annotated[bool, Query(description="without those of keys")] = False,
 ) -> BudgetsView:
     """Budgets and wallets of an organisation: what each window has used, holds and has left."""
-
-    def fits(use: BudgetUse) -> bool:
-        return (
-            period in (None, use.period) and kind in (None, _kind(use)) and (not look or _deserves(use, now))
-        )
-
-    now = realm.office.clock.now()
-    found = await realm.desk.budgets.budgets.uses(
-        realm.organisation_id, realm.office.windows(), project, key, shared=shared
+    sortable(wanted, _FIELDS)
+    ahead = stretches(realm.office.clock.now())
+    found = await realm.desk.budgets.budgets.part(
+        realm.organisation_id,
+        realm.office.windows(),
+        Which(project, key, shared, period, kind, look, ahead),
+        wanted,
     )
-    return await _shown(realm, found, wanted, fits)
-
-
-def _kind(use: BudgetUse) -> str:
-    return "key" if use.key_id else "project" if use.project else "organisation"
-
-
-def _deserves(use: BudgetUse, now: float) -> bool:
-    if percent(use.posted, use.amount) >= _FULL:
-        return True
-    ahead = _ahead(use, now)
-    return ahead is not None and ahead > use.amount > 0
-
-
-def _ahead(use: BudgetUse, now: float) -> int | None:
-    return None if use.wallet else forecast(use.posted, cast("Period", use.period), now)
+    return await _shown(realm, found)
 
 
 async def set_organisation_budget(realm: OperatorRealm, body: bodies.BudgetBody) -> BudgetsView:
@@ -109,48 +101,31 @@ def _wish(body: bodies.BudgetBody) -> Guard:
 
 
 async def _view(realm: Realm) -> BudgetsView:
-    uses = await realm.desk.budgets.budgets.uses(realm.organisation_id, realm.office.windows())
-    return await _shown(realm, uses, Cut(), lambda _: True)
+    found = await realm.desk.budgets.budgets.part(
+        realm.organisation_id, realm.office.windows(), Which(), Cut()
+    )
+    return await _shown(realm, found)
 
 
-async def _shown(
-    realm: Realm, uses: Sequence[BudgetUse], wanted: Cut, fits: Callable[[BudgetUse], bool]
-) -> BudgetsView:
+async def _shown(realm: Realm, found: BudgetsPart) -> BudgetsView:
     now = realm.office.clock.now()
-    orders = {**_ORDERS, "forecast": lambda one: _ahead(one, now)}
     projects = await realm.desk.tenants.projects(realm.organisation_id, realm.office.windows())
-    shown, total = cut(uses, wanted, lambda one: (one.project or "", one.key or "", one.period), orders, fits)
     return BudgetsView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
         projects=[one.name for one in projects],
-        budgets=[line(one, now) for one in shown],
-        periods=sorted({one.period for one in uses}),
-        total=total,
-        whole=len(uses),
+        budgets=[line(one, now) for one in found.uses],
+        periods=list(found.periods),
+        total=found.total,
+        whole=found.whole,
     )
-
-
-_ORDERS: Mapping[str, Callable[[BudgetUse], object]] = MappingProxyType(
-    {
-        "whose": lambda one: one.key or one.project or "",
-        "project": lambda one: one.project,
-        "period": lambda one: one.period,
-        "kind": _kind,
-        "amount": lambda one: one.amount,
-        "used": lambda one: one.posted,
-        "held": lambda one: one.held,
-        "left": lambda one: one.left,
-        "percent": lambda one: percent(one.posted, one.amount),
-    }
-)
 
 
 def line(use: BudgetUse, now: float) -> BudgetLine:
     """A budget as the API shows it."""
     period = cast("Period", use.period)
     starts, ends = window_bounds(period, now)
-    ahead = _ahead(use, now)
+    ahead = None if use.wallet else forecast(use.posted, period, now)
     return BudgetLine(
         project=use.project,
         key_id=use.key_id,

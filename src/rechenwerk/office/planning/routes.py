@@ -16,6 +16,7 @@ from rechenwerk.office.access import BooksRealm, Realm, ReckonRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.books import show_balance
 from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.planning import bodies
 from rechenwerk.office.planning.calculating import FILES, LONG, CalculationError, subject
 from rechenwerk.office.planning.ports import KeptPlan, KeptVersion, NewVersion
@@ -164,7 +165,7 @@ async def _books(realm: Realm, count: int) -> dict[str, Any]:
         "models": await rows("model"),
         "by_contract": await rows("contract"),
         "contracts": [(await show_contract(realm, name)).model_dump(mode="json") for name in names],
-        "balance": (await show_balance(realm)).model_dump(mode="json"),
+        "balance": (await show_balance(realm, Cut())).model_dump(mode="json"),
     }
 
 
