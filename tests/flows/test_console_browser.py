@@ -139,6 +139,19 @@ def test_the_first_page_is_small_and_asks_nobody_else(browser: Browser, cloud: C
     assert sum(one[0] for one in shifted) < 0.01, shifted
 
 
+def test_the_api_is_described_without_asking_another_host(browser: Browser, cloud: Cloud) -> None:
+    context = browser.new_context(locale="en-GB")
+    visitor = Visitor(context, cloud)
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.open("/docs")
+    visitor.page.get_by_text("/api/v1/projects", exact=True).first.wait_for()
+    context.close()
+    assert len(asked) >= 3
+    assert [url for url in asked if not url.startswith((cloud.office_url, "data:"))] == []
+    assert visitor.said == []
+
+
 def test_pages_work_without_scripts(browser: Browser, cloud: Cloud) -> None:
     context = browser.new_context(java_script_enabled=False, locale="en-GB")
     visitor = Visitor(context, cloud)

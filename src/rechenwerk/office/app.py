@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -183,7 +184,8 @@ def create_app(
         gateway_url: where models are called, for trials; empty: there are none.
         public_url: where browsers find the office; '' for where their requests say that they went.
     """
-    app = FastAPI(
+    app = FastAPIOffline(  # its page at /docs asks no other host
+        redoc_url=None,
         title="Rechenwerk office",
         summary="Organisations, projects, keys, budgets, configuration and books.",
         version=version,
