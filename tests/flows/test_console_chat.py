@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 
+from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from tests.fakes.knobs import Knobs
+from tests.fakes.provider import running_fake
 from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
 from tests.flows.chatting import person
+from tests.flows.conftest import MODELS
+from tests.flows.serving import arguments, serving
 
 RICH = """# Result
 
@@ -209,3 +215,28 @@ def test_without_scripts_it_still_answers(browser: Browser, cloud: Cloud, fake: 
     page.locator("#thread pre", has_text="plain words").wait_for()
     page.locator("#thread .told", has_text="Tokens").wait_for()
     context.close()
+
+
+def test_the_embedded_model_chats_and_is_booked(browser: Browser) -> None:
+    for asset in (SMOLLM2, POTION):
+        fetch(asset, MODELS, print)
+    with tempfile.TemporaryDirectory(prefix="rw-console-", ignore_cleanup_errors=True) as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        (data / "models").symlink_to(MODELS)
+        with running_fake() as fake, serving(arguments(data)) as (_, ready):
+            cloud = Cloud(ready, fake)
+            context = browser.new_context(locale="en-GB")
+            visitor = Visitor(context, cloud)
+            context.set_default_timeout(5 * PATIENCE)  # a model on a core that others use as well
+            page = visitor.page
+            visitor.open("/console/chat")
+            page.get_by_label("Model").select_option("smollm2-135m")
+            ask(visitor, "Say hello in one sentence.")
+            call = page.locator(".told code").text_content()
+            booked = cloud.api("GET", f"/books/calls/{call}")
+            told = page.locator(".told").text_content() or ""
+            assert f"{booked['usage']['output']} out" in told
+            assert booked["provider"] in told
+            assert (page.locator("#thread .markdown").text_content() or "").strip()
+            context.close()
