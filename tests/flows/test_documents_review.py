@@ -129,6 +129,20 @@ def test_another_organisation_finds_nothing(town: DocumentTown) -> None:
     assert other.status_code == 403
 
 
+def test_numbers_that_the_database_does_not_have_are_refused(town: DocumentTown) -> None:
+    job, document = doubtful(town)
+    decision = {"action": "both", "version": 1}
+    for number in (2**63, 10**30, -(2**63) - 1):
+        town.refused(422, "GET", f"/jobs/{number}")
+        town.refused(422, "GET", f"/files/{number}/values/lieblingsfarbe")
+        town.refused(422, "POST", f"/contradictions/{number}/decision", json=decision)
+        town.refused(422, "DELETE", f"/known/{number}")
+    town.refused(422, "GET", "/jobs", params={"before": 2**63})
+    town.refused(422, "GET", f"/jobs/{job}/files", params={"after": 2**63})
+    town.refused(422, "GET", f"/jobs/{job}/values", params={"q": "\0"})
+    town.refused(422, "GET", f"/files/{document}/values/%00")
+
+
 def test_what_rests_is_sealed_and_what_is_deleted_is_gone(town: DocumentTown) -> None:
     _, document = doubtful(town)
     twin, _ = doubtful(town)

@@ -14,8 +14,6 @@ from rechenwerk.documents.office_ports import DocumentOffice, Visitor
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.schemas import Schema
 
-_LARGEST = 2**63 - 1
-"""That a number of the database can be."""
 _BEARER = HTTPBearer(auto_error=False, description="a key with the scope documents")
 
 
@@ -37,15 +35,14 @@ class Realm(msgspec.Struct, frozen=True):
 
     async def job(self, job_id: int) -> Job:
         """A job of this organisation."""
-        found = await self.desk.jobs.job(self.organisation_id, job_id) if job_id <= _LARGEST else None
+        found = await self.desk.jobs.job(self.organisation_id, job_id)
         if found is None:
             raise missing("job", job_id)
         return found
 
     async def document(self, document_id: int) -> Document:
         """A document of this organisation."""
-        known = document_id <= _LARGEST
-        found = await self.desk.files.document(self.organisation_id, document_id) if known else None
+        found = await self.desk.files.document(self.organisation_id, document_id)
         if found is None:
             raise missing("document", document_id)
         return found

@@ -220,7 +220,7 @@ def create_app(
     router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
     app.include_router(router)
     _guard(app, larger)
-    add_handlers(app)
+    add_handlers(app, desk.unfit)
     return app
 
 

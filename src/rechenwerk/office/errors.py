@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from rechenwerk.base.errors import (
     unavailable,
 )
 from rechenwerk.base.toml_reader import MistakesError
-from rechenwerk.office.ports import TakenError
+from rechenwerk.office.ports import TakenError, Unfit
 
 __all__ = ["RefusedError", "accept", "add_handlers", "answer", "missing", "refuse"]
 
@@ -121,6 +122,10 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer(bad_request(str(error.detail), None, None, error.status_code))
 
 
+async def _no_csv(_: Request, error: Exception) -> JSONResponse:
+    return answer(bad_request(f"this is no CSV: {error}; save it as CSV again", None, "invalid_csv", 422))
+
+
 async def _away(_: Request, __: Exception) -> JSONResponse:
     return answer(unavailable("the database does not answer; try again in a moment", "database_away"))
 
@@ -130,13 +135,23 @@ async def _broken(_: Request, __: Exception) -> JSONResponse:
     return answer(unavailable(message, "internal_error", 500))
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Every error leaves through here."""
+def add_handlers(app: FastAPI, unfit: Unfit) -> None:
+    """Every error leaves through here; what storage cannot hold is the request's own mistake."""
+
+    async def cannot_hold(_: Request, error: Exception) -> JSONResponse:
+        reason = unfit.reason(error)
+        if reason is None:
+            raise error
+        line = f"the request has {reason}, which nothing here can have; mend it"
+        return answer(bad_request(line, None, "invalid_value", 422))
+
+    app.add_exception_handler(unfit.raised, cannot_hold)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(MistakesError, _mistakes)
     app.add_exception_handler(TakenError, _taken)
     app.add_exception_handler(RechenwerkError, _wrong)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(csv.Error, _no_csv)
     app.add_exception_handler(OSError, _away)
     app.add_exception_handler(Exception, _broken)

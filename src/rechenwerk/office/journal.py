@@ -26,7 +26,7 @@ from rechenwerk.office.exports import Streamed
 from rechenwerk.office.journal_ports import BookedCall, Entry, Wanted
 from rechenwerk.office.vouchers import period_of
 
-Text = Annotated[str, Query(max_length=200)]
+Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Moment = Annotated[str, Query(max_length=40, description="a day, such as 2026-03-14, or a moment (UTC)")]
 _MOMENT = TypeAdapter(AwareDatetime)
 _DAYLESS = 10  # characters of a day

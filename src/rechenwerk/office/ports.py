@@ -446,6 +446,18 @@ class Concentrations(Protocol):
         ...
 
 
+class Unfit(msgspec.Struct, frozen=True):
+    """How storage refuses a value that it cannot hold.
+
+    Attributes:
+        raised: what it raises then, and else where a statement is wrong.
+        reason: what was wrong with the value; None: a statement is.
+    """
+
+    raised: type[Exception]
+    reason: Callable[[Exception], str | None]
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All storage of the office."""
 
@@ -472,3 +484,4 @@ class Desk(msgspec.Struct, frozen=True):
     people: People
     plans: Plans
     switches: Switches
+    unfit: Unfit

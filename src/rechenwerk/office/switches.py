@@ -26,7 +26,7 @@ _LARGEST = 1 << 40
 class LimitsBody(bodies.InOrganisation):
     """The most that a deployment is given; null: no such bound."""
 
-    concurrency: int | None = Field(default=None, gt=0, lt=_LARGEST, description="calls at once")
+    concurrency: int | None = Field(default=None, gt=0, lt=1 << 31, description="calls at once")
     tokens_per_minute: int | None = Field(default=None, gt=0, lt=_LARGEST)
 
 

@@ -24,7 +24,8 @@ _LATEST = "9000-01-01"
 _FORMULA = tuple("=+-@\t\r")
 _COLUMNS = tuple(EventView.model_fields)
 
-Text = Annotated[str | None, Query(max_length=300)]
+_KEPT = r"^[^\x00]*$"
+Text = Annotated[str | None, Query(max_length=300, pattern=_KEPT)]
 
 
 class ChainView(BaseModel):
@@ -50,7 +51,10 @@ class KindsView(BaseModel):
 def sought(
     realm: BooksRealm,
     organisation: Whose = None,
-    q: Annotated[str | None, Query(max_length=300, description="words that all stand in an event")] = None,
+    q: Annotated[
+        str | None,
+        Query(max_length=300, pattern=_KEPT, description="words that all stand in an event"),
+    ] = None,
     who: Text = None,
     what: Text = None,
     subject: Text = None,

@@ -44,6 +44,7 @@ from rechenwerk.store.sites import StoredSites
 from rechenwerk.store.sums import StoredSums
 from rechenwerk.store.switches import StoredSwitches
 from rechenwerk.store.tariffs import StoredTariffs
+from rechenwerk.store.unfit import UNFIT
 from rechenwerk.store.verifying import StoredVerifier
 from rechenwerk.store.vouchers import StoredVouchers
 
@@ -412,4 +413,5 @@ def open_desk(pool: asyncpg.Pool) -> Desk:
         StoredPeople(pool),
         StoredPlans(pool),
         StoredSwitches(pool),
+        UNFIT,
     )

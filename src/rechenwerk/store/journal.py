@@ -21,6 +21,7 @@ from rechenwerk.store.books import CALLS, booked, with_transfers
 _SOME = 2000
 _LAST = (1 << 63) - 1
 _DAY = timedelta(days=1)
+_DAY_OF_IDS = 86_400_000 << 22
 _FAR = date(3000, 1, 1)
 _FAR_S = 32_503_680_000
 """When that is, in seconds since 1970."""
@@ -243,9 +244,9 @@ class StoredJournal:
 
     async def _days(self, organisation_id: int, wanted: Wanted, fits: _Fits, top: int) -> AsyncIterator[Span]:
         """Spans of ids by the days on which something fits, newest first; neighbours share ids."""
-        bottom = 0 if wanted.starts is None else _id_of(wanted.starts - _DAY)
         if not fits.narrow:
-            yield bottom, _LAST if wanted.ends is None else _id_of(wanted.ends + _DAY) + 1
+            bottom = 0 if wanted.starts is None else max(0, _id_of(wanted.starts) - _DAY_OF_IDS)
+            yield bottom, _LAST if wanted.ends is None else min(_LAST, _id_of(wanted.ends) + _DAY_OF_IDS + 1)
             return
         known = await self._pool.fetchrow(_BOUNDS, organisation_id)
         if known is None or known["first"] is None:
@@ -262,7 +263,7 @@ class StoredJournal:
 
 
 def _id_of(at: datetime) -> int:
-    return first_id(at.timestamp())
+    return min(first_id(at.timestamp()), _LAST)
 
 
 def _day_of(call_id: int) -> date:
