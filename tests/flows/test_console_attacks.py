@@ -379,6 +379,9 @@ def test_too_much_is_one_line(office: Office, admin: Browser) -> None:
     assert admin.post("/console/projects/new", name="x" * 5_000_000).status_code == 413
     body = b'{"name": "' + b"x" * 5_000_000 + b'"}'
     assert "less" in office.refused(413, "POST", "/projects", content=body)["message"]
+    for digits in (19, 5_000):
+        admin.page(f"/console/keys/{'1' * digits}", 404)
+    assert admin.post("/console/projects/" + "x" * 70_000 + "/budget", amount="1").status_code == 414
 
 
 @pytest.mark.parametrize(

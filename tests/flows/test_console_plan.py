@@ -22,6 +22,16 @@ def desk(office: Office) -> Iterator[Browser]:
     office.runner.run(office.app.state.office.planning.close())
 
 
+@pytest.mark.parametrize(
+    ("field", "given"), [("paths", "9" * 5_000), ("seed", "9" * 5_000), ("paths", "many")]
+)
+def test_what_is_no_number_of_paths_is_told(office: Office, desk: Browser, field: str, given: str) -> None:
+    desk.post("/console/plan/example", example="firm")
+    assert ended(office, "firm", 1)["state"] == "done"
+    assert desk.post("/console/plan/at/firm/run", **{field: given}).status_code == 422
+    assert len(office.ok("GET", "/plans/firm/runs")["runs"]) == 1
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_page_of_a_plan(office: Office, desk: Browser, language: str) -> None:
     visitor = Browser(office, desk.cookies["rw_session"], language)

@@ -79,9 +79,12 @@ class Api:
         if method != "GET":
             content = msgspec.json.encode(body)
             headers |= {"content-type": "application/json"}
-        request = httpx2.Request(
-            method, f"{self._address}{path}", params=parameters, headers=headers, content=content
-        )
+        try:
+            request = httpx2.Request(
+                method, f"{self._address}{path}", params=parameters, headers=headers, content=content
+            )
+        except httpx2.InvalidURL as error:  # a name or a filter that no address has room for
+            return httpx2.Response(414, content=msgspec.json.encode({"error": {"message": str(error)}}))
         answer = await self._transport.handle_async_request(request)
         await answer.aread()
         return answer

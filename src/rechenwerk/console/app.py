@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import jinja2
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -96,6 +97,12 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 """Of every answer."""
 
 
+class Number(IntegerConvertor):
+    """A number in a page's path, of at most as many digits as the database has in its own."""
+
+    regex = "[0-9]{1,18}"
+
+
 class Guarded:
     """Headers on every answer.
 
@@ -159,6 +166,7 @@ def create_console(office: ASGIApp, clock: Clock, gateway_port: int) -> Starlett
         clock: wall time, for "three days ago".
         gateway_port: where models are called, for what people paste into their clients.
     """
+    register_url_convertor("number", Number())
     assets = read_assets()
     app = Starlette(
         routes=[

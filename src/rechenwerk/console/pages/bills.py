@@ -179,6 +179,6 @@ def routes() -> list[Route]:
     """Of these pages."""
     return [
         Route("/books/bills", bills, methods=["GET", "POST"]),
-        Route("/books/bills/{id:int}", bill, methods=["GET", "POST"]),
+        Route("/books/bills/{id:number}", bill, methods=["GET", "POST"]),
         Route("/books/owed", owed, methods=["GET", "POST"]),
     ]

@@ -231,6 +231,6 @@ def routes() -> list[Route]:
         Route("/chat", index, methods=["GET"]),
         Route("/chat/send", send, methods=["POST"]),
         Route("/chat/templates", templates, methods=["GET", "POST"]),
-        Route("/chat/{id:int}", show, methods=["GET"]),
-        Route("/chat/{id:int}/change", change, methods=["POST"]),
+        Route("/chat/{id:number}", show, methods=["GET"]),
+        Route("/chat/{id:number}/change", change, methods=["POST"]),
     ]

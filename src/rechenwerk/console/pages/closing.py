@@ -153,5 +153,5 @@ def routes() -> list[Route]:
         Route("/books/close/{period}", close, methods=["GET", "POST"]),
         Route("/books/documents/{number}", document, methods=["GET"]),
         Route("/books/documents/{number}/reverse", reverse, methods=["POST"]),
-        Route("/books/accounts/{id:int}", account, methods=["GET"]),
+        Route("/books/accounts/{id:number}", account, methods=["GET"]),
     ]

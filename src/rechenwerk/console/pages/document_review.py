@@ -229,13 +229,13 @@ async def history(visit: Visit) -> Response:
 
 def routes() -> list[Route]:
     """Of this page."""
-    job = "/documents/jobs/{job:int}"
+    job = "/documents/jobs/{job:number}"
     return [
         Route(f"{job}/review", review, methods=["GET"]),
-        Route(f"{job}/documents/{{document:int}}/decision", decide, methods=["POST"]),
-        Route(f"{job}/documents/{{document:int}}/kind", kind, methods=["POST"]),
+        Route(f"{job}/documents/{{document:number}}/decision", decide, methods=["POST"]),
+        Route(f"{job}/documents/{{document:number}}/kind", kind, methods=["POST"]),
         Route(f"{job}/contradictions", contradictions, methods=["GET"]),
-        Route(f"{job}/contradictions/{{contradiction:int}}", decide_contradiction, methods=["POST"]),
+        Route(f"{job}/contradictions/{{contradiction:number}}", decide_contradiction, methods=["POST"]),
         Route(f"{job}/facts", facts, methods=["GET"]),
         Route(f"{job}/history", history, methods=["GET"]),
     ]

@@ -94,10 +94,13 @@ def _examples(form: Mapping[str, str]) -> list[dict[str, str]]:
     head = text.partition("\n")[0]
     separator = max("\t;,", key=head.count)
     found = []
-    for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), 1):
-        if len(row) > 1:
-            said = {"label": row[0].strip(), "text": separator.join(row[1:]).strip()}
-            found.append({**said, "source": f"line {number}"})
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), 1):
+            if len(row) > 1:
+                said = {"label": row[0].strip(), "text": separator.join(row[1:]).strip()}
+                found.append({**said, "source": f"line {number}"})
+    except csv.Error as error:
+        raise HTTPException(422, str(error)) from error
     return found[:_MOST]
 
 

@@ -32,8 +32,6 @@ _VALUES = 100
 _REFUSED = 20
 _PIECE = 262_144
 _FILES = 500
-_LARGEST = 2**63 - 1
-"""That a number of the database can be."""
 
 COLUMNS = (
     Column("id"),
@@ -66,8 +64,6 @@ def address(path: str, **query: object) -> str:
 def number_of(visit: Visit, name: str) -> int:
     """A number of the page's path."""
     found: int = visit.request.path_params[name]
-    if found > _LARGEST:
-        raise HTTPException(404)
     return found
 
 
@@ -418,7 +414,7 @@ def _schema(form: Mapping[str, str]) -> dict[str, Any]:
 
 def routes() -> list[Route]:
     """Of this page."""
-    job = "/documents/jobs/{job:int}"
+    job = "/documents/jobs/{job:number}"
     return [
         Route("/documents", index, methods=["GET"]),
         Route("/documents/new", new, methods=["GET", "POST"]),
@@ -427,6 +423,6 @@ def routes() -> list[Route]:
         Route(f"{job}/files", files, methods=["GET"]),
         Route(f"{job}/files", upload, methods=["POST"]),
         Route(f"{job}/values", values, methods=["GET"]),
-        Route(f"{job}/documents/{{document:int}}", document, methods=["GET"]),
+        Route(f"{job}/documents/{{document:number}}", document, methods=["GET"]),
         Route(f"{job}/do/{{what}}", change, methods=["POST"]),
     ]

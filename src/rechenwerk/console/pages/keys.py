@@ -228,8 +228,8 @@ def routes() -> list[Route]:
     return [
         Route("/keys", index, methods=["GET"]),
         Route("/keys/new", new, methods=["GET", "POST"]),
-        Route("/keys/{id:int}", show, methods=["GET"]),
-        Route("/keys/{id:int}/budget", budget, methods=["POST"]),
-        Route("/keys/{id:int}/revoke", revoke, methods=["POST"]),
-        Route("/keys/{id:int}/rotate", rotate, methods=["POST"]),
+        Route("/keys/{id:number}", show, methods=["GET"]),
+        Route("/keys/{id:number}/budget", budget, methods=["POST"]),
+        Route("/keys/{id:number}/revoke", revoke, methods=["POST"]),
+        Route("/keys/{id:number}/rotate", rotate, methods=["POST"]),
     ]

@@ -138,7 +138,7 @@ def routes() -> list[Route]:
     return [
         Route("/people", index, methods=["GET"]),
         Route("/people/invite", invite, methods=["GET", "POST"]),
-        Route("/people/invitations/{id:int}/end", uninvite, methods=["POST"]),
+        Route("/people/invitations/{id:number}/end", uninvite, methods=["POST"]),
         Route("/people/{email}", show, methods=["GET", "POST"]),
         Route("/people/{email}/remove", remove, methods=["POST"]),
     ]

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from rechenwerk.console import plan_charts as charts
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.pages.projects import count_of
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/plan"
@@ -188,10 +189,7 @@ async def run(visit: Visit) -> Response:
         "scenario": form.get("scenario", ""),
         "without": [value for name, value in fields if name == "without"],
     }
-    if form.get("paths", "").isdecimal():
-        body["paths"] = int(form["paths"])
-    if form.get("seed", "").isdecimal():
-        body["seed"] = int(form["seed"])
+    body |= {name: count_of(form[name]) for name in ("paths", "seed") if form.get(name)}
     answer = await visit.send("POST", _api(visit, "runs"), body)
     if not answer.ok:
         return visit.failed(answer)
@@ -364,8 +362,8 @@ def routes() -> list[Route]:
         Route(at, overview, methods=["GET"]),
         Route(f"{at}/run", run, methods=["POST"]),
         Route(f"{at}/main", choose, methods=["POST"]),
-        Route(f"{at}/runs/{{run:int}}", overview, methods=["GET"]),
-        Route(f"{at}/runs/{{run:int}}/cancel", cancel, methods=["POST"]),
+        Route(f"{at}/runs/{{run:number}}", overview, methods=["GET"]),
+        Route(f"{at}/runs/{{run:number}}/cancel", cancel, methods=["POST"]),
         Route(f"{at}/try", sliders, methods=["GET"]),
         Route(f"{at}/risks", risks, methods=["GET"]),
         Route(f"{at}/scenarios", scenarios, methods=["GET"]),

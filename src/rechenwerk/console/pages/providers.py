@@ -224,7 +224,7 @@ async def configuration(visit: Visit) -> Response:
 
 def routes() -> list[Route]:
     """Of these pages."""
-    deployment = "/providers/at/{name:path}/deployments/{deployment:int}"
+    deployment = "/providers/at/{name:path}/deployments/{deployment:number}"
     return [
         Route("/providers", index, methods=["GET"]),
         Route("/providers/configuration", configuration, methods=["GET", "POST"]),
