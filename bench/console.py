@@ -15,6 +15,7 @@ import asyncpg
 import httpx2
 
 from bench.booking import FURNITURE, KEYS, PROJECTS
+from bench.databases import database
 from bench.documents import lists
 from bench.filling import fill
 from bench.machine import BenchError
@@ -31,8 +32,6 @@ from rechenwerk.main_documents_office import mount_documents
 from rechenwerk.main_documents_viewer import LazyViewer
 from rechenwerk.office.app import create_app
 from rechenwerk.store.control import open_desk
-from rechenwerk.store.database import start_embedded
-from rechenwerk.store.migrate import migrate
 
 if TYPE_CHECKING:
     from bench.lab import Lab
@@ -161,12 +160,7 @@ async def measured(lab: Lab) -> list[Metric]:
     """Every page, in a database of its own."""
     calls, documents, times = (50_000, 1_000, 10) if lab.quick else (CALLS, lists.DOCUMENTS, 30)
     async with AsyncExitStack() as stack:
-        server = start_embedded(lab.folder / "console")
-        stack.callback(server.cleanup)
-        url = server.get_uri()
-        connection = await asyncpg.connect(url)
-        await migrate(connection)
-        await connection.close()
+        url = (await database(stack, lab.folder / "console")).get_uri()
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=4))
         await filled(lab, pool, calls)
         async with pool.acquire() as seeding:

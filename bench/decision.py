@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from bench.databases import database
 from bench.results import Metric, metric
 from rechenwerk.base.clock import SystemClock
 from rechenwerk.base.settings import Settings
@@ -24,8 +25,6 @@ from rechenwerk.office.ports import NewKey
 from rechenwerk.routing.forecast import Seasonal
 from rechenwerk.routing.solver import Solver
 from rechenwerk.store.control import open_desk
-from rechenwerk.store.database import start_embedded
-from rechenwerk.store.migrate import migrate
 from rechenwerk.store.routes import PostgresBoard
 from rechenwerk.store.snapshot import PostgresSource
 
@@ -138,12 +137,7 @@ async def solves(source: PostgresSource, times: int) -> tuple[list[float], list[
 async def decisions(lab: Lab) -> list[Metric]:
     """Microseconds of decisions, milliseconds of solves."""
     async with AsyncExitStack() as stack:
-        server = start_embedded(lab.folder / "decisions")
-        stack.callback(server.cleanup)
-        url = server.get_uri()
-        connection = await asyncpg.connect(url)
-        await migrate(connection)
-        await connection.close()
+        url = (await database(stack, lab.folder / "decisions")).get_uri()
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=3))
         desk = open_desk(pool)
         wanted = parse(configuration())

@@ -13,14 +13,13 @@ import asyncpg
 
 from bench import disk
 from bench.booking import Counter, Took
+from bench.databases import database
 from bench.filling import fill, room_for
 from bench.machine import BenchError, pin
 from bench.results import Metric, metric
 from rechenwerk.identity.signing import SigningKey
 from rechenwerk.ledger.periods import month_of
 from rechenwerk.store.books import StoredBooks
-from rechenwerk.store.database import start_embedded
-from rechenwerk.store.migrate import migrate
 from rechenwerk.store.rows import post_row, transfer_rows
 from rechenwerk.store.seal_check import SealCheck
 from rechenwerk.store.seals import StoredSeals
@@ -204,15 +203,11 @@ async def sealed(lab: Lab, there: There) -> list[Metric]:
 async def measured(lab: Lab) -> list[Metric]:
     """Everything, in a database of its own."""
     async with AsyncExitStack() as stack:
-        server = start_embedded(lab.folder / "ledger")
-        stack.callback(server.cleanup)
+        server = await database(stack, lab.folder / "ledger")
         pid = server.get_pid()
         assert pid is not None
         pin(pid, lab.gateway_core)
         url = server.get_uri()
-        connection = await asyncpg.connect(url)
-        await migrate(connection)
-        await connection.close()
         if not await disk.is_safe(url):
             raise BenchError("this server does not wait for its disk")
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=3))
