@@ -381,7 +381,7 @@ def test_too_much_is_one_line(office: Office, admin: Browser) -> None:
     assert "less" in office.refused(413, "POST", "/projects", content=body)["message"]
     for digits in (19, 5_000):
         admin.page(f"/console/keys/{'1' * digits}", 404)
-    assert admin.post("/console/projects/" + "x" * 70_000 + "/budget", amount="1").status_code == 414
+    assert admin.post("/console/organisation", organisation="x" * 200_000).status_code == 422
 
 
 @pytest.mark.parametrize(

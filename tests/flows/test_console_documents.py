@@ -101,6 +101,15 @@ def test_a_document_is_shown_in_its_own_job_only(office: Office, admin: Browser)
         admin.page(f"{JOBS}/jobs/{one}/documents/{number}", 404)
 
 
+def test_a_name_that_no_address_has_room_for_is_refused(office: Office, admin: Browser) -> None:
+    job = made(office)
+    sent(admin, office, job, [("a.txt", b"a")])
+    assert admin.post(f"{JOBS}/forms", name="x" * 70_000, words="a, b").status_code == 414
+    said = {"field": "x" * 70_000, "action": "accept", "version": "1"}
+    assert admin.post(f"{JOBS}/jobs/{job}/documents/1/decision", None, **said).status_code == 414
+    assert admin.post(f"{JOBS}/training", name="x" * 70_000).status_code == 414
+
+
 @pytest.mark.parametrize("scope", ["audit", "books", "inference"])
 def test_who_may_not_is_told_so_and_changes_nothing(office: Office, admin: Browser, scope: str) -> None:
     job = made(office)
