@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import statistics
 import time
@@ -184,6 +185,7 @@ async def measured(lab: Lab) -> list[Metric]:
         )
         journal = await client.get("/api/v1/books/journal?limit=1")
         found, visits = [], []
+        gc.freeze()  # as `serve` does once it is ready
         every = pages(journal.json()["calls"][0]["id"], key) | document_pages(job, documents // 2)
         for name, path in every.items():
             lab.say(name)
