@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from rechenwerk.base.cells import harmless
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.money import parse_money, plain_money
@@ -163,10 +164,10 @@ def _row(one: BookedCall, currency: str) -> tuple[str, ...]:
         encode_call(one.id),
         "" if one.attempt_of is None else encode_call(one.attempt_of),
         written(one.started_at),
-        *(_cell(text) for text in (one.project, one.key, one.model, one.provider, one.contract)),
+        *(harmless(text) for text in (one.project, one.key, one.model, one.provider, one.contract)),
         one.endpoint,
         one.outcome,
-        _cell(one.reason or ""),
+        harmless(one.reason or ""),
         one.usage_source,
         *(str(one.usage[bucket]) for bucket in BUCKETS),
         plain_money(one.price),
@@ -175,11 +176,6 @@ def _row(one: BookedCall, currency: str) -> tuple[str, ...]:
         str(one.first_byte_us),
         str(one.total_us),
     )
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet would take for a formula is told to be text."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 async def show_account(

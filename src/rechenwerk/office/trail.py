@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from rechenwerk.base.cells import harmless
 from rechenwerk.office.access import BooksRealm, Realm, Whose
 from rechenwerk.office.audits import From, To, period
 from rechenwerk.office.governance.bodies import EventsView, EventView
@@ -21,7 +22,6 @@ _PAGE = 500
 """Events that a download reads at a time."""
 _WORDS = 10
 _LATEST = "9000-01-01"
-_FORMULA = tuple("=+-@\t\r")
 _COLUMNS = tuple(EventView.model_fields)
 
 Text = Annotated[str | None, Query(max_length=300)]
@@ -159,7 +159,7 @@ class _Csv:
             for name in _COLUMNS
         ]
         csv.writer(out, lineterminator="\r\n").writerow(
-            [f"'{one}" if isinstance(one, str) and one.startswith(_FORMULA) else one for one in cells]
+            [harmless(one) if isinstance(one, str) else one for one in cells]
         )
         return out.getvalue().encode()
 
