@@ -17,10 +17,10 @@ from rechenwerk.office.access import BooksRealm, Realm, Whose
 from rechenwerk.office.audits import From, To, period
 from rechenwerk.office.governance.bodies import EventsView, EventView
 from rechenwerk.office.governance.ports import AuditEvent, Sought
+from rechenwerk.office.paging import words_of
 
 _PAGE = 500
 """Events that a download reads at a time."""
-_WORDS = 10
 _LATEST = "9000-01-01"
 _COLUMNS = tuple(EventView.model_fields)
 
@@ -64,7 +64,7 @@ def sought(
     starts, ends = period(realm, since, to or _LATEST)
     return Sought(
         None if _everybody(realm, organisation) else realm.organisation_id,
-        tuple((q or "").split()[:_WORDS]),
+        words_of(q),
         who or None,
         what or None,
         subject or None,
