@@ -200,8 +200,8 @@ async def show_account(
     else:
         border = _number(before) if before is not None else None
         rows = await journal.entries_of_vouchers(realm.organisation_id, found, wanted, limit, border)
-    sums = await realm.desk.books.balance(realm.organisation_id, span.starts.date() if span else None)
-    row = next(one for one in sums if one.id == account)
+    month = span.starts.date() if span else None
+    (row,) = await realm.desk.books.balance(realm.organisation_id, month, account)
     return EntriesView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
