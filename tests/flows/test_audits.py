@@ -155,7 +155,13 @@ def test_the_audit_through_the_office(today: Office, bookkeeper: Bookkeeper, nei
     day = str(datetime.now(UTC).date())
     assert today.ok("GET", "/audit/residency", params={"from": day, "to": day})["found"] == 1
     assert today.ok("GET", "/audit/residency", params={"to": "2026-01-01"})["calls"] == 0
-    for params in ({"from": "soon"}, {"from": "2026-11-02T10:00:00"}, {"from": day, "to": "2020-02-02"}):
+    for params in (
+        {"from": "soon"},
+        {"from": "2026-11-02T10:00:00"},
+        {"from": day, "to": "2020-02-02"},
+        {"to": "9999-12-31"},
+        {"from": "0001-01-01T00:00:00+14:00"},
+    ):
         today.refused(422, "GET", "/audit/residency", params=params)
     assert theirs != call
 

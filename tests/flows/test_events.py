@@ -13,7 +13,8 @@ import pytest
 from fastapi import FastAPI
 
 from rechenwerk.base.errors import RefusedError
-from rechenwerk.office.events import MOST_OF_ONE, Events, kinds_for
+from rechenwerk.office.access import admit
+from rechenwerk.office.events import MOST_OF_ONE, Events, Listener, kinds_for, told
 from rechenwerk.office.sum_ports import Marks
 from tests.flows.office_desk import Bookkeeper, Office
 
@@ -148,6 +149,29 @@ async def _many(events: Events, number: int) -> None:
             await _many(events, number - 1)
 
 
+def test_a_stream_ends_with_its_key_however_much_there_is_to_hear(office: Office) -> None:
+    key = office.key("default", "books")
+
+    async def main() -> list[bytes]:
+        here = office.app.state.office
+        realm = await admit(here, key, None, (), role=False, reads=True)
+        listener = Listener(realm.organisation_id, realm.caller.key_id, ["calls"])
+        pieces = told(realm, key, ["calls"], listener, alive=0)
+        said = [await anext(pieces)]
+        for _ in range(2):
+            listener.tell(frozenset({"calls"}))
+            said.append(await anext(pieces))
+        await here.desk.tenants.revoke_key(realm.organisation_id, realm.caller.key_id, here.now())
+        for _ in range(5):
+            listener.tell(frozenset({"calls"}))
+            said.append(await anext(pieces, b"end"))
+        return said
+
+    said = office.runner.run(main())
+    assert [piece.count(b"event: changed") for piece in said] == [0, 1, 1, 0, 0, 0, 0, 0]
+    assert said[3:] == [b"end"] * 5
+
+
 def test_streams_end_with_the_process_and_nobody_comes_after(office: Office) -> None:
     async def main() -> tuple[tuple[str, list[str]], int]:
         async with stream(office) as there, stream(office) as other:
@@ -188,5 +212,31 @@ def test_one_look_serves_all_and_each_hears_of_its_own_organisation() -> None:
             assert (await one.next(0), await deaf.next(0)) == ([], [])
         assert looks[-1] == [1, 2]
         assert events.listeners == 0
+
+    asyncio.run(main())
+
+
+def test_who_comes_during_a_look_misses_nothing() -> None:
+    marks = Marks("0", "0", "0", "0", "0")
+
+    async def main() -> None:
+        looking, came = asyncio.Event(), asyncio.Event()
+
+        async def look(organisations: Sequence[int]) -> dict[int, Marks]:
+            if organisations == [1]:
+                looking.set()
+                await came.wait()
+            later = 1 in organisations and 2 in organisations
+            return {
+                one: msgspec.structs.replace(marks, calls="1") if later else marks for one in organisations
+            }
+
+        events = Events(look)
+        with events.listening(1, 1, ALL):
+            await looking.wait()
+            with events.listening(2, 2, ALL) as late:
+                await events.begin(2)
+                came.set()
+                assert await late.next(60) == ["calls"]
 
     asyncio.run(main())

@@ -61,6 +61,10 @@ FITTING = """
     price_from=1                                        | 4
     price_to=0.01&model=klein                           | 3
     project=bürger&model=klein&since=2026-04-01         | 1
+    since=0001-01-01&until=9999-12-30                   | 8
+    since=9999-12-30                                    | 0
+    until=0001-01-01                                    | 0
+    project=recht&since=0001-01-01&until=9999-12-30     | 2
 """
 
 
@@ -83,6 +87,8 @@ REFUSED = """
     since=yesterday            | since
     until=2026-02-30           | until
     since=0001-01-01T00:00:00+14:00 | since
+    until=9999-12-31           | until
+    since=2026-03              | since
     price_from=much            | price_from
     period=2026-13             | period
     nonsense=1                 |

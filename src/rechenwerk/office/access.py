@@ -19,7 +19,7 @@ from rechenwerk.ledger.ports import PeriodStep
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.budgets.webhooks import Network
 from rechenwerk.office.errors import missing, refuse
-from rechenwerk.office.noting import note_done, note_realm
+from rechenwerk.office.noting import asked_from, note_done, note_realm
 from rechenwerk.office.planning.running import Planning
 from rechenwerk.office.ports import OPERATOR, Caller, Desk
 from rechenwerk.office.seal_ports import Signing
@@ -172,8 +172,7 @@ async def admit(
         has = ", ".join(sorted(caller.scopes)) or "none"
         wanted = " or ".join(repr(scope) for scope in scopes)
         raise refuse(403, f"this needs a key with the scope {wanted}; this one has {has}", "missing_scope")
-    own = Realm(office, caller, caller.organisation_id, caller.organisation)
-    own = msgspec.structs.replace(own, address=note_realm(own))
+    own = Realm(office, caller, caller.organisation_id, caller.organisation, asked_from())
     note_realm(own)
     return await own.enter(organisation)
 

@@ -30,31 +30,29 @@ To = Annotated[
 
 def period(realm: Realm, since: str | None, until: str | None) -> tuple[datetime, datetime]:
     """The time that a report is about; a day as the end belongs to it."""
-    starts = _EARLIEST if since is None else _moment(since, "from")
-    ends = realm.office.now() if until is None else _moment(until, "to", timedelta(days=1))
+    starts = _EARLIEST if since is None else moment(since, "from")
+    ends = realm.office.now() if until is None else moment(until, "to", after=True)
     if ends <= starts:
         raise refuse(422, "to: lies before from; write the earlier time as from", "invalid_value", "to")
     return starts, ends
 
 
-def _moment(text: str, param: str, day: timedelta = timedelta()) -> datetime:
-    """A moment in UTC; of a day so much after its beginning."""
-    found: datetime | None
+def moment(text: str, param: str, *, after: bool = False) -> datetime:
+    """A day or moment that a request names, in UTC; of a day that ends a span the first moment after it."""
     try:
         found = datetime.fromisoformat(text)
         if _DAY.fullmatch(text):
-            found = found.replace(tzinfo=UTC) + day
-        found = None if found.tzinfo is None else found.astimezone(UTC)
+            return found.replace(tzinfo=UTC) + timedelta(days=after)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
     except (ValueError, OverflowError):
-        found = None
-    if found is None:
-        raise refuse(
-            422,
-            f"{param}: {text!r} is no time; write a day such as 2026-11-01, or 2026-11-01T12:00:00Z",
-            "invalid_value",
-            param,
-        )
-    return found
+        pass
+    raise refuse(
+        422,
+        f"{param}: {text!r} is no time; write a day such as 2026-11-01, or 2026-11-01T12:00:00Z",
+        "invalid_value",
+        param,
+    )
 
 
 async def audit_residency(

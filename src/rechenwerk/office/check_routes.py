@@ -19,7 +19,7 @@ from rechenwerk.base.money import plain_money
 from rechenwerk.identity.secrets import provider_context, usable
 from rechenwerk.office import bodies
 from rechenwerk.office.access import OperatorRealm, Realm, Whose
-from rechenwerk.office.checking import Asked, Check, Said
+from rechenwerk.office.checking import Asked, Check
 from rechenwerk.office.errors import RefusedError, missing, refuse
 from rechenwerk.office.exports import Streamed
 from rechenwerk.office.journal_ports import BookedCall
@@ -67,18 +67,6 @@ class TriedView(BaseModel):
     first_byte_us: int | None
 
 
-class Step(BaseModel):
-    """What a step of a check says; `models` are those that the provider lists."""
-
-    step: str
-    state: str
-    code: str
-    message: str
-    detail: str
-    took_ms: int
-    models: list[str]
-
-
 class KindView(BaseModel):
     """A kind of provider."""
 
@@ -110,7 +98,8 @@ async def list_kinds(_: OperatorRealm) -> KindsView:
 async def check(realm: OperatorRealm, body: CheckBody, organisation: Whose = None) -> Streamed:
     """Look at a provider: address, name, connection, answer, key, models, price; as server-sent events.
 
-    Each step is an event `step` (as `Step`); `end` comes last, with `ok`. Nothing that is asked costs money.
+    Each step is an event `step`, as `office.checking.Said` has it; `end` comes last, with `ok`. Nothing that
+    is asked costs money.
     Private networks are reached only for a server of one's own.
     """
     realm = await realm.enter_configuration(body.organisation or organisation)
@@ -124,12 +113,8 @@ async def _events(check: Check) -> AsyncIterator[bytes]:
     good = True
     async for said in check.steps():
         good = good and said.state != "failed"
-        yield b"event: step\ndata: %s\n\n" % msgspec.json.encode(_step(said))
+        yield b"event: step\ndata: %s\n\n" % msgspec.json.encode(said)
     yield b"event: end\ndata: %s\n\n" % msgspec.json.encode({"ok": good})
-
-
-def _step(said: Said) -> dict[str, object]:
-    return Step.model_validate(msgspec.to_builtins(said)).model_dump()
 
 
 async def _asked(realm: Realm, body: CheckBody) -> Asked:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import MappingProxyType
 
@@ -30,7 +30,7 @@ _log = logging.getLogger("rechenwerk.events")
 LOOK = 1.0
 """Seconds between two looks."""
 ALIVE = 15.0
-"""Seconds after which a silent stream says that it is there, and looks whether its key still opens it."""
+"""Seconds after which a stream looks whether its key opens it, and a silent one says that it is there."""
 MOST_OF_ONE = 12
 """Streams of one key at a time: windows of one browser."""
 MOST = 1_000
@@ -158,7 +158,9 @@ class Events:
                 )
                 for one in listeners:
                     one.tell(changed)
-        self._seen = {one: marks[one] for one in by_organisation}
+        # Who came during the look begins where `begin` looked.
+        here = {one.organisation for one in self._listeners}
+        self._seen = {one: now for one, now in {**self._seen, **marks}.items() if one in here}
 
     def close(self) -> None:
         """End all streams: the process ends."""
@@ -167,19 +169,27 @@ class Events:
             one.end()
 
 
-async def _stream(realm: Realm, key: str, kinds: Sequence[str], listener: Listener) -> AsyncIterator[bytes]:
+async def told(
+    realm: Realm, key: str, kinds: Sequence[str], listener: Listener, alive: float = ALIVE
+) -> AsyncGenerator[bytes]:
+    """What one stream says, until the process ends, or its key: that is looked at each `alive` seconds."""
     yield b"retry: 3000\n" + _event("listening", kinds)
+    now = asyncio.get_running_loop().time
+    look = now() + alive
     while True:
-        heard = await listener.next(ALIVE)
+        heard = await listener.next(max(0, look - now()))
         if listener.ended:
             return
         if heard:
             yield _event("changed", heard)
+        if now() < look:
             continue
         caller = await realm.desk.tenants.caller(hash_key(key.encode()), realm.office.now())
         if caller is None or caller.scopes != realm.caller.scopes:
             return  # it is no longer open to this key, or not to all of this
-        yield b": alive\n\n"
+        look = now() + alive
+        if not heard:
+            yield b": alive\n\n"
 
 
 def _event(name: str, kinds: Sequence[str]) -> bytes:
@@ -191,8 +201,8 @@ async def listen(request: Request, realm: AnyRealm) -> Streamed:
 
     `listening` comes first, with the kinds that the key may hear: `calls`, `budgets`, `audit`, `jobs`,
     `configuration`. Then `changed` comes, with the kinds that have, at most once a second; what it is that
-    changed, the other routes tell. A line `: alive` comes when nothing did for a while. The stream ends when
-    its key does.
+    changed, the other routes tell. A line `: alive` comes when nothing did for a while. The stream ends
+    within seconds of its key.
     """
     events: Events = request.app.state.events
     kinds = kinds_for(realm.caller.scopes)
@@ -202,7 +212,7 @@ async def listen(request: Request, realm: AnyRealm) -> Streamed:
         await events.begin(realm.organisation_id)
         staying = closing.pop_all()
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    pieces = _stream(realm, key, kinds, listener)
+    pieces = told(realm, key, kinds, listener)
     return Streamed(pieces, staying, "text/event-stream", headers)
 
 

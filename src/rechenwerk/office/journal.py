@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
+from rechenwerk.base.cells import harmless
 from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.ledger.exports.journal import moment
+from rechenwerk.ledger.exports.journal import moment as written
 from rechenwerk.ledger.exports.tables import csv_lines
 from rechenwerk.office import bodies
 from rechenwerk.office.access import BooksRealm, Realm
+from rechenwerk.office.audits import moment
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.books import account_view, call_fields, read_call_id
 from rechenwerk.office.errors import missing, refuse
@@ -28,8 +30,6 @@ from rechenwerk.office.vouchers import period_of
 
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Moment = Annotated[str, Query(max_length=40, description="a day, such as 2026-03-14, or a moment (UTC)")]
-_MOMENT = TypeAdapter(AwareDatetime)
-_DAYLESS = 10  # characters of a day
 _COLUMNS = (
     "id",
     "attempt_of",
@@ -163,11 +163,11 @@ def _row(one: BookedCall, currency: str) -> tuple[str, ...]:
     return (
         encode_call(one.id),
         "" if one.attempt_of is None else encode_call(one.attempt_of),
-        moment(one.started_at),
-        *(_cell(text) for text in (one.project, one.key, one.model, one.provider, one.contract)),
+        written(one.started_at),
+        *(harmless(text) for text in (one.project, one.key, one.model, one.provider, one.contract)),
         one.endpoint,
         one.outcome,
-        _cell(one.reason or ""),
+        harmless(one.reason or ""),
         one.usage_source,
         *(str(one.usage[bucket]) for bucket in BUCKETS),
         plain_money(one.price),
@@ -176,11 +176,6 @@ def _row(one: BookedCall, currency: str) -> tuple[str, ...]:
         str(one.first_byte_us),
         str(one.total_us),
     )
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet would take for a formula is told to be text."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 async def show_account(
@@ -205,8 +200,8 @@ async def show_account(
     else:
         border = _number(before) if before is not None else None
         rows = await journal.entries_of_vouchers(realm.organisation_id, found, wanted, limit, border)
-    sums = await realm.desk.books.balance(realm.organisation_id, span.starts.date() if span else None)
-    row = next(one for one in sums if one.id == account)
+    month = span.starts.date() if span else None
+    (row,) = await realm.desk.books.balance(realm.organisation_id, month, account)
     return EntriesView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
@@ -247,8 +242,8 @@ async def _wanted(realm: Realm, asked: Filters) -> Wanted:
             422, f"bucket: {asked.bucket!r} is none of {', '.join(BUCKETS)}", "invalid_value", "bucket"
         )
     span = period_of(asked.period) if asked.period is not None else None
-    starts = _moment("since", asked.since, after=False)
-    ends = _moment("until", asked.until, after=True)
+    starts = moment(asked.since, "since") if asked.since else None
+    ends = moment(asked.until, "until", after=True) if asked.until else None
     if span is not None:
         starts = max(starts or span.starts, span.starts)
         ends = min(ends or span.ends, span.ends)
@@ -270,20 +265,6 @@ async def _wanted(realm: Realm, asked: Filters) -> Wanted:
         most=_price("price_to", asked.price_to),
         attempts=asked.attempts,
     )
-
-
-def _moment(param: str, text: str | None, *, after: bool) -> datetime | None:
-    """A day or moment of a request; of a day that ends a span the first moment after it."""
-    if not text:
-        return None
-    try:
-        if len(text) == _DAYLESS:
-            day = datetime.fromisoformat(text).replace(tzinfo=UTC)
-            return day + timedelta(days=1) if after else day
-        return _MOMENT.validate_python(text).astimezone(UTC)
-    except (ValueError, OverflowError, ValidationError):
-        line = f"{param}: {text!r} is no day such as 2026-03-14, and no moment such as 2026-03-14T09:30:00Z"
-        raise refuse(422, line, "invalid_value", param) from None
 
 
 def _price(param: str, text: str | None) -> int | None:

@@ -237,13 +237,17 @@ NOTES: ContextVar[Notes | None] = ContextVar("notes", default=None)
 """Of the request that is answered; None outside of one."""
 
 
-def note_realm(realm: Noted) -> str:
-    """A request works in this realm from now on; the address that it came from."""
+def asked_from() -> str:
+    """The address that the request came from; '' where there is none."""
     notes = NOTES.get()
-    if notes is None:
-        return ""
-    notes.realm = realm
-    return notes.address
+    return "" if notes is None else notes.address
+
+
+def note_realm(realm: Noted) -> None:
+    """A request works in this realm from now on."""
+    notes = NOTES.get()
+    if notes is not None:
+        notes.realm = realm
 
 
 def note_done(*, changed: bool = True) -> None:

@@ -24,8 +24,12 @@ def _cut(
     after: Annotated[int, Query(ge=0, le=1 << 40, description="rows to leave out before")] = 0,
 ) -> Cut:
     name = sort or ""
-    words = tuple((q or "").casefold().split()[:_WORDS])
-    return Cut(words, name.removeprefix("-"), name.startswith("-"), limit, after)
+    return Cut(words_of(q), name.removeprefix("-"), name.startswith("-"), limit, after)
+
+
+def words_of(q: str | None) -> tuple[str, ...]:
+    """Words that are looked for, casefolded; no more than anybody types."""
+    return tuple((q or "").casefold().split()[:_WORDS])
 
 
 Wanted = Annotated[Cut, Depends(_cut)]

@@ -425,8 +425,10 @@ class Balance(msgspec.Struct, frozen=True):
 class Books(Protocol):
     """The books of one organisation, read only."""
 
-    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
-        """Every account with its sums; of a month (its first day), or of all time."""
+    async def balance(
+        self, organisation_id: int, month: date | None = None, only: int | None = None
+    ) -> list[Balance]:
+        """Every account, or one, with its sums; of a month (its first day), or of all time."""
         ...
 
     async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:

@@ -27,7 +27,6 @@ class ShownDeployment(msgspec.Struct, frozen=True):
     """A model at a provider, as the operator sees it.
 
     Attributes:
-        active: it stands in the configuration.
         out: that somebody switched this one off; its provider may be off besides.
         rates: what a million units cost, by bucket, as text.
     """
@@ -38,7 +37,6 @@ class ShownDeployment(msgspec.Struct, frozen=True):
     contract: str
     upstream: str
     endpoints: tuple[str, ...]
-    active: bool
     concurrency: int | None
     tokens_per_minute: int | None
     service_tier: str

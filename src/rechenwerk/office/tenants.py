@@ -15,6 +15,7 @@ from rechenwerk.identity.keys import ROLES, hash_key, hint, new_key
 from rechenwerk.office import bodies
 from rechenwerk.office.access import KeysRealm, OperatorRealm, Realm
 from rechenwerk.office.bodies import Name
+from rechenwerk.office.budgets.bodies import BudgetLine
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.paging import Wanted, cut, sortable
 from rechenwerk.office.ports import Guard, GuardUse, Key, NewKey, Organisation, Project
@@ -307,7 +308,7 @@ async def revoke_key(realm: KeysRealm, key: Name) -> bodies.KeyView:
     return view
 
 
-def budget_facts(budgets: Iterable[bodies.BudgetView]) -> dict[str, object]:
+def budget_facts(budgets: Iterable[bodies.BudgetView | BudgetLine]) -> dict[str, object]:
     """Budgets as the audit keeps them: by period, with how hard they are."""
     return {one.period: f"{one.amount} ({'hard' if one.hard else 'soft'})" for one in budgets}
 

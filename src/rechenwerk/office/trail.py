@@ -12,16 +12,16 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from rechenwerk.base.cells import harmless
 from rechenwerk.office.access import BooksRealm, Realm, Whose
 from rechenwerk.office.audits import From, To, period
 from rechenwerk.office.governance.bodies import EventsView, EventView
 from rechenwerk.office.governance.ports import AuditEvent, Sought
+from rechenwerk.office.paging import words_of
 
 _PAGE = 500
 """Events that a download reads at a time."""
-_WORDS = 10
 _LATEST = "9000-01-01"
-_FORMULA = tuple("=+-@\t\r")
 _COLUMNS = tuple(EventView.model_fields)
 
 _KEPT = r"^[^\x00]*$"
@@ -68,7 +68,7 @@ def sought(
     starts, ends = period(realm, since, to or _LATEST)
     return Sought(
         None if _everybody(realm, organisation) else realm.organisation_id,
-        tuple((q or "").split()[:_WORDS]),
+        words_of(q),
         who or None,
         what or None,
         subject or None,
@@ -163,7 +163,7 @@ class _Csv:
             for name in _COLUMNS
         ]
         csv.writer(out, lineterminator="\r\n").writerow(
-            [f"'{one}" if isinstance(one, str) and one.startswith(_FORMULA) else one for one in cells]
+            [harmless(one) if isinstance(one, str) else one for one in cells]
         )
         return out.getvalue().encode()
 

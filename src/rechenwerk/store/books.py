@@ -22,9 +22,10 @@ from account a
 left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
 left join contract c on c.organisation_id in (0, a.organisation_id) and c.id = a.contract_id
 left join (select account_id, sum(debit) as debit, sum(credit) as credit from account_month
-    where organisation_id = $1 and ($2::date is null or month = $2) group by account_id) m
+    where organisation_id = $1 and ($2::date is null or month = $2)
+        and ($3::bigint is null or account_id = $3) group by account_id) m
     on m.account_id = a.id
-where a.organisation_id = $1 order by a.kind, p.name, c.name
+where a.organisation_id = $1 and ($3::bigint is null or a.id = $3) order by a.kind, p.name, c.name
 """
 CALLS = """
 select c.*, coalesce(p.name, '') as project, coalesce(k.name, '') as key,
@@ -77,13 +78,15 @@ class StoredBooks:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def balance(self, organisation_id: int, month: date | None = None) -> list[Balance]:
-        """Every account with its sums; of a month, or of all time."""
+    async def balance(
+        self, organisation_id: int, month: date | None = None, only: int | None = None
+    ) -> list[Balance]:
+        """Every account, or one, with its sums; of a month, or of all time."""
         return [
             Balance(
                 row["kind"], row["project"], row["contract"], int(row["debit"]), int(row["credit"]), row["id"]
             )
-            for row in await self._pool.fetch(_BALANCE, organisation_id, month)
+            for row in await self._pool.fetch(_BALANCE, organisation_id, month, only)
         ]
 
     async def call(self, organisation_id: int, call_id: int) -> BookedCall | None:

@@ -21,7 +21,6 @@ from rechenwerk.store.books import CALLS, booked, with_transfers
 _SOME = 2000
 _LAST = (1 << 63) - 1
 _DAY = timedelta(days=1)
-_DAY_OF_IDS = 86_400_000 << 22
 _FAR = date(3000, 1, 1)
 _FAR_S = 32_503_680_000
 """When that is, in seconds since 1970."""
@@ -244,9 +243,9 @@ class StoredJournal:
 
     async def _days(self, organisation_id: int, wanted: Wanted, fits: _Fits, top: int) -> AsyncIterator[Span]:
         """Spans of ids by the days on which something fits, newest first; neighbours share ids."""
+        bottom = 0 if wanted.starts is None else _id_of(wanted.starts, -1)
         if not fits.narrow:
-            bottom = 0 if wanted.starts is None else max(0, _id_of(wanted.starts) - _DAY_OF_IDS)
-            yield bottom, _LAST if wanted.ends is None else min(_LAST, _id_of(wanted.ends) + _DAY_OF_IDS + 1)
+            yield bottom, _LAST if wanted.ends is None else _id_of(wanted.ends, 1) + 1
             return
         known = await self._pool.fetchrow(_BOUNDS, organisation_id)
         if known is None or known["first"] is None:
@@ -258,12 +257,13 @@ class StoredJournal:
             begin = max(first, end - _DAY * 31)
             for row in await self._pool.fetch(_DAYS, organisation_id, *fits.all, begin, end):
                 noon = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC)
-                yield _id_of(noon - _DAY), _id_of(noon + 2 * _DAY) + 1
+                yield _id_of(noon, -1), _id_of(noon, 2) + 1
             end = begin
 
 
-def _id_of(at: datetime) -> int:
-    return min(first_id(at.timestamp()), _LAST)
+def _id_of(at: datetime, days: int) -> int:
+    """The lowest id of a call so many days after a moment; within what an id can be, whatever the moment."""
+    return min(_LAST - 1, first_id(at.timestamp() + _DAY.total_seconds() * days))
 
 
 def _day_of(call_id: int) -> date:

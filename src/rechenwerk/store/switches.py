@@ -10,7 +10,7 @@ import msgspec
 from rechenwerk.office.switch_ports import Out, ShownDeployment, Switched
 
 _DEPLOYMENTS = """
-select d.id, d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints, d.active,
+select d.id, d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints,
     d.concurrency, d.tokens_per_minute, d.service_tier, coalesce(s.name, '') as site, d.out_since,
     d.out_reason, coalesce(k.rates::text, '{}') as rates
 from deployment d
@@ -55,7 +55,6 @@ class StoredSwitches:
                 row["contract"],
                 row["upstream"],
                 tuple(row["endpoints"]),
-                row["active"],
                 row["concurrency"],
                 row["tokens_per_minute"],
                 row["service_tier"],

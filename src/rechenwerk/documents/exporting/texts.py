@@ -10,19 +10,16 @@ from typing import Any
 
 import msgspec
 
+from rechenwerk.base import cells
 from rechenwerk.documents.job_ports import Document, Job, StoredValue
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-_DANGER = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
 
 
 def harmless(cell: object) -> str:
-    """A cell of CSV that no spreadsheet runs: what begins like a formula gets an apostrophe before it."""
+    """A cell of CSV that no spreadsheet runs; a number with its sign is one, and stays as it is."""
     text = "" if cell is None else str(cell)
-    if text.startswith(_DANGER) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+    return text if _NUMBER.fullmatch(text) else cells.harmless(text)
 
 
 BYTE_ORDER = b"\xef\xbb\xbf"

@@ -100,15 +100,7 @@ class BudgetsPart(msgspec.Struct, frozen=True):
 class Budgets(Protocol):
     """Budgets and wallets of an organisation as they stand."""
 
-    async def uses(
-        self,
-        organisation_id: int,
-        windows: Mapping[str, datetime],
-        project: str | None = None,
-        key: int | None = None,
-        *,
-        shared: bool = False,
-    ) -> list[BudgetUse]:
+    async def uses(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[BudgetUse]:
         """All that are in force: the organisation's, then projects', then keys'.
 
         Keys that are revoked or expired are left out: their budgets hold nobody back.

@@ -19,7 +19,7 @@ from rechenwerk.office.errors import refuse
 from rechenwerk.office.paging import Wanted, sortable
 from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.ports import Guard
-from rechenwerk.office.tenants import pick_key
+from rechenwerk.office.tenants import budget_facts, pick_key
 
 _FIELDS = (
     "whose",
@@ -65,11 +65,10 @@ async def set_organisation_budget(realm: OperatorRealm, body: bodies.BudgetBody)
     For the operator: what an organisation may spend is not for itself to say.
     """
     realm = await realm.enter(body.organisation)
-    before = _set(await _view(realm), None)
+    before = await _set(realm)
     await realm.desk.tenants.guard_organisation(realm.organisation_id, [_wish(body)])
-    after = await _view(realm)
-    await realm.changed("budget set", f"organisation {realm.organisation}", before, _set(after, None))
-    return after
+    await realm.changed("budget set", f"organisation {realm.organisation}", before, await _set(realm))
+    return await _view(realm)
 
 
 async def set_key_budget(realm: KeysRealm, key: Name, body: bodies.BudgetBody) -> BudgetsView:
@@ -79,20 +78,18 @@ async def set_key_budget(realm: KeysRealm, key: Name, body: bodies.BudgetBody) -
     if found.revoked_at is not None:
         raise refuse(409, f"the key {key!r} is revoked; it has no use for a budget", "key_revoked", "key")
     project = await realm.project(found.project)
-    before = _set(await _view(realm), found.id)
+    before = await _set(realm, found.id)
     await realm.desk.tenants.guard_key(realm.organisation_id, project, found.id, [_wish(body)])
-    after = await _view(realm)
-    await realm.changed("budget set", f"key {found.id}", before, _set(after, found.id))
-    return after
+    await realm.changed("budget set", f"key {found.id}", before, await _set(realm, found.id))
+    return await _view(realm)
 
 
-def _set(view: BudgetsView, key: int | None) -> dict[str, object]:
+async def _set(realm: Realm, key: int | None = None) -> dict[str, object]:
     """The budgets of a key, or of the organisation itself, as the audit keeps them."""
-    return {
-        one.period: f"{one.amount} ({'hard' if one.hard else 'soft'})"
-        for one in view.budgets
-        if not one.wallet and one.key_id == key and (key is not None or one.project is None)
-    }
+    which = Which(key=key, kind="organisation" if key is None else "key")
+    found = await realm.desk.budgets.budgets.part(realm.organisation_id, realm.office.windows(), which, Cut())
+    now = realm.office.clock.now()
+    return budget_facts(line(one, now) for one in found.uses if not one.wallet)
 
 
 def _wish(body: bodies.BudgetBody) -> Guard:

@@ -426,7 +426,7 @@ class Sought(msgspec.Struct, frozen=True):
 
     Attributes:
         organisation_id: whom they concern.
-        words: all of them stand in who, what, subject, before or after.
+        words: all of them stand in who, what, subject, before, after or the address; casefolded.
         before: only events older than this id.
     """
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from fastapi import Request, Response
 
 from rechenwerk.base.errors import Refusal
-from rechenwerk.contracts.emergency import Person as Actor
 from rechenwerk.identity.keys import hash_key, hint, new_key
 from rechenwerk.identity.people import ROLE_SCOPES, password_fits
-from rechenwerk.office.access import Office
+from rechenwerk.office.access import Office, Realm
 from rechenwerk.office.errors import RefusedError, refuse
-from rechenwerk.office.noting import note_done
 from rechenwerk.office.people.bodies import MeView, OrganisationRole
 from rechenwerk.office.people.ports import Membership, Person, SessionKey
 from rechenwerk.office.people.sessions import COOKIE
@@ -34,7 +32,7 @@ def over_tls(request: Request) -> bool:
 
 async def check_tries(office: Office, request: Request, email: str) -> None:
     """Note an attempt; refuse when there were too many, for this address or from this host."""
-    host = request.client.host if request.client is not None else ""
+    host = _host(request)
     now = office.now()
     by_email, by_host = await office.desk.people.count_try(email, host, now, now - _WINDOW)
     if by_email > _TRIES_OF_ONE or by_host > _TRIES_OF_HOST:
@@ -74,17 +72,19 @@ async def end_session(office: Office, request: Request, *, noted: bool = False) 
     if caller is not None and await office.desk.people.of_session(caller.key_id) is not None:
         await tenants.revoke_key(caller.organisation_id, caller.key_id, office.now())
         if noted:
-            await _note(office, request, caller, "signed out")
+            await note(office, request, caller, "signed out")
 
 
-async def _note(office: Office, request: Request, caller: Caller, what: str) -> None:
+async def note(
+    office: Office, request: Request, caller: Caller, what: str, after: Mapping[str, object] | None = None
+) -> None:
     """Who comes and goes is part of the audit."""
-    address = request.client.host if request.client is not None else ""
-    who = Actor(caller.organisation_id, caller.key_id, caller.key_name, address)
-    now = office.now()
-    subject = f"person {caller.key_name}"
-    await office.desk.governance.records.note(who, caller.organisation_id, now, what, subject, None, None)
-    note_done()
+    here = Realm(office, caller, caller.organisation_id, caller.organisation, _host(request))
+    await here.changed(what, f"person {caller.key_name}", None, after)
+
+
+def _host(request: Request) -> str:
+    return "" if request.client is None else request.client.host
 
 
 def me_view(person: Person | None, memberships: Sequence[Membership], caller: Caller, project: str) -> MeView:
@@ -134,5 +134,5 @@ async def enter(
         samesite="lax",
     )
     caller = Caller(chosen.organisation_id, chosen.organisation, made, scopes, person.email, key.expires_at)
-    await _note(office, request, caller, "signed in")
+    await note(office, request, caller, "signed in")
     return me_view(person, memberships, caller, chosen.project)

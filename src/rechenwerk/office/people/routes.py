@@ -12,17 +12,17 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from rechenwerk.contracts.emergency import Person as Actor
 from rechenwerk.identity.keys import hash_key, new_token
 from rechenwerk.identity.people import ROLE_SCOPES, hash_password, mail_address, password_fits, weakness
 from rechenwerk.office.access import AnyRealm, Entrance, KeysRealm, Office, Realm
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.paging import Wanted, cut
 from rechenwerk.office.people import bodies
-from rechenwerk.office.people.entering import check_tries, end_session, enter, me_view, recognise
+from rechenwerk.office.people.entering import check_tries, end_session, enter, me_view, note, recognise
 from rechenwerk.office.people.ports import Invitation, Member, Newcomer, NewInvitation, Person
 from rechenwerk.office.people.sessions import COOKIE
 from rechenwerk.office.people.single_sign_on import Relying
+from rechenwerk.office.ports import Caller
 
 WELCOME = "/console/welcome"
 
@@ -271,15 +271,8 @@ async def _note_joined(office: Office, request: Request, person: Person, invitat
     joined = {"role": invitation.role, "project": invitation.project, "invitation": invitation.id}
     here = await office.desk.tenants.organisation(invitation.organisation)
     assert here is not None
-    await office.desk.governance.records.note(
-        Actor(here.id, 0, person.email, request.client.host if request.client else ""),
-        here.id,
-        office.now(),
-        "person joined",
-        f"person {person.email}",
-        None,
-        joined,
-    )
+    caller = Caller(here.id, here.name, 0, frozenset(), person.email)
+    await note(office, request, caller, "person joined", joined)
 
 
 async def accept_invitation(

@@ -30,8 +30,7 @@ where g.organisation_id = $1 and g.active and g.unit = 'money'
 """
 # Shorter periods first, under whom they belong to: as a person reads a tree.
 _NATURAL = "project nulls first, key_id nulls first, not wallet, array_position($2::text[], period)"
-_ORDER = "p.name nulls first, k.id nulls first, not g.wallet, array_position($2::text[], g.period)"
-_USES = f"{_LINES}order by {_ORDER}"
+_USES = f"select * from ({_LINES}) l order by {_NATURAL}"  # noqa: S608 - our own words, here and below
 _AHEAD = "case when not l.wallet then l.posted * a.length / a.elapsed end"
 _FITTING = f"""
 select l.*, case when l.key_id is not null then 'key' when l.project is not null then 'project'
@@ -43,7 +42,7 @@ where ($10::text is null or l.period = $10)
         when l.project is not null then 'project' else 'organisation' end)
     and (not $12 or l.posted * 100 >= l.amount * {FULL} or (l.amount > 0 and {_AHEAD} > l.amount))
     and {has_words("concat_ws(' ', l.project, l.key, l.period)", "$13::text[]")}
-"""  # noqa: S608 - our own words, no one else's
+"""  # noqa: S608
 _ORDERS: Mapping[str, str] = MappingProxyType(
     {
         "whose": by_text("coalesce(key, project, '')"),
@@ -80,18 +79,10 @@ class StoredBudgets:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def uses(
-        self,
-        organisation_id: int,
-        windows: Mapping[str, datetime],
-        project: str | None = None,
-        key: int | None = None,
-        *,
-        shared: bool = False,
-    ) -> list[BudgetUse]:
+    async def uses(self, organisation_id: int, windows: Mapping[str, datetime]) -> list[BudgetUse]:
         """See `office.budgets.ports.Budgets`."""
         rows = await self._pool.fetch(
-            _USES, organisation_id, list(windows), list(windows.values()), project, key, shared
+            _USES, organisation_id, list(windows), list(windows.values()), None, None, False
         )
         return [_use(row) for row in rows]
 

@@ -24,6 +24,7 @@ from rechenwerk.store.governance.common import Connection, audit
 from rechenwerk.store.governance.grants import award_of
 from rechenwerk.store.governance.use import used
 from rechenwerk.store.moments import moment
+from rechenwerk.store.parts import has_words
 
 _AUDIT = """
 select a.id, a.at, o.name as organisation, a.who, coalesce(a.key_id, 0) as key_id, a.what, a.subject,
@@ -33,20 +34,26 @@ where ($1::bigint is null or a.organisation_id = $1) and ($3::bigint is null or 
     and ($4::text is null or a.who = $4) and ($5::text is null or a.what = $5)
     and ($6::text is null or a.subject = $6) and ($7::timestamptz is null or a.at >= $7)
     and ($8::timestamptz is null or a.at < $8)
-    and not exists (select from unnest($9::text[]) word where position(word in lower(
-        concat_ws(' ', a.who, a.what, a.subject, a.before::text, a.after::text, a.address))) = 0)
+    and {words}
 order by a.id desc limit $2
-"""
-# One step per kind, however many events there are.
-_KINDS = """
-with recursive kind(what) as (
-    (select what from audit_event where organisation_id = $1 order by what limit 1)
-    union all
-    select (select a.what from audit_event a where a.organisation_id = $1 and a.what > kind.what
-        order by a.what limit 1)
-    from kind where kind.what is not null
+""".format(
+    words=has_words(
+        "concat_ws(' ', a.who, a.what, a.subject, a.before::text, a.after::text, a.address)", "$9::text[]"
+    )
 )
-select what from kind where what is not null
+# One step per kind of an organisation, however many events there are.
+_KINDS = """
+select distinct of.what collate "C" as what from organisation o cross join lateral (
+    with recursive kind(what) as (
+        (select what from audit_event where organisation_id = o.id order by what limit 1)
+        union all
+        select (select a.what from audit_event a where a.organisation_id = o.id and a.what > kind.what
+            order by a.what limit 1)
+        from kind where kind.what is not null
+    )
+    select what from kind where what is not null
+) of
+where $1::bigint is null or o.id = $1 order by 1
 """
 _CHAIN = """
 with linked as (
@@ -119,7 +126,7 @@ class StoredRecords:
             sought.subject,
             sought.since,
             sought.until,
-            [word.lower() for word in sought.words],
+            list(sought.words),
         )
         return [
             AuditEvent(**{**row, "before": _json(row["before"]), "after": _json(row["after"])})
@@ -128,11 +135,7 @@ class StoredRecords:
 
     async def kinds(self, organisation_id: int | None) -> list[str]:
         """See `office.governance.ports.Records`."""
-        if organisation_id is not None:
-            return [row["what"] for row in await self._pool.fetch(_KINDS, organisation_id)]
-        everybody = await self._pool.fetch("select id from organisation")
-        found = [await self.kinds(row["id"]) for row in everybody]
-        return sorted({what for some in found for what in some})
+        return [row["what"] for row in await self._pool.fetch(_KINDS, organisation_id)]
 
     async def chain(self, organisation_id: int) -> Chain:
         """See `office.governance.ports.Records`."""
