@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -14,7 +12,6 @@ from rechenwerk.base.errors import RechenwerkError
 from rechenwerk.office.planning.calculating import CHILD, CalculationError, Calculator, subject
 from tests.flows.office_desk import Office
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "plan"
 SMALL = """title = "Small"
 currency = "EUR"
 shown_in = "EUR"
@@ -211,9 +208,3 @@ def test_questions_about_the_case_of_openai(plans: Office) -> None:
     table = plans.answer("GET", "/plans/case/files/csv", params={"paths": 100})
     assert table.text.startswith("line,")
     plans.refused(400, "GET", "/plans/case/explain", params={"figure": "nothing"})
-
-
-def test_the_examples_are_those_of_the_documentation() -> None:
-    folder = resources.files("rechenwerk.planner") / "examples"
-    for name in ("firm.toml", "openai.toml", "openai-deals.toml"):
-        assert (folder / name).read_bytes() == (EXAMPLES / name).read_bytes()
