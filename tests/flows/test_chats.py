@@ -197,6 +197,17 @@ def test_nobody_else_reaches_a_conversation(cloud: Cloud, nora: Talker, fake: Kn
     assert len(nora.said(chat)) == 2
 
 
+def test_a_number_that_no_row_can_have_is_refused(nora: Talker) -> None:
+    chat, large = nora.begin(), 1 << 63
+    for method, path in (
+        ("GET", f"/chats/{large}"),
+        ("GET", f"/chats/{chat}/messages/{large}"),
+        ("DELETE", f"/chats/{chat}/files/{large}"),
+        ("DELETE", f"/chat-templates/{large}"),
+    ):
+        nora.refused(422, method, path)
+
+
 def test_files_go_to_the_model(nora: Talker, fake: Knobs) -> None:
     chat = nora.begin()
     sent = {"params": {"name": '<b>"note".txt'}, "content": b"one two three"}

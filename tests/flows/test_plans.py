@@ -105,6 +105,17 @@ def test_mistakes_are_told_with_their_lines(plans: Office) -> None:
     assert plans.ok("GET", "/plans")["plans"] == []
 
 
+def test_numbers_and_texts_that_nothing_can_be_kept_under_are_refused(plans: Office) -> None:
+    plans.ok("POST", "/plans", json={"name": "small", "text": SMALL})
+    late = {"version": 1 << 31}
+    plans.refused(422, "GET", f"/plans/small/versions/{1 << 31}")
+    plans.refused(422, "GET", "/plans/small/explain", params={"figure": "cash", **late})
+    plans.refused(422, "POST", "/plans/small/runs", json=late)
+    plans.refused(422, "POST", "/plans/small/try", json=late)
+    wide = SMALL + "# " + "ä" * 500_000
+    assert "1,000,000" in plans.refused(422, "POST", "/plans", json={"name": "wide", "text": wide})["message"]
+
+
 HOSTILE = (
     SMALL.replace("periods = 24", "periods = 1000000000"),
     SMALL.replace("users * price", "(" * 900 + "users" + ")" * 900 + " * price"),

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from rechenwerk.base.errors import UnreadableError
 from rechenwerk.office.chats import bodies
-from rechenwerk.office.chats.desk import ChatDesk, Desk
+from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.ports import ChatRow, FileRow, MessageRow
 from rechenwerk.office.chats.running import Question, Run
 from rechenwerk.office.chats.sealing import Kept, Said
@@ -53,7 +53,7 @@ def _event(name: str, data: Any) -> bytes:
 
 async def send_message(
     desk: ChatDesk,
-    chat: int,
+    chat: RowId,
     body: bodies.MessageBody,
     once: Annotated[
         str | None, Header(alias="idempotency-key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
@@ -174,13 +174,13 @@ async def _view(desk: Desk, chat: int, message: int) -> bodies.MessageView:
     return view
 
 
-async def show_message(desk: ChatDesk, chat: int, message: int) -> bodies.MessageView:
+async def show_message(desk: ChatDesk, chat: RowId, message: RowId) -> bodies.MessageView:
     """One message; of an answer what the books say of its call."""
     await desk.chat(chat)
     return await _view(desk, chat, message)
 
 
-async def stop_message(desk: ChatDesk, chat: int, message: int) -> bodies.MessageView:
+async def stop_message(desk: ChatDesk, chat: RowId, message: RowId) -> bodies.MessageView:
     """Stop an answer that is being written: what came is kept. It is booked some seconds later."""
     await desk.own(chat)
     told = await _told(desk, chat, message)
@@ -194,7 +194,7 @@ async def stop_message(desk: ChatDesk, chat: int, message: int) -> bodies.Messag
 async def add_file(
     desk: ChatDesk,
     request: Request,
-    chat: int,
+    chat: RowId,
     name: Annotated[str, Query(min_length=1, max_length=255, description="what its sender calls it")],
 ) -> bodies.FileView:
     """Bring a file for the next question: the body is the file. Its text goes to the model."""
@@ -219,7 +219,7 @@ async def add_file(
     return desk.file_view(chat, file)
 
 
-async def drop_file(desk: ChatDesk, chat: int, file: int) -> bodies.DoneView:
+async def drop_file(desk: ChatDesk, chat: RowId, file: RowId) -> bodies.DoneView:
     """Forget a file that was not sent."""
     await desk.own(chat)
     if not await desk.chats.store.drop_file(desk.whose.organisation_id, chat, file):

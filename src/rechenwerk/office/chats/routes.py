@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from rechenwerk.office.chats import bodies
 from rechenwerk.office.chats.asking import AskedError
-from rechenwerk.office.chats.desk import ChatDesk, Desk
+from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.exporting import as_json, as_markdown
 from rechenwerk.office.chats.messages import add_message_routes
 from rechenwerk.office.chats.ports import ChatRow, MessageRow
@@ -101,7 +101,7 @@ async def make_chat(desk: ChatDesk, body: bodies.NewChatBody) -> bodies.ChatView
     return desk.chat_view(await desk.own(number))
 
 
-async def show_chat(desk: ChatDesk, chat: int) -> bodies.WholeChatView:
+async def show_chat(desk: ChatDesk, chat: RowId) -> bodies.WholeChatView:
     """A conversation with all its branches."""
     row = await desk.chat(chat)
     return await _whole(desk, row)
@@ -113,7 +113,7 @@ async def _whole(desk: Desk, row: ChatRow) -> bodies.WholeChatView:
     return bodies.WholeChatView(**desk.chat_view(row).model_dump(), messages=views)
 
 
-async def change_chat(desk: ChatDesk, chat: int, body: bodies.ChatBody) -> bodies.ChatView:
+async def change_chat(desk: ChatDesk, chat: RowId, body: bodies.ChatBody) -> bodies.ChatView:
     """Rename it; share it in the organisation, or no more."""
     before = await desk.own(chat)
     title = None if body.title is None else desk.seal.title(chat, body.title)
@@ -125,7 +125,7 @@ async def change_chat(desk: ChatDesk, chat: int, body: bodies.ChatBody) -> bodie
     return desk.chat_view(await desk.own(chat))
 
 
-async def delete_chat(desk: ChatDesk, chat: int) -> bodies.DoneView:
+async def delete_chat(desk: ChatDesk, chat: RowId) -> bodies.DoneView:
     """Delete it for ever. What was asked stays in the books: its price, not its words."""
     row = await desk.own(chat)
     for one in await desk.chats.store.messages(desk.whose.organisation_id, chat):
@@ -138,7 +138,7 @@ async def delete_chat(desk: ChatDesk, chat: int) -> bodies.DoneView:
     return bodies.DoneView(done="conversation deleted")
 
 
-async def copy_chat(desk: ChatDesk, chat: int, body: bodies.CopyBody) -> bodies.ChatView:
+async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodies.ChatView:
     """A conversation of one's own with the same messages, to go on with; calls stay with the first one."""
     row = await desk.chat(chat)
     messages, _ = await desk.messages(chat)
@@ -177,7 +177,7 @@ def _copied(desk: Desk, chat: int, told: Told, place: dict[int, int]) -> Message
     return MessageRow(number, parent, row.role, row.model, row.state, sealed, None, row.made_at)
 
 
-async def export_chat(desk: ChatDesk, chat: int, form: Literal["markdown", "json"]) -> Response:
+async def export_chat(desk: ChatDesk, chat: RowId, form: Literal["markdown", "json"]) -> Response:
     """A conversation as a file: all of it as JSON, its newest branch as Markdown."""
     whole = await _whole(desk, await desk.chat(chat))
     text, kind, end = (

@@ -17,7 +17,7 @@ from rechenwerk.office.planning.runs import add_run_routes
 
 Scenario = Annotated[bodies.Word, Query(description="one of the plan's; empty: as written")]
 Without = Annotated[list[bodies.Status], Query(description="statuses that are switched off")]
-Version = Annotated[int | None, Query(ge=1, description="of the plan; the newest unless said otherwise")]
+Version = Annotated[bodies.Number | None, Query(description="of the plan; the newest unless said otherwise")]
 Period = Annotated[bodies.Word, Query(description="a period of the plan, such as 2027-06")]
 Line = Annotated[bodies.Word, Query(description="a line of the plan")]
 Said = Annotated[bodies.Language, Query(description="of what is written for people")]

@@ -207,7 +207,7 @@ async def versions(realm: BooksRealm, plan: PlanName) -> bodies.VersionsView:
     return bodies.VersionsView(plan=plan, versions=rows)
 
 
-async def source(realm: BooksRealm, plan: PlanName, number: int) -> bodies.SourceView:
+async def source(realm: BooksRealm, plan: PlanName, number: bodies.Number) -> bodies.SourceView:
     """The text of a version."""
     one = await version_of(realm, await found(realm, plan), number)
     return bodies.SourceView.model_validate(
