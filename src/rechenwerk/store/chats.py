@@ -40,11 +40,11 @@ delete from chat_template x where organisation_id = $1 and {_OWN} and id = $4
 """  # noqa: S608 - our own words
 _MESSAGES = """
 select id, parent_id, role, model, state, sealed, call_id, made_at from chat_message
-where organisation_id = $1 and chat_id = $2 order by id
+where organisation_id = $1 and chat_id = $2 and ($3::bigint is null or id = $3) order by id
 """
 _FILES = """
 select id, message_id, kind, size, named, sealed from chat_file
-where organisation_id = $1 and chat_id = $2 order by id
+where organisation_id = $1 and chat_id = $2 and ($3::bigint is null or message_id = $3) order by id
 """
 _BOOKED = """
 select c.id, coalesce(v.name, '') as provider, coalesce(t.name, '') as contract, c.outcome, c.usage_source,
@@ -138,9 +138,10 @@ class StoredChats:
         done = await self._pool.execute(_DELETE, *_owner(whose), chat_id)
         return bool(done == "DELETE 1")
 
-    async def messages(self, organisation_id: int, chat_id: int) -> list[MessageRow]:
+    async def messages(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[MessageRow]:
         """See `Chats`."""
-        return [MessageRow(**row) for row in await self._pool.fetch(_MESSAGES, organisation_id, chat_id)]
+        rows = await self._pool.fetch(_MESSAGES, organisation_id, chat_id, only)
+        return [MessageRow(**row) for row in rows]
 
     async def texts(self, organisation_id: int, chat_ids: Sequence[int]) -> list[tuple[int, int, bytes]]:
         """See `Chats`."""
@@ -234,9 +235,10 @@ class StoredChats:
             now,
         )
 
-    async def files(self, organisation_id: int, chat_id: int) -> list[FileRow]:
+    async def files(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[FileRow]:
         """See `Chats`."""
-        return [FileRow(**row) for row in await self._pool.fetch(_FILES, organisation_id, chat_id)]
+        rows = await self._pool.fetch(_FILES, organisation_id, chat_id, only)
+        return [FileRow(**row) for row in rows]
 
     async def drop_file(self, organisation_id: int, chat_id: int, file_id: int) -> bool:
         """See `Chats`."""

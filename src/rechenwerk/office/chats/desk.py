@@ -71,11 +71,11 @@ class Desk(msgspec.Struct, frozen=True):
             )
         return found
 
-    async def messages(self, chat_id: int) -> tuple[dict[int, Told], list[FileRow]]:
-        """All that was said, opened, and all files."""
+    async def messages(self, chat_id: int, only: int | None = None) -> tuple[dict[int, Told], list[FileRow]]:
+        """All that was said, opened, and all files; or only one message with its files."""
         store, organisation = self.chats.store, self.whose.organisation_id
-        rows = await store.messages(organisation, chat_id)
-        files = await store.files(organisation, chat_id)
+        rows = await store.messages(organisation, chat_id, only)
+        files = await store.files(organisation, chat_id, only)
         return await asyncio.to_thread(opened, self.seal, chat_id, rows, files), files
 
     async def settled(self, call: int) -> None:

@@ -162,11 +162,10 @@ async def _events(desk: Desk, chat: ChatRow, answer: int) -> AsyncGenerator[byte
 
 
 async def _told(desk: Desk, chat: int, message: int) -> Told:
-    messages, _ = await desk.messages(chat)
-    found = messages.get(message)
-    if found is None:
+    messages, _ = await desk.messages(chat, message)
+    if message not in messages:
         raise missing("message", str(message))
-    return found
+    return messages[message]
 
 
 async def _view(desk: Desk, chat: int, message: int) -> bodies.MessageView:
