@@ -94,6 +94,17 @@ def test_who_hangs_up_stops_the_answer(cloud: Cloud, nora: Talker, fake: Knobs) 
     assert 0 < booked(cloud, answer["call"]["id"])["usage"]["output"] < 5000
 
 
+def test_who_hangs_up_before_the_first_word_stops_the_answer(cloud: Cloud, nora: Talker, fake: Knobs) -> None:
+    fake.answer_tokens, fake.pace_ms = 5000, 20
+    chat = nora.begin()
+    nora.leave(chat, text="Tell me everything")
+    for _ in range(20_000):
+        states = [one["state"] for one in nora.said(chat)]
+        if states and "writing" not in states:
+            break
+    assert states == ["done", "stopped"]
+
+
 def test_the_same_request_asks_nobody_twice(cloud: Cloud, nora: Talker, fake: Knobs) -> None:
     fake.answer_tokens = 30
     chat = nora.begin()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Annotated, Any
 
 import msgspec
@@ -34,17 +34,25 @@ def largest_file(path: str) -> int:
 
 
 class Events(StreamingResponse):
-    """Server-sent events; whoever makes them hears at once that nobody reads on."""
+    """Server-sent events of an answer; it hears at once that nobody reads on, even where nobody ever did.
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    Args:
+        desk, chat: of who asks.
+        answer: its number; what is under way is read along.
+    """
+
+    def __init__(self, desk: Desk, chat: int, answer: int) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(events, media_type="text/event-stream", headers=headers)
-        self._events = events
+        self._run = desk.chats.runs.get(answer)
+        self._events = _events(desk, chat, answer, self._run)
+        super().__init__(self._events, media_type="text/event-stream", headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI."""
-        async with aclosing(self._events):
-            await super().__call__(scope, receive, send)
+        read = nullcontext() if self._run is None else self._run.read()
+        with read:
+            async with aclosing(self._events):
+                await super().__call__(scope, receive, send)
 
 
 def _event(name: str, data: Any) -> bytes:
@@ -69,7 +77,7 @@ async def send_message(
     row = await desk.own(chat)
     store, organisation = desk.chats.store, desk.whose.organisation_id
     if once is not None and (known := await store.answer_of(organisation, chat, once)) is not None:
-        return Events(_events(desk, row, known))
+        return Events(desk, chat, known)
     messages, files = await desk.messages(chat)
     if len(messages) > MOST_MESSAGES:
         raise refuse(409, f"the conversation has {MOST_MESSAGES} messages; begin a new one", "chat_full")
@@ -79,9 +87,9 @@ async def send_message(
         known = await store.answer_of(organisation, chat, once)
         if known is None:
             raise missing("conversation", str(chat))
-        return Events(_events(desk, row, known))
+        return Events(desk, chat, known)
     _start(desk, chat, body.model, [*branch(messages, question.row.parent_id), question], answer)
-    return Events(_events(desk, row, answer))
+    return Events(desk, chat, answer)
 
 
 async def _asked(
@@ -147,17 +155,16 @@ def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int)
     return desk.chats.runs.start(answer, Question(desk.key, model, asked, keep, desk.settled))
 
 
-async def _events(desk: Desk, chat: ChatRow, answer: int) -> AsyncGenerator[bytes, None]:
-    run = desk.chats.runs.get(answer)
-    told = await _told(desk, chat.id, answer)
-    yield _event("begun", {"chat": chat.id, "question": told.row.parent_id, "answer": answer})
+async def _events(desk: Desk, chat: int, answer: int, run: Run | None) -> AsyncGenerator[bytes, None]:
+    told = await _told(desk, chat, answer)
+    yield _event("begun", {"chat": chat, "question": told.row.parent_id, "answer": answer})
     if run is None:
         yield _event("text", {"text": told.text})
     else:
         async with aclosing(run.follow()) as words:
             async for text in words:
                 yield b": still there\n\n" if text is None else _event("text", {"text": text})
-    view = await _view(desk, chat.id, answer)
+    view = await _view(desk, chat, answer)
     yield _event("end", view.model_dump(mode="json"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rechenwerk.base.clock import Clock
@@ -72,7 +72,7 @@ class Run:
         self._readers = 0
         self._stopped = False
         self.over = False
-        self._reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._ask())
         self.task = asyncio.create_task(self._work())
 
     def stop(self) -> None:
@@ -88,7 +88,7 @@ class Run:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    async def _read(self) -> None:
+    async def _ask(self) -> None:
         question, saved, length = self._question, self._clock.monotonic(), 0
         async with self._gateway.chat(question.key, question.model, question.messages) as (call, pieces):
             self._call = call
@@ -126,29 +126,34 @@ class Run:
             self.over = True
             self._tell()
 
-    async def follow(self) -> AsyncGenerator[str | None, None]:
-        """The answer's words as they come, from its first one; None where there is silence for long."""
-        seen = 0
+    @contextlib.contextmanager
+    def read(self) -> Iterator[None]:
+        """Read along; who is the last to leave stops it."""
         self._readers += 1
         try:
-            while True:
-                news = self._news
-                if seen < len(self._parts):
-                    text = "".join(self._parts[seen:])
-                    seen = len(self._parts)
-                    yield text
-                    continue
-                if self.over:
-                    return
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_PING):
-                        await news.wait()
-                        continue
-                yield None
+            yield
         finally:
             self._readers -= 1
             if not self._readers and not self.over:
                 self.stop()
+
+    async def follow(self) -> AsyncGenerator[str | None, None]:
+        """The answer's words as they come, from its first one; None where there is silence for long."""
+        seen = 0
+        while True:
+            news = self._news
+            if seen < len(self._parts):
+                text = "".join(self._parts[seen:])
+                seen = len(self._parts)
+                yield text
+                continue
+            if self.over:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PING):
+                    await news.wait()
+                    continue
+            yield None
 
 
 class Runs:
