@@ -219,6 +219,20 @@ def test_a_number_that_no_row_can_have_is_refused(nora: Talker) -> None:
         nora.refused(422, method, path)
 
 
+def test_a_copy_keeps_the_branch_behind_an_unfinished_answer(nora: Talker, fake: Knobs) -> None:
+    fake.answer_tokens, fake.pace_ms = 5000, 20
+    chat = nora.begin()
+    with nora.asking(chat, text="Tell me everything") as events:
+        begun = next(events)[1]
+        next(events)
+        fake.answer_tokens, fake.pace_ms = 3, 0
+        nora.ask(chat, "and then?", begun["answer"])
+        copy = nora.ok("POST", f"/chats/{chat}/copy", json={})["id"]
+    said = nora.said(copy)
+    assert [one["state"] for one in said] == ["done", "stopped", "done", "done"]
+    assert [one["parent"] for one in said] == [None, *(one["id"] for one in said[:-1])]
+
+
 def test_files_go_to_the_model(nora: Talker, fake: Knobs) -> None:
     chat = nora.begin()
     sent = {"params": {"name": '<b>"note".txt'}, "content": b"one two three"}

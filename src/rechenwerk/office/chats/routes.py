@@ -14,8 +14,8 @@ from rechenwerk.office.chats.asking import AskedError
 from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.exporting import as_json, as_markdown
 from rechenwerk.office.chats.messages import add_message_routes
-from rechenwerk.office.chats.ports import ChatRow, MessageRow
-from rechenwerk.office.chats.sealing import Kept, Said
+from rechenwerk.office.chats.ports import ChatRow, FileRow, MessageRow
+from rechenwerk.office.chats.sealing import Said
 from rechenwerk.office.chats.talks import Told, branch
 from rechenwerk.office.chats.templates import add_template_routes
 from rechenwerk.office.errors import missing, refuse
@@ -145,7 +145,6 @@ async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodie
     if body.until is not None and body.until not in messages:
         raise missing("message", str(body.until))
     chosen = list(messages.values()) if body.until is None else branch(messages, body.until)
-    chosen = [one for one in chosen if one.row.state != "writing"]
     store = desk.chats.store
     files = [file for one in chosen for file in one.files]
     numbers = await store.ids(1 + len(chosen) + len(files))
@@ -154,17 +153,11 @@ async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodie
     await store.make(desk.whose, new, title, desk.now)
     sent: dict[int, int] = {}
     for file, number in zip(files, numbers[1 + len(chosen) :], strict=True):
-        kept: Kept = desk.seal.open_kept(chat, file)
         assert file.message_id is not None
         sent[number] = place[file.message_id]
-        copied = type(file)(
-            number,
-            None,
-            file.kind,
-            file.size,
-            desk.seal.name(new, number, desk.seal.open_name(chat, file)),
-            desk.seal.kept(new, number, kept),
-        )
+        named = desk.seal.name(new, number, desk.seal.open_name(chat, file))
+        sealed = desk.seal.kept(new, number, desk.seal.open_kept(chat, file))
+        copied = FileRow(number, None, file.kind, file.size, named, sealed)
         await store.keep_file(desk.whose.organisation_id, new, copied, desk.now)
     await store.add(desk.whose, new, [_copied(desk, new, one, place) for one in chosen], sent, desk.now)
     return desk.chat_view(await desk.own(new))
@@ -172,9 +165,10 @@ async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodie
 
 def _copied(desk: Desk, chat: int, told: Told, place: dict[int, int]) -> MessageRow:
     row, number = told.row, place[told.row.id]
-    parent = None if row.parent_id is None else place.get(row.parent_id)
+    parent = None if row.parent_id is None else place[row.parent_id]
     sealed = desk.seal.said(chat, number, Said(told.text, told.problem))
-    return MessageRow(number, parent, row.role, row.model, row.state, sealed, None, row.made_at)
+    state = "stopped" if row.state == "writing" else row.state  # nobody writes on in the copy
+    return MessageRow(number, parent, row.role, row.model, state, sealed, None, row.made_at)
 
 
 async def export_chat(desk: ChatDesk, chat: RowId, form: Literal["markdown", "json"]) -> Response:
