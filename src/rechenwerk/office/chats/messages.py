@@ -144,7 +144,7 @@ def _chosen(files: list[FileRow], wanted: list[int]) -> list[FileRow]:
     return [known[number] for number in dict.fromkeys(wanted)]
 
 
-def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int) -> Run:
+def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int) -> None:
     """Ask; from here on the answer looks after itself."""
 
     async def keep(text: str, problem: str, state: str, call: int | None) -> None:
@@ -152,7 +152,7 @@ def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int)
         await desk.chats.store.settle(desk.whose.organisation_id, chat, answer, sealed, state, call)
 
     asked = prompt(desk.seal, chat, messages)
-    return desk.chats.runs.start(answer, Question(desk.key, model, asked, keep, desk.settled))
+    desk.chats.runs.start(answer, Question(desk.key, model, asked, keep, desk.settled))
 
 
 async def _events(desk: Desk, chat: int, answer: int, run: Run | None) -> AsyncGenerator[bytes, None]:

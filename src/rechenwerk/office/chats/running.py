@@ -12,6 +12,8 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from rechenwerk.base.clock import Clock
 from rechenwerk.office.chats.asking import AskedError, Gateway
 
@@ -27,10 +29,10 @@ Keep = Callable[[str, str, str, int | None], Awaitable[None]]
 """Keeps an answer: text, problem, state, call."""
 
 
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What is asked, by whom, and where the answer is kept.
 
-    Args:
+    Attributes:
         key: the caller's own: it pays.
         model: that is asked.
         messages: as OpenAI's chat has them.
@@ -38,19 +40,11 @@ class Question:
         settled: waits until the books have a call.
     """
 
-    def __init__(
-        self,
-        key: str,
-        model: str,
-        messages: Sequence[Mapping[str, Any]],
-        keep: Keep,
-        settled: Callable[[int], Awaitable[None]],
-    ) -> None:
-        self.key = key
-        self.model = model
-        self.messages = messages
-        self.keep = keep
-        self.settled = settled
+    key: str
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    keep: Keep
+    settled: Callable[[int], Awaitable[None]]
 
 
 class Run:
@@ -70,14 +64,12 @@ class Run:
         self._call: int | None = None
         self._news = asyncio.Event()
         self._readers = 0
-        self._stopped = False
         self.over = False
         self._reading = asyncio.create_task(self._ask())
         self.task = asyncio.create_task(self._work())
 
     def stop(self) -> None:
         """Hang up; what came is kept."""
-        self._stopped = True
         self._reading.cancel()
 
     async def ended(self) -> None:
@@ -94,8 +86,8 @@ class Run:
             self._call = call
             await question.keep("", "", "writing", call)
             async for piece in pieces:
-                self._parts.append(piece.text)
-                length += len(piece.text)
+                self._parts.append(piece)
+                length += len(piece)
                 self._tell()
                 if length > LONGEST:
                     raise AskedError(f"the answer is longer than {LONGEST} characters and was ended")
@@ -169,11 +161,10 @@ class Runs:
         self._clock = clock
         self._runs: dict[int, Run] = {}
 
-    def start(self, answer: int, question: Question) -> Run:
+    def start(self, answer: int, question: Question) -> None:
         """Begin to answer."""
         run = self._runs[answer] = Run(self._gateway, question, self._clock)
         run.task.add_done_callback(lambda _: self._runs.pop(answer, None))
-        return run
 
     def get(self, answer: int) -> Run | None:
         """The one of an answer, while it is under way."""
