@@ -107,9 +107,11 @@ async def show_chat(desk: ChatDesk, chat: RowId) -> bodies.WholeChatView:
     return await _whole(desk, row)
 
 
-async def _whole(desk: Desk, row: ChatRow) -> bodies.WholeChatView:
+async def _whole(desk: Desk, row: ChatRow, *, newest: bool = False) -> bodies.WholeChatView:
+    """All that was said, or only the branch that the last message ends."""
     messages, _ = await desk.messages(row.id)
-    views = await desk.views(row.id, list(messages.values()))
+    chosen = branch(messages, max(messages, default=None)) if newest else list(messages.values())
+    views = await desk.views(row.id, chosen)
     return bodies.WholeChatView(**desk.chat_view(row).model_dump(), messages=views)
 
 
@@ -173,7 +175,7 @@ def _copied(desk: Desk, chat: int, told: Told, place: dict[int, int]) -> Message
 
 async def export_chat(desk: ChatDesk, chat: RowId, form: Literal["markdown", "json"]) -> Response:
     """A conversation as a file: all of it as JSON, its newest branch as Markdown."""
-    whole = await _whole(desk, await desk.chat(chat))
+    whole = await _whole(desk, await desk.chat(chat), newest=form == "markdown")
     text, kind, end = (
         (as_json(whole), "application/json", "json")
         if form == "json"
