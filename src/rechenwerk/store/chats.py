@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 import asyncpg
+import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.office.chats.ports import Booked, ChatRow, FileRow, MessageRow, TemplateRow, Whose
@@ -160,6 +161,7 @@ class StoredChats:
         messages: Sequence[MessageRow],
         files: Mapping[int, int],
         now: datetime,
+        title: bytes | None = None,
     ) -> bool:
         """See `Chats`."""
         organisation = whose.organisation_id
@@ -168,16 +170,17 @@ class StoredChats:
                 await connection.executemany(
                     "insert into chat_message (organisation_id, chat_id, id, parent_id, role, model, state,"
                     " sealed, call_id, made_at, once) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                    [(organisation, chat_id, *_row(one)) for one in messages],
+                    [(organisation, chat_id, *msgspec.structs.astuple(one)) for one in messages],
                 )
                 for file, message in files.items():
                     await _send_file(connection, organisation, chat_id, file, message)
                 await connection.execute(
-                    "update chat set changed_at = greatest(changed_at, $3)"
+                    "update chat set changed_at = greatest(changed_at, $3), title = coalesce($4, title)"
                     " where organisation_id = $1 and id = $2",
                     organisation,
                     chat_id,
                     now,
+                    title,
                 )
         except asyncpg.UniqueViolationError:
             return False
@@ -279,20 +282,6 @@ class StoredChats:
 
 def _owner(whose: Whose) -> tuple[int, int | None, int | None]:
     return whose.organisation_id, whose.person_id, whose.key_id
-
-
-def _row(one: MessageRow) -> tuple[object, ...]:
-    return (
-        one.id,
-        one.parent_id,
-        one.role,
-        one.model,
-        one.state,
-        one.sealed,
-        one.call_id,
-        one.made_at,
-        one.once,
-    )
 
 
 async def _send_file(

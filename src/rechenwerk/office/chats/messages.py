@@ -127,12 +127,12 @@ async def _asked(
     rows.append(
         MessageRow(answer, question.row.id, "assistant", body.model, "writing", sealed, None, desk.now, once)
     )
+    untitled = not messages and not desk.seal.open_title(chat.id, chat.title)
+    title = desk.seal.title(chat.id, title_of(question.text)) if untitled else None
     try:
-        added = await store.add(desk.whose, chat.id, rows, sent, desk.now)
+        added = await store.add(desk.whose, chat.id, rows, sent, desk.now, title)
     except LookupError as error:
         raise missing("file", str(error)) from error
-    if added and not messages and not desk.seal.open_title(chat.id, chat.title):
-        await store.change(desk.whose, chat.id, desk.seal.title(chat.id, title_of(question.text)), None)
     return question, answer if added else None
 
 

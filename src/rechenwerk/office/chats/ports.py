@@ -142,8 +142,12 @@ class Chats(Protocol):
         messages: Sequence[MessageRow],
         files: Mapping[int, int],
         now: datetime,
+        title: bytes | None = None,
     ) -> bool:
-        """New messages; files -> the question that sends them. False: the same was asked before.
+        """New messages, and a title if given; files -> the question that sends them.
+
+        Returns:
+            False: the same was asked before.
 
         Raises:
             LookupError: a file was sent already, or deleted meanwhile.
