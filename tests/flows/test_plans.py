@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.office.planning.calculating import CHILD, CalculationError, Calculator, subject
+from rechenwerk.base.errors import RechenwerkError, RefusedError
+from rechenwerk.office.planning.calculating import CHILD, CalculationError, Calculator, Calculators, subject
 from tests.flows.office_desk import Office
 
 SMALL = """title = "Small"
@@ -169,6 +170,24 @@ def test_a_calculation_that_needs_too_much_memory_is_refused(plans: Office) -> N
         with pytest.raises(RechenwerkError, match="memory"):
             await calculator.ask(question, 60)
         await calculator.close()
+
+    plans.runner.run(ask())
+
+
+def test_files_wait_for_each_other_and_too_many_are_refused(plans: Office) -> None:
+    question = {"ask": "file", "subject": subject(SMALL, "toml", "", ())}
+
+    async def ask() -> None:
+        calculators = Calculators()
+        asked = [asyncio.create_task(calculators.write(1, question)) for _ in range(13)]
+        (first, *more), waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert not more
+        with pytest.raises(RefusedError, match="ask again in a moment"):
+            first.result()
+        await calculators.close()
 
     plans.runner.run(ask())
 

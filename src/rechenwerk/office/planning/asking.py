@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rechenwerk.office.access import BooksRealm, Realm, ReckonRealm
 from rechenwerk.office.errors import refuse
 from rechenwerk.office.planning import bodies
-from rechenwerk.office.planning.calculating import FILES, LONG, subject
+from rechenwerk.office.planning.calculating import subject
 from rechenwerk.office.planning.routes import PlanName, add_plan_routes, facts_of, found, version_of
 from rechenwerk.office.planning.runs import add_run_routes
 
@@ -161,7 +161,7 @@ async def file(
     about, facts = await _asked(realm, plan, version, scenario, without)
     count = min(paths or facts["paths"], 20_000)
     question = {"ask": "file", "subject": about, "form": form, "paths": count, "language": language}
-    data = await realm.office.planning.calculators.alone(FILES, question, LONG / 5)
+    data = await realm.office.planning.calculators.write(realm.organisation_id, question)
     headers = {"content-disposition": f'attachment; filename="plan.{form}"'}
     return Response(data, media_type=_FORMS[form], headers=headers)
 
