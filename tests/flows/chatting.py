@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -53,6 +55,16 @@ class Talker:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"].startswith("text/event-stream")
             yield _events(answer)
+
+    def leave(self, chat: int, **body: Any) -> None:
+        """Ask, and hang up at once."""
+        office = urlsplit(self.cloud.office_url)
+        data = json.dumps({"model": DEFAULT_MODEL, **body}).encode()
+        headers = {**self._headers, "host": office.netloc, "content-type": "application/json"}
+        lines = [f"POST /api/v1/chats/{chat}/messages HTTP/1.1", f"content-length: {len(data)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        with socket.create_connection((office.hostname, office.port)) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + data)
 
     def ask(self, chat: int, text: str | None, parent: int | None = None, **more: Any) -> Any:
         """The whole answer, as its last event has it."""

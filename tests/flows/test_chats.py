@@ -94,6 +94,17 @@ def test_who_hangs_up_stops_the_answer(cloud: Cloud, nora: Talker, fake: Knobs) 
     assert 0 < booked(cloud, answer["call"]["id"])["usage"]["output"] < 5000
 
 
+def test_who_hangs_up_before_the_first_word_stops_the_answer(cloud: Cloud, nora: Talker, fake: Knobs) -> None:
+    fake.answer_tokens, fake.pace_ms = 5000, 20
+    chat = nora.begin()
+    nora.leave(chat, text="Tell me everything")
+    for _ in range(20_000):
+        states = [one["state"] for one in nora.said(chat)]
+        if states and "writing" not in states:
+            break
+    assert states == ["done", "stopped"]
+
+
 def test_the_same_request_asks_nobody_twice(cloud: Cloud, nora: Talker, fake: Knobs) -> None:
     fake.answer_tokens = 30
     chat = nora.begin()
@@ -195,6 +206,31 @@ def test_nobody_else_reaches_a_conversation(cloud: Cloud, nora: Talker, fake: Kn
     neighbour.ok("DELETE", f"/chats/{copy}")
     neighbour.refused(404, "GET", f"/chats/{copy}")
     assert len(nora.said(chat)) == 2
+
+
+def test_a_number_that_no_row_can_have_is_refused(nora: Talker) -> None:
+    chat, large = nora.begin(), 1 << 63
+    for method, path in (
+        ("GET", f"/chats/{large}"),
+        ("GET", f"/chats/{chat}/messages/{large}"),
+        ("DELETE", f"/chats/{chat}/files/{large}"),
+        ("DELETE", f"/chat-templates/{large}"),
+    ):
+        nora.refused(422, method, path)
+
+
+def test_a_copy_keeps_the_branch_behind_an_unfinished_answer(nora: Talker, fake: Knobs) -> None:
+    fake.answer_tokens, fake.pace_ms = 5000, 20
+    chat = nora.begin()
+    with nora.asking(chat, text="Tell me everything") as events:
+        begun = next(events)[1]
+        next(events)
+        fake.answer_tokens, fake.pace_ms = 3, 0
+        nora.ask(chat, "and then?", begun["answer"])
+        copy = nora.ok("POST", f"/chats/{chat}/copy", json={})["id"]
+    said = nora.said(copy)
+    assert [one["state"] for one in said] == ["done", "stopped", "done", "done"]
+    assert [one["parent"] for one in said] == [None, *(one["id"] for one in said[:-1])]
 
 
 def test_files_go_to_the_model(nora: Talker, fake: Knobs) -> None:

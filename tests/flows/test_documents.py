@@ -91,6 +91,21 @@ def test_more_files_later(town: DocumentTown) -> None:
     assert new["id"] != job
 
 
+def test_a_source_finds_no_job_of_another_project(town: DocumentTown) -> None:
+    town.office("POST", "/projects", json={"name": "clinic"})
+    town.office("PUT", "/projects/clinic/data-class", json={"data_class": "confidential"})
+    wanted = {"project": "clinic", "name": "clinic", "scopes": ["documents"]}
+    key = town.office("POST", "/keys", json=wanted)["key"]
+    body = {"schema": "invoice", "model": "", "source": "host:/shared"}
+    theirs = town.ok("POST", "/jobs", json=body)
+    mine = town.ok("POST", "/jobs", key=key, json=body)
+    assert (mine["found"], mine["project"], mine["data_class"]) == (False, "clinic", "confidential")
+    assert town.ok("POST", "/jobs", key=key, json=body)["id"] == mine["id"]
+    assert town.ok("POST", "/jobs", json={**body, "project": "clinic"})["id"] == mine["id"]
+    again = town.ok("POST", "/jobs", json=body)
+    assert (again["id"], again["found"]) == (theirs["id"], True)
+
+
 def test_the_job_tells_how_it_goes(town: DocumentTown) -> None:
     job = town.job(model="")
     town.upload(job, "a.txt", "eins")

@@ -16,7 +16,7 @@ from pypdf import PdfReader
 
 from rechenwerk.cli.app import run
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "plan" / "firm.toml"
+EXAMPLE = Path(__file__).parents[2] / "src" / "rechenwerk" / "planner" / "examples" / "firm.toml"
 
 
 def cli(*arguments: str) -> tuple[int, str, str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.office.planning.calculating import CHILD, CalculationError, Calculator, subject
+from rechenwerk.base.errors import RechenwerkError, RefusedError
+from rechenwerk.office.planning.calculating import CHILD, CalculationError, Calculator, Calculators, subject
 from tests.flows.office_desk import Office
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "plan"
 SMALL = """title = "Small"
 currency = "EUR"
 shown_in = "EUR"
@@ -108,6 +106,17 @@ def test_mistakes_are_told_with_their_lines(plans: Office) -> None:
     assert plans.ok("GET", "/plans")["plans"] == []
 
 
+def test_numbers_and_texts_that_nothing_can_be_kept_under_are_refused(plans: Office) -> None:
+    plans.ok("POST", "/plans", json={"name": "small", "text": SMALL})
+    late = {"version": 1 << 31}
+    plans.refused(422, "GET", f"/plans/small/versions/{1 << 31}")
+    plans.refused(422, "GET", "/plans/small/explain", params={"figure": "cash", **late})
+    plans.refused(422, "POST", "/plans/small/runs", json=late)
+    plans.refused(422, "POST", "/plans/small/try", json=late)
+    wide = SMALL + "# " + "ä" * 500_000
+    assert "1,000,000" in plans.refused(422, "POST", "/plans", json={"name": "wide", "text": wide})["message"]
+
+
 HOSTILE = (
     SMALL.replace("periods = 24", "periods = 1000000000"),
     SMALL.replace("users * price", "(" * 900 + "users" + ")" * 900 + " * price"),
@@ -165,6 +174,24 @@ def test_a_calculation_that_needs_too_much_memory_is_refused(plans: Office) -> N
     plans.runner.run(ask())
 
 
+def test_files_wait_for_each_other_and_too_many_are_refused(plans: Office) -> None:
+    question = {"ask": "file", "subject": subject(SMALL, "toml", "", ())}
+
+    async def ask() -> None:
+        calculators = Calculators()
+        asked = [asyncio.create_task(calculators.write(1, question)) for _ in range(13)]
+        (first, *more), waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert not more
+        with pytest.raises(RefusedError, match="ask again in a moment"):
+            first.result()
+        await calculators.close()
+
+    plans.runner.run(ask())
+
+
 def test_a_run_is_cancelled_and_one_whose_office_ended_is_taken_up(plans: Office) -> None:
     plans.ok("POST", "/plans", json={"name": "small", "text": SMALL})
     run = plans.ok("POST", "/plans/small/runs", json={"paths": 1_000_000})
@@ -211,9 +238,3 @@ def test_questions_about_the_case_of_openai(plans: Office) -> None:
     table = plans.answer("GET", "/plans/case/files/csv", params={"paths": 100})
     assert table.text.startswith("line,")
     plans.refused(400, "GET", "/plans/case/explain", params={"figure": "nothing"})
-
-
-def test_the_examples_are_those_of_the_documentation() -> None:
-    folder = resources.files("rechenwerk.planner") / "examples"
-    for name in ("firm.toml", "openai.toml", "openai-deals.toml"):
-        assert (folder / name).read_bytes() == (EXAMPLES / name).read_bytes()

@@ -184,7 +184,7 @@ def test_the_commands_of_the_readme(folder: Path) -> None:
         (folder / "rechenwerk.toml").write_bytes(
             (ROOT / "src" / "rechenwerk" / "office" / "default.toml").read_bytes()
         )
-        for examples in ("examples", "docs/examples"):
+        for examples in ("examples", "docs/examples", "src/rechenwerk/planner/examples"):
             shutil.copytree(ROOT / examples, folder / examples)
         for line in lines:
             done = subprocess.run(

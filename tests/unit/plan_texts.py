@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "plan"
-EXAMPLE = (FOLDER / "firm.toml").read_text(encoding="utf-8")
-OPENAI = (FOLDER / "openai.toml").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+FOLDER = DOCS / "examples" / "plan"
+SHIPPED = DOCS.parent / "src" / "rechenwerk" / "planner" / "examples"
+"""Those that the product brings along."""
+EXAMPLE = (SHIPPED / "firm.toml").read_text(encoding="utf-8")
+OPENAI = (SHIPPED / "openai.toml").read_text(encoding="utf-8")
 EVERYTHING = """
 title = "Everything"
 currency = "EUR"

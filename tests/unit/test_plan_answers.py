@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -20,8 +19,7 @@ from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.scenarios import scenario
 from rechenwerk.planner.solving import Target, solve
-
-EXAMPLE = (Path(__file__).parents[2] / "docs" / "examples" / "plan" / "firm.toml").read_text(encoding="utf-8")
+from tests.unit.plan_texts import EXAMPLE
 
 # Twelve months: 100 users pay 10 a month and need 2 hours; 300 a month are bought at 2.4, others cost 3.
 SMALL = """

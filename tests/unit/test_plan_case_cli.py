@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from rechenwerk.cli.app import build
+from tests.unit.plan_texts import FOLDER, SHIPPED
 
-FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "plan"
-CASE, DEALS, ROUNDS = (FOLDER / name for name in ("openai.toml", "openai-deals.toml", "rounds.toml"))
+CASE, DEALS, ROUNDS = SHIPPED / "openai.toml", SHIPPED / "openai-deals.toml", FOLDER / "rounds.toml"
 
 
 def said(*arguments: object) -> str:

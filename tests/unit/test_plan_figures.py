@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -19,8 +18,7 @@ from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.scenarios import scenario
 from rechenwerk.planner.schema import schema
-
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "plan"
+from tests.unit.plan_texts import FOLDER, OPENAI
 
 FILE = """
 title = "T"
@@ -355,8 +353,7 @@ def test_an_unknown_bridge_and_fit() -> None:
 
 def test_the_schema_knows_figures_fits_bridges_and_rounds() -> None:
     validator = jsonschema.Draft202012Validator(schema())
-    for name in ("openai", "rounds"):
-        text = (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")
+    for text in (OPENAI, (FOLDER / "rounds.toml").read_text(encoding="utf-8")):
         validator.validate(tomllib.loads(text))
     wrong = tomllib.loads(FILE.replace("says = [{", "said = [{", 1))
     assert not validator.is_valid(wrong)

@@ -25,7 +25,7 @@ from rechenwerk.planner.running import base, run
 from rechenwerk.planner.schema import schema
 from rechenwerk.planner.workbook import workbook
 from tests.spreadsheet import cells, changed
-from tests.unit.plan_texts import EVERYTHING, EXAMPLE, FOLDER
+from tests.unit.plan_texts import DOCS, EVERYTHING, EXAMPLE, FOLDER, SHIPPED
 
 
 def yaml(text: str) -> str:
@@ -76,7 +76,12 @@ def documents(text: str) -> list[dict[str, Any]]:
     return [tomllib.loads(text), json.loads(json.dumps(YAML(typ="safe", pure=True).load(yaml(text))))]
 
 
-PLANS = [one for one in sorted(FOLDER.glob("*.toml")) if "shown_in" in one.read_text(encoding="utf-8")]
+PLANS = [
+    one
+    for folder in (SHIPPED, FOLDER)
+    for one in sorted(folder.glob("*.toml"))
+    if "shown_in" in one.read_text(encoding="utf-8")
+]
 
 
 def test_every_example_and_everything_fit_the_schema() -> None:
@@ -117,7 +122,7 @@ def test_what_the_reader_refuses_the_schema_refuses(path: tuple[str | int, ...],
 
 
 def test_the_schema_in_the_docs_is_this_one() -> None:
-    page = FOLDER.parents[1] / "plan.schema.json"
+    page = DOCS / "plan.schema.json"
     if os.environ.get("RW_WRITE_DOCS"):
         page.write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")
     shown = page.read_text(encoding="utf-8")

@@ -6,8 +6,6 @@ Tolerances: a year's cash flow within 1.5 billion of the published forecast, the
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from rechenwerk.cli.plan_deals import deals_of
@@ -22,13 +20,12 @@ from rechenwerk.planner.plans import Plan, build, load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.running import run as many
 from rechenwerk.planner.scenarios import scenario
-
-FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "plan"
+from tests.unit.plan_texts import DOCS, OPENAI, SHIPPED
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return load_plan((FOLDER / "openai.toml").read_text(encoding="utf-8"))
+    return load_plan(OPENAI)
 
 
 def by_line(rows: tuple[Fitted, ...]) -> dict[tuple[str, str], Fitted]:
@@ -146,7 +143,7 @@ def test_identities_hold_on_every_path(plan: Plan) -> None:
 
 def test_the_network_is_the_same_money_as_the_plan(plan: Plan) -> None:
     """While nobody fails, OpenAI's cash there is that of its plan, quarter by quarter."""
-    deals = deals_of(FOLDER / "openai-deals.toml", "target_100")
+    deals = deals_of(SHIPPED / "openai-deals.toml", "target_100")
     course = run(deals)
     assert not course.failures
     values = base(in_scenario(plan, "target_100"))
@@ -159,7 +156,7 @@ def test_the_network_is_the_same_money_as_the_plan(plan: Plan) -> None:
 
 
 def test_who_falls_when_it_runs_out() -> None:
-    course = run(deals_of(FOLDER / "openai-deals.toml"))
+    course = run(deals_of(SHIPPED / "openai-deals.toml"))
     assert [(one.firm, one.period) for one in course.failures] == [
         ("OpenAI", "2028-Q4"),
         ("Oracle", "2029-Q2"),
@@ -171,11 +168,11 @@ def test_who_falls_when_it_runs_out() -> None:
 
 
 def test_who_falls_with_whom_if_all_else_goes_well() -> None:
-    worst = falls(deals_of(FOLDER / "openai-deals.toml", "target_100"))[0]
+    worst = falls(deals_of(SHIPPED / "openai-deals.toml", "target_100"))[0]
     assert (worst.firm, worst.falls) == ("OpenAI", ("Oracle",))
 
 
-PAGE = (FOLDER.parents[1] / "openai.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "openai.md").read_text(encoding="utf-8")
 
 
 def rows_of(heading: str) -> list[list[str]]:

@@ -13,7 +13,7 @@ import pytest
 
 from rechenwerk.cli.app import run
 from tests.spreadsheet import cells, changed
-from tests.unit.plan_texts import EXAMPLE, FOLDER
+from tests.unit.plan_texts import DOCS, EXAMPLE, FOLDER
 
 Called = Callable[..., tuple[int, str]]
 
@@ -89,9 +89,7 @@ def test_what_cannot_be_written_or_read(called: Called, firm: Path, tmp_path: Pa
 def test_the_schema_is_printed(called: Called) -> None:
     code, said = called("schema")
     assert code == 0
-    assert json.loads(said) == json.loads(
-        (FOLDER.parents[1] / "plan.schema.json").read_text(encoding="utf-8")
-    )
+    assert json.loads(said) == json.loads((DOCS / "plan.schema.json").read_text(encoding="utf-8"))
 
 
 def test_the_notebook_of_the_docs(capsys: pytest.CaptureFixture[str]) -> None:

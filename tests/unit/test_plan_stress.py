@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -15,8 +13,7 @@ from rechenwerk.planner.sensitivity import tornado
 from rechenwerk.planner.sobol import sobol
 from rechenwerk.planner.solving import Target, solve
 from rechenwerk.planner.stress import reverse, stress
-
-EXAMPLE = (Path(__file__).parents[2] / "docs" / "examples" / "plan" / "firm.toml").read_text(encoding="utf-8")
+from tests.unit.plan_texts import EXAMPLE
 
 
 @pytest.fixture(scope="module")

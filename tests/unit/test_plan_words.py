@@ -15,9 +15,9 @@ from rechenwerk.planner.plans import load_plan
 from rechenwerk.planner.running import base
 from rechenwerk.planner.told import STATUSES
 from rechenwerk.planner.words import Words
+from tests.unit.plan_texts import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "docs" / "examples" / "plan" / "firm.toml"
 SAYING = frozenset({"words", "say"})
 
 
@@ -39,7 +39,7 @@ def test_every_text_has_its_german() -> None:
 
 
 def test_every_answer_and_title_has_its_german() -> None:
-    plan = load_plan(EXAMPLE.read_text(encoding="utf-8"))
+    plan = load_plan(EXAMPLE)
     named = {one.name for one in measures(plan, base(plan))} | {line.title for line in plan.lines.values()}
     general = {name.rpartition(": ")[2] for name in named if name}
     own = {one.title for one in plan.written.lines} | {"gpu_need behind cloud", "gpu_need behind spot"}

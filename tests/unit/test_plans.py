@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -17,8 +15,8 @@ from rechenwerk.planner.reading import read_plan
 from rechenwerk.planner.running import base, run
 from rechenwerk.planner.scenarios import factors, scenario
 from tests.plain_plan import plainly
+from tests.unit.plan_texts import EXAMPLE
 
-EXAMPLE = (Path(__file__).parents[2] / "docs" / "examples" / "plan" / "firm.toml").read_text(encoding="utf-8")
 HEAD = """
 title = "T"
 currency = "EUR"

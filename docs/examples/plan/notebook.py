@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rechenwerk import planner
 from rechenwerk.planner.api import open_plan
 
-FIRM = Path(__file__).with_name("firm.toml")
+FIRM = Path(planner.__path__[0], "examples", "firm.toml")
 
 
 def main() -> None:

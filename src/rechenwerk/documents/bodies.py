@@ -48,7 +48,8 @@ class JobBody(Body):
     ] = []
     name: Annotated[str, Field(max_length=200, description="for people; else the schema's name")] = ""
     source: Annotated[
-        str, Field(max_length=1000, description="where the files are: the same source finds the same job")
+        str,
+        Field(max_length=1000, description="where the files are: finds the project's job of it again"),
     ] = ""
     new: Annotated[bool, Field(description="a new job even if there is one of this source")] = False
     project: Annotated[str | None, Field(max_length=100, description="who pays; else the key's own")] = None

@@ -52,7 +52,7 @@ class NewJob(msgspec.Struct, frozen=True):
     """A job as somebody wants it.
 
     Attributes:
-        source: where a command found the files; the same source and schema find the same job again.
+        source: where a command found the files; its project finds it again by source and schema.
         kinds: where each document's kind is told first: those it may be of. `schema` is a mere name then.
         schema_version: 0 for a ready schema.
         model: '' for rules only.
@@ -234,8 +234,8 @@ class Jobs(Protocol):
         """A new job, open for files; its id."""
         ...
 
-    async def find(self, organisation_id: int, source: str, schema: str) -> Job | None:
-        """The newest job of a source with a schema that was not cancelled."""
+    async def find(self, organisation_id: int, project_id: int, source: str, schema: str) -> Job | None:
+        """A project's newest job of a source with a schema that was not cancelled."""
         ...
 
     async def job(self, organisation_id: int, job_id: int) -> Job | None:

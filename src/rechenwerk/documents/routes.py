@@ -52,10 +52,11 @@ def largest_body(path: str, setting: int) -> int:
 
 
 async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJobView:
-    """A new job, open for files; with a source that has one already, that one."""
+    """A new job, open for files; with a source for which the project has one already, that one."""
     schema, version, kinds = await _wanted(realm, body)
+    project = await _project(realm, body.project)
     if body.source and not body.new:
-        found = await realm.desk.jobs.find(realm.organisation_id, body.source, schema.name)
+        found = await realm.desk.jobs.find(realm.organisation_id, project.id, body.source, schema.name)
         if found is not None and body.mask and not found.masks:
             raise refuse(
                 409,
@@ -64,10 +65,8 @@ async def create_job(realm: DocumentsRealm, body: bodies.JobBody) -> bodies.NewJ
                 "mask",
             )
         if found is not None:
-            project = await realm.office.reception.project(realm.organisation_id, found.project)
-            _as_strict(found, body.data_class, None if project is None else project.data_class)
+            _as_strict(found, body.data_class or project.data_class, project.data_class)
             return bodies.NewJobView(**(await _view(realm, found)).model_dump(), found=True)
-    project = await _project(realm, body.project)
     data_class = _data_class(project, body.data_class)
     model = await _model(realm, data_class, body.model)
     realm.office.vault.box  # noqa: B018 - refuses where nothing could be sealed
@@ -161,9 +160,9 @@ def _data_class(project: ProjectRow, wanted: str | None) -> str:
     return chosen
 
 
-def _as_strict(found: Job, *wanted: str | None) -> None:
+def _as_strict(found: Job, *wanted: str) -> None:
     """Nothing joins a job whose documents more may see than the command, or the project by now, lets see."""
-    strictest = max((one for one in wanted if one is not None), key=CLASSES.index, default=found.data_class)
+    strictest = max(wanted, key=CLASSES.index)
     if CLASSES.index(strictest) > CLASSES.index(found.data_class):
         raise refuse(
             409,

@@ -39,8 +39,8 @@ from rechenwerk.planner.words import Words
 
 LARGEST_TEXT = 1_000_000
 _MOST_LINES = 2_000
-_MOST_CELLS = 400_000_000
-"""Lines times periods times paths of one block: what a machine holds at once."""
+_MOST_CELLS = 800_000
+"""Lines times periods: a block of paths has 2,000 of each at once."""
 _MOST_FIRMS = 60
 _FACTORS = (0.01, 100.0)
 _DEEPEST = 6
@@ -82,8 +82,7 @@ def plan_of(subject: Subject) -> Plan:
         plan = build(scenario(plan.written, subject.scenario))
     if subject.without:
         plan = build(without(plan.written, subject.without))
-    cells = len(plan.lines) * plan.axis.count
-    if len(plan.lines) > _MOST_LINES or cells * 2000 > _MOST_CELLS * 4:
+    if len(plan.lines) > _MOST_LINES or len(plan.lines) * plan.axis.count > _MOST_CELLS:
         told = f"{len(plan.lines):,} lines in {plan.axis.count} periods"
         raise PlanError(f"{told} are too many to be calculated here; divide the plan")
     return plan

@@ -1,11 +1,12 @@
-"""A process that writes a plan's files, drafts plans from books, and knows what `child` knows.
+"""A process that writes a plan's files and drafts plans from books.
 
-Run as ``python -m rechenwerk.planner.child_files [MEGABYTES]``; its frames are those of `child`. What draws
-and writes loads slowly, so that it is another process than the one that sliders wait for.
+Run as ``python -m rechenwerk.planner.child_files [MEGABYTES [later]]``; its frames are those of `child`. What
+draws and writes loads slowly, so that it is another process than the one that sliders wait for.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from rechenwerk.base.errors import PlanError
@@ -34,7 +35,7 @@ def _file(subject: Subject, asked: Asked, _: Progress) -> bytes:
         return workbook(plan, source_of(subject), language)
     paths = asked["paths"]
     if form in {"csv", "parquet"}:
-        outcome = run(plan, paths=paths or plan.written.head.paths, seed=plan.written.head.seed)
+        outcome = run(plan, paths=paths, seed=plan.written.head.seed)
         rows = entries(plan, base(plan), outcome)
         return as_csv(rows) if form == "csv" else as_parquet(rows, plan, outcome)
     report = compose(plan, subject.scenario, paths, 1, Words(language))
@@ -51,10 +52,7 @@ def _draft(_: Subject, asked: Asked, __: Progress) -> dict[str, Any]:
     return {"text": drafted.text, "notes": drafted.notes}
 
 
-def answers() -> Answers:
-    """What this process knows."""
-    return {"file": _file, "draft": _draft}
-
+_ANSWERS: Answers = MappingProxyType({"file": _file, "draft": _draft})
 
 if __name__ == "__main__":
-    start(answers())
+    start(_ANSWERS)

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 import asyncpg
+import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from rechenwerk.office.chats.ports import Booked, ChatRow, FileRow, MessageRow, TemplateRow, Whose
@@ -40,11 +41,11 @@ delete from chat_template x where organisation_id = $1 and {_OWN} and id = $4
 """  # noqa: S608 - our own words
 _MESSAGES = """
 select id, parent_id, role, model, state, sealed, call_id, made_at from chat_message
-where organisation_id = $1 and chat_id = $2 order by id
+where organisation_id = $1 and chat_id = $2 and ($3::bigint is null or id = $3) order by id
 """
 _FILES = """
 select id, message_id, kind, size, named, sealed from chat_file
-where organisation_id = $1 and chat_id = $2 order by id
+where organisation_id = $1 and chat_id = $2 and ($3::bigint is null or message_id = $3) order by id
 """
 _BOOKED = """
 select c.id, coalesce(v.name, '') as provider, coalesce(t.name, '') as contract, c.outcome, c.usage_source,
@@ -138,9 +139,10 @@ class StoredChats:
         done = await self._pool.execute(_DELETE, *_owner(whose), chat_id)
         return bool(done == "DELETE 1")
 
-    async def messages(self, organisation_id: int, chat_id: int) -> list[MessageRow]:
+    async def messages(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[MessageRow]:
         """See `Chats`."""
-        return [MessageRow(**row) for row in await self._pool.fetch(_MESSAGES, organisation_id, chat_id)]
+        rows = await self._pool.fetch(_MESSAGES, organisation_id, chat_id, only)
+        return [MessageRow(**row) for row in rows]
 
     async def texts(self, organisation_id: int, chat_ids: Sequence[int]) -> list[tuple[int, int, bytes]]:
         """See `Chats`."""
@@ -159,6 +161,7 @@ class StoredChats:
         messages: Sequence[MessageRow],
         files: Mapping[int, int],
         now: datetime,
+        title: bytes | None = None,
     ) -> bool:
         """See `Chats`."""
         organisation = whose.organisation_id
@@ -167,16 +170,17 @@ class StoredChats:
                 await connection.executemany(
                     "insert into chat_message (organisation_id, chat_id, id, parent_id, role, model, state,"
                     " sealed, call_id, made_at, once) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                    [(organisation, chat_id, *_row(one)) for one in messages],
+                    [(organisation, chat_id, *msgspec.structs.astuple(one)) for one in messages],
                 )
                 for file, message in files.items():
                     await _send_file(connection, organisation, chat_id, file, message)
                 await connection.execute(
-                    "update chat set changed_at = greatest(changed_at, $3)"
+                    "update chat set changed_at = greatest(changed_at, $3), title = coalesce($4, title)"
                     " where organisation_id = $1 and id = $2",
                     organisation,
                     chat_id,
                     now,
+                    title,
                 )
         except asyncpg.UniqueViolationError:
             return False
@@ -234,9 +238,10 @@ class StoredChats:
             now,
         )
 
-    async def files(self, organisation_id: int, chat_id: int) -> list[FileRow]:
+    async def files(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[FileRow]:
         """See `Chats`."""
-        return [FileRow(**row) for row in await self._pool.fetch(_FILES, organisation_id, chat_id)]
+        rows = await self._pool.fetch(_FILES, organisation_id, chat_id, only)
+        return [FileRow(**row) for row in rows]
 
     async def drop_file(self, organisation_id: int, chat_id: int, file_id: int) -> bool:
         """See `Chats`."""
@@ -277,20 +282,6 @@ class StoredChats:
 
 def _owner(whose: Whose) -> tuple[int, int | None, int | None]:
     return whose.organisation_id, whose.person_id, whose.key_id
-
-
-def _row(one: MessageRow) -> tuple[object, ...]:
-    return (
-        one.id,
-        one.parent_id,
-        one.role,
-        one.model,
-        one.state,
-        one.sealed,
-        one.call_id,
-        one.made_at,
-        one.once,
-    )
 
 
 async def _send_file(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from rechenwerk.office.planning.ports import KeptPlan, KeptRun, KeptVersion, NewRun, NewVersion, Work
 
@@ -31,18 +32,16 @@ _ADD = """
 insert into plan_version (plan_id, number, format, text, deals, facts, made_by, made_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning number
 """
-_RUN = """
-select id, plan_id, version, scenario, without, paths, seed, state, done, failed, headline, made_by,
-    made_at, ended_at
-from plan_run
+_RUN_FIELDS = """
+id, version, scenario, without, paths, seed, state, done, failed, headline, made_by, made_at, ended_at
 """
-_BEGIN = """
+_RUN = f"select {_RUN_FIELDS} from plan_run"  # noqa: S608 - our own words
+_BEGIN = f"""
 insert into plan_run (organisation_id, plan_id, version, scenario, without, paths, seed, made_by, made_at)
 select $1, $2, $3, $4, $5, $6, $7, $8, $9
 where (select count(*) from plan_run where organisation_id = $1 and state in ('waiting', 'running')) < $10
-returning id, plan_id, version, scenario, without, paths, seed, state, done, failed, headline, made_by,
-    made_at, ended_at
-"""
+returning {_RUN_FIELDS}
+"""  # noqa: S608 - our own words
 _TAKE = """
 update plan_run r set state = 'running', seen_at = now(), tries = tries + 1
 from plan_version v
@@ -92,14 +91,16 @@ class StoredPlans:
             made = await connection.fetchval(_MAKE, organisation_id, name, first.made_at)
             if made is None:
                 return False
-            await connection.execute(_ADD, made, 1, *_fields(first))
+            await connection.execute(_ADD, made, 1, *msgspec.structs.astuple(first))
         return True
 
     async def add(self, plan: KeptPlan, version: NewVersion, after: int) -> bool:
         """See `Plans`."""
         if after != plan.versions:
             return False
-        return await self._pool.fetchval(_ADD, plan.id, after + 1, *_fields(version)) is not None
+        return (
+            await self._pool.fetchval(_ADD, plan.id, after + 1, *msgspec.structs.astuple(version)) is not None
+        )
 
     async def choose(self, organisation_id: int, plan_id: int) -> None:
         """See `Plans`."""
@@ -199,14 +200,3 @@ class StoredPlans:
     async def end(self, work: Work, result: str | None, headline: str | None, failed: str | None) -> None:
         """See `Plans`."""
         await self._pool.execute(_END, work.id, work.turn, result, failed, headline)
-
-
-def _fields(version: NewVersion) -> tuple[object, ...]:
-    return (
-        version.format,
-        version.text,
-        version.deals,
-        version.facts,
-        version.made_by,
-        version.made_at,
-    )

@@ -24,12 +24,6 @@ class AskedError(RechenwerkError):
     """The gateway did not answer, or not to the end; the message is its one line."""
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """Words of an answer."""
-
-    text: str
-
-
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -63,7 +57,7 @@ class Gateway:
     @asynccontextmanager
     async def chat(
         self, key: str, model: str, messages: Sequence[Mapping[str, Any]]
-    ) -> AsyncIterator[tuple[int | None, AsyncIterator[Piece]]]:
+    ) -> AsyncIterator[tuple[int | None, AsyncIterator[str]]]:
         """Ask: the call's id, and the answer as it comes. Who leaves early hangs up; what came is booked.
 
         Raises:
@@ -111,7 +105,7 @@ async def _lines(answer: httpx2.Response) -> AsyncIterator[bytes]:
             raise AskedError("the answer has a line that never ends")
 
 
-async def _pieces(answer: httpx2.Response) -> AsyncIterator[Piece]:
+async def _pieces(answer: httpx2.Response) -> AsyncIterator[str]:
     ended = False
     async for line in _lines(answer):
         if not line.startswith(b"data:"):
@@ -128,7 +122,7 @@ async def _pieces(answer: httpx2.Response) -> AsyncIterator[Piece]:
         for choice in event.get("choices") or ():
             text = (choice.get("delta") or {}).get("content")
             if text:
-                yield Piece(str(text))
+                yield str(text)
     if not ended:
         raise AskedError("the answer broke off before its end")
 

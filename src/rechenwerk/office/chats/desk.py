@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.money import plain_money
@@ -23,6 +23,7 @@ from rechenwerk.office.errors import missing, refuse
 
 BOOKING = (0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.0, 2.0, 4.0)
 """Seconds between two looks for the booking of a call that has ended."""
+RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class ChatOffice(msgspec.Struct, frozen=True):
@@ -70,11 +71,11 @@ class Desk(msgspec.Struct, frozen=True):
             )
         return found
 
-    async def messages(self, chat_id: int) -> tuple[dict[int, Told], list[FileRow]]:
-        """All that was said, opened, and all files."""
+    async def messages(self, chat_id: int, only: int | None = None) -> tuple[dict[int, Told], list[FileRow]]:
+        """All that was said, opened, and all files; or only one message with its files."""
         store, organisation = self.chats.store, self.whose.organisation_id
-        rows = await store.messages(organisation, chat_id)
-        files = await store.files(organisation, chat_id)
+        rows = await store.messages(organisation, chat_id, only)
+        files = await store.files(organisation, chat_id, only)
         return await asyncio.to_thread(opened, self.seal, chat_id, rows, files), files
 
     async def settled(self, call: int) -> None:

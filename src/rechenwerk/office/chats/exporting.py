@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rechenwerk.office.chats.bodies import MessageView, WholeChatView
+from rechenwerk.office.chats.bodies import WholeChatView
 
 
 def as_json(chat: WholeChatView) -> str:
@@ -10,21 +10,10 @@ def as_json(chat: WholeChatView) -> str:
     return chat.model_dump_json(indent=2) + "\n"
 
 
-def newest(messages: list[MessageView]) -> list[MessageView]:
-    """The branch that the last message ends."""
-    by_id = {one.id: one for one in messages}
-    found: list[MessageView] = []
-    at: int | None = messages[-1].id if messages else None
-    while at is not None:
-        found.append(by_id[at])
-        at = by_id[at].parent
-    return found[::-1]
-
-
 def as_markdown(chat: WholeChatView) -> str:
-    """The newest branch for people."""
+    """A branch for people."""
     lines = [f"# {chat.title}", "", f"{chat.owner}, {chat.made_at:%Y-%m-%d %H:%M} UTC", ""]
-    for one in newest(chat.messages):
+    for one in chat.messages:
         lines += ["---", "", f"**{chat.owner if one.role == 'user' else one.model}:**", "", one.text, ""]
         lines += [f"- {file.name} ({file.kind}, {file.size} bytes)" for file in one.files]
         if one.problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from rechenwerk.base.errors import UnreadableError
 from rechenwerk.office.chats import bodies
-from rechenwerk.office.chats.desk import ChatDesk, Desk
+from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.ports import ChatRow, FileRow, MessageRow
 from rechenwerk.office.chats.running import Question, Run
 from rechenwerk.office.chats.sealing import Kept, Said
@@ -34,17 +34,25 @@ def largest_file(path: str) -> int:
 
 
 class Events(StreamingResponse):
-    """Server-sent events; whoever makes them hears at once that nobody reads on."""
+    """Server-sent events of an answer; it hears at once that nobody reads on, even where nobody ever did.
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    Args:
+        desk, chat: of who asks.
+        answer: its number; what is under way is read along.
+    """
+
+    def __init__(self, desk: Desk, chat: int, answer: int) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(events, media_type="text/event-stream", headers=headers)
-        self._events = events
+        self._run = desk.chats.runs.get(answer)
+        self._events = _events(desk, chat, answer, self._run)
+        super().__init__(self._events, media_type="text/event-stream", headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI."""
-        async with aclosing(self._events):
-            await super().__call__(scope, receive, send)
+        read = nullcontext() if self._run is None else self._run.read()
+        with read:
+            async with aclosing(self._events):
+                await super().__call__(scope, receive, send)
 
 
 def _event(name: str, data: Any) -> bytes:
@@ -53,7 +61,7 @@ def _event(name: str, data: Any) -> bytes:
 
 async def send_message(
     desk: ChatDesk,
-    chat: int,
+    chat: RowId,
     body: bodies.MessageBody,
     once: Annotated[
         str | None, Header(alias="idempotency-key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
@@ -69,7 +77,7 @@ async def send_message(
     row = await desk.own(chat)
     store, organisation = desk.chats.store, desk.whose.organisation_id
     if once is not None and (known := await store.answer_of(organisation, chat, once)) is not None:
-        return Events(_events(desk, row, known))
+        return Events(desk, chat, known)
     messages, files = await desk.messages(chat)
     if len(messages) > MOST_MESSAGES:
         raise refuse(409, f"the conversation has {MOST_MESSAGES} messages; begin a new one", "chat_full")
@@ -79,9 +87,9 @@ async def send_message(
         known = await store.answer_of(organisation, chat, once)
         if known is None:
             raise missing("conversation", str(chat))
-        return Events(_events(desk, row, known))
+        return Events(desk, chat, known)
     _start(desk, chat, body.model, [*branch(messages, question.row.parent_id), question], answer)
-    return Events(_events(desk, row, answer))
+    return Events(desk, chat, answer)
 
 
 async def _asked(
@@ -119,12 +127,12 @@ async def _asked(
     rows.append(
         MessageRow(answer, question.row.id, "assistant", body.model, "writing", sealed, None, desk.now, once)
     )
+    untitled = not messages and not desk.seal.open_title(chat.id, chat.title)
+    title = desk.seal.title(chat.id, title_of(question.text)) if untitled else None
     try:
-        added = await store.add(desk.whose, chat.id, rows, sent, desk.now)
+        added = await store.add(desk.whose, chat.id, rows, sent, desk.now, title)
     except LookupError as error:
         raise missing("file", str(error)) from error
-    if added and not messages and not desk.seal.open_title(chat.id, chat.title):
-        await store.change(desk.whose, chat.id, desk.seal.title(chat.id, title_of(question.text)), None)
     return question, answer if added else None
 
 
@@ -136,7 +144,7 @@ def _chosen(files: list[FileRow], wanted: list[int]) -> list[FileRow]:
     return [known[number] for number in dict.fromkeys(wanted)]
 
 
-def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int) -> Run:
+def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int) -> None:
     """Ask; from here on the answer looks after itself."""
 
     async def keep(text: str, problem: str, state: str, call: int | None) -> None:
@@ -144,29 +152,27 @@ def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int)
         await desk.chats.store.settle(desk.whose.organisation_id, chat, answer, sealed, state, call)
 
     asked = prompt(desk.seal, chat, messages)
-    return desk.chats.runs.start(answer, Question(desk.key, model, asked, keep, desk.settled))
+    desk.chats.runs.start(answer, Question(desk.key, model, asked, keep, desk.settled))
 
 
-async def _events(desk: Desk, chat: ChatRow, answer: int) -> AsyncGenerator[bytes, None]:
-    run = desk.chats.runs.get(answer)
-    told = await _told(desk, chat.id, answer)
-    yield _event("begun", {"chat": chat.id, "question": told.row.parent_id, "answer": answer})
+async def _events(desk: Desk, chat: int, answer: int, run: Run | None) -> AsyncGenerator[bytes, None]:
+    told = await _told(desk, chat, answer)
+    yield _event("begun", {"chat": chat, "question": told.row.parent_id, "answer": answer})
     if run is None:
         yield _event("text", {"text": told.text})
     else:
         async with aclosing(run.follow()) as words:
             async for text in words:
                 yield b": still there\n\n" if text is None else _event("text", {"text": text})
-    view = await _view(desk, chat.id, answer)
+    view = await _view(desk, chat, answer)
     yield _event("end", view.model_dump(mode="json"))
 
 
 async def _told(desk: Desk, chat: int, message: int) -> Told:
-    messages, _ = await desk.messages(chat)
-    found = messages.get(message)
-    if found is None:
+    messages, _ = await desk.messages(chat, message)
+    if message not in messages:
         raise missing("message", str(message))
-    return found
+    return messages[message]
 
 
 async def _view(desk: Desk, chat: int, message: int) -> bodies.MessageView:
@@ -174,13 +180,13 @@ async def _view(desk: Desk, chat: int, message: int) -> bodies.MessageView:
     return view
 
 
-async def show_message(desk: ChatDesk, chat: int, message: int) -> bodies.MessageView:
+async def show_message(desk: ChatDesk, chat: RowId, message: RowId) -> bodies.MessageView:
     """One message; of an answer what the books say of its call."""
     await desk.chat(chat)
     return await _view(desk, chat, message)
 
 
-async def stop_message(desk: ChatDesk, chat: int, message: int) -> bodies.MessageView:
+async def stop_message(desk: ChatDesk, chat: RowId, message: RowId) -> bodies.MessageView:
     """Stop an answer that is being written: what came is kept. It is booked some seconds later."""
     await desk.own(chat)
     told = await _told(desk, chat, message)
@@ -194,7 +200,7 @@ async def stop_message(desk: ChatDesk, chat: int, message: int) -> bodies.Messag
 async def add_file(
     desk: ChatDesk,
     request: Request,
-    chat: int,
+    chat: RowId,
     name: Annotated[str, Query(min_length=1, max_length=255, description="what its sender calls it")],
 ) -> bodies.FileView:
     """Bring a file for the next question: the body is the file. Its text goes to the model."""
@@ -219,7 +225,7 @@ async def add_file(
     return desk.file_view(chat, file)
 
 
-async def drop_file(desk: ChatDesk, chat: int, file: int) -> bodies.DoneView:
+async def drop_file(desk: ChatDesk, chat: RowId, file: RowId) -> bodies.DoneView:
     """Forget a file that was not sent."""
     await desk.own(chat)
     if not await desk.chats.store.drop_file(desk.whose.organisation_id, chat, file):

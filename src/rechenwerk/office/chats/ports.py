@@ -127,8 +127,8 @@ class Chats(Protocol):
         """Delete it with all that was said."""
         ...
 
-    async def messages(self, organisation_id: int, chat_id: int) -> list[MessageRow]:
-        """All of a conversation, oldest first."""
+    async def messages(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[MessageRow]:
+        """All of a conversation, oldest first; or only one."""
         ...
 
     async def texts(self, organisation_id: int, chat_ids: Sequence[int]) -> list[tuple[int, int, bytes]]:
@@ -142,8 +142,12 @@ class Chats(Protocol):
         messages: Sequence[MessageRow],
         files: Mapping[int, int],
         now: datetime,
+        title: bytes | None = None,
     ) -> bool:
-        """New messages; files -> the question that sends them. False: the same was asked before.
+        """New messages, and a title if given; files -> the question that sends them.
+
+        Returns:
+            False: the same was asked before.
 
         Raises:
             LookupError: a file was sent already, or deleted meanwhile.
@@ -174,8 +178,8 @@ class Chats(Protocol):
         """Keep a file that was not sent yet."""
         ...
 
-    async def files(self, organisation_id: int, chat_id: int) -> list[FileRow]:
-        """A conversation's files, with what goes to the model."""
+    async def files(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[FileRow]:
+        """A conversation's files, with what goes to the model; or only those of one message."""
         ...
 
     async def drop_file(self, organisation_id: int, chat_id: int, file_id: int) -> bool:

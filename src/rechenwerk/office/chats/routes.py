@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from rechenwerk.office.chats import bodies
 from rechenwerk.office.chats.asking import AskedError
-from rechenwerk.office.chats.desk import ChatDesk, Desk
+from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.exporting import as_json, as_markdown
 from rechenwerk.office.chats.messages import add_message_routes
-from rechenwerk.office.chats.ports import ChatRow, MessageRow
-from rechenwerk.office.chats.sealing import Kept, Said
+from rechenwerk.office.chats.ports import ChatRow, FileRow, MessageRow
+from rechenwerk.office.chats.sealing import Said
 from rechenwerk.office.chats.talks import Told, branch
 from rechenwerk.office.chats.templates import add_template_routes
 from rechenwerk.office.errors import missing, refuse
@@ -101,19 +101,21 @@ async def make_chat(desk: ChatDesk, body: bodies.NewChatBody) -> bodies.ChatView
     return desk.chat_view(await desk.own(number))
 
 
-async def show_chat(desk: ChatDesk, chat: int) -> bodies.WholeChatView:
+async def show_chat(desk: ChatDesk, chat: RowId) -> bodies.WholeChatView:
     """A conversation with all its branches."""
     row = await desk.chat(chat)
     return await _whole(desk, row)
 
 
-async def _whole(desk: Desk, row: ChatRow) -> bodies.WholeChatView:
+async def _whole(desk: Desk, row: ChatRow, *, newest: bool = False) -> bodies.WholeChatView:
+    """All that was said, or only the branch that the last message ends."""
     messages, _ = await desk.messages(row.id)
-    views = await desk.views(row.id, list(messages.values()))
+    chosen = branch(messages, max(messages, default=None)) if newest else list(messages.values())
+    views = await desk.views(row.id, chosen)
     return bodies.WholeChatView(**desk.chat_view(row).model_dump(), messages=views)
 
 
-async def change_chat(desk: ChatDesk, chat: int, body: bodies.ChatBody) -> bodies.ChatView:
+async def change_chat(desk: ChatDesk, chat: RowId, body: bodies.ChatBody) -> bodies.ChatView:
     """Rename it; share it in the organisation, or no more."""
     before = await desk.own(chat)
     title = None if body.title is None else desk.seal.title(chat, body.title)
@@ -125,7 +127,7 @@ async def change_chat(desk: ChatDesk, chat: int, body: bodies.ChatBody) -> bodie
     return desk.chat_view(await desk.own(chat))
 
 
-async def delete_chat(desk: ChatDesk, chat: int) -> bodies.DoneView:
+async def delete_chat(desk: ChatDesk, chat: RowId) -> bodies.DoneView:
     """Delete it for ever. What was asked stays in the books: its price, not its words."""
     row = await desk.own(chat)
     for one in await desk.chats.store.messages(desk.whose.organisation_id, chat):
@@ -138,14 +140,13 @@ async def delete_chat(desk: ChatDesk, chat: int) -> bodies.DoneView:
     return bodies.DoneView(done="conversation deleted")
 
 
-async def copy_chat(desk: ChatDesk, chat: int, body: bodies.CopyBody) -> bodies.ChatView:
+async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodies.ChatView:
     """A conversation of one's own with the same messages, to go on with; calls stay with the first one."""
     row = await desk.chat(chat)
     messages, _ = await desk.messages(chat)
     if body.until is not None and body.until not in messages:
         raise missing("message", str(body.until))
     chosen = list(messages.values()) if body.until is None else branch(messages, body.until)
-    chosen = [one for one in chosen if one.row.state != "writing"]
     store = desk.chats.store
     files = [file for one in chosen for file in one.files]
     numbers = await store.ids(1 + len(chosen) + len(files))
@@ -154,17 +155,11 @@ async def copy_chat(desk: ChatDesk, chat: int, body: bodies.CopyBody) -> bodies.
     await store.make(desk.whose, new, title, desk.now)
     sent: dict[int, int] = {}
     for file, number in zip(files, numbers[1 + len(chosen) :], strict=True):
-        kept: Kept = desk.seal.open_kept(chat, file)
         assert file.message_id is not None
         sent[number] = place[file.message_id]
-        copied = type(file)(
-            number,
-            None,
-            file.kind,
-            file.size,
-            desk.seal.name(new, number, desk.seal.open_name(chat, file)),
-            desk.seal.kept(new, number, kept),
-        )
+        named = desk.seal.name(new, number, desk.seal.open_name(chat, file))
+        sealed = desk.seal.kept(new, number, desk.seal.open_kept(chat, file))
+        copied = FileRow(number, None, file.kind, file.size, named, sealed)
         await store.keep_file(desk.whose.organisation_id, new, copied, desk.now)
     await store.add(desk.whose, new, [_copied(desk, new, one, place) for one in chosen], sent, desk.now)
     return desk.chat_view(await desk.own(new))
@@ -172,14 +167,15 @@ async def copy_chat(desk: ChatDesk, chat: int, body: bodies.CopyBody) -> bodies.
 
 def _copied(desk: Desk, chat: int, told: Told, place: dict[int, int]) -> MessageRow:
     row, number = told.row, place[told.row.id]
-    parent = None if row.parent_id is None else place.get(row.parent_id)
+    parent = None if row.parent_id is None else place[row.parent_id]
     sealed = desk.seal.said(chat, number, Said(told.text, told.problem))
-    return MessageRow(number, parent, row.role, row.model, row.state, sealed, None, row.made_at)
+    state = "stopped" if row.state == "writing" else row.state  # nobody writes on in the copy
+    return MessageRow(number, parent, row.role, row.model, state, sealed, None, row.made_at)
 
 
-async def export_chat(desk: ChatDesk, chat: int, form: Literal["markdown", "json"]) -> Response:
+async def export_chat(desk: ChatDesk, chat: RowId, form: Literal["markdown", "json"]) -> Response:
     """A conversation as a file: all of it as JSON, its newest branch as Markdown."""
-    whole = await _whole(desk, await desk.chat(chat))
+    whole = await _whole(desk, await desk.chat(chat), newest=form == "markdown")
     text, kind, end = (
         (as_json(whole), "application/json", "json")
         if form == "json"

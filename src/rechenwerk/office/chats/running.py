@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.office.chats.asking import AskedError, Gateway
@@ -27,10 +29,10 @@ Keep = Callable[[str, str, str, int | None], Awaitable[None]]
 """Keeps an answer: text, problem, state, call."""
 
 
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What is asked, by whom, and where the answer is kept.
 
-    Args:
+    Attributes:
         key: the caller's own: it pays.
         model: that is asked.
         messages: as OpenAI's chat has them.
@@ -38,19 +40,11 @@ class Question:
         settled: waits until the books have a call.
     """
 
-    def __init__(
-        self,
-        key: str,
-        model: str,
-        messages: Sequence[Mapping[str, Any]],
-        keep: Keep,
-        settled: Callable[[int], Awaitable[None]],
-    ) -> None:
-        self.key = key
-        self.model = model
-        self.messages = messages
-        self.keep = keep
-        self.settled = settled
+    key: str
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    keep: Keep
+    settled: Callable[[int], Awaitable[None]]
 
 
 class Run:
@@ -70,14 +64,12 @@ class Run:
         self._call: int | None = None
         self._news = asyncio.Event()
         self._readers = 0
-        self._stopped = False
         self.over = False
-        self._reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._ask())
         self.task = asyncio.create_task(self._work())
 
     def stop(self) -> None:
         """Hang up; what came is kept."""
-        self._stopped = True
         self._reading.cancel()
 
     async def ended(self) -> None:
@@ -88,14 +80,14 @@ class Run:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    async def _read(self) -> None:
+    async def _ask(self) -> None:
         question, saved, length = self._question, self._clock.monotonic(), 0
         async with self._gateway.chat(question.key, question.model, question.messages) as (call, pieces):
             self._call = call
             await question.keep("", "", "writing", call)
             async for piece in pieces:
-                self._parts.append(piece.text)
-                length += len(piece.text)
+                self._parts.append(piece)
+                length += len(piece)
                 self._tell()
                 if length > LONGEST:
                     raise AskedError(f"the answer is longer than {LONGEST} characters and was ended")
@@ -126,29 +118,34 @@ class Run:
             self.over = True
             self._tell()
 
-    async def follow(self) -> AsyncGenerator[str | None, None]:
-        """The answer's words as they come, from its first one; None where there is silence for long."""
-        seen = 0
+    @contextlib.contextmanager
+    def read(self) -> Iterator[None]:
+        """Read along; who is the last to leave stops it."""
         self._readers += 1
         try:
-            while True:
-                news = self._news
-                if seen < len(self._parts):
-                    text = "".join(self._parts[seen:])
-                    seen = len(self._parts)
-                    yield text
-                    continue
-                if self.over:
-                    return
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_PING):
-                        await news.wait()
-                        continue
-                yield None
+            yield
         finally:
             self._readers -= 1
             if not self._readers and not self.over:
                 self.stop()
+
+    async def follow(self) -> AsyncGenerator[str | None, None]:
+        """The answer's words as they come, from its first one; None where there is silence for long."""
+        seen = 0
+        while True:
+            news = self._news
+            if seen < len(self._parts):
+                text = "".join(self._parts[seen:])
+                seen = len(self._parts)
+                yield text
+                continue
+            if self.over:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PING):
+                    await news.wait()
+                    continue
+            yield None
 
 
 class Runs:
@@ -164,11 +161,10 @@ class Runs:
         self._clock = clock
         self._runs: dict[int, Run] = {}
 
-    def start(self, answer: int, question: Question) -> Run:
+    def start(self, answer: int, question: Question) -> None:
         """Begin to answer."""
         run = self._runs[answer] = Run(self._gateway, question, self._clock)
         run.task.add_done_callback(lambda _: self._runs.pop(answer, None))
-        return run
 
     def get(self, answer: int) -> Run | None:
         """The one of an answer, while it is under way."""

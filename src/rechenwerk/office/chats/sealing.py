@@ -20,10 +20,9 @@ class Said(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """What of a file goes to the model: its words, or a picture."""
+    """What of a file goes to the model: its words."""
 
     text: str = ""
-    picture: bytes = b""
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -46,7 +44,7 @@ def branch(messages: Mapping[int, Told], end: int | None) -> list[Told]:
     return found[::-1]
 
 
-def prompt(seal: ChatSeal, chat: int, messages: Sequence[Told]) -> list[dict[str, Any]]:
+def prompt(seal: ChatSeal, chat: int, messages: Sequence[Told]) -> list[dict[str, str]]:
     """A branch as OpenAI's chat has it. An answer of which nothing came is left out."""
     return [
         {"role": told.row.role, "content": _content(seal, chat, told)}
@@ -55,20 +53,12 @@ def prompt(seal: ChatSeal, chat: int, messages: Sequence[Told]) -> list[dict[str
     ]
 
 
-def _content(seal: ChatSeal, chat: int, told: Told) -> str | list[dict[str, Any]]:
-    texts, pictures = [], []
+def _content(seal: ChatSeal, chat: int, told: Told) -> str:
+    texts = []
     for file in told.files:
-        kept = seal.open_kept(chat, file)
-        if kept.picture:
-            data = base64.b64encode(kept.picture).decode()
-            pictures.append(
-                {"type": "image_url", "image_url": {"url": f"data:image/{file.kind};base64,{data}"}}
-            )
-        else:
-            name = seal.open_name(chat, file).replace('"', "'")
-            texts.append(f'<file name="{name}">\n{kept.text}\n</file>\n\n')
-    text = "".join(texts) + told.text
-    return [{"type": "text", "text": text}, *pictures] if pictures else text
+        name = seal.open_name(chat, file).replace('"', "'")
+        texts.append(f'<file name="{name}">\n{seal.open_kept(chat, file).text}\n</file>\n\n')
+    return "".join(texts) + told.text
 
 
 def title_of(question: str) -> str:

@@ -7,7 +7,7 @@ import re
 from fastapi import APIRouter
 
 from rechenwerk.office.chats import bodies
-from rechenwerk.office.chats.desk import ChatDesk, Desk
+from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.ports import TemplateRow
 from rechenwerk.office.errors import missing, refuse
 
@@ -58,13 +58,13 @@ async def _found(desk: Desk, template: int) -> None:
         raise missing("template", str(template))
 
 
-async def change_template(desk: ChatDesk, template: int, body: bodies.TemplateBody) -> bodies.TemplateView:
+async def change_template(desk: ChatDesk, template: RowId, body: bodies.TemplateBody) -> bodies.TemplateView:
     """Another name, another text; shared or not."""
     await _found(desk, template)
     return await _kept(desk, template, body)
 
 
-async def delete_template(desk: ChatDesk, template: int) -> bodies.DoneView:
+async def delete_template(desk: ChatDesk, template: RowId) -> bodies.DoneView:
     """Delete an own one."""
     await _found(desk, template)
     if not await desk.chats.store.drop_template(desk.whose, template):

@@ -11,13 +11,13 @@ from pydantic import BaseModel
 from rechenwerk.office.access import BooksRealm, Realm, ReckonRealm
 from rechenwerk.office.errors import refuse
 from rechenwerk.office.planning import bodies
-from rechenwerk.office.planning.calculating import FILES, LONG, subject
+from rechenwerk.office.planning.calculating import subject
 from rechenwerk.office.planning.routes import PlanName, add_plan_routes, facts_of, found, version_of
 from rechenwerk.office.planning.runs import add_run_routes
 
 Scenario = Annotated[bodies.Word, Query(description="one of the plan's; empty: as written")]
 Without = Annotated[list[bodies.Status], Query(description="statuses that are switched off")]
-Version = Annotated[int | None, Query(ge=1, description="of the plan; the newest unless said otherwise")]
+Version = Annotated[bodies.Number | None, Query(description="of the plan; the newest unless said otherwise")]
 Period = Annotated[bodies.Word, Query(description="a period of the plan, such as 2027-06")]
 Line = Annotated[bodies.Word, Query(description="a line of the plan")]
 Said = Annotated[bodies.Language, Query(description="of what is written for people")]
@@ -161,7 +161,7 @@ async def file(
     about, facts = await _asked(realm, plan, version, scenario, without)
     count = min(paths or facts["paths"], 20_000)
     question = {"ask": "file", "subject": about, "form": form, "paths": count, "language": language}
-    data = await realm.office.planning.calculators.alone(FILES, question, LONG / 5)
+    data = await realm.office.planning.calculators.write(realm.organisation_id, question)
     headers = {"content-disposition": f'attachment; filename="plan.{form}"'}
     return Response(data, media_type=_FORMS[form], headers=headers)
 

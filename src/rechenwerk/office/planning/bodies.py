@@ -5,14 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from rechenwerk.office.bodies import Body, Name
 from rechenwerk.office.planning.ports import RunState
 
 MOST_PATHS = 1_000_000
 TRIED_PATHS = 20_000
-Text = Annotated[str, StringConstraints(max_length=1_000_000)]
+LARGEST_TEXT = 1_000_000
+"""In bytes."""
+_LATEST = 2**31 - 1
+
+
+def _bounded(text: str) -> str:
+    size = len(text.encode())
+    if size > LARGEST_TEXT:
+        raise ValueError(f"it has {size:,} bytes; {LARGEST_TEXT:,} are the most")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=LARGEST_TEXT), AfterValidator(_bounded)]
+Number = Annotated[int, Field(ge=1, le=_LATEST)]
+"""Of a version."""
 Form = Literal["toml", "yaml"]
 Status = Literal[
     "reported", "estimated", "contracted", "conditional", "announced", "letter-of-intent", "target", "assumed"
@@ -65,7 +79,7 @@ class RunBody(Body):
     without: list[Status] = Field(default=[], description="statuses that are switched off")
     paths: Annotated[int, Field(ge=1, le=MOST_PATHS)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Number | None = None
 
 
 class TryBody(Body):
@@ -76,7 +90,7 @@ class TryBody(Body):
     without: list[Status] = Field(default=[], description="statuses that are switched off")
     paths: Annotated[int, Field(ge=1, le=TRIED_PATHS)] = 300
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Number | None = None
     language: Language = "en"
 
 

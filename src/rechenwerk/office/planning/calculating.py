@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -28,8 +30,12 @@ _IDLE = 300.0
 _WARM = 3
 """Processes that are kept for organisations that asked last."""
 _WAITING = 12
-"""Questions of an organisation that may wait for its process."""
+"""Questions of an organisation that may wait for its process; also files."""
 _LARGEST = 64_000_000
+_FILES_AT_ONCE = 2
+"""Processes that write files or drafts; others wait."""
+_FILE = 120.0
+"""Seconds for one of them."""
 _KEPT, _KEPT_BYTES = 64, 2_000_000
 _SLOW = "the plan needs longer than {seconds:.0f} s for this; take fewer paths or periods, or start a run"
 _GONE = "the process that calculates the plan ended; it may need more memory than a plan may have"
@@ -160,24 +166,36 @@ class Calculators:
     def __init__(self, megabytes: int = 2048) -> None:
         self._megabytes = megabytes
         self._warm: dict[int, Calculator] = {}
-        self._kept: dict[tuple[object, ...], bytes] = {}
+        self._writing = asyncio.Semaphore(_FILES_AT_ONCE)
+        self._written_for: Counter[int] = Counter()
+        self._kept: dict[tuple[int, bytes], bytes] = {}
         self._janitor: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     async def ask(self, organisation_id: int, question: dict[str, Any], seconds: float = QUICK) -> bytes:
         """An answer from the organisation's warm process, or from memory if it was asked before."""
-        key = (organisation_id, msgspec.json.encode(question, order="deterministic"))
+        asked = msgspec.json.encode(question, order="deterministic")
+        key = (organisation_id, hashlib.sha256(asked).digest())
         if key in self._kept:
             return self._kept[key]
         calculator = self._of(organisation_id)
-        if calculator.waiting >= _WAITING:
-            raise refuse(429, "other questions about plans are calculated; ask again in a moment", "busy")
+        _room(calculator.waiting)
         found = await calculator.ask(question, seconds)
         if len(found) <= _KEPT_BYTES:
             if len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = found
         return found
+
+    async def write(self, organisation_id: int, question: dict[str, Any]) -> bytes:
+        """A file or a draft, from a process of its own; a few at once, whoever asks."""
+        _room(self._written_for[organisation_id])
+        self._written_for[organisation_id] += 1
+        try:
+            async with self._writing:
+                return await self.alone(FILES, question, _FILE)
+        finally:
+            self._written_for[organisation_id] -= 1
 
     async def alone(
         self, module: str, question: dict[str, Any], seconds: float, told: Told | None = None
@@ -224,6 +242,12 @@ class Calculators:
         self._warm.clear()
         self._kept.clear()
         await asyncio.gather(*(one.close() for one in warm), *self._ending)
+
+
+def _room(waiting: int) -> None:
+    """Refuse an organisation of which so many questions wait."""
+    if waiting >= _WAITING:
+        raise refuse(429, "other questions about plans are calculated; ask again in a moment", "busy")
 
 
 def subject(text: str, form: str, scenario: str, without: Sequence[str], deals: str = "") -> dict[str, Any]:

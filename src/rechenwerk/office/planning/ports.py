@@ -50,16 +50,10 @@ class NewVersion(msgspec.Struct, frozen=True):
     made_at: datetime
 
 
-class KeptVersion(msgspec.Struct, frozen=True):
+class KeptVersion(NewVersion, frozen=True):
     """A version with its number."""
 
     number: int
-    format: str
-    text: str
-    deals: str
-    facts: str
-    made_by: str
-    made_at: datetime
 
 
 class NewRun(msgspec.Struct, frozen=True):
@@ -74,22 +68,14 @@ class NewRun(msgspec.Struct, frozen=True):
     made_at: datetime
 
 
-class KeptRun(msgspec.Struct, frozen=True):
+class KeptRun(NewRun, frozen=True):
     """A calculation; its result is read apart, it is long. `headline` is JSON: `out`, `ruin`, `gap`."""
 
     id: int
-    plan_id: int
-    version: int
-    scenario: str
-    without: Sequence[str]
-    paths: int
-    seed: int
     state: RunState
     done: int
     failed: str | None
     headline: str | None
-    made_by: str
-    made_at: datetime
     ended_at: datetime | None
 
 

@@ -18,7 +18,7 @@ from rechenwerk.office.books import show_balance
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.planning import bodies
-from rechenwerk.office.planning.calculating import FILES, LONG, CalculationError, subject
+from rechenwerk.office.planning.calculating import CalculationError, subject
 from rechenwerk.office.planning.ports import KeptPlan, KeptVersion, NewVersion
 from rechenwerk.office.positions import list_contracts, show_contract
 from rechenwerk.office.totals import show_totals
@@ -142,7 +142,7 @@ async def make_from_books(realm: BooksRealm, body: bodies.DraftBody) -> bodies.P
     """Draft a plan of what the books of the last months say: series of each model, contracts, cash."""
     question = {"ask": "draft", "subject": subject("", "toml", "", ()), "paths": 10_000}
     question |= {"periods": body.periods, **await _books(realm, body.months)}
-    drafted = await realm.office.planning.calculators.alone(FILES, question, LONG / 5)
+    drafted = await realm.office.planning.calculators.write(realm.organisation_id, question)
     text = json.loads(drafted)["text"]
     return await _make(realm, body.name, bodies.TextBody(text=text, deals=""))
 
@@ -207,7 +207,7 @@ async def versions(realm: BooksRealm, plan: PlanName) -> bodies.VersionsView:
     return bodies.VersionsView(plan=plan, versions=rows)
 
 
-async def source(realm: BooksRealm, plan: PlanName, number: int) -> bodies.SourceView:
+async def source(realm: BooksRealm, plan: PlanName, number: bodies.Number) -> bodies.SourceView:
     """The text of a version."""
     one = await version_of(realm, await found(realm, plan), number)
     return bodies.SourceView.model_validate(

@@ -111,12 +111,13 @@ class StoredJobs:
         )
         return made
 
-    async def find(self, organisation_id: int, source: str, schema: str) -> Job | None:
+    async def find(self, organisation_id: int, project_id: int, source: str, schema: str) -> Job | None:
         """See `documents.job_ports.Jobs`."""
         row = await self._pool.fetchrow(
-            f"{JOBS} where j.organisation_id = $1 and j.source = $2 and j.schema_name = $3"
-            " and j.state <> 'cancelled' order by j.id desc limit 1",
+            f"{JOBS} where j.organisation_id = $1 and j.project_id = $2 and j.source = $3"
+            " and j.schema_name = $4 and j.state <> 'cancelled' order by j.id desc limit 1",
             organisation_id,
+            project_id,
             source,
             schema,
         )
