@@ -47,6 +47,16 @@ def test_every_page_of_a_plan(office: Office, desk: Browser, language: str) -> N
         assert text.count("<h1") == 1, path
 
 
+def test_a_number_that_is_none_begins_no_run(office: Office, desk: Browser) -> None:
+    name = office.ok("POST", "/plans/example", json={"example": "firm"})["name"]
+    for field in ("paths", "seed"):
+        for text in ("many", "9" * 20, "9" * 5000):
+            refused = desk.post(f"/console/plan/at/{name}/run", **{field: text})
+            assert refused.status_code == 422, text
+            assert field in refused.text
+    assert office.ok("GET", f"/plans/{name}/runs")["runs"] == []
+
+
 def test_a_plan_is_run_and_a_slider_moves_the_fan(visitor: Visitor, axe: str) -> None:
     page = visitor.page
     visitor.open("/console/plan")

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from rechenwerk.console import plan_charts as charts
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, arrange, as_csv
+from rechenwerk.console.pages.projects import count_of
 from rechenwerk.console.visit import Visit, page
 
 PATH = "/console/plan"
@@ -188,10 +189,7 @@ async def run(visit: Visit) -> Response:
         "scenario": form.get("scenario", ""),
         "without": [value for name, value in fields if name == "without"],
     }
-    if form.get("paths", "").isdecimal():
-        body["paths"] = int(form["paths"])
-    if form.get("seed", "").isdecimal():
-        body["seed"] = int(form["seed"])
+    body |= {name: count_of(form[name].strip()) for name in ("paths", "seed") if form.get(name, "").strip()}
     answer = await visit.send("POST", _api(visit, "runs"), body)
     if not answer.ok:
         return visit.failed(answer)
