@@ -181,8 +181,12 @@ class Visit:
 
     # -- answering ------------------------------------------------------------------------------------
 
-    def render(self, template: str, status: int = 200, **context: object) -> HTMLResponse:
-        """A page."""
+    def render(
+        self, template: str, status: int | None = None, problem: Problem | None = None, **context: object
+    ) -> HTMLResponse:
+        """A page; with the status of the problem that it shows, where none is given."""
+        if status is None:
+            status = 200 if problem is None else problem.status if problem.status < 600 else 502
         told = self.request.cookies.get(FLASH, "")
         name, _, value = unquote(told).partition("|")
         page = self.console.templates.get_template(template).render(
@@ -193,6 +197,7 @@ class Visit:
             asset=self.console.assets.url,
             navigation=self.navigation(),
             flash=self.t(f"flash.{name}", value=value) if self._is_flash(name) else "",
+            problem=problem,
             **context,
         )
         answer = HTMLResponse(page, status)
@@ -226,9 +231,8 @@ class Visit:
 
     def failed(self, answer: Answer) -> HTMLResponse:
         """A page that says why there is nothing else on it."""
-        problem = answer.problem
-        assert problem is not None
-        return self.render("problem.html", problem.status if problem.status < 600 else 502, problem=problem)
+        assert answer.problem is not None
+        return self.render("problem.html", problem=answer.problem)
 
     def no(self, what: str, name: str) -> Problem:
         """There is nothing of that name."""

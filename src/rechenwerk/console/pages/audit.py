@@ -40,7 +40,6 @@ async def index(visit: Visit) -> Response:
     events = answer.part("events", [])
     return visit.render(
         "audit.html",
-        answer.status,
         section="audit",
         tab="events",
         events=[{**one, "changes": _changes(one)} for one in events],
@@ -100,7 +99,6 @@ async def residency(visit: Visit) -> Response:
         return as_csv("residency", columns, answer.body["violations"])
     return visit.render(
         "residency.html",
-        200 if answer is None else answer.status,
         section="audit",
         tab="residency",
         first=first,

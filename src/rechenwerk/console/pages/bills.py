@@ -73,7 +73,6 @@ async def _bills(visit: Visit, failed: Answer | None = None, form: dict[str, str
         return visit.failed(found)
     return visit.render(
         "books_bills.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="bills",
         bills=found.body["bills"],
@@ -94,7 +93,6 @@ def _show(
         return as_csv(f"bill-{number}", ROWS, listing.rows)
     return visit.render(
         "books_bill.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="bills",
         bill=bill,
@@ -123,7 +121,7 @@ async def bill(visit: Visit) -> Response:
         return visit.failed(found)
     one = next((one for one in found.body["bills"] if one["bill"] == number), None)
     if one is None:
-        return visit.render("problem.html", 404, problem=visit.no("bill", str(number)))
+        return visit.render("problem.html", problem=visit.no("bill", str(number)))
     return _show(visit, one, None, failed)
 
 
@@ -164,7 +162,6 @@ async def _owed(visit: Visit, failed: Answer | None = None, form: dict[str, str]
     )
     return visit.render(
         "books_owed.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="owed",
         owed=receivables.body,

@@ -101,7 +101,6 @@ async def _shown(visit: Visit, chat: int | None, failed: Problem | None = None, 
     parent = turns[-1].message["id"] if turns and turns[-1].message["role"] == "assistant" else None
     return visit.render(
         "chat.html",
-        200 if failed is None else failed.status,
         section="chat",
         chats=found.body["chats"],
         more=_url(chat, of=of, q=words, before=found.body["next"]) if found.body["next"] else "",
@@ -207,7 +206,6 @@ async def templates(visit: Visit) -> Response:
     edited = next((one for one in rows if one["mine"] and str(one["id"]) == visit.query.get("edit")), None)
     return visit.render(
         "chat_templates.html",
-        200 if answer is None else answer.status,
         section="chat",
         templates=rows,
         form=form or edited or {},

@@ -47,7 +47,7 @@ async def _close(visit: Visit, period: str, failed: Answer | None, *, unsure: bo
         return visit.failed(looked)
     return visit.render(
         "books_close.html",
-        422 if unsure else 200 if failed is None else failed.status,
+        422 if unsure else None,
         section="books",
         tab="documents",
         close=looked.body,
@@ -73,7 +73,6 @@ async def _document(visit: Visit, number: str, failed: Answer | None = None) -> 
     entry = next((one for one in listed.part("documents", []) if one["number"] == number), None)
     return visit.render(
         "books_document.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="documents",
         doc=content,

@@ -47,7 +47,6 @@ async def _index(visit: Visit, failed: Problem | None = None, form: Mapping[str,
         return as_csv("trained", COLUMNS, listing.rows)
     return visit.render(
         "documents_training.html",
-        200 if failed is None else failed.status,
         section="documents",
         tab="training",
         list=listing,
@@ -109,7 +108,6 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     versions = list(reversed(answer.body["versions"]))
     return visit.render(
         "documents_model.html",
-        200 if failed is None else failed.status,
         section="documents",
         model=answer.body,
         versions=versions,

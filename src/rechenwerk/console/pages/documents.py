@@ -81,13 +81,12 @@ def whole(job: Mapping[str, Any]) -> int:
     return sum(job["documents"].values())
 
 
-async def job_page(visit: Visit, template: str, job: Answer, status: int = 200, **more: object) -> Response:
+async def job_page(visit: Visit, template: str, job: Answer, **more: Any) -> Response:
     """A page about one job, with its head; the problem where there is no such job."""
     if not job.ok:
         return visit.failed(job)
     return visit.render(
         template,
-        status,
         section="documents",
         job=job.body,
         path=f"{PATH}/jobs/{job.body['id']}",
@@ -154,7 +153,6 @@ async def new(visit: Visit) -> Response:
     projects = await visit.get("/projects") if may else None
     return visit.render(
         "documents_new.html",
-        200 if answer is None else answer.status,
         section="documents",
         form=form,
         schemas=schemas.body["schemas"],
@@ -212,7 +210,6 @@ async def _show(
         visit,
         "documents_job.html",
         job,
-        200 if failed is None else failed.status,
         tab="overview",
         refused=refused.part("documents", []),
         largest=choices.part("largest", 0),
@@ -397,7 +394,6 @@ async def forms(visit: Visit) -> Response:
         return visit.failed(found)
     return visit.render(
         "documents_forms.html",
-        200 if answer is None else answer.status,
         section="documents",
         tab="forms",
         schemas=found.body["schemas"],

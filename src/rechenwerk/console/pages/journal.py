@@ -74,7 +74,6 @@ async def index(visit: Visit) -> Response:
     beyond = {"organisation": visit.elsewhere} if visit.elsewhere else {}
     return visit.render(
         "journal.html",
-        200 if problem is None else problem.status,
         section="journal",
         calls=calls,
         currency=journal.part("currency", ""),

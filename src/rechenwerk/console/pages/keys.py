@@ -78,7 +78,6 @@ async def new(visit: Visit) -> Response:
     assert visit.me is not None
     return visit.render(
         "key_new.html",
-        200 if answer is None else answer.status,
         section="keys",
         form=form,
         chosen=scopes,
@@ -176,7 +175,6 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     key, budgets = await asyncio.gather(_find(visit), visit.get("/budgets", key=number))
     return visit.render(
         "key.html",
-        200 if failed is None else failed.status,
         section="keys",
         key=key,
         lines=budgets.part("budgets", []),

@@ -83,8 +83,7 @@ async def index(visit: Visit) -> Response:
 def _list(visit: Visit, listing: Any, problem: Any = None) -> Response:
     may = visit.me is not None and visit.me.may("books")
     shown: dict[str, Any] = {"figure": charts.Shown(visit), "address": address, "may": may}
-    status = problem.status if problem else 200
-    return visit.render("plan.html", status, section="plan", list=listing, problem=problem, **shown)
+    return visit.render("plan.html", section="plan", list=listing, problem=problem, **shown)
 
 
 async def _made(visit: Visit, answer: Answer) -> Response:
@@ -127,11 +126,8 @@ async def new(visit: Visit) -> Response:
         if answer.ok:
             return await _made(visit, answer)
     problem = answer.problem if answer is not None else None
-    status = problem.status if problem else 200
     mistakes = await _mistakes(visit, form) if problem and problem.param == "text" else []
-    return visit.render(
-        "plan_new.html", status, section="plan", form=form, problem=problem, mistakes=mistakes
-    )
+    return visit.render("plan_new.html", section="plan", form=form, problem=problem, mistakes=mistakes)
 
 
 async def _mistakes(visit: Visit, form: Mapping[str, str]) -> list[dict[str, Any]]:

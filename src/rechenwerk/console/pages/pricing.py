@@ -108,7 +108,6 @@ async def tariffs(visit: Visit) -> Response:
     cover = await visit.get("/tariffs/cover", period=period, margin=share, **whose) if operator else None
     return visit.render(
         "books_tariffs.html",
-        200 if tried is None else tried.status,
         section="books",
         tab="tariffs",
         tariffs=[{**one, "price": _price(one["terms"])} for one in found.body["tariffs"]],

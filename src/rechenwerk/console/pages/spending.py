@@ -60,7 +60,6 @@ async def _budgets(visit: Visit, failed: Answer | None = None) -> Response:
     line = next((one["amount"] for one in own.part("budgets", [])), None)
     return visit.render(
         "books_budgets.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="budgets",
         list=listing,
@@ -153,7 +152,6 @@ async def _alerts(
         return visit.failed(found)
     return visit.render(
         "books_alerts.html",
-        200 if failed is None or failed.ok else failed.status,
         section="books",
         tab="alerts",
         alerts=found.body["alerts"],
@@ -217,7 +215,6 @@ async def _wallets(
         return visit.failed(found)
     return visit.render(
         "books_wallets.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="wallets",
         wallets=found.body["wallets"],
