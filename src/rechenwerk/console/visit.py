@@ -135,6 +135,10 @@ class Visit:
         self.language, self.t = language, self.console.words[language]
         self.figures = Figures(language, self.now)
 
+    def may(self, *scopes: str) -> bool:
+        """Whether the visitor has one of these."""
+        return self.me is not None and self.me.may(*scopes)
+
     @property
     def gateway(self) -> str:
         """The address at which models are called, as this browser would write it."""

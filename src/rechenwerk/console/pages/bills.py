@@ -36,7 +36,7 @@ async def bills(visit: Visit) -> Response:
     if visit.request.method == "GET":
         return await _bills(visit)
     form = await visit.form()
-    answer = await visit.send("POST", "/books/reconcile", _bill(form), organisation=visit.elsewhere or None)
+    answer = await visit.send("POST", "/books/reconcile", _bill(form))
     if not answer.ok:
         return await _bills(visit, answer, form)
     if answer.body["bill"] is not None:
@@ -66,8 +66,8 @@ def _pairs(text: str) -> dict[str, str]:
 
 async def _bills(visit: Visit, failed: Answer | None = None, form: dict[str, str] | None = None) -> Response:
     found, providers = await asyncio.gather(
-        visit.get("/books/bills", organisation=visit.elsewhere or None),
-        visit.get("/providers", organisation=visit.elsewhere or None),
+        visit.get("/books/bills"),
+        visit.get("/providers"),
     )
     if not found.ok:
         return visit.failed(found)
@@ -107,16 +107,15 @@ def _show(
 async def bill(visit: Visit) -> Response:
     """One bill that was booked; a reason sent takes it back whole."""
     number = visit.request.path_params["id"]
-    whose = {"organisation": visit.elsewhere or None}
     failed = None
     if visit.request.method == "POST":
         form = await visit.form()
         body = {"reason": form.get("reason", "").strip()}
-        done = await visit.send("POST", f"/books/bills/{number}/undo", body, **whose)
+        done = await visit.send("POST", f"/books/bills/{number}/undo", body)
         if done.ok:
             return visit.go(f"{PATH}/bills/{number}", "bill_undone", str(number))
         failed = done
-    found = await visit.get("/books/bills", **whose)
+    found = await visit.get("/books/bills")
     if not found.ok:
         return visit.failed(found)
     one = next((one for one in found.body["bills"] if one["bill"] == number), None)
@@ -139,9 +138,7 @@ async def owed(visit: Visit) -> Response:
     body: dict[str, Any] = {name: form[name].strip() for name in texts if form.get(name, "").strip()}
     body["amount"] = amount_of(form.get("amount", ""))
     if do == "provider":
-        answer = await visit.send(
-            "POST", "/books/provider-payments", body, organisation=visit.elsewhere or None
-        )
+        answer = await visit.send("POST", "/books/provider-payments", body)
     else:
         path = "/books/write-offs" if do == "write-off" else "/books/payments"
         answer = await visit.send("POST", path, {**body, "organisation": visit.elsewhere or None})
@@ -149,12 +146,11 @@ async def owed(visit: Visit) -> Response:
 
 
 async def _owed(visit: Visit, failed: Answer | None = None, form: dict[str, str] | None = None) -> Response:
-    assert visit.me is not None
-    operator = visit.me.may("operator")
+    operator = visit.may("operator")
     receivables = await visit.get("/books/receivables")
     if not receivables.ok:
         return visit.failed(receivables)
-    payables = await visit.get("/books/payables", organisation=visit.elsewhere or None) if operator else None
+    payables = await visit.get("/books/payables") if operator else None
     owing = payables.part("payables", []) if payables else []
     named = ("receivable", "overrun", "unresolved", "open", "payable", "accrued", "passed_on")
     digits = places(

@@ -144,7 +144,7 @@ async def new(visit: Visit) -> Response:
         answer = await visit.send("POST", f"{API}/jobs", _job(form))
         if answer.ok:
             return visit.go(f"{PATH}/jobs/{answer.body['id']}")
-    may = visit.me is not None and visit.me.may("keys")
+    may = visit.may("keys")
     schemas, choices = await asyncio.gather(
         visit.get(f"{API}/schemas"), visit.get(f"{API}/choices", data_class=_class(form))
     )

@@ -75,13 +75,12 @@ async def new(visit: Visit) -> Response:
         if answer.ok:
             return _made(visit, answer.body)
     projects = await visit.get("/projects")
-    assert visit.me is not None
     return visit.render(
         "key_new.html",
         section="keys",
         form=form,
         chosen=scopes,
-        scopes=[one for one in SCOPES if one == "inference" or visit.me.may(one)],
+        scopes=[one for one in SCOPES if one == "inference" or visit.may(one)],
         projects=[one["name"] for one in projects.part("projects", [])],
         periods=PERIODS,
         limits=LIMITS,

@@ -54,7 +54,7 @@ async def _projects(visit: Visit) -> list[str]:
 
 def _roles(visit: Visit) -> list[str]:
     """Those that this visitor may give, as far as the page knows; the API decides."""
-    return [one for one in ROLES if one != "operator" or (visit.me is not None and visit.me.may())]
+    return [one for one in ROLES if one != "operator" or visit.may()]
 
 
 @page

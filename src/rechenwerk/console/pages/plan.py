@@ -63,7 +63,7 @@ def _show(visit: Visit, template: str, tab: str, plan: dict[str, Any], **context
         "plan": plan,
         "facts": plan["facts"],
     }
-    may = visit.me is not None and visit.me.may("books")
+    may = visit.may("books")
     return visit.render(template, section="plan", tab=tab, tabs=tabs, may=may, **shown, **context)
 
 
@@ -81,7 +81,7 @@ async def index(visit: Visit) -> Response:
 
 
 def _list(visit: Visit, listing: Any, problem: Any = None) -> Response:
-    may = visit.me is not None and visit.me.may("books")
+    may = visit.may("books")
     shown: dict[str, Any] = {"figure": charts.Shown(visit), "address": address, "may": may}
     return visit.render("plan.html", section="plan", list=listing, problem=problem, **shown)
 
