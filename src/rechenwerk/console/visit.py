@@ -85,6 +85,12 @@ def here(path: str) -> str:
     return path if own and plain and "/../" not in f"{way}/" and "\\" not in way else f"{ROOT}/"
 
 
+def with_query(path: str, /, **query: object) -> str:
+    """An address; what is empty is left out, a list is said several times."""
+    text = urlencode({name: one for name, one in query.items() if one not in (None, "", [])}, doseq=True)
+    return f"{path}?{text}" if text else path
+
+
 class Visit:
     """One request.
 
@@ -149,9 +155,11 @@ class Visit:
     @property
     def events(self) -> str:
         """Where a page hears that something has changed."""
-        return f"{PREFIX}/events" + (
-            f"?{urlencode({'organisation': self.elsewhere})}" if self.elsewhere else ""
-        )
+        return self.direct("/events")
+
+    def direct(self, path: str, /, **query: object) -> str:
+        """The API's own address of something that the browser asks for itself."""
+        return with_query(f"{PREFIX}{path}", organisation=self.elsewhere, **query)
 
     @property
     def query(self) -> dict[str, str]:

@@ -162,7 +162,6 @@ async def exports(visit: Visit) -> Response:
         formats=EXPORTS,
         periods=names,
         period=period if period in names else "",
-        organisation=visit.elsewhere,
     )
 
 

@@ -6,14 +6,13 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer, Problem
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/chat"
 TEMPLATES = f"{PATH}/templates"
@@ -133,8 +132,8 @@ async def _nothing() -> Answer:
 
 
 def _url(chat: int | None, **query: object) -> str:
-    asked = urlencode({name: value for name, value in query.items() if value not in (None, "", "own")})
-    return (PATH if chat is None else f"{PATH}/{chat}") + (f"?{asked}" if asked else "")
+    asked = {name: value for name, value in query.items() if value != "own"}
+    return with_query(PATH if chat is None else f"{PATH}/{chat}", **asked)
 
 
 def _model(turns: Sequence[Turn]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import places
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/books"
 _DRILLED = ("usage", "calls", "unresolved")
@@ -96,7 +96,7 @@ def _calls(content: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     query["outcome"] = "unresolved" if row["kind"] == "unresolved" else "posted"
     if row["kind"] == "unresolved":
         del query["model"]
-    return f"/console/journal?{urlencode(query)}"
+    return with_query("/console/journal", **query)
 
 
 @page
@@ -125,8 +125,7 @@ async def account(visit: Visit) -> Response:
         return visit.failed(found)
 
     def url(**more: str) -> str:
-        wanted = {"of": of, "period": period, **more}
-        return f"{PATH}/accounts/{number}?{urlencode({name: text for name, text in wanted.items() if text})}"
+        return with_query(f"{PATH}/accounts/{number}", **{"of": of, "period": period, **more})
 
     entries, sums = found.body["entries"], found.body["account"]
     return visit.render(

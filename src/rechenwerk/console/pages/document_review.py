@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, as_csv
-from rechenwerk.console.pages.documents import API, PATH, address, job_page, number_of, title
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.pages.documents import API, PATH, job_page, number_of, title
+from rechenwerk.console.visit import Visit, page, with_query
 
 _QUEUE = 25
 _CLASHES = 20
@@ -49,10 +49,10 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
     path = f"{PATH}/jobs/{job}/review"
 
     def link(number: int) -> str:
-        return address(path, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
+        return with_query(path, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
 
     follows = found.part("next", None)
-    ahead = link(place + 1) or (address(path, after=follows) if follows else "")
+    ahead = link(place + 1) or (with_query(path, after=follows) if follows else "")
     kinds = found.part("kinds", [])
     schemas = (await visit.get(f"{API}/schemas")).part("schemas", []) if kinds else []
     return await job_page(
@@ -66,7 +66,7 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
         place=place,
         previous=link(place - 1),
         next=ahead,
-        begin=address(path) if after else "",
+        begin=with_query(path) if after else "",
         image=_image(queue, place + 1),
         here=link(place) or path,
         then=ahead or link(place - 1) or path,
@@ -148,9 +148,9 @@ async def _contradictions(visit: Visit, failed: Answer | None = None) -> Respons
         clashes=found.part("items", []),
         fresh=found.part("fresh", True),
         waiting=bool(waiting),
-        first=address(path, **asked) if after else "",
-        next=address(path, **asked, after=follows) if follows else "",
-        here=address(path, **asked, after=after),
+        first=with_query(path, **asked) if after else "",
+        next=with_query(path, **asked, after=follows) if follows else "",
+        here=with_query(path, **asked, after=after),
         problem=None if failed is None else failed.problem,
     )
 
@@ -198,7 +198,7 @@ async def facts(visit: Visit) -> Response:
         facts=found.part("facts", []),
         fresh=found.part("fresh", True),
         first=path if after else "",
-        next=address(path, after=follows) if follows else "",
+        next=with_query(path, after=follows) if follows else "",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 from starlette.datastructures import UploadFile
@@ -14,11 +14,11 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rechenwerk.console.api import PREFIX, Answer, Problem
+from rechenwerk.console.api import Answer, Problem
 from rechenwerk.console.figures import share
 from rechenwerk.console.listing import Column, as_csv
 from rechenwerk.console.pages.projects import CLASSES, amount_of, count_of
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/documents"
 API = "/documents"
@@ -50,19 +50,6 @@ COLUMNS = (
 )
 
 
-def direct(visit: Visit, path: str, **query: str) -> str:
-    """The API's own address of something that the browser asks for itself."""
-    asked = {"organisation": visit.elsewhere, **query}
-    text = urlencode({name: value for name, value in asked.items() if value})
-    return f"{PREFIX}{API}{path}" + (f"?{text}" if text else "")
-
-
-def address(path: str, **query: object) -> str:
-    """A page of the console; what is empty is left out."""
-    text = urlencode({name: str(value) for name, value in query.items() if value not in ("", None)})
-    return f"{path}?{text}" if text else path
-
-
 def number_of(visit: Visit, name: str) -> int:
     """A number of the page's path."""
     found: int = visit.request.path_params[name]
@@ -92,8 +79,7 @@ async def job_page(visit: Visit, template: str, job: Answer, **more: Any) -> Res
         path=f"{PATH}/jobs/{job.body['id']}",
         ended=ended(job.body),
         whole=whole(job.body),
-        direct=lambda path, **query: direct(visit, path, **query),
-        address=address,
+        direct=lambda path, **query: visit.direct(f"{API}{path}", **query),
         **more,
     )
 
@@ -123,10 +109,10 @@ async def index(visit: Visit) -> Response:
         jobs=jobs,
         states=STATES,
         query={**asked, "before": before},
-        first=address(PATH, **asked) if before else "",
-        next=address(PATH, **asked, before=answer.body["next"]) if answer.body["next"] else "",
-        download=address(PATH, **asked, before=before, download="csv"),
-        here=address(PATH, **asked, before=before),
+        first=with_query(PATH, **asked) if before else "",
+        next=with_query(PATH, **asked, before=answer.body["next"]) if answer.body["next"] else "",
+        download=with_query(PATH, **asked, before=before, download="csv"),
+        here=with_query(PATH, **asked, before=before),
         live=any(one["state"] == "running" for one in jobs),
         ended=ended,
         whole=whole,
@@ -287,8 +273,8 @@ async def files(visit: Visit) -> Response:
         states=FILE_STATES,
         query=asked,
         list_path=path,
-        first=address(path, **asked) if after else "",
-        next=address(path, **asked, after=follows) if follows else "",
+        first=with_query(path, **asked) if after else "",
+        next=with_query(path, **asked, after=follows) if follows else "",
     )
 
 
@@ -317,8 +303,8 @@ async def values(visit: Visit) -> Response:
         states=VALUE_STATES,
         query=asked,
         list_path=path,
-        first=address(path, **asked) if after else "",
-        next=address(path, **asked, after=follows) if follows else "",
+        first=with_query(path, **asked) if after else "",
+        next=with_query(path, **asked, after=follows) if follows else "",
     )
 
 

@@ -6,14 +6,14 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
 from rechenwerk.console.pages.projects import amount_of
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/journal"
 _LIMIT = 50
@@ -37,11 +37,6 @@ OUTCOMES = ("posted", "unresolved", "failed", "void")
 BUCKETS = ("input", "cached_input", "cache_write", "output", "reasoning", "images", "seconds", "requests")
 _CHOSEN = ("project", "model", "key", "contract")
 """What the last months' totals offer a choice of."""
-
-
-def _url(path: str, query: Mapping[str, str]) -> str:
-    text = urlencode({name: value for name, value in query.items() if value})
-    return f"{path}?{text}" if text else path
 
 
 @page
@@ -71,7 +66,6 @@ async def index(visit: Visit) -> Response:
         for by, found in zip(_CHOSEN, totals, strict=True)
     }
     last = journal.part("next", None)
-    beyond = {"organisation": visit.elsewhere} if visit.elsewhere else {}
     return visit.render(
         "journal.html",
         section="journal",
@@ -85,10 +79,10 @@ async def index(visit: Visit) -> Response:
         further=bool(asked.keys() - {"project", "model", "outcome"}),
         problem=problem,
         wanted=wanted,
-        here=_url(PATH, asked),
-        first=_url(PATH, asked) if before else "",
-        next=_url(PATH, {**asked, "before": last}) if last else "",
-        download=_url("/api/v1/books/journal.csv", {**asked, **beyond}),
+        here=with_query(PATH, **asked),
+        first=with_query(PATH, **asked) if before else "",
+        next=with_query(PATH, **asked, before=last) if last else "",
+        download=visit.direct("/books/journal.csv", **asked),
         month=visit.now.strftime("%Y-%m"),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,7 +14,7 @@ from rechenwerk.console import plan_charts as charts
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, arrange, as_csv
 from rechenwerk.console.pages.projects import count_of
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/plan"
 PATHS = (1000, 4000, 10_000, 50_000, 200_000)
@@ -33,9 +33,7 @@ _TABS = ("overview", "try", "risks", "scenarios", "network", "source")
 
 def address(name: str, part: str = "", **query: object) -> str:
     """Where a page of a plan is."""
-    text = urlencode({key: value for key, value in query.items() if value not in ("", None, [])}, doseq=True)
-    where = f"{PATH}/at/{quote(name, safe='')}" + (f"/{part}" if part else "")
-    return f"{where}?{text}" if text else where
+    return with_query(f"{PATH}/at/{quote(name, safe='')}" + (f"/{part}" if part else ""), **query)
 
 
 def _api(visit: Visit, part: str = "") -> str:
@@ -217,8 +215,7 @@ async def sliders(visit: Visit) -> Response:
     plan = answer.body
     t = visit.t
     told = {
-        "url": f"/api/v1{_api(visit, 'try')}"
-        + (f"?{urlencode({'organisation': visit.elsewhere})}" if visit.elsewhere else ""),
+        "url": visit.direct(_api(visit, "try")),
         "language": visit.language,
         "headline": HEADLINE,
         "words": {
