@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, as_csv
-from rechenwerk.console.pages.documents import API, PATH, job_page, number_of, title
+from rechenwerk.console.pages.documents import API, PATH, border_of, job_page, number_of, title, turns
 from rechenwerk.console.visit import Visit, page, with_query
 
 _QUEUE = 25
@@ -42,8 +42,6 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
     about, found = await asyncio.gather(
         visit.get(at), visit.get(f"{at}/review", limit=_QUEUE, after=after, language=visit.language)
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
     queue = found.part("values", [])
     place = next((number for number, one in enumerate(queue) if _at(one) == query.get("at")), 0)
     path = f"{PATH}/jobs/{job}/review"
@@ -59,6 +57,7 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
         visit,
         "documents_review.html",
         about,
+        found,
         tab="review",
         left=found.part("left", 0),
         queue=[(one, link(number)) for number, one in enumerate(queue)],
@@ -128,28 +127,25 @@ async def kind(visit: Visit) -> Response:
 
 
 async def _contradictions(visit: Visit, failed: Answer | None = None) -> Response:
-    job, query = number_of(visit, "job"), visit.query
+    job = number_of(visit, "job")
     at, path = f"{API}/jobs/{job}", f"{PATH}/jobs/{job}/contradictions"
-    waiting = "true" if query.get("show") != "all" else ""
-    after = query.get("after", "") if query.get("after", "").isdecimal() else ""
+    waiting = "true" if visit.query.get("show") != "all" else ""
+    after = border_of(visit)
     asked = {"show": "" if waiting else "all"}
     about, found = await asyncio.gather(
         visit.get(at),
         visit.get(f"{at}/contradictions", limit=_CLASHES, after=after, open=waiting),
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_contradictions.html",
         about,
+        found,
         tab="contradictions",
         clashes=found.part("items", []),
         fresh=found.part("fresh", True),
         waiting=bool(waiting),
-        first=with_query(path, **asked) if after else "",
-        next=with_query(path, **asked, after=follows) if follows else "",
+        **turns(path, asked, found, after),
         here=with_query(path, **asked, after=after),
         problem=None if failed is None else failed.problem,
     )
@@ -182,23 +178,19 @@ async def decide_contradiction(visit: Visit) -> Response:
 async def facts(visit: Visit) -> Response:
     """Each fact once, with the documents that say so."""
     job = number_of(visit, "job")
-    after = visit.query.get("after", "") if visit.query.get("after", "").isdecimal() else ""
+    after = border_of(visit)
     about, found = await asyncio.gather(
         visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/facts", after=after)
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
-    path = f"{PATH}/jobs/{job}/facts"
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_facts.html",
         about,
+        found,
         tab="facts",
         facts=found.part("facts", []),
         fresh=found.part("fresh", True),
-        first=path if after else "",
-        next=with_query(path, after=follows) if follows else "",
+        **turns(f"{PATH}/jobs/{job}/facts", {}, found, after),
     )
 
 
@@ -209,15 +201,14 @@ async def history(visit: Visit) -> Response:
     about, found = await asyncio.gather(
         visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/decisions", last=_LAST)
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
     rows = list(reversed(found.part("decisions", [])))
-    if about.ok and visit.query.get("download"):
+    if about.ok and found.ok and visit.query.get("download"):
         return as_csv(f"decisions-{job}", DECISIONS, rows)
     return await job_page(
         visit,
         "documents_history.html",
         about,
+        found,
         tab="history",
         decisions=rows,
         clashes=list(reversed(found.part("contradictions", []))),

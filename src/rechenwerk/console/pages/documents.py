@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -68,10 +68,43 @@ def whole(job: Mapping[str, Any]) -> int:
     return sum(job["documents"].values())
 
 
-async def job_page(visit: Visit, template: str, job: Answer, **more: Any) -> Response:
-    """A page about one job, with its head; the problem where there is no such job."""
+def state_of(visit: Visit, known: Sequence[str]) -> str:
+    """The state that a list is narrowed to; '' for all."""
+    state = visit.query.get("state", "")
+    return state if state in known else ""
+
+
+def border_of(visit: Visit, name: str = "after") -> str:
+    """The number at which a list goes on; '' for its begin."""
+    border = visit.query.get(name, "")
+    return border if border.isdecimal() else ""
+
+
+def turns(
+    path: str, asked: Mapping[str, Any], found: Answer, border: str, name: str = "after"
+) -> dict[str, Any]:
+    """To a list's begin and to what comes next; '' where there is no such way.
+
+    Args:
+        path: of the page.
+        asked: what narrows the list.
+        found: what the API said; its `next` is where the list goes on.
+        border: where this part of it began.
+        name: that borders have in the address.
+    """
+    follows = found.part("next", None)
+    ahead = with_query(path, **asked, **{name: follows}) if follows else ""
+    return {"first": with_query(path, **asked) if border else "", "next": ahead}
+
+
+async def job_page(
+    visit: Visit, template: str, job: Answer, found: Answer | None = None, **more: Any
+) -> Response:
+    """A page about one job, with its head; the problem where there is no such job, or not what it shows."""
     if not job.ok:
         return visit.failed(job)
+    if found is not None and not found.ok:
+        return visit.failed(found)
     return visit.render(
         template,
         section="documents",
@@ -91,11 +124,8 @@ async def job_page(visit: Visit, template: str, job: Answer, **more: Any) -> Res
 async def index(visit: Visit) -> Response:
     """All jobs, the newest first."""
     query = visit.query
-    state, text, before = query.get("state", ""), query.get("q", ""), query.get("before", "")
-    if state not in STATES:
-        state = ""
-    before = before if before.isdecimal() else ""
-    asked = {"state": state, "q": text[:200]}
+    before = border_of(visit, "before")
+    asked = {"state": state_of(visit, STATES), "q": query.get("q", "")[:200]}
     answer = await visit.get(f"{API}/jobs", limit=LIMIT, before=before, **asked)
     if not answer.ok:
         return visit.failed(answer)
@@ -109,8 +139,7 @@ async def index(visit: Visit) -> Response:
         jobs=jobs,
         states=STATES,
         query={**asked, "before": before},
-        first=with_query(PATH, **asked) if before else "",
-        next=with_query(PATH, **asked, before=answer.body["next"]) if answer.body["next"] else "",
+        **turns(PATH, asked, answer, before, "before"),
         download=with_query(PATH, **asked, before=before, download="csv"),
         here=with_query(PATH, **asked, before=before),
         live=any(one["state"] == "running" for one in jobs),
@@ -253,28 +282,23 @@ async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
 async def files(visit: Visit) -> Response:
     """What became of each file."""
     at = f"{API}/jobs/{number_of(visit, 'job')}"
-    query = visit.query
-    state = query.get("state", "") if query.get("state") in FILE_STATES else ""
-    after = query.get("after", "") if query.get("after", "").isdecimal() else ""
-    asked = {"state": state, "q": query.get("q", "")[:200]}
+    after = border_of(visit)
+    asked = {"state": state_of(visit, FILE_STATES), "q": visit.query.get("q", "")[:200]}
     job, found = await asyncio.gather(
         visit.get(at), visit.get(f"{at}/files", after=after, limit=LIMIT, **asked)
     )
-    if job.ok and not found.ok:
-        return visit.failed(found)
     path = f"{PATH}/jobs/{number_of(visit, 'job')}/files"
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_files.html",
         job,
+        found,
         tab="files",
         files=found.part("documents", []),
         states=FILE_STATES,
         query=asked,
         list_path=path,
-        first=with_query(path, **asked) if after else "",
-        next=with_query(path, **asked, after=follows) if follows else "",
+        **turns(path, asked, found, after),
     )
 
 
@@ -282,29 +306,24 @@ async def files(visit: Visit) -> Response:
 async def values(visit: Visit) -> Response:
     """The table of values, by document, each with its evidence."""
     at = f"{API}/jobs/{number_of(visit, 'job')}"
-    query = visit.query
-    state = query.get("state", "") if query.get("state") in VALUE_STATES else ""
-    asked = {"state": state, "q": query.get("q", "")[:200]}
-    after = query.get("after", "")
+    asked = {"state": state_of(visit, VALUE_STATES), "q": visit.query.get("q", "")[:200]}
+    after = visit.query.get("after", "")
     job, found = await asyncio.gather(
         visit.get(at),
         visit.get(f"{at}/values", after=after, limit=_VALUES, language=visit.language, **asked),
     )
-    if job.ok and not found.ok:
-        return visit.failed(found)
     path = f"{PATH}/jobs/{number_of(visit, 'job')}/values"
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_values.html",
         job,
+        found,
         tab="values",
         values=found.part("values", []),
         states=VALUE_STATES,
         query=asked,
         list_path=path,
-        first=with_query(path, **asked) if after else "",
-        next=with_query(path, **asked, after=follows) if follows else "",
+        **turns(path, asked, found, after),
     )
 
 
