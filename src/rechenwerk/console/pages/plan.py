@@ -213,26 +213,14 @@ async def sliders(visit: Visit) -> Response:
     if not answer.ok:
         return visit.failed(answer)
     plan = answer.body
-    t = visit.t
+    chosen = _chosen(visit, plan["facts"])
+    shown = {name: visit.t(f"plan.{name}") for name in ("never", "none", "paths_shown")}
     told = {
         "url": visit.direct(_api(visit, "try")),
         "language": visit.language,
-        "headline": HEADLINE,
-        "words": {
-            name: t(f"plan.{name}")
-            for name in ("never", "none", "likely", "between", "half", "middle", "expected", "paths_shown")
-        },
-        **_chosen(visit, plan["facts"]),
+        "words": {**charts.words(visit.t), **shown},
     }
-    return _show(
-        visit,
-        "plan_try.html",
-        "try",
-        plan,
-        told=json.dumps(told),
-        headline=HEADLINE,
-        **_chosen(visit, plan["facts"]),
-    )
+    return _show(visit, "plan_try.html", "try", plan, told=json.dumps(told), headline=HEADLINE, **chosen)
 
 
 async def _later(visit: Visit, template: str, tab: str, asking: Any) -> Response:
