@@ -97,7 +97,6 @@ def _show(
         tab="bills",
         bill=bill,
         list=listing,
-        causes=sorted({one["cause"] for one in rows}),
         form=form,
         problem=failed.problem if failed else None,
     )

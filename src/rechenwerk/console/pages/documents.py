@@ -25,7 +25,6 @@ API = "/documents"
 STATES = ("open", "running", "paused", "done", "cancelled")
 FILE_STATES = ("waiting", "running", "done", "refused", "failed", "duplicate", "unpacked")
 VALUE_STATES = ("unproven", "proven", "absent", "accepted", "corrected", "rejected")
-NOT_READ = ("refused", "failed", "duplicate")
 ACTIONS = ("start", "pause", "resume", "reopen", "cancel")
 LIMIT = 50
 _VALUES = 100

@@ -86,7 +86,6 @@ async def show(visit: Visit) -> Response:
         days=_days(visit, rows) if rows else [],
         todos=todos,
         verdict="bad" if any(one.tone == "bad" for one in todos) else "warn" if todos else "good",
-        warnings=warnings.part("warnings", []),
     )
 
 
