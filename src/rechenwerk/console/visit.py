@@ -157,6 +157,11 @@ class Visit:
         """Where a page hears that something has changed."""
         return self.direct("/events")
 
+    @property
+    def month(self) -> str:
+        """The month that it is, as the books call it."""
+        return self.now.strftime("%Y-%m")
+
     def direct(self, path: str, /, **query: object) -> str:
         """The API's own address of something that the browser asks for itself."""
         return with_query(f"{PREFIX}{path}", organisation=self.elsewhere, **query)
@@ -249,6 +254,11 @@ class Visit:
     def no(self, what: str, name: str) -> Problem:
         """There is nothing of that name."""
         return Problem(404, f"{what}_not_found", self.t(f"problem.no_{what}", name=name))
+
+    @property
+    def part(self) -> str:
+        """The part of the page that alone was asked for, by htmx; '' for all of it."""
+        return self.request.headers.get("hx-target", "") if self.partial else ""
 
     @property
     def partial(self) -> bool:

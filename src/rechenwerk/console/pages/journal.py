@@ -51,20 +51,18 @@ async def index(visit: Visit) -> Response:
         if name in asked:
             asked[name] = amount_of(asked[name])
     before = query.get("before", "")
+    offered = () if visit.part == "live" else _CHOSEN  # the list alone offers no choice
     journal, *totals = await asyncio.gather(
         visit.get("/books/journal", limit=_LIMIT, before=before, **asked),
-        *(visit.get("/books/totals", days=400, by=by) for by in _CHOSEN),
+        *(visit.get("/books/totals", days=400, by=by) for by in offered),
     )
     problem = journal.problem
     if problem is not None and problem.status != 422:
         return visit.failed(journal)
     calls = journal.part("calls", [])
-    choices = {
-        by: sorted(
-            {row["name"] for row in found.part("rows", []) if row["name"]} | {asked.get(by, "")} - {""}
-        )
-        for by, found in zip(_CHOSEN, totals, strict=True)
-    }
+    choices = {by: {asked[by]} if by in asked else set() for by in _CHOSEN}
+    for by, found in zip(offered, totals, strict=True):
+        choices[by] |= {row["name"] for row in found.part("rows", []) if row["name"]}
     last = journal.part("next", None)
     return visit.render(
         "journal.html",
@@ -72,7 +70,7 @@ async def index(visit: Visit) -> Response:
         calls=calls,
         currency=journal.part("currency", ""),
         digits=places(call["price"] for call in calls),
-        choices=choices,
+        choices={by: sorted(names) for by, names in choices.items()},
         outcomes=OUTCOMES,
         buckets=BUCKETS,
         asked=asked,
@@ -83,7 +81,7 @@ async def index(visit: Visit) -> Response:
         first=with_query(PATH, **asked) if before else "",
         next=with_query(PATH, **asked, before=last) if last else "",
         download=visit.direct("/books/journal.csv", **asked),
-        month=visit.now.strftime("%Y-%m"),
+        month=visit.month,
     )
 
 

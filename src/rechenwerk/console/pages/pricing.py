@@ -27,16 +27,12 @@ MARGIN = (
 )
 
 
-def _month(visit: Visit) -> str:
-    return visit.query.get("period") or visit.now.strftime("%Y-%m")
-
-
 @page
 async def margin(visit: Visit) -> Response:
     """Revenue, cost, what was allocated, what stood idle, what is left."""
     by = visit.query.get("by", "")
     by = by if by in BY else "project"
-    period = _month(visit)
+    period = visit.query.get("period") or visit.month
     everyone = visit.query.get("everyone") == "yes" and visit.may("operator")
     answer, periods = await asyncio.gather(
         visit.get("/books/margin", period=period, by=by, everyone="true" if everyone else ""),
@@ -89,7 +85,7 @@ async def tariffs(visit: Visit) -> Response:
     """Tariffs and their versions; a month under other ones; which price covers cost."""
     operator = visit.may("operator")
     history = visit.query.get("history") == "yes"
-    period = _month(visit)
+    period = visit.query.get("period") or visit.month
     form: dict[str, str] = {}
     tried = None
     if visit.request.method == "POST":

@@ -45,7 +45,7 @@ async def budgets(visit: Visit) -> Response:
 
 
 async def _budgets(visit: Visit, failed: Answer | None = None) -> Response:
-    month = visit.now.strftime("%Y-%m")
+    month = visit.month
     known = {"period": PERIODS, "kind": KINDS}
     query = {name: value for name, value in visit.query.items() if value in known.get(name, (value,))}
     (listing, answer), own, days = await asyncio.gather(
@@ -205,7 +205,7 @@ async def _wallets(
     visit: Visit, failed: Answer | None = None, form: dict[str, str] | None = None
 ) -> Response:
     query = visit.query
-    of, month = query.get("of"), query.get("period") or visit.now.strftime("%Y-%m")
+    of, month = query.get("of"), query.get("period") or visit.month
     found, statement, projects = await asyncio.gather(
         visit.get("/wallets"),
         visit.get("/wallets/statement", period=month, project=of or ""),
