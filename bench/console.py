@@ -1,8 +1,9 @@
-"""Pages of the console over large books: how long the server takes for each."""
+"""Pages of the console over large books and many documents: how long the server takes for each."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import statistics
 import time
@@ -15,6 +16,7 @@ import asyncpg
 import httpx2
 
 from bench.booking import FURNITURE, KEYS, PROJECTS
+from bench.documents import lists
 from bench.filling import fill
 from bench.machine import BenchError
 from bench.results import Metric, metric
@@ -87,9 +89,16 @@ def pages(call: str, key: int) -> dict[str, str]:
         "totals": "/console/books/totals",
         "totals by key": "/console/books/totals?by=key",
         "budgets": "/console/books/budgets",
+        "alerts": "/console/books/alerts",
+        "wallets": "/console/books/wallets",
         "months and documents": "/console/books/documents",
+        "bills": "/console/books/bills",
+        "owed and paid": "/console/books/owed",
+        "tariffs": "/console/books/tariffs",
+        "margins": "/console/books/margin",
         "exports": "/console/books/exports",
         "proof of the books": "/console/books/verify",
+        "plans": "/console/plan",
         "providers": "/console/providers",
         "a provider": "/console/providers/at/cloud",
         "configuration": "/console/providers/configuration",
@@ -101,6 +110,24 @@ def pages(call: str, key: int) -> dict[str, str]:
         "audit, verified": "/console/audit/verify",
         "profile": "/console/profile",
         "sign-in": "/console/sign-in",
+    }
+
+
+def document_pages(job: int, middle: int) -> dict[str, str]:
+    """Of a large job; `middle` is one of its documents."""
+    at = f"/console/documents/jobs/{job}"
+    return {
+        "documents": "/console/documents",
+        "a job": at,
+        "a job's files, searched": f"{at}/files?q=invoice-1",
+        "a job's values": f"{at}/values?after={middle}.5",
+        "a job's values, searched": f"{at}/values?q=invoice-{middle}",
+        "a document": f"{at}/documents/{middle}",
+        "review": f"{at}/review?after={middle}.0",
+        "contradictions": f"{at}/contradictions",
+        "facts": f"{at}/facts",
+        "decisions": f"{at}/history",
+        "a new job": "/console/documents/new",
     }
 
 
@@ -133,7 +160,7 @@ async def timed(client: httpx2.AsyncClient, path: str, times: int) -> list[float
 
 async def measured(lab: Lab) -> list[Metric]:
     """Every page, in a database of its own."""
-    calls, times = (50_000, 10) if lab.quick else (CALLS, 30)
+    calls, documents, times = (50_000, 1_000, 10) if lab.quick else (CALLS, lists.DOCUMENTS, 30)
     async with AsyncExitStack() as stack:
         server = start_embedded(lab.folder / "console")
         stack.callback(server.cleanup)
@@ -143,6 +170,8 @@ async def measured(lab: Lab) -> list[Metric]:
         await connection.close()
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=4))
         await filled(lab, pool, calls)
+        async with pool.acquire() as seeding:
+            job = await lists.seed(seeding, 1, documents, lab.say)
         key = await pool.fetchval(_OPERATOR, hash_key(_KEY.encode()))
         app = create_app(
             open_desk(pool),
@@ -151,8 +180,10 @@ async def measured(lab: Lab) -> list[Metric]:
             box=SecretBox(bytes(32)),
             larger=partial(largest_body, setting=1),
         )
-        mount_documents(app, pool, url, LazyViewer(), WriterProcess(), Setup())
+        office = mount_documents(app, pool, url, LazyViewer(), WriterProcess(), Setup())
         mount_console(app, SystemClock(), 8080)
+        await lists.reckoned(office, 1, job, documents)
+        await pool.execute("analyze")
         transport = httpx2.ASGITransport(app=app)
         headers = {"cookie": f"rw_session={_KEY}", "accept-language": "en"}
         client = await stack.enter_async_context(
@@ -160,23 +191,20 @@ async def measured(lab: Lab) -> list[Metric]:
         )
         journal = await client.get("/api/v1/books/journal?limit=1")
         found, visits = [], []
-        for name, path in pages(journal.json()["calls"][0]["id"], key).items():
+        gc.freeze()  # as `serve` does once it is ready
+        every = pages(journal.json()["calls"][0]["id"], key) | document_pages(job, documents // 2)
+        for name, path in every.items():
             lab.say(name)
             took = await timed(client, path, times)
             visits += took
-            found.append(metric(NAME, f"{name}, p95", "ms", [p95(took)]))
+            found.append(metric(NAME, f"{name}, p95", "ms", [lists.p95(took)]))
     slowest = max(one.value for one in found)
     return [
         metric(NAME, "slowest page, p95", "ms", [slowest]),
         metric(NAME, "visits of all pages, median", "ms", [statistics.median(visits)]),
-        metric(NAME, "visits of all pages, p95", "ms", [p95(visits)]),
+        metric(NAME, "visits of all pages, p95", "ms", [lists.p95(visits)]),
         *found,
     ]
-
-
-def p95(values: list[float]) -> float:
-    """What 19 of 20 were faster than."""
-    return statistics.quantiles(values, n=20)[-1]
 
 
 def run(lab: Lab, crew: Crew) -> list[Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -179,6 +180,8 @@ class Installation:
         work = repeat(reclaim, _HOUR, _log, "grants that lie idle cannot be looked at")
         self._tasks.append(asyncio.create_task(work))
         await self._welcome(desk, founded)
+        # Routes, templates and schemas live on: walking them again would hold every page up for a moment.
+        gc.freeze()
 
     def _step(self, name: str) -> contextlib.AbstractContextManager[object]:
         if self._options.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
 from tests.flows.test_console import PAGES
@@ -47,7 +47,7 @@ def test_lists_are_searched_without_a_page_load(visitor: Visitor, cloud: Cloud) 
     page.keyboard.press("/")
     page.keyboard.type("searched-1")
     page.wait_for_url("**/console/keys?q=searched-1**")
-    page.wait_for_function("document.querySelectorAll('#list tbody tr').length === 1")
+    expect(page.locator("#list tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Name").first.click()
     page.wait_for_url("**sort=**")
     assert page.evaluate("window.stayed") is True
@@ -75,7 +75,7 @@ def test_language_and_theme_stay_chosen(visitor: Visitor) -> None:
     page.get_by_role("button", name="Deutsch").click()
     page.get_by_role("heading", name="Schlüssel").wait_for()
     page.get_by_role("button", name="Dunkel").click()
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     visitor.open("/console/journal")
     page.get_by_text("Jeder Aufruf mit seinem Preis").wait_for()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 24)"

@@ -179,7 +179,7 @@ def test_files_templates_sharing_and_search(visitor: Visitor, fake: Knobs) -> No
     page.get_by_text("Everybody in the organisation may read it now.").wait_for()
     page.keyboard.press("Escape")
     page.locator("#q").fill("zebras nora")
-    expect(page.locator("#found .talks-list a")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("#found .talks-list a")).to_have_count(1)
     page.locator("#q").fill("no such words")
     page.get_by_text("No conversation has these words.").wait_for()
     assert visitor.said == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
+from tests.flows.browsing import NASTY, Cloud, Visitor
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 JOBS = "/console/documents"
@@ -66,7 +66,7 @@ def test_from_dropped_files_to_a_corrected_value(visitor: Visitor, cloud: Cloud)
     page.get_by_role("heading", name="from the browser").wait_for()
     files = [EXAMPLES / "invoices" / name for name in ("lindenau.pdf", "northgate.eml", "older.zip")]
     page.locator("#files").set_input_files([str(one) for one in files])
-    expect(page.locator(".uploads [data-state=taken]")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator(".uploads [data-state=taken]")).to_have_count(3)
     page.locator("#progress button", has_text="Start").and_(page.locator(":enabled")).click()
     page.get_by_role("link", name="XLSX").wait_for()
     page.get_by_text("older.zip/empty.pdf").wait_for()
@@ -80,7 +80,7 @@ def test_from_dropped_files_to_a_corrected_value(visitor: Visitor, cloud: Cloud)
     job = job_of(page)
     visitor.open(f"{JOBS}/jobs/{job}/review")
     page.keyboard.press("c")
-    expect(page.locator("#f-value")).to_be_focused(timeout=PATIENCE)
+    expect(page.locator("#f-value")).to_be_focused()
     page.keyboard.press("Control+A")
     page.keyboard.type("NG-20932")
     page.keyboard.press("Enter")
@@ -99,14 +99,14 @@ def test_a_page_shows_where_a_value_stands(visitor: Visitor, cloud: Cloud, invoi
     pdf = next(one for one in files if one["name"] == "lindenau.pdf")
     visitor.open(f"{JOBS}/jobs/{invoices}/documents/{pdf['id']}?field=gross")
     image = page.locator(".sheet img")
-    page.wait_for_function("document.querySelector('.sheet img').naturalWidth > 0")
+    expect(image).not_to_have_js_property("naturalWidth", 0)
     box = page.locator(".sheet .this rect").first.bounding_box()
     whole = image.bounding_box()
     assert box is not None
     assert whole is not None
     assert whole["y"] < box["y"] < whole["y"] + whole["height"] / 2, "the amount stands in the upper half"
     page.get_by_role("button", name="Larger").click()
-    expect(page.locator(".sheet[data-zoom='2']")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".sheet[data-zoom='2']")).to_have_count(1)
     assert visitor.said == []
 
 
@@ -137,9 +137,9 @@ def test_the_review_is_worked_by_keys(visitor: Visitor, cloud: Cloud, news: int)
     assert waiting > 1
     place = page.locator("#work input[name=field]")
     page.keyboard.press("j")
-    expect(place).not_to_have_value(str(first), timeout=PATIENCE)
+    expect(place).not_to_have_value(str(first))
     page.keyboard.press("k")
-    expect(place).to_have_value(str(first), timeout=PATIENCE)
+    expect(place).to_have_value(str(first))
     page.keyboard.press("a")
     page.get_by_text(f"{waiting - 1} value").wait_for()
     (decision,) = cloud.api("GET", f"/documents/jobs/{news}/decisions")["decisions"]
@@ -167,10 +167,8 @@ def test_files_that_are_too_large_are_refused_where_they_are_dropped(visitor: Vi
         {"name": f"{NASTY}.txt", "mimeType": "text/plain", "buffer": b"abc"},
     ]
     page.locator("#files").set_input_files(files)  # type: ignore[arg-type]
-    expect(page.locator(".uploads [data-state=refused]")).to_have_text(
-        re.compile("large.txt.*larger than"), timeout=PATIENCE
-    )
-    expect(page.locator(".uploads [data-state=taken]")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".uploads [data-state=refused]")).to_have_text(re.compile("large.txt.*larger than"))
+    expect(page.locator(".uploads [data-state=taken]")).to_have_count(1)
     assert len(cloud.api("GET", f"/documents/jobs/{job}/files")["documents"]) == 1
     assert visitor.said == []
 
