@@ -52,7 +52,7 @@ def test_a_number_that_is_none_begins_no_run(office: Office, desk: Browser) -> N
     name = office.ok("POST", "/plans/example", json={"example": "firm"})["name"]
     for field in ("paths", "seed"):
         for text in ("many", "9" * 20, "9" * 5000):
-            refused = desk.post(f"/console/plan/at/{name}/run", **{field: text})
+            refused = desk.post(f"/console/plan/at/{name}/run", None, **{field: text})
             assert refused.status_code == 422, text
             assert field in refused.text
     assert office.ok("GET", f"/plans/{name}/runs")["runs"] == []
