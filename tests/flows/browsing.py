@@ -120,6 +120,13 @@ class Visitor:
         assert answer is not None
         assert answer.status == 200, path
 
+    def judged(self, axe: str) -> tuple[list[tuple[str, str]], int]:
+        """What axe-core finds wrong on the page, each with its first place, and how much it finds right."""
+        self.page.evaluate(axe)
+        result = self.page.evaluate("axe.run(document)")
+        wrong = [(one["id"], one["nodes"][0]["html"]) for one in result["violations"]]
+        return wrong, len(result["passes"])
+
     def over(self) -> int:
         """Pixels by which the page is wider than its window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))

@@ -275,6 +275,8 @@ def test_a_call_and_why(office: Office, bookkeeper: Bookkeeper, admin: Browser) 
     hold = bookkeeper.hold("default", 3 * CENT, started=office.clock.at)
     call = bookkeeper.post(hold, "posted", 2 * CENT, CENT)
     assert call in admin.page("/console/journal")
+    alone = {"hx-request": "true", "hx-target": "live"}
+    assert call in admin.get("/console/journal", **alone).text, "the list that looks again"
     text = admin.page(f"/console/journal/{call}")
     for part in ("0.02 EUR", "0.03 EUR", "receivable(default)", "the only deployment", "cannot be proved"):
         assert part in text

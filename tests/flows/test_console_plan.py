@@ -57,22 +57,32 @@ def test_every_page_of_a_plan(office: Office, desk: Browser, language: str) -> N
         assert text.count("<h1") == 1, path
 
 
+def test_a_number_that_is_none_begins_no_run(office: Office, desk: Browser) -> None:
+    name = office.ok("POST", "/plans/example", json={"example": "firm"})["name"]
+    for field in ("paths", "seed"):
+        for text in ("many", "9" * 20, "9" * 5000):
+            refused = desk.post(f"/console/plan/at/{name}/run", None, **{field: text})
+            assert refused.status_code == 422, text
+            assert field in refused.text
+    assert office.ok("GET", f"/plans/{name}/runs")["runs"] == []
+
+
 def test_a_plan_is_run_and_a_slider_moves_the_fan(visitor: Visitor, axe: str) -> None:
     page = visitor.page
     visitor.open("/console/plan")
     page.get_by_role("button", name="Add the example firm").click()
     page.get_by_text("Over many paths it has run out by").wait_for()
-    page.locator("[data-plan-chart] svg").first.wait_for()
+    page.locator("[data-chart] svg").first.wait_for()
     _is_well(visitor, axe)
     page.get_by_role("link", name="Formula and inputs of: Cash runs out").click()
     page.get_by_text("first period with cash < 0").wait_for()
     _is_well(visitor, axe)
     page.get_by_role("link", name="Sliders").click()
     page.locator('[data-try][data-paths="3000"]').wait_for()
-    before = page.locator("#try-fan").get_attribute("data-plan-chart")
+    before = page.locator("#try-fan").get_attribute("data-chart")
     page.get_by_label("price", exact=True).fill("-1")
     assert before is not None
-    expect(page.locator("#try-fan")).not_to_have_attribute("data-plan-chart", before)
+    expect(page.locator("#try-fan")).not_to_have_attribute("data-chart", before)
     page.locator("[data-ruin]", has_text="100.0").wait_for()
     _is_well(visitor, axe)
     page.get_by_role("link", name="Risks").click()
@@ -88,7 +98,7 @@ def test_the_network_shows_who_falls(visitor: Visitor, axe: str) -> None:
     page.get_by_role("button", name="Add the OpenAI case").click()
     page.get_by_role("link", name="Network").click()
     page.get_by_role("heading", name="Who falls if one fails?").wait_for()
-    page.locator("[data-plan-chart] svg").wait_for()
+    page.locator("[data-chart] svg").wait_for()
     _is_well(visitor, axe)
     page.get_by_role("link", name="Scenarios").click()
     page.get_by_role("heading", name="Why they differ").wait_for()

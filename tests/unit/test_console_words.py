@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 from rechenwerk.console.words import LANGUAGES, Words, catalogue, choose
+from rechenwerk.contracts.reconcile import Cause
+from rechenwerk.ledger.tariffs import Form
 
 CONSOLE = Path(__file__).parents[2] / "src" / "rechenwerk" / "console"
 TEMPLATES = sorted((CONSOLE / "templates").glob("*.html"))
@@ -89,6 +92,13 @@ def test_every_text_that_is_asked_for_is_there() -> None:
 )
 def test_the_language_of_a_visitor(accepted: str, wished: str | None, language: str) -> None:
     assert choose(accepted, wished) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("group", "kinds"), [("desk_form", Form), ("desk_cause", Cause)])
+def test_what_the_books_say_has_a_text(language: str, group: str, kinds: object) -> None:
+    asked = {f"{group}.{one}" for one in get_args(kinds)}
+    assert {name for name in catalogue(language) if name.startswith(f"{group}.")} == asked
 
 
 def test_one_and_many() -> None:

@@ -139,12 +139,12 @@ async def _missing(request: Request, error: Exception) -> Response:
         problem = Problem(404, "no_page", visit.t("problem.no_page"))
     else:
         problem = Problem(error.status_code, "", str(error.detail))
-    return visit.render("problem.html", error.status_code, problem=problem)
+    return visit.render("problem.html", problem=problem)
 
 
 async def _broken(request: Request, _: Exception) -> Response:
     visit = Visit(request)
-    return visit.render("problem.html", 500, problem=Problem(500, "", visit.t("problem.broken")))
+    return visit.render("problem.html", problem=Problem(500, "", visit.t("problem.broken")))
 
 
 def templates() -> jinja2.Environment:

@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import Response
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import decimal
-from rechenwerk.console.visit import Visit
+from rechenwerk.console.visit import Visit, with_query
 
 SIZE = 50
 _DIGITS = 9
@@ -65,8 +64,7 @@ class Listing(msgspec.Struct, frozen=True):
     def url(self, **changes: object) -> str:
         """The address of this list with other settings; an empty one is left out."""
         wanted = {**self.query, **{name: str(value) for name, value in changes.items()}}
-        text = urlencode({name: value for name, value in wanted.items() if value})
-        return f"{self.path}?{text}" if text else self.path
+        return with_query(self.path, **wanted)
 
     def turned(self, name: str) -> str:
         """The address sorted by a column; the other way round where it is sorted by it already."""

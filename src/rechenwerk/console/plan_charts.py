@@ -58,28 +58,8 @@ class Shown:
 
     def name(self, one: Mapping[str, Any]) -> str:
         """What people call an answer."""
-        return self._t.of("plan_figure", one["key"]) if f"{one['key']}" in _NAMED else str(one["name"])
-
-
-_NAMED = frozenset(
-    (
-        "runway",
-        "funding_gap",
-        "lowest_cash",
-        "cash_positive",
-        "gross_margin",
-        "payback",
-        "payback_discounted",
-        "present_value",
-        "commitments",
-        "commitments_to_revenue",
-        "shortfall",
-        "idle",
-        "provision",
-        "break_even",
-        "break_even_all",
-    )
-)
+        found = self._t.of("plan_figure", one["key"])
+        return str(one["name"]) if found == one["key"] else found
 
 
 def chosen(result: Mapping[str, Any], keys: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -101,12 +81,13 @@ def fan(result: Mapping[str, Any], t: Words) -> str:
             "middle": middle,
             "base": result["base"]["cash"],
             "ruined": result["ruined"],
-            "words": _words(t),
+            "words": words(t),
         }
     )
 
 
-def _words(t: Words) -> dict[str, str]:
+def words(t: Words) -> dict[str, str]:
+    """What a fan's parts are called."""
     return {name: t(f"plan.{name}") for name in ("between", "half", "middle", "expected", "likely")}
 
 

@@ -85,6 +85,12 @@ def here(path: str) -> str:
     return path if own and plain and "/../" not in f"{way}/" and "\\" not in way else f"{ROOT}/"
 
 
+def with_query(path: str, /, **query: object) -> str:
+    """An address; what is empty is left out, a list is said several times."""
+    text = urlencode({name: one for name, one in query.items() if one not in (None, "", [])}, doseq=True)
+    return f"{path}?{text}" if text else path
+
+
 class Visit:
     """One request.
 
@@ -135,6 +141,10 @@ class Visit:
         self.language, self.t = language, self.console.words[language]
         self.figures = Figures(language, self.now)
 
+    def may(self, *scopes: str) -> bool:
+        """Whether the visitor has one of these."""
+        return self.me is not None and self.me.may(*scopes)
+
     @property
     def gateway(self) -> str:
         """The address at which models are called, as this browser would write it."""
@@ -145,9 +155,16 @@ class Visit:
     @property
     def events(self) -> str:
         """Where a page hears that something has changed."""
-        return f"{PREFIX}/events" + (
-            f"?{urlencode({'organisation': self.elsewhere})}" if self.elsewhere else ""
-        )
+        return self.direct("/events")
+
+    @property
+    def month(self) -> str:
+        """The month that it is, as the books call it."""
+        return self.now.strftime("%Y-%m")
+
+    def direct(self, path: str, /, **query: object) -> str:
+        """The API's own address of something that the browser asks for itself."""
+        return with_query(f"{PREFIX}{path}", organisation=self.elsewhere, **query)
 
     @property
     def query(self) -> dict[str, str]:
@@ -181,8 +198,12 @@ class Visit:
 
     # -- answering ------------------------------------------------------------------------------------
 
-    def render(self, template: str, status: int = 200, **context: object) -> HTMLResponse:
-        """A page."""
+    def render(
+        self, template: str, status: int | None = None, problem: Problem | None = None, **context: object
+    ) -> HTMLResponse:
+        """A page; with the status of the problem that it shows, where none is given."""
+        if status is None:
+            status = 200 if problem is None else problem.status if problem.status < 600 else 502
         told = self.request.cookies.get(FLASH, "")
         name, _, value = unquote(told).partition("|")
         page = self.console.templates.get_template(template).render(
@@ -193,6 +214,7 @@ class Visit:
             asset=self.console.assets.url,
             navigation=self.navigation(),
             flash=self.t(f"flash.{name}", value=value) if self._is_flash(name) else "",
+            problem=problem,
             **context,
         )
         answer = HTMLResponse(page, status)
@@ -226,13 +248,17 @@ class Visit:
 
     def failed(self, answer: Answer) -> HTMLResponse:
         """A page that says why there is nothing else on it."""
-        problem = answer.problem
-        assert problem is not None
-        return self.render("problem.html", problem.status if problem.status < 600 else 502, problem=problem)
+        assert answer.problem is not None
+        return self.render("problem.html", problem=answer.problem)
 
     def no(self, what: str, name: str) -> Problem:
         """There is nothing of that name."""
         return Problem(404, f"{what}_not_found", self.t(f"problem.no_{what}", name=name))
+
+    @property
+    def part(self) -> str:
+        """The part of the page that alone was asked for, by htmx; '' for all of it."""
+        return self.request.headers.get("hx-target", "") if self.partial else ""
 
     @property
     def partial(self) -> bool:

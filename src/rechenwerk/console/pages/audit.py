@@ -6,17 +6,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rechenwerk.console.api import PREFIX
 from rechenwerk.console.listing import Column, as_csv
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/audit"
-EXPORT = f"{PREFIX}/audit/export"
 _PAGE = 50
 _FILTERS = ("q", "what", "who", "subject", "from", "to")
 
@@ -36,21 +33,20 @@ async def index(visit: Visit) -> Response:
     if not answer.ok and answer.status != 422:
         return visit.failed(answer)
     older = answer.part("next", None)
-    files = {form: f"{EXPORT}?{urlencode(_asked(visit, kept, form))}" for form in ("csv", "jsonl")}
+    files = {form: visit.direct("/audit/export", **kept, format=form) for form in ("csv", "jsonl")}
     events = answer.part("events", [])
     return visit.render(
         "audit.html",
-        answer.status,
         section="audit",
         tab="events",
         events=[{**one, "changes": _changes(one)} for one in events],
         kinds=sorted({*kinds.part("kinds", []), *filter(None, [kept.get("what")])}, key=_named(visit)),
         query=kept,
         narrowed=bool(kept),
-        first=f"{PATH}?{urlencode(kept)}" if before else "",
-        next=f"{PATH}?{urlencode({**kept, 'before': older})}" if older else "",
+        first=with_query(PATH, **kept) if before else "",
+        next=with_query(PATH, **kept, before=older) if older else "",
         files=files,
-        link=lambda **more: f"{PATH}?{urlencode({**kept, **more})}",
+        link=lambda **more: with_query(PATH, **{**kept, **more}),
         everybody=answer.part("organisation", "") is None,
         problem=answer.problem,
     )
@@ -58,11 +54,6 @@ async def index(visit: Visit) -> Response:
 
 def _named(visit: Visit) -> Callable[[str], str]:
     return lambda kind: visit.t.of("event", kind).casefold()
-
-
-def _asked(visit: Visit, kept: dict[str, str], form: str) -> dict[str, str]:
-    where = {"organisation": visit.elsewhere} if visit.elsewhere else {}
-    return {**kept, **where, "format": form}
 
 
 @page
@@ -100,14 +91,13 @@ async def residency(visit: Visit) -> Response:
         return as_csv("residency", columns, answer.body["violations"])
     return visit.render(
         "residency.html",
-        200 if answer is None else answer.status,
         section="audit",
         tab="residency",
         first=first,
         last=last,
         found=answer.body if answer is not None and answer.ok else None,
         problem=answer.problem if answer is not None else None,
-        download=f"{PATH}/residency?{urlencode({'from': first, 'to': last, 'download': 'csv'})}",
+        download=with_query(f"{PATH}/residency", **{"from": first, "to": last, "download": "csv"}),
     )
 
 

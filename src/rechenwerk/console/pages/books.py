@@ -93,7 +93,7 @@ async def totals(visit: Visit) -> Response:
     """What was called in a month: by project, key, model and so on."""
     by = visit.query.get("by", "")
     by = by if by in TOTALS else "project"
-    period = visit.query.get("period") or visit.now.strftime("%Y-%m")
+    period = visit.query.get("period") or visit.month
     answer, periods = await asyncio.gather(
         visit.get("/books/totals", by=by, period=period), visit.get("/books/periods")
     )
@@ -162,7 +162,6 @@ async def exports(visit: Visit) -> Response:
         formats=EXPORTS,
         periods=names,
         period=period if period in names else "",
-        organisation=visit.elsewhere,
     )
 
 

@@ -6,14 +6,13 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer, Problem
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/chat"
 TEMPLATES = f"{PATH}/templates"
@@ -101,7 +100,6 @@ async def _shown(visit: Visit, chat: int | None, failed: Problem | None = None, 
     parent = turns[-1].message["id"] if turns and turns[-1].message["role"] == "assistant" else None
     return visit.render(
         "chat.html",
-        200 if failed is None else failed.status,
         section="chat",
         chats=found.body["chats"],
         more=_url(chat, of=of, q=words, before=found.body["next"]) if found.body["next"] else "",
@@ -134,8 +132,8 @@ async def _nothing() -> Answer:
 
 
 def _url(chat: int | None, **query: object) -> str:
-    asked = urlencode({name: value for name, value in query.items() if value not in (None, "", "own")})
-    return (PATH if chat is None else f"{PATH}/{chat}") + (f"?{asked}" if asked else "")
+    asked = {name: value for name, value in query.items() if value != "own"}
+    return with_query(PATH if chat is None else f"{PATH}/{chat}", **asked)
 
 
 def _model(turns: Sequence[Turn]) -> str:
@@ -207,7 +205,6 @@ async def templates(visit: Visit) -> Response:
     edited = next((one for one in rows if one["mine"] and str(one["id"]) == visit.query.get("edit")), None)
     return visit.render(
         "chat_templates.html",
-        200 if answer is None else answer.status,
         section="chat",
         templates=rows,
         form=form or edited or {},

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import places
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/books"
 _DRILLED = ("usage", "calls", "unresolved")
@@ -47,7 +47,7 @@ async def _close(visit: Visit, period: str, failed: Answer | None, *, unsure: bo
         return visit.failed(looked)
     return visit.render(
         "books_close.html",
-        422 if unsure else 200 if failed is None else failed.status,
+        422 if unsure else None,
         section="books",
         tab="documents",
         close=looked.body,
@@ -73,7 +73,6 @@ async def _document(visit: Visit, number: str, failed: Answer | None = None) -> 
     entry = next((one for one in listed.part("documents", []) if one["number"] == number), None)
     return visit.render(
         "books_document.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="documents",
         doc=content,
@@ -97,7 +96,7 @@ def _calls(content: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     query["outcome"] = "unresolved" if row["kind"] == "unresolved" else "posted"
     if row["kind"] == "unresolved":
         del query["model"]
-    return f"/console/journal?{urlencode(query)}"
+    return with_query("/console/journal", **query)
 
 
 @page
@@ -126,8 +125,7 @@ async def account(visit: Visit) -> Response:
         return visit.failed(found)
 
     def url(**more: str) -> str:
-        wanted = {"of": of, "period": period, **more}
-        return f"{PATH}/accounts/{number}?{urlencode({name: text for name, text in wanted.items() if text})}"
+        return with_query(f"{PATH}/accounts/{number}", **{"of": of, "period": period, **more})
 
     entries, sums = found.body["entries"], found.body["account"]
     return visit.render(

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, as_csv
-from rechenwerk.console.pages.documents import API, PATH, address, job_page, number_of, title
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.pages.documents import API, PATH, border_of, job_page, number_of, title, turns
+from rechenwerk.console.visit import Visit, page, with_query
 
 _QUEUE = 25
 _CLASHES = 20
@@ -42,24 +42,22 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
     about, found = await asyncio.gather(
         visit.get(at), visit.get(f"{at}/review", limit=_QUEUE, after=after, language=visit.language)
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
     queue = found.part("values", [])
     place = next((number for number, one in enumerate(queue) if _at(one) == query.get("at")), 0)
     path = f"{PATH}/jobs/{job}/review"
 
     def link(number: int) -> str:
-        return address(path, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
+        return with_query(path, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
 
     follows = found.part("next", None)
-    ahead = link(place + 1) or (address(path, after=follows) if follows else "")
+    ahead = link(place + 1) or (with_query(path, after=follows) if follows else "")
     kinds = found.part("kinds", [])
     schemas = (await visit.get(f"{API}/schemas")).part("schemas", []) if kinds else []
     return await job_page(
         visit,
         "documents_review.html",
         about,
-        200 if failed is None else failed.status,
+        found,
         tab="review",
         left=found.part("left", 0),
         queue=[(one, link(number)) for number, one in enumerate(queue)],
@@ -67,7 +65,7 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
         place=place,
         previous=link(place - 1),
         next=ahead,
-        begin=address(path) if after else "",
+        begin=with_query(path) if after else "",
         image=_image(queue, place + 1),
         here=link(place) or path,
         then=ahead or link(place - 1) or path,
@@ -129,30 +127,26 @@ async def kind(visit: Visit) -> Response:
 
 
 async def _contradictions(visit: Visit, failed: Answer | None = None) -> Response:
-    job, query = number_of(visit, "job"), visit.query
+    job = number_of(visit, "job")
     at, path = f"{API}/jobs/{job}", f"{PATH}/jobs/{job}/contradictions"
-    waiting = "true" if query.get("show") != "all" else ""
-    after = query.get("after", "") if query.get("after", "").isdecimal() else ""
+    waiting = "true" if visit.query.get("show") != "all" else ""
+    after = border_of(visit)
     asked = {"show": "" if waiting else "all"}
     about, found = await asyncio.gather(
         visit.get(at),
         visit.get(f"{at}/contradictions", limit=_CLASHES, after=after, open=waiting),
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_contradictions.html",
         about,
-        200 if failed is None else failed.status,
+        found,
         tab="contradictions",
         clashes=found.part("items", []),
         fresh=found.part("fresh", True),
         waiting=bool(waiting),
-        first=address(path, **asked) if after else "",
-        next=address(path, **asked, after=follows) if follows else "",
-        here=address(path, **asked, after=after),
+        **turns(path, asked, found, after),
+        here=with_query(path, **asked, after=after),
         problem=None if failed is None else failed.problem,
     )
 
@@ -184,23 +178,19 @@ async def decide_contradiction(visit: Visit) -> Response:
 async def facts(visit: Visit) -> Response:
     """Each fact once, with the documents that say so."""
     job = number_of(visit, "job")
-    after = visit.query.get("after", "") if visit.query.get("after", "").isdecimal() else ""
+    after = border_of(visit)
     about, found = await asyncio.gather(
         visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/facts", after=after)
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
-    path = f"{PATH}/jobs/{job}/facts"
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_facts.html",
         about,
+        found,
         tab="facts",
         facts=found.part("facts", []),
         fresh=found.part("fresh", True),
-        first=path if after else "",
-        next=address(path, after=follows) if follows else "",
+        **turns(f"{PATH}/jobs/{job}/facts", {}, found, after),
     )
 
 
@@ -211,15 +201,14 @@ async def history(visit: Visit) -> Response:
     about, found = await asyncio.gather(
         visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/decisions", last=_LAST)
     )
-    if about.ok and not found.ok:
-        return visit.failed(found)
     rows = list(reversed(found.part("decisions", [])))
-    if about.ok and visit.query.get("download"):
+    if about.ok and found.ok and visit.query.get("download"):
         return as_csv(f"decisions-{job}", DECISIONS, rows)
     return await job_page(
         visit,
         "documents_history.html",
         about,
+        found,
         tab="history",
         decisions=rows,
         clashes=list(reversed(found.part("contradictions", []))),

@@ -38,7 +38,9 @@ def _at(name: str) -> str:
     return f"{API}/trained/{quote(name or ' ', safe='')}"
 
 
-async def _index(visit: Visit, failed: Problem | None = None, form: Mapping[str, str] | None = None) -> Any:
+async def _index(
+    visit: Visit, failed: Problem | None = None, form: Mapping[str, str] | None = None
+) -> Response:
     models, schemas = await asyncio.gather(visit.get(f"{API}/trained"), visit.get(f"{API}/schemas"))
     if not models.ok:
         return visit.failed(models)
@@ -47,7 +49,6 @@ async def _index(visit: Visit, failed: Problem | None = None, form: Mapping[str,
         return as_csv("trained", COLUMNS, listing.rows)
     return visit.render(
         "documents_training.html",
-        200 if failed is None else failed.status,
         section="documents",
         tab="training",
         list=listing,
@@ -61,8 +62,7 @@ async def _index(visit: Visit, failed: Problem | None = None, form: Mapping[str,
 @page
 async def index(visit: Visit) -> Response:
     """All trained models."""
-    found: Response = await _index(visit)
-    return found
+    return await _index(visit)
 
 
 @page
@@ -77,8 +77,7 @@ async def learn(visit: Visit) -> Response:
         body = _wanted(source, form.get("schema", ""))
         answer = await visit.send("POST", f"{_at(name)}/train", body)
     if answer.problem is not None:
-        again: Response = await _index(visit, answer.problem, form)
-        return again
+        return await _index(visit, answer.problem, form)
     return visit.go(_path(name), "trained", str(answer.body["version"]))
 
 
@@ -112,7 +111,6 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     versions = list(reversed(answer.body["versions"]))
     return visit.render(
         "documents_model.html",
-        200 if failed is None else failed.status,
         section="documents",
         model=answer.body,
         versions=versions,

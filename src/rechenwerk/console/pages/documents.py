@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 from starlette.datastructures import UploadFile
@@ -14,18 +14,17 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rechenwerk.console.api import PREFIX, Answer, Problem
+from rechenwerk.console.api import Answer, Problem
 from rechenwerk.console.figures import share
 from rechenwerk.console.listing import Column, as_csv
 from rechenwerk.console.pages.projects import CLASSES, amount_of, count_of
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/documents"
 API = "/documents"
 STATES = ("open", "running", "paused", "done", "cancelled")
 FILE_STATES = ("waiting", "running", "done", "refused", "failed", "duplicate", "unpacked")
 VALUE_STATES = ("unproven", "proven", "absent", "accepted", "corrected", "rejected")
-NOT_READ = ("refused", "failed", "duplicate")
 ACTIONS = ("start", "pause", "resume", "reopen", "cancel")
 LIMIT = 50
 _VALUES = 100
@@ -48,19 +47,6 @@ COLUMNS = (
 )
 
 
-def direct(visit: Visit, path: str, **query: str) -> str:
-    """The API's own address of something that the browser asks for itself."""
-    asked = {"organisation": visit.elsewhere, **query}
-    text = urlencode({name: value for name, value in asked.items() if value})
-    return f"{PREFIX}{API}{path}" + (f"?{text}" if text else "")
-
-
-def address(path: str, **query: object) -> str:
-    """A page of the console; what is empty is left out."""
-    text = urlencode({name: str(value) for name, value in query.items() if value not in ("", None)})
-    return f"{path}?{text}" if text else path
-
-
 def number_of(visit: Visit, name: str) -> int:
     """A number of the page's path."""
     found: int = visit.request.path_params[name]
@@ -77,20 +63,51 @@ def whole(job: Mapping[str, Any]) -> int:
     return sum(job["documents"].values())
 
 
-async def job_page(visit: Visit, template: str, job: Answer, status: int = 200, **more: object) -> Response:
-    """A page about one job, with its head; the problem where there is no such job."""
+def state_of(visit: Visit, known: Sequence[str]) -> str:
+    """The state that a list is narrowed to; '' for all."""
+    state = visit.query.get("state", "")
+    return state if state in known else ""
+
+
+def border_of(visit: Visit, name: str = "after") -> str:
+    """The number at which a list goes on; '' for its begin."""
+    border = visit.query.get(name, "")
+    return border if border.isdecimal() else ""
+
+
+def turns(
+    path: str, asked: Mapping[str, Any], found: Answer, border: str, name: str = "after"
+) -> dict[str, Any]:
+    """To a list's begin and to what comes next; '' where there is no such way.
+
+    Args:
+        path: of the page.
+        asked: what narrows the list.
+        found: what the API said; its `next` is where the list goes on.
+        border: where this part of it began.
+        name: that borders have in the address.
+    """
+    follows = found.part("next", None)
+    ahead = with_query(path, **asked, **{name: follows}) if follows else ""
+    return {"first": with_query(path, **asked) if border else "", "next": ahead}
+
+
+async def job_page(
+    visit: Visit, template: str, job: Answer, found: Answer | None = None, **more: Any
+) -> Response:
+    """A page about one job, with its head; the problem where there is no such job, or not what it shows."""
     if not job.ok:
         return visit.failed(job)
+    if found is not None and not found.ok:
+        return visit.failed(found)
     return visit.render(
         template,
-        status,
         section="documents",
         job=job.body,
         path=f"{PATH}/jobs/{job.body['id']}",
         ended=ended(job.body),
         whole=whole(job.body),
-        direct=lambda path, **query: direct(visit, path, **query),
-        address=address,
+        direct=lambda path, **query: visit.direct(f"{API}{path}", **query),
         **more,
     )
 
@@ -102,11 +119,8 @@ async def job_page(visit: Visit, template: str, job: Answer, status: int = 200, 
 async def index(visit: Visit) -> Response:
     """All jobs, the newest first."""
     query = visit.query
-    state, text, before = query.get("state", ""), query.get("q", ""), query.get("before", "")
-    if state not in STATES:
-        state = ""
-    before = before if before.isdecimal() else ""
-    asked = {"state": state, "q": text[:200]}
+    before = border_of(visit, "before")
+    asked = {"state": state_of(visit, STATES), "q": query.get("q", "")[:200]}
     answer = await visit.get(f"{API}/jobs", limit=LIMIT, before=before, **asked)
     if not answer.ok:
         return visit.failed(answer)
@@ -120,10 +134,9 @@ async def index(visit: Visit) -> Response:
         jobs=jobs,
         states=STATES,
         query={**asked, "before": before},
-        first=address(PATH, **asked) if before else "",
-        next=address(PATH, **asked, before=answer.body["next"]) if answer.body["next"] else "",
-        download=address(PATH, **asked, before=before, download="csv"),
-        here=address(PATH, **asked, before=before),
+        **turns(PATH, asked, answer, before, "before"),
+        download=with_query(PATH, **asked, before=before, download="csv"),
+        here=with_query(PATH, **asked, before=before),
         live=any(one["state"] == "running" for one in jobs),
         ended=ended,
         whole=whole,
@@ -141,7 +154,7 @@ async def new(visit: Visit) -> Response:
         answer = await visit.send("POST", f"{API}/jobs", _job(form))
         if answer.ok:
             return visit.go(f"{PATH}/jobs/{answer.body['id']}")
-    may = visit.me is not None and visit.me.may("keys")
+    may = visit.may("keys")
     schemas, choices = await asyncio.gather(
         visit.get(f"{API}/schemas"), visit.get(f"{API}/choices", data_class=_class(form))
     )
@@ -150,7 +163,6 @@ async def new(visit: Visit) -> Response:
     projects = await visit.get("/projects") if may else None
     return visit.render(
         "documents_new.html",
-        200 if answer is None else answer.status,
         section="documents",
         form=form,
         schemas=schemas.body["schemas"],
@@ -208,7 +220,6 @@ async def _show(
         visit,
         "documents_job.html",
         job,
-        200 if failed is None else failed.status,
         tab="overview",
         refused=refused.part("documents", []),
         largest=choices.part("largest", 0),
@@ -266,28 +277,23 @@ async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
 async def files(visit: Visit) -> Response:
     """What became of each file."""
     at = f"{API}/jobs/{number_of(visit, 'job')}"
-    query = visit.query
-    state = query.get("state", "") if query.get("state") in FILE_STATES else ""
-    after = query.get("after", "") if query.get("after", "").isdecimal() else ""
-    asked = {"state": state, "q": query.get("q", "")[:200]}
+    after = border_of(visit)
+    asked = {"state": state_of(visit, FILE_STATES), "q": visit.query.get("q", "")[:200]}
     job, found = await asyncio.gather(
         visit.get(at), visit.get(f"{at}/files", after=after, limit=LIMIT, **asked)
     )
-    if job.ok and not found.ok:
-        return visit.failed(found)
     path = f"{PATH}/jobs/{number_of(visit, 'job')}/files"
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_files.html",
         job,
+        found,
         tab="files",
         files=found.part("documents", []),
         states=FILE_STATES,
         query=asked,
         list_path=path,
-        first=address(path, **asked) if after else "",
-        next=address(path, **asked, after=follows) if follows else "",
+        **turns(path, asked, found, after),
     )
 
 
@@ -295,29 +301,24 @@ async def files(visit: Visit) -> Response:
 async def values(visit: Visit) -> Response:
     """The table of values, by document, each with its evidence."""
     at = f"{API}/jobs/{number_of(visit, 'job')}"
-    query = visit.query
-    state = query.get("state", "") if query.get("state") in VALUE_STATES else ""
-    asked = {"state": state, "q": query.get("q", "")[:200]}
-    after = query.get("after", "")
+    asked = {"state": state_of(visit, VALUE_STATES), "q": visit.query.get("q", "")[:200]}
+    after = visit.query.get("after", "")
     job, found = await asyncio.gather(
         visit.get(at),
         visit.get(f"{at}/values", after=after, limit=_VALUES, language=visit.language, **asked),
     )
-    if job.ok and not found.ok:
-        return visit.failed(found)
     path = f"{PATH}/jobs/{number_of(visit, 'job')}/values"
-    follows = found.part("next", None)
     return await job_page(
         visit,
         "documents_values.html",
         job,
+        found,
         tab="values",
         values=found.part("values", []),
         states=VALUE_STATES,
         query=asked,
         list_path=path,
-        first=address(path, **asked) if after else "",
-        next=address(path, **asked, after=follows) if follows else "",
+        **turns(path, asked, found, after),
     )
 
 
@@ -393,7 +394,6 @@ async def forms(visit: Visit) -> Response:
         return visit.failed(found)
     return visit.render(
         "documents_forms.html",
-        200 if answer is None else answer.status,
         section="documents",
         tab="forms",
         schemas=found.body["schemas"],

@@ -6,14 +6,14 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
 from rechenwerk.console.pages.projects import amount_of
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/journal"
 _LIMIT = 50
@@ -39,11 +39,6 @@ _CHOSEN = ("project", "model", "key", "contract")
 """What the last months' totals offer a choice of."""
 
 
-def _url(path: str, query: Mapping[str, str]) -> str:
-    text = urlencode({name: value for name, value in query.items() if value})
-    return f"{path}?{text}" if text else path
-
-
 @page
 async def index(visit: Visit) -> Response:
     """Calls, newest first; the address says which, and how far back."""
@@ -56,41 +51,37 @@ async def index(visit: Visit) -> Response:
         if name in asked:
             asked[name] = amount_of(asked[name])
     before = query.get("before", "")
+    offered = () if visit.part == "live" else _CHOSEN  # the list alone offers no choice
     journal, *totals = await asyncio.gather(
         visit.get("/books/journal", limit=_LIMIT, before=before, **asked),
-        *(visit.get("/books/totals", days=400, by=by) for by in _CHOSEN),
+        *(visit.get("/books/totals", days=400, by=by) for by in offered),
     )
     problem = journal.problem
     if problem is not None and problem.status != 422:
         return visit.failed(journal)
     calls = journal.part("calls", [])
-    choices = {
-        by: sorted(
-            {row["name"] for row in found.part("rows", []) if row["name"]} | {asked.get(by, "")} - {""}
-        )
-        for by, found in zip(_CHOSEN, totals, strict=True)
-    }
+    choices = {by: {asked[by]} if by in asked else set() for by in _CHOSEN}
+    for by, found in zip(offered, totals, strict=True):
+        choices[by] |= {row["name"] for row in found.part("rows", []) if row["name"]}
     last = journal.part("next", None)
-    beyond = {"organisation": visit.elsewhere} if visit.elsewhere else {}
     return visit.render(
         "journal.html",
-        200 if problem is None else problem.status,
         section="journal",
         calls=calls,
         currency=journal.part("currency", ""),
         digits=places(call["price"] for call in calls),
-        choices=choices,
+        choices={by: sorted(names) for by, names in choices.items()},
         outcomes=OUTCOMES,
         buckets=BUCKETS,
         asked=asked,
         further=bool(asked.keys() - {"project", "model", "outcome"}),
         problem=problem,
         wanted=wanted,
-        here=_url(PATH, asked),
-        first=_url(PATH, asked) if before else "",
-        next=_url(PATH, {**asked, "before": last}) if last else "",
-        download=_url("/api/v1/books/journal.csv", {**asked, **beyond}),
-        month=visit.now.strftime("%Y-%m"),
+        here=with_query(PATH, **asked),
+        first=with_query(PATH, **asked) if before else "",
+        next=with_query(PATH, **asked, before=last) if last else "",
+        download=visit.direct("/books/journal.csv", **asked),
+        month=visit.month,
     )
 
 

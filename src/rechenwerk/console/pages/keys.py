@@ -75,14 +75,12 @@ async def new(visit: Visit) -> Response:
         if answer.ok:
             return _made(visit, answer.body)
     projects = await visit.get("/projects")
-    assert visit.me is not None
     return visit.render(
         "key_new.html",
-        200 if answer is None else answer.status,
         section="keys",
         form=form,
         chosen=scopes,
-        scopes=[one for one in SCOPES if one == "inference" or visit.me.may(one)],
+        scopes=[one for one in SCOPES if one == "inference" or visit.may(one)],
         projects=[one["name"] for one in projects.part("projects", [])],
         periods=PERIODS,
         limits=LIMITS,
@@ -176,7 +174,6 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     key, budgets = await asyncio.gather(_find(visit), visit.get("/budgets", key=number))
     return visit.render(
         "key.html",
-        200 if failed is None else failed.status,
         section="keys",
         key=key,
         lines=budgets.part("budgets", []),

@@ -54,7 +54,7 @@ async def _projects(visit: Visit) -> list[str]:
 
 def _roles(visit: Visit) -> list[str]:
     """Those that this visitor may give, as far as the page knows; the API decides."""
-    return [one for one in ROLES if one != "operator" or (visit.me is not None and visit.me.may())]
+    return [one for one in ROLES if one != "operator" or visit.may()]
 
 
 @page
@@ -77,7 +77,6 @@ async def invite(visit: Visit) -> Response:
         problem = answer.problem
     return visit.render(
         "invite.html",
-        problem.status if problem is not None else 200,
         section="people",
         form=form,
         problem=problem,
@@ -111,11 +110,10 @@ async def show(visit: Visit) -> Response:
         return (
             visit.failed(people)
             if not people.ok
-            else visit.render("problem.html", 404, problem=visit.no("person", email))
+            else visit.render("problem.html", problem=visit.no("person", email))
         )
     return visit.render(
         "person.html",
-        problem.status if problem is not None else 200,
         section="people",
         person=person,
         form=form,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,7 +14,7 @@ from rechenwerk.console import plan_charts as charts
 from rechenwerk.console.api import Answer
 from rechenwerk.console.listing import Column, arrange, as_csv
 from rechenwerk.console.pages.projects import count_of
-from rechenwerk.console.visit import Visit, page
+from rechenwerk.console.visit import Visit, page, with_query
 
 PATH = "/console/plan"
 PATHS = (1000, 4000, 10_000, 50_000, 200_000)
@@ -33,9 +33,7 @@ _TABS = ("overview", "try", "risks", "scenarios", "network", "source")
 
 def address(name: str, part: str = "", **query: object) -> str:
     """Where a page of a plan is."""
-    text = urlencode({key: value for key, value in query.items() if value not in ("", None, [])}, doseq=True)
-    where = f"{PATH}/at/{quote(name, safe='')}" + (f"/{part}" if part else "")
-    return f"{where}?{text}" if text else where
+    return with_query(f"{PATH}/at/{quote(name, safe='')}" + (f"/{part}" if part else ""), **query)
 
 
 def _api(visit: Visit, part: str = "") -> str:
@@ -63,7 +61,7 @@ def _show(visit: Visit, template: str, tab: str, plan: dict[str, Any], **context
         "plan": plan,
         "facts": plan["facts"],
     }
-    may = visit.me is not None and visit.me.may("books")
+    may = visit.may("books")
     return visit.render(template, section="plan", tab=tab, tabs=tabs, may=may, **shown, **context)
 
 
@@ -81,10 +79,9 @@ async def index(visit: Visit) -> Response:
 
 
 def _list(visit: Visit, listing: Any, problem: Any = None) -> Response:
-    may = visit.me is not None and visit.me.may("books")
+    may = visit.may("books")
     shown: dict[str, Any] = {"figure": charts.Shown(visit), "address": address, "may": may}
-    status = problem.status if problem else 200
-    return visit.render("plan.html", status, section="plan", list=listing, problem=problem, **shown)
+    return visit.render("plan.html", section="plan", list=listing, problem=problem, **shown)
 
 
 async def _made(visit: Visit, answer: Answer) -> Response:
@@ -127,11 +124,8 @@ async def new(visit: Visit) -> Response:
         if answer.ok:
             return await _made(visit, answer)
     problem = answer.problem if answer is not None else None
-    status = problem.status if problem else 200
     mistakes = await _mistakes(visit, form) if problem and problem.param == "text" else []
-    return visit.render(
-        "plan_new.html", status, section="plan", form=form, problem=problem, mistakes=mistakes
-    )
+    return visit.render("plan_new.html", section="plan", form=form, problem=problem, mistakes=mistakes)
 
 
 async def _mistakes(visit: Visit, form: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -189,7 +183,7 @@ async def run(visit: Visit) -> Response:
         "scenario": form.get("scenario", ""),
         "without": [value for name, value in fields if name == "without"],
     }
-    body |= {name: count_of(form[name]) for name in ("paths", "seed") if form.get(name)}
+    body |= {name: count_of(form[name].strip()) for name in ("paths", "seed") if form.get(name, "").strip()}
     answer = await visit.send("POST", _api(visit, "runs"), body)
     if not answer.ok:
         return visit.failed(answer)
@@ -219,27 +213,14 @@ async def sliders(visit: Visit) -> Response:
     if not answer.ok:
         return visit.failed(answer)
     plan = answer.body
-    t = visit.t
+    chosen = _chosen(visit, plan["facts"])
+    shown = {name: visit.t(f"plan.{name}") for name in ("never", "none", "paths_shown")}
     told = {
-        "url": f"/api/v1{_api(visit, 'try')}"
-        + (f"?{urlencode({'organisation': visit.elsewhere})}" if visit.elsewhere else ""),
+        "url": visit.direct(_api(visit, "try")),
         "language": visit.language,
-        "headline": HEADLINE,
-        "words": {
-            name: t(f"plan.{name}")
-            for name in ("never", "none", "likely", "between", "half", "middle", "expected", "paths_shown")
-        },
-        **_chosen(visit, plan["facts"]),
+        "words": {**charts.words(visit.t), **shown},
     }
-    return _show(
-        visit,
-        "plan_try.html",
-        "try",
-        plan,
-        told=json.dumps(told),
-        headline=HEADLINE,
-        **_chosen(visit, plan["facts"]),
-    )
+    return _show(visit, "plan_try.html", "try", plan, told=json.dumps(told), headline=HEADLINE, **chosen)
 
 
 async def _later(visit: Visit, template: str, tab: str, asking: Any) -> Response:

@@ -22,7 +22,7 @@ async def change_organisation(visit: Visit) -> Response:
         answer = visit.go(ROOT, cookies=changed)
         answer.delete_cookie(ORGANISATION, path=ROOT)
         return answer
-    if changed.status == 422 or visit.me is None or not visit.me.may("operator"):
+    if changed.status == 422 or not visit.may("operator"):
         return visit.failed(changed)
     answer = visit.go(ROOT)
     _keep(answer, ORGANISATION, quote(name))

@@ -27,18 +27,13 @@ MARGIN = (
 )
 
 
-def _month(visit: Visit) -> str:
-    return visit.query.get("period") or visit.now.strftime("%Y-%m")
-
-
 @page
 async def margin(visit: Visit) -> Response:
     """Revenue, cost, what was allocated, what stood idle, what is left."""
-    assert visit.me is not None
     by = visit.query.get("by", "")
     by = by if by in BY else "project"
-    period = _month(visit)
-    everyone = visit.query.get("everyone") == "yes" and visit.me.may("operator")
+    period = visit.query.get("period") or visit.month
+    everyone = visit.query.get("everyone") == "yes" and visit.may("operator")
     answer, periods = await asyncio.gather(
         visit.get("/books/margin", period=period, by=by, everyone="true" if everyone else ""),
         visit.get("/books/periods"),
@@ -88,10 +83,9 @@ def _chart(body: dict[str, Any], t: Any) -> str:
 @page
 async def tariffs(visit: Visit) -> Response:
     """Tariffs and their versions; a month under other ones; which price covers cost."""
-    assert visit.me is not None
-    operator = visit.me.may("operator")
+    operator = visit.may("operator")
     history = visit.query.get("history") == "yes"
-    period = _month(visit)
+    period = visit.query.get("period") or visit.month
     form: dict[str, str] = {}
     tried = None
     if visit.request.method == "POST":
@@ -101,14 +95,12 @@ async def tariffs(visit: Visit) -> Response:
             "POST", "/tariffs/dry-run", {**body, "organisation": visit.elsewhere or None}
         )
     share = visit.query.get("margin", "").strip() or "0"
-    whose = {"organisation": visit.elsewhere or None}
     found = await visit.get("/tariffs", history="true" if history else "")
     if not found.ok:
         return visit.failed(found)
-    cover = await visit.get("/tariffs/cover", period=period, margin=share, **whose) if operator else None
+    cover = await visit.get("/tariffs/cover", period=period, margin=share) if operator else None
     return visit.render(
         "books_tariffs.html",
-        200 if tried is None else tried.status,
         section="books",
         tab="tariffs",
         tariffs=[{**one, "price": _price(one["terms"])} for one in found.body["tariffs"]],

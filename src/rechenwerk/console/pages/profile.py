@@ -13,10 +13,7 @@ PATH = "/console/profile"
 
 
 def _shown(visit: Visit, form: dict[str, str], problem: Problem | None = None) -> Response:
-    status = 200 if problem is None else problem.status
-    return visit.render(
-        "profile.html", status, section="profile", form=form, problem=problem, languages=LANGUAGES
-    )
+    return visit.render("profile.html", section="profile", form=form, problem=problem, languages=LANGUAGES)
 
 
 @page

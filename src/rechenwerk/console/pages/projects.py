@@ -73,7 +73,6 @@ async def new(visit: Visit) -> Response:
             return visit.go(_path(body["name"]), "project_made", body["name"])
     return visit.render(
         "project_new.html",
-        200 if answer is None else answer.status,
         section="projects",
         form=form,
         classes=CLASSES,
@@ -93,12 +92,11 @@ async def _show(visit: Visit, name: str, failed: Answer | None = None, about: st
         visit.get("/budgets", project=name, shared="true"),
     )
     if project.status in (404, 422):
-        return visit.render("problem.html", 404, problem=visit.no("project", name))
+        return visit.render("problem.html", problem=visit.no("project", name))
     if not project.ok:
         return visit.failed(project)
     return visit.render(
         "project.html",
-        200 if failed is None else failed.status,
         section="projects",
         project=project.body,
         lines=budgets.part("budgets", []),

@@ -136,7 +136,6 @@ async def _form(
     }
     return visit.render(
         "provider_add.html",
-        200 if problem is None else problem.status,
         section="providers",
         form={**form, "secret": ""},
         kinds=kinds.body["kinds"],

@@ -110,7 +110,6 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     beat = next((one for one in pulse.part("providers", []) if one["provider"] == name), dict(_NO_BEAT))
     return visit.render(
         "provider.html",
-        200 if failed is None else failed.status,
         section="providers",
         provider=found,
         state=_state(found),
@@ -213,7 +212,6 @@ async def configuration(visit: Visit) -> Response:
             return visit.go(PATH, "applied", str(len(answer.body["changes"])))
     return visit.render(
         "configuration.html",
-        200 if answer is None else answer.status,
         section="providers",
         text=form.get("text", ""),
         changes=answer.body["changes"] if answer is not None and answer.ok else None,

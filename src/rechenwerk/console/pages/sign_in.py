@@ -41,7 +41,6 @@ async def sign_in(visit: Visit) -> Response:
     ways = await visit.get("/sign-in")
     return visit.render(
         "sign_in.html",
-        problem.status if problem is not None else 200,
         form=form,
         to=to,
         problem=problem,
@@ -78,7 +77,6 @@ async def welcome(visit: Visit) -> Response:
     ways = await visit.get("/sign-in")
     return visit.render(
         "welcome.html",
-        problem.status if problem is not None else 200,
         invitation=invited.body,
         token=token,
         form=form,

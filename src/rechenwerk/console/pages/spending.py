@@ -45,7 +45,7 @@ async def budgets(visit: Visit) -> Response:
 
 
 async def _budgets(visit: Visit, failed: Answer | None = None) -> Response:
-    month = visit.now.strftime("%Y-%m")
+    month = visit.month
     known = {"period": PERIODS, "kind": KINDS}
     query = {name: value for name, value in visit.query.items() if value in known.get(name, (value,))}
     (listing, answer), own, days = await asyncio.gather(
@@ -60,7 +60,6 @@ async def _budgets(visit: Visit, failed: Answer | None = None) -> Response:
     line = next((one["amount"] for one in own.part("budgets", [])), None)
     return visit.render(
         "books_budgets.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="budgets",
         list=listing,
@@ -153,7 +152,6 @@ async def _alerts(
         return visit.failed(found)
     return visit.render(
         "books_alerts.html",
-        200 if failed is None or failed.ok else failed.status,
         section="books",
         tab="alerts",
         alerts=found.body["alerts"],
@@ -207,7 +205,7 @@ async def _wallets(
     visit: Visit, failed: Answer | None = None, form: dict[str, str] | None = None
 ) -> Response:
     query = visit.query
-    of, month = query.get("of"), query.get("period") or visit.now.strftime("%Y-%m")
+    of, month = query.get("of"), query.get("period") or visit.month
     found, statement, projects = await asyncio.gather(
         visit.get("/wallets"),
         visit.get("/wallets/statement", period=month, project=of or ""),
@@ -217,7 +215,6 @@ async def _wallets(
         return visit.failed(found)
     return visit.render(
         "books_wallets.html",
-        200 if failed is None else failed.status,
         section="books",
         tab="wallets",
         wallets=found.body["wallets"],

@@ -53,8 +53,7 @@ class Day(msgspec.Struct, frozen=True):
 @page
 async def show(visit: Visit) -> Response:
     """The page; what a role may not see is left out. Who would see nothing goes to chat."""
-    assert visit.me is not None
-    if not visit.me.may("books", "keys", "audit") and visit.me.may("inference"):
+    if not visit.may("books", "keys", "audit") and visit.may("inference"):
         return visit.go("/console/chat")
     pulse, totals, budgets, shared, warnings, plans = await asyncio.gather(
         visit.get("/pulse", minutes=15),
@@ -77,7 +76,7 @@ async def show(visit: Visit) -> Response:
         plan=next((one for one in plans.part("plans", []) if one["main"]), None),
         plan_path=address,
         plan_figure=Shown(visit),
-        may_plan=visit.me is not None and visit.me.may("books"),
+        may_plan=visit.may("books"),
         currency=totals.part("currency", budgets.part("currency", "")),
         today=_sum(row for row in rows if row["starts"] == today),
         month=_sum(row for row in rows if row["starts"][:7] == today[:7]),
@@ -87,7 +86,6 @@ async def show(visit: Visit) -> Response:
         days=_days(visit, rows) if rows else [],
         todos=todos,
         verdict="bad" if any(one.tone == "bad" for one in todos) else "warn" if todos else "good",
-        warnings=warnings.part("warnings", []),
     )
 
 

@@ -1,10 +1,12 @@
 // Chat: answers as they are written, over the documented API; the page itself comes from the server again.
+import { events } from "./shared/events.js";
 
 const API = "/api/v1";
 const form = document.getElementById("composer");
-const words = form ? form.dataset : {};
 const status = document.getElementById("chat-status");
 const thread = () => document.getElementById("thread");
+const words = thread().dataset;
+let codes = 0; // pieces of code that got a button
 let loading = null;
 let running = null; // { chat, answer, abort } of the answer that is being written
 
@@ -12,7 +14,7 @@ let running = null; // { chat, answer, abort } of the answer that is being writt
 function renderer() {
   loading ??= new Promise((done, fail) => {
     const script = document.createElement("script");
-    script.src = thread().dataset.render;
+    script.src = words.render;
     script.addEventListener("load", done);
     script.addEventListener("error", fail);
     document.head.append(script);
@@ -20,24 +22,15 @@ function renderer() {
   return loading;
 }
 
+// The page's own buttons: what every page does with them, console.js does.
 function copyButtons(node) {
   for (const pre of node.querySelectorAll("pre")) {
-    const button = document.createElement("button");
+    pre.id = `code-${codes += 1}`;
+    const button = element("button", "copy", words.copyCode);
     button.type = "button";
-    button.className = "copy";
-    button.textContent = words.copyCode || "Copy";
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(pre.textContent);
-      } catch {
-        getSelection().selectAllChildren(pre);
-        return;
-      }
-      button.textContent = words.copied || "OK";
-      setTimeout(() => { button.textContent = words.copyCode || "Copy"; }, 1500);
-    });
-    const box = document.createElement("div");
-    box.className = "snippet";
+    button.dataset.copy = pre.id;
+    button.dataset.done = words.copied;
+    const box = element("div", "snippet");
     pre.replaceWith(box);
     box.append(pre, button);
   }
@@ -133,21 +126,6 @@ function writer({ shown, waiting }) {
   };
 }
 
-async function events(answer, hear) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      const name = /^event: (\w+)$/m.exec(part), data = /^data: (.*)$/m.exec(part);
-      if (name && data) hear(name[1], JSON.parse(data[1]));
-    }
-  }
-}
-
 // The page as the server has it now, without loading it: figures, branches, list.
 async function refresh(path) {
   const answer = await fetch(path, { headers: { accept: "text/html" } });
@@ -206,7 +184,7 @@ async function ask(asked) {
     if (!again) Object.assign(body, { text: asked.text, files });
     const answer = await api("POST", `/chats/${chat}/messages`, body, { "idempotency-key": crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}` });
     let write = null;
-    await events(answer, (name, data) => {
+    for await (const [name, data] of events(answer)) {
       if (name === "begun") {
         running.answer = answerId = data.answer;
         if (!again) { cut(asked.parent); form.elements.text.value = ""; grow(); document.getElementById("chips").replaceChildren(); }
@@ -215,7 +193,7 @@ async function ask(asked) {
         write = writer(place);
         status.textContent = words.writing;
       } else if (name === "text") write(data.text);
-    });
+    }
   } catch (error) {
     failed = place ? words.lost : error.message;
   }

@@ -16,6 +16,7 @@ document.addEventListener("keydown", (event) => {
   const afterG = Date.now() - leading < 1500;
   leading = 0;
   if (afterG) {
+    event.preventDefault(); // whatever else listens: this key goes to another page
     const link = document.querySelector(`[data-letter="${CSS.escape(event.key)}"]`);
     if (link) link.click();
   } else if (event.key === "g") {

@@ -137,15 +137,12 @@ addEventListener("beforeunload", (event) => { if (under) event.preventDefault();
 // -- review ---------------------------------------------------------------------------------------------
 const typing = (node) => node instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName);
 const turn = (work, way) => work.querySelector(`a[rel=${way}]`)?.click();
-let leading = 0; // after a g the key goes to another page
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
   const work = part("work");
   if (!work || typing(event.target) || document.querySelector("dialog[open]")) return;
-  if (event.key === "g") { leading = Date.now(); return; }
-  if (Date.now() - leading < 1500) { leading = 0; return; }
   const button = work.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   const field = event.key === "c" ? work.querySelector("[data-focus-key=c]") : null;
   if (button) { event.preventDefault(); button.click(); }

@@ -1,4 +1,6 @@
 // The guided check: each step appears as soon as the API has it.
+import { events } from "./shared/events.js";
+
 const form = document.getElementById("provider");
 const button = document.getElementById("check");
 const list = document.getElementById("steps");
@@ -23,21 +25,6 @@ function step(found) {
   document.getElementById("names").replaceChildren(...found.models.map((name) => new Option("", name)));
   const field = form.elements.namedItem("upstream");
   if (!field.value && found.models.length === 1) field.value = found.models[0];
-}
-
-async function* events(answer) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const found = Object.fromEntries(block.split("\n").map((one) => [one.slice(0, one.indexOf(": ")), one.slice(one.indexOf(": ") + 2)]));
-      if (found.event) yield [found.event, JSON.parse(found.data)];
-    }
-  }
 }
 
 async function check() {
