@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
@@ -17,41 +16,32 @@ from tests.fakes.knobs import DEFAULT_MODEL
 from tests.fakes.provider import running_fake
 from tests.flows.browsing import PATIENCE, Cloud, Visitor
 from tests.flows.cloud import fake_config
+from tests.flows.openid import running_issuer
 from tests.flows.serving import arguments, free_ports, serving
-from tests.flows.test_npm_sdk import NODE, program
 
-__all__ = ["program"]
 PASSWORD = "correct horse battery 47"
 
 
 @pytest.fixture(scope="module")
-def cloud(program: list[str]) -> Iterator[Cloud]:
+def cloud() -> Iterator[Cloud]:
     """`rechenwerk serve` with a fake provider and a real OpenID provider, whose people become members."""
     with tempfile.TemporaryDirectory(prefix="rw-flows-", ignore_cleanup_errors=True) as folder:
         command = arguments(Path(folder), "--without-model")
         office = f"http://127.0.0.1:{command[command.index('--office-port') + 1]}"
-        port = str(free_ports()[0])
-        back = f"{office}/api/v1/sign-in/back"
-        node = [program[0], str(NODE / "oidc.mjs"), port, "rw", "of the test", back]
-        setting = {
-            "RECHENWERK_PUBLIC_URL": office,
-            "RECHENWERK_OIDC_ISSUER": f"http://127.0.0.1:{port}",
-            "RECHENWERK_OIDC_CLIENT_ID": "rw",
-            "RECHENWERK_OIDC_CLIENT_SECRET": "of the test",
-            "RECHENWERK_OIDC_NAME": "Town hall account",
-            "RECHENWERK_OIDC_JOIN": "default/member",
-        }
-        with subprocess.Popen(node, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as issuer:
-            assert issuer.stdout is not None
-            assert issuer.stdout.readline() == "ready\n"
-            try:
-                with running_fake() as fake, serving(command, **setting) as (_, ready):
-                    cloud = Cloud(ready, fake)
-                    cloud.office_url = office
-                    cloud.api("POST", "/apply", json={"text": fake_config(fake)})
-                    yield cloud
-            finally:
-                issuer.kill()
+        with running_issuer(free_ports()[0], f"{office}/api/v1/sign-in/back") as issuer:
+            setting = {
+                "RECHENWERK_PUBLIC_URL": office,
+                "RECHENWERK_OIDC_ISSUER": issuer,
+                "RECHENWERK_OIDC_CLIENT_ID": "rw",
+                "RECHENWERK_OIDC_CLIENT_SECRET": "of the test",
+                "RECHENWERK_OIDC_NAME": "Town hall account",
+                "RECHENWERK_OIDC_JOIN": "default/member",
+            }
+            with running_fake() as fake, serving(command, **setting) as (_, ready):
+                cloud = Cloud(ready, fake)
+                cloud.office_url = office
+                cloud.api("POST", "/apply", json={"text": fake_config(fake)})
+                yield cloud
 
 
 def window(browser: Browser) -> tuple[BrowserContext, Page]:

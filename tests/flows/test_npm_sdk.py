@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.flows.cloud import Site, tokens_of
-
-NODE = Path(__file__).resolve().parents[1] / "node"
-
-
-@pytest.fixture(scope="session")
-def program() -> list[str]:
-    """The client with its packages, which `npm ci` puts in place once for each lock file."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed; the npm SDK cannot be run")
-    lock = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()
-    stamp = NODE / "node_modules" / ".lock"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
-        done = subprocess.run([npm, "ci"], cwd=NODE, capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(lock, encoding="utf-8")
-    return [node, str(NODE / "client.mjs")]
+from tests.npm import NODE, node
 
 
 def errors(site: Site) -> dict[str, tuple[str, int | None, str | None]]:
@@ -73,9 +54,15 @@ def usage_of(answer: dict[str, Any]) -> tuple[int, int]:
     return usage["prompt_tokens"], usage.get("completion_tokens", 0)
 
 
-def test_the_npm_sdk(site: Site, program: list[str]) -> None:
+def test_the_npm_sdk(site: Site) -> None:
     tenant = site.cloud.tenant("npm")
-    command = [*program, f"{site.cloud.address}/v1", tenant.key, site.model, site.vectors]
+    command = [
+        *node(NODE, "client.mjs", "the npm SDK is not run"),
+        f"{site.cloud.address}/v1",
+        tenant.key,
+        site.model,
+        site.vectors,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

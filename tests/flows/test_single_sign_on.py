@@ -6,7 +6,6 @@ import html
 import json
 import re
 import secrets
-import subprocess
 from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,26 +20,18 @@ from rechenwerk.office.app import create_app
 from rechenwerk.office.people.single_sign_on import SingleSignOn, read_single_sign_on
 from rechenwerk.office.people.sso_routes import local
 from tests.flows.office_desk import SECRET_KEY, Office
+from tests.flows.openid import running_issuer
 from tests.flows.serving import free_ports
-from tests.flows.test_npm_sdk import NODE, program
 from tests.flows.test_people import PASSWORD, Browser
-
-__all__ = ["program"]
 
 GOOD = Settings(oidc_issuer="https://id.example.org/", oidc_client_id="rw")
 
 
 @pytest.fixture(scope="module")
-def issuer(program: list[str]) -> Iterator[str]:
+def issuer() -> Iterator[str]:
     """Where the provider listens."""
-    port = free_ports()[0]
-    redirect = "http://office/api/v1/sign-in/back"
-    command = [program[0], str(NODE / "oidc.mjs"), str(port), "rw", "of the test", redirect]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield f"http://127.0.0.1:{port}"
-        process.kill()
+    with running_issuer(free_ports()[0], "http://office/api/v1/sign-in/back") as address:
+        yield address
 
 
 class Person:

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests import postgres
 from tests.flows.cloud import tokens_of
 from tests.flows.dialect_site import KINDS, model, running_babel
+from tests.npm import node
 
 NODE = Path(__file__).resolve().parent / "vercel"
 CANNOT = frozenset({f"messages {model('gemini')}", f"messages {model('bedrock')}"})
 """There the SDK forbids parallel calls of its tool for objects, which these providers cannot be told."""
-
-
-@pytest.fixture(scope="session")
-def program() -> list[str]:
-    """The client with its packages, which `npm ci` puts in place once for each lock file."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed; the Vercel AI SDK cannot be run")
-    lock = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()
-    stamp = NODE / "node_modules" / ".lock"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
-        done = subprocess.run([npm, "ci"], cwd=NODE, capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(lock, encoding="utf-8")
-    return [node, str(NODE / "client.mjs")]
 
 
 def check_text(seen: dict[str, Any]) -> None:
@@ -60,10 +42,15 @@ def check_object(line: str, seen: dict[str, Any]) -> int:
     return 1
 
 
-def test_the_vercel_sdk(server: postgres.Server, program: list[str]) -> None:
+def test_the_vercel_sdk(server: postgres.Server) -> None:
     with running_babel(server) as babel:
         tenant = babel.cloud.tenant("vercel")
-        command = [*program, babel.cloud.address, tenant.key, *map(model, KINDS)]
+        command = [
+            *node(NODE, "client.mjs", "the Vercel AI SDK is not run"),
+            babel.cloud.address,
+            tenant.key,
+            *map(model, KINDS),
+        ]
         done = subprocess.run(
             command,
             capture_output=True,
