@@ -174,7 +174,9 @@ class JobsView(BaseModel):
     """The newest jobs."""
 
     jobs: list[JobView]
-    next: Annotated[int | None, Field(description="send it as `before` for older ones; null: none")] = None
+    next: Annotated[
+        int | str | None, Field(description="send it as `before` for those that follow; null: none")
+    ] = None
 
 
 class DocumentView(BaseModel):
@@ -215,7 +217,9 @@ class DocumentsView(BaseModel):
     """The files of a job."""
 
     documents: list[DocumentView]
-    next: Annotated[int | None, Field(description="send it as `after` for those that follow; null: none")]
+    next: Annotated[
+        int | str | None, Field(description="send it as `after` for those that follow; null: none")
+    ]
 
 
 class EvidenceView(BaseModel):

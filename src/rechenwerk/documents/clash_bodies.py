@@ -96,7 +96,9 @@ class ClashesView(BaseModel):
 
     items: list[ClashView]
     contradictions: list[PairView]
-    next: Annotated[int | None, Field(description="send it as `after` for those that follow; null: none")]
+    next: Annotated[
+        int | str | None, Field(description="send it as `after` for those that follow; null: none")
+    ]
     fresh: Annotated[bool, Field(description="false: documents have changed, a worker reckons anew")]
 
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rechenwerk.documents.choice_ports import ALL, Stretch
+from rechenwerk.base.cursors import Place
+from rechenwerk.documents.choice_ports import ALL, Order, Stretch
 from rechenwerk.documents.facts.values import Fact
 
 STATES: Mapping[str, str] = MappingProxyType({"side": "side", "both": "both", "reject": "rejected"})
@@ -157,8 +158,24 @@ class Clashes(Protocol):
         """Of a job, oldest first: those after an id, so many at most; all, or those that need a person."""
         ...
 
+    async def ordered(
+        self, organisation_id: int, job_id: int, order: Order, *, only_open: bool, limit: int
+    ) -> tuple[list[Clash], Place]:
+        """Of a job in another order, so many at most, and where the last of them stands."""
+        ...
+
     async def left(self, organisation_id: int, job_id: int) -> int:
         """How many contradictions of a job need a person."""
+        ...
+
+    async def raw_facts(
+        self, organisation_id: int, job_id: int
+    ) -> tuple[list[msgspec.Raw], Sequence[Sequence[str]]]:
+        """All facts of a job as they are kept, each by itself and opened by nobody yet; and the copies."""
+        ...
+
+    async def parts(self, organisation_id: int, job_id: int) -> int:
+        """In how many parts it is kept what a job's documents say together."""
         ...
 
     async def want(self, organisation_id: int, job_id: int, seen: Stamps) -> None:

@@ -11,10 +11,12 @@ from fastapi import APIRouter, Query
 from rechenwerk.documents import clash_bodies as bodies
 from rechenwerk.documents.clash_ports import Clash, ClashDecision
 from rechenwerk.documents.clashing import reckoned
+from rechenwerk.documents.ordering import BY_ID, BY_NUMBER, Border, Sort, next_of, number_of, order_of
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 
 _CLASHES = 50
+_ORDERS = {"made_at": BY_ID, "state": BY_NUMBER}
 _ABOUT = ("who", "whom", "what", "what_de", "kind", "part", "period", "status")
 
 
@@ -86,21 +88,31 @@ async def open_clashes(realm: Realm, job: int, limit: int) -> tuple[int, list[bo
 async def job_contradictions(
     realm: DocumentsRealm,
     job: int,
-    after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
+    after: Border = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = _CLASHES,
     open: Annotated[bool, Query(description="only those that wait for a person")] = False,  # noqa: A002
+    sort: Sort = "",
 ) -> bodies.ClashesView:
-    """What a job's documents, and those of earlier jobs of its project, contradict each other about."""
+    """What a job's documents, and those of earlier jobs of its project, contradict each other about.
+
+    `sort` takes made_at, and state: what is open first.
+    """
     await realm.job(job)
     is_fresh = await fresh(realm, job)
-    found = await realm.desk.clashes.clashes(
-        realm.organisation_id, job, only_open=open, after=after, limit=limit
-    )
+    clashes, organisation = realm.desk.clashes, realm.organisation_id
+    order = order_of(sort, after, _ORDERS, "made_at")
+    ahead: str | int | None
+    if order is not None:
+        found, place = await clashes.ordered(organisation, job, order, only_open=open, limit=limit)
+        ahead = next_of(order, place, full=len(found) == limit)
+    else:
+        found = await clashes.clashes(organisation, job, only_open=open, after=number_of(after), limit=limit)
+        ahead = found[-1].id if len(found) == limit else None
     standing = [one for one in found if not one.gone]
     return bodies.ClashesView(
         items=[clash_view(one) for one in found],
         contradictions=[pair for one in standing for pair in _pairs(one)],
-        next=found[-1].id if len(found) == limit else None,
+        next=ahead,
         fresh=is_fresh,
     )
 

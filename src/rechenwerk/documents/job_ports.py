@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Stretch, Wanted
+from rechenwerk.base.cursors import Place
+from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Order, Stretch, Wanted
 from rechenwerk.documents.clash_ports import Clashes
 from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.notice_ports import Notices
@@ -246,6 +247,14 @@ class Jobs(Protocol):
         """The newest that are wanted."""
         ...
 
+    async def ordered(self, organisation_id: int, wanted: Wanted, order: Order) -> tuple[list[Job], Place]:
+        """Those that are wanted in another order, and where the last of them stands."""
+        ...
+
+    async def up_to(self, organisation_id: int, wanted: Wanted, most: int) -> int:
+        """How many are wanted; not counted further than so many."""
+        ...
+
     async def progress(self, organisation_id: int, job_ids: Sequence[int]) -> dict[int, Progress]:
         """How far each of them is, and what it cost, from the books."""
         ...
@@ -346,6 +355,12 @@ class Files(Protocol):
         """
         ...
 
+    async def ordered(
+        self, organisation_id: int, job_id: int, chosen: Chosen, order: Order
+    ) -> tuple[list[Document], Place]:
+        """Of a job in another order, and where the last of them stands; `chosen`: states, name and limit."""
+        ...
+
     async def text(self, organisation_id: int, document_id: int) -> bytes | None:
         """What was read, sealed."""
         ...
@@ -436,6 +451,12 @@ class Reviews(Protocol):
 
     async def values(self, organisation_id: int, job_id: int, chosen: Chosen = EVERY) -> list[StoredValue]:
         """Of a job."""
+        ...
+
+    async def ordered(
+        self, organisation_id: int, job_id: int, chosen: Chosen, order: Order
+    ) -> tuple[list[StoredValue], Place]:
+        """Of a job in another order, and where the last of them stands; `chosen`: states, name and limit."""
         ...
 
     async def left(self, organisation_id: int, job_id: int) -> int:

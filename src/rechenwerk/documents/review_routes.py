@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
 from rechenwerk.documents.job_ports import Decision, Job, StoredValue
 from rechenwerk.documents.knowing import learnt
+from rechenwerk.documents.ordering import Border, Sort, next_of, order_of, stranger
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.schemas import Schema
@@ -23,12 +25,11 @@ from rechenwerk.documents.values import Parsed, Plain, Value
 from rechenwerk.documents.views import document_view, evidence_view, field_of, value_fields
 
 Language = Annotated[Literal["de", "en"], Query(description="of titles and of values as text")]
-After = Annotated[
-    str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,9})?$", description="`next` of the answer before")
-]
 Cursor = Annotated[
     str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,18})?$", description="`next` of the answer before")
 ]
+_PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,9}")
+_ORDERS = {"made_at": (int, int), "name": (str, int, int), "state": (int, int, int)}
 _ROUND = 160
 """Characters of text round a quote."""
 _PAGED = frozenset({"pdf", "image"})
@@ -40,20 +41,38 @@ async def job_values(
     job: int,
     state: Annotated[list[str] | None, Query(description="only these states; repeat for several")] = None,
     language: Language = "en",
-    after: After = "",
+    after: Border = "",
     limit: Annotated[int, Query(ge=1, le=5000)] = bodies.PAGE,
     q: Annotated[str, Query(max_length=200, description="part of the document's name")] = "",
+    sort: Sort = "",
 ) -> bodies.ValuesView:
-    """Values of a job, with their evidence, in the order of the documents and their schema."""
+    """Values of a job, with their evidence, in the order of the documents and their schema.
+
+    `sort` takes made_at and name, of their documents, and state: what waits for a person first.
+    """
     found = await realm.job(job)
-    chosen = Chosen(state or (), after=_place(after), limit=limit, named=q)
-    values = await realm.desk.reviews.values(realm.organisation_id, job, chosen)
+    values, ahead = await _values(realm, job, Chosen(state or (), limit=limit, named=q), sort, after, limit)
     return bodies.ValuesView(
         values=[
             bodies.ValueView(**value_fields(one, found.schema_of(one.schema), language)) for one in values
         ],
-        next=_next(values, limit),
+        next=ahead,
     )
+
+
+async def _values(
+    realm: Realm, job: int, chosen: Chosen, sort: str, after: str, limit: int
+) -> tuple[list[StoredValue], str | None]:
+    """A page of values, and the border of the next."""
+    reviews, organisation = realm.desk.reviews, realm.organisation_id
+    order = order_of(sort, after, _ORDERS, "made_at")
+    if order is not None:
+        found, place = await reviews.ordered(organisation, job, chosen, order)
+        return found, next_of(order, place, full=len(found) == limit)
+    if after and not _PLACE.fullmatch(after):
+        raise stranger("after")
+    found = await reviews.values(organisation, job, msgspec.structs.replace(chosen, after=_place(after)))
+    return found, _next(found, limit)
 
 
 def _place(after: str) -> tuple[int, int]:
@@ -94,13 +113,16 @@ async def review(
     job: int,
     limit: Annotated[int, Query(ge=1, le=500)] = _REVIEWS,
     language: Language = "en",
-    after: After = "",
+    after: Border = "",
+    sort: Sort = "",
 ) -> ReviewsView:
-    """What needs a person: values that could not be proven, in the order of the documents; contradictions."""
+    """What needs a person: values that could not be proven, in the order of the documents; contradictions.
+
+    `sort` takes made_at and name, of the values' documents.
+    """
     found = await realm.job(job)
     organisation, desk = realm.organisation_id, realm.desk
-    chosen = Chosen(("unproven",), after=_place(after), limit=limit)
-    values = await desk.reviews.values(organisation, job, chosen)
+    values, ahead = await _values(realm, job, Chosen(("unproven",), limit=limit), sort, after, limit)
     texts: dict[int, Plain | None] = {}
     for one in values:
         if one.document_id not in texts:
@@ -111,7 +133,7 @@ async def review(
     return ReviewsView(
         left=await desk.reviews.left(organisation, job),
         values=shown,
-        next=_next(values, limit),
+        next=ahead,
         kinds=[document_view(one) for one in untold],
         contradictions_left=clashes_left,
         contradictions=clashes,

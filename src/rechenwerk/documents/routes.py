@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
-from typing import IO, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.money import parse_money
@@ -20,25 +18,37 @@ from rechenwerk.documents.choice_routes import add_choice_routes
 from rechenwerk.documents.clash_routes import add_clash_routes
 from rechenwerk.documents.export_routes import add_export_routes
 from rechenwerk.documents.facts_routes import add_facts_routes
-from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewDocument, NewJob, Sorted
+from rechenwerk.documents.file_routes import add_file_routes
+from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewJob, Sorted
 from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
+from rechenwerk.documents.ordering import (
+    BY_ID,
+    BY_NUMBER,
+    BY_TEXT,
+    Border,
+    Sort,
+    next_of,
+    number_of,
+    order_of,
+)
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.review_routes import add_review_routes
 from rechenwerk.documents.schema_routes import add_schema_routes
 from rechenwerk.documents.schemas import Schema
-from rechenwerk.documents.views import document_fields, document_view, job_view
+from rechenwerk.documents.views import document_view, job_view
 from rechenwerk.documents.working import end_keys
 
 PREFIX = "/api/v1/documents"
 _UPLOAD = re.compile(rf"(?:{PREFIX}|/console/documents)/jobs/[0-9]+/files")
-_IN_MEMORY = 4_000_000
-"""Bytes of an upload before it goes on in a temporary file."""
 _LOOK = 1.0
 _ALIVE = 15
 _JOBS = 50
+_BY_COST = 5000
+"""Jobs that are put in order of what they cost, at most: the books are asked about each."""
+_ORDERS = {"made_at": BY_ID, "name": BY_TEXT, "state": BY_NUMBER, "cost": BY_NUMBER}
 AUTO = "auto"
 """In the place of a schema: each document's kind is told first."""
 
@@ -131,7 +141,7 @@ async def set_kind(realm: DocumentsRealm, document: int, body: bodies.KindBody) 
     if job.state == "done":
         await _go(realm, job, ("done",))
     realm.office.wanted()
-    return await show_document(realm, document)
+    return document_view(await realm.document(document))
 
 
 async def _project(realm: Realm, name: str | None) -> ProjectRow:
@@ -209,16 +219,34 @@ def _permitted(name: str, offered: Offered | None, data_class: str) -> str:
 async def list_jobs(
     realm: DocumentsRealm,
     limit: Annotated[int, Query(ge=1, le=500)] = _JOBS,
-    before: Annotated[int | None, Query(ge=1, description="`next` of the answer before")] = None,
+    before: Border = "",
     state: Annotated[bodies.JobState | None, Query(description="only these")] = None,
     q: bodies.Search = "",
+    sort: Sort = "",
 ) -> bodies.JobsView:
-    """The newest jobs with how far they are."""
-    wanted = Wanted(before, state, q, limit)
+    """Jobs with how far they are, the newest first.
+
+    `sort` takes made_at, name, state (what runs first), and cost where no more than 5000 jobs fit.
+    """
+    order = order_of(sort, before, _ORDERS, "-made_at", "before")
+    if order is not None:
+        wanted = Wanted(None, state, q, limit)
+        if order.by == "cost":
+            await _few(realm, wanted)
+        some, place = await realm.desk.jobs.ordered(realm.organisation_id, wanted, order)
+        ahead = next_of(order, place, full=len(some) == limit)
+        return bodies.JobsView(jobs=await _views(realm, some), next=ahead)
+    wanted = Wanted(number_of(before, "before") or None, state, q, limit)
     found = await realm.desk.jobs.jobs(realm.organisation_id, wanted)
     return bodies.JobsView(
         jobs=await _views(realm, found), next=found[-1].id if len(found) == limit else None
     )
+
+
+async def _few(realm: Realm, wanted: Wanted) -> None:
+    if await realm.desk.jobs.up_to(realm.organisation_id, wanted, _BY_COST + 1) > _BY_COST:
+        line = f"sort: more than {_BY_COST} jobs fit; to put them in order of cost, narrow them by state or q"
+        raise refuse(422, line, "too_many_to_sort", "sort")
 
 
 async def show_job(realm: DocumentsRealm, job: int) -> bodies.JobView:
@@ -399,71 +427,6 @@ async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
     return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-# -- files ----------------------------------------------------------------------------------------
-
-
-async def upload_file(
-    realm: DocumentsRealm,
-    job: int,
-    request: Request,
-    name: Annotated[str, Query(min_length=1, max_length=500, description="of the file, with its folders")],
-) -> bodies.UploadedView:
-    """Add a file: the body is its bytes. The same file under the same name a second time changes nothing."""
-    if not name.isprintable() or not name.strip():
-        raise refuse(422, "name: it has characters that no name has", "invalid_value", "name")
-    found = await realm.job(job)
-    if found.state in ENDED:
-        raise refuse(409, f"job {job} is {found.state}; reopen it, or make a new one", "job_state")
-    vault, organisation = realm.office.vault, realm.organisation_id
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        size, digest = await _receive(request, file, realm.office.setup.largest)
-        vault.box  # noqa: B018 - refuses where nothing could be sealed
-        new = NewDocument(name, digest, size)
-        parts = vault.sealed(organisation, digest, file)
-        added = await realm.desk.files.add(organisation, job, new, parts)
-    if added is None:
-        raise refuse(409, f"job {job} takes no more files", "job_state")
-    realm.office.wanted()
-    document, is_new = added
-    return bodies.UploadedView(**document_fields(document), new=is_new)
-
-
-async def _receive(request: Request, file: IO[bytes], largest: int) -> tuple[int, bytes]:
-    """Write a body into a file as it comes; its size and SHA-256."""
-    digest, size = hashlib.sha256(), 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > largest:
-            raise refuse(413, f"the file is larger than {largest} bytes; send less", "file_too_large")
-        digest.update(piece)
-        file.write(piece)
-    return size, digest.digest()
-
-
-async def list_documents(
-    realm: DocumentsRealm,
-    job: int,
-    state: Annotated[
-        list[bodies.DocumentState] | None, Query(description="only these; repeat for several")
-    ] = None,
-    after: Annotated[int, Query(ge=0, description="`next` of the answer before")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = bodies.PAGE,
-    q: bodies.Search = "",
-) -> bodies.DocumentsView:
-    """The files of a job, in the order in which they came: what became of each."""
-    await realm.job(job)
-    found = await realm.desk.files.documents(
-        realm.organisation_id, job, states=state or (), named=q, after=after, limit=limit
-    )
-    shown = [document_view(one) for one in found]
-    return bodies.DocumentsView(documents=shown, next=found[-1].id if len(found) == limit else None)
-
-
-async def show_document(realm: DocumentsRealm, document: int) -> bodies.DocumentView:
-    """One file."""
-    return document_view(await realm.document(document))
-
-
 def document_routes() -> APIRouter:
     """All routes of documents."""
     router = APIRouter(prefix=PREFIX)
@@ -480,10 +443,8 @@ def document_routes() -> APIRouter:
     add("/jobs/{job}/reopen", reopen_job, methods=["POST"], tags=jobs)
     add("/jobs/{job}/cancel", cancel_job, methods=["POST"], tags=jobs)
     add("/jobs/{job}/events", follow_job, methods=["GET"], tags=jobs)
-    add("/jobs/{job}/files", list_documents, methods=["GET"], tags=files)
-    add("/jobs/{job}/files", upload_file, methods=["POST"], status_code=201, tags=files)
-    add("/files/{document}", show_document, methods=["GET"], tags=files)
     add("/files/{document}/kind", set_kind, methods=["POST"], tags=files)
+    add_file_routes(router)
     add_choice_routes(router)
     add_schema_routes(router)
     add_export_routes(router)

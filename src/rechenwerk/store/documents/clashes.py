@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
@@ -11,7 +12,8 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.documents.choice_ports import ALL, Stretch
+from rechenwerk.base.cursors import Place
+from rechenwerk.documents.choice_ports import ALL, Order, Stretch
 from rechenwerk.documents.clash_ports import (
     STATES,
     Change,
@@ -24,6 +26,7 @@ from rechenwerk.documents.clash_ports import (
 )
 from rechenwerk.documents.facts.values import Fact
 from rechenwerk.documents.sealing_ports import Seal
+from rechenwerk.store.documents import orders
 from rechenwerk.store.documents.common import FACTUAL
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -82,6 +85,13 @@ class _Seen(msgspec.Struct, frozen=True, array_like=True):
 
     content: Mapping[str, Any]
     note: str
+
+
+class _RawSheet(msgspec.Struct, frozen=True, array_like=True):
+    """A `Sheet` whose facts are not read yet."""
+
+    facts: Sequence[msgspec.Raw]
+    copies: Sequence[Sequence[str]] = ()
 
 
 class StoredClashes:
@@ -209,6 +219,35 @@ class StoredClashes:
         opened = [self._seal.open_row(organisation_id, place, sealed) for place, sealed in places]
         return [msgspec.msgpack.decode(one, type=Sheet) for one in opened]
 
+    async def raw_facts(
+        self, organisation_id: int, job_id: int
+    ) -> tuple[list[msgspec.Raw], Sequence[Sequence[str]]]:
+        """See `documents.clash_ports.Clashes`."""
+        rows = await self._pool.fetch(
+            "select part, sealed from document_statement where organisation_id = $1 and job_id = $2"
+            " order by part",
+            organisation_id,
+            job_id,
+        )
+
+        def opened() -> list[_RawSheet]:
+            places = [(f"sheet/{job_id}/{row['part']}", row["sealed"]) for row in rows]
+            data = [self._seal.open_row(organisation_id, place, sealed) for place, sealed in places]
+            return [msgspec.msgpack.decode(one, type=_RawSheet) for one in data]
+
+        sheets = await asyncio.to_thread(opened)
+        facts = [fact for one in sheets for fact in one.facts]
+        return facts, [group for one in sheets for group in one.copies]
+
+    async def parts(self, organisation_id: int, job_id: int) -> int:
+        """See `documents.clash_ports.Clashes`."""
+        found: int = await self._pool.fetchval(
+            "select count(*) from document_statement where organisation_id = $1 and job_id = $2",
+            organisation_id,
+            job_id,
+        )
+        return found
+
     async def want(self, organisation_id: int, job_id: int, seen: Stamps) -> None:
         """See `documents.clash_ports.Clashes`."""
         await self._pool.execute(
@@ -267,6 +306,23 @@ class StoredClashes:
         """See `documents.clash_ports.Clashes`."""
         rows = await self._pool.fetch(_OF_JOB, organisation_id, job_id, only_open, after, limit)
         return [self._clash(row) for row in rows]
+
+    async def ordered(
+        self, organisation_id: int, job_id: int, order: Order, *, only_open: bool, limit: int
+    ) -> tuple[list[Clash], Place]:
+        """See `documents.clash_ports.Clashes`."""
+        page = orders.Page(orders.CLASH_KEYS[order.by], "c.id", order)
+        rows = await self._pool.fetch(
+            f"{_CLASHES.replace('select', f'select {page.column},', 1)} where c.organisation_id = $1"
+            " and c.job_id = $2 and (not $3 or (c.state = 'open' and not c.gone))"
+            f"{page.after(5)}{page.by} limit $4",
+            organisation_id,
+            job_id,
+            only_open,
+            limit,
+            *order.after,
+        )
+        return [self._clash(row) for row in rows], page.place(rows)
 
     async def left(self, organisation_id: int, job_id: int) -> int:
         """See `documents.clash_ports.Clashes`."""

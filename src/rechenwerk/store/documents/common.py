@@ -42,6 +42,7 @@ COUNTS = ", ".join(f"d.{one}" for one in STATES)
 def job_of(row: asyncpg.Record) -> Job:
     """A row of `JOBS`."""
     fields = dict(row)
+    fields.pop("place_key", None)
     fields["schema"] = msgspec.json.decode(fields.pop("schema_body"), type=Schema)
     fields["budget"] = None if row["budget"] is None else int(row["budget"])
     fields["kinds"] = (

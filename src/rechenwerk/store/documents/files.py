@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from rechenwerk.base.cursors import Place
+from rechenwerk.documents.choice_ports import Chosen, Order
 from rechenwerk.documents.job_ports import ENDED, Document, NewDocument, Sorted
+from rechenwerk.store.documents import orders
 from rechenwerk.store.documents.common import COUNTS, DOCUMENT, document_of
 
 Connection = asyncpg.Connection | PoolConnectionProxy
@@ -142,6 +145,13 @@ class StoredFiles:
             named,
         )
         return [document_of(row) for row in rows]
+
+    async def ordered(
+        self, organisation_id: int, job_id: int, chosen: Chosen, order: Order
+    ) -> tuple[list[Document], Place]:
+        """See `documents.job_ports.Files`."""
+        rows, place = await orders.files(self._pool, organisation_id, job_id, chosen, order)
+        return [document_of(row) for row in rows], place
 
     async def text(self, organisation_id: int, document_id: int) -> bytes | None:
         """See `documents.job_ports.Files`."""

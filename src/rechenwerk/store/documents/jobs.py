@@ -8,9 +8,11 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.documents.choice_ports import Wanted
+from rechenwerk.base.cursors import Place
+from rechenwerk.documents.choice_ports import Order, Wanted
 from rechenwerk.documents.job_ports import Job, NewJob
 from rechenwerk.documents.progress_ports import Asking, Progress, Reading
+from rechenwerk.store.documents import orders
 from rechenwerk.store.documents.common import JOBS, LIVES, STATES, as_json, job_of
 
 # Failed attempts are calls of their own in the books; what they cost was charged to nobody's budget.
@@ -143,6 +145,15 @@ class StoredJobs:
             wanted.named,
         )
         return [job_of(row) for row in rows]
+
+    async def ordered(self, organisation_id: int, wanted: Wanted, order: Order) -> tuple[list[Job], Place]:
+        """See `documents.job_ports.Jobs`."""
+        rows, place = await orders.jobs(self._pool, organisation_id, wanted, order)
+        return [job_of(row) for row in rows], place
+
+    async def up_to(self, organisation_id: int, wanted: Wanted, most: int) -> int:
+        """See `documents.job_ports.Jobs`."""
+        return await orders.jobs_up_to(self._pool, organisation_id, wanted, most)
 
     async def progress(self, organisation_id: int, job_ids: Sequence[int]) -> dict[int, Progress]:
         """See `documents.job_ports.Jobs`."""

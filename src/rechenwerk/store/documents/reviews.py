@@ -9,10 +9,12 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Stretch
+from rechenwerk.base.cursors import Place
+from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Order, Stretch
 from rechenwerk.documents.job_ports import Decision, StoredValue
 from rechenwerk.documents.sealing_ports import Seal, decision_place, seal_said
 from rechenwerk.documents.values import Value
+from rechenwerk.store.documents import orders
 from rechenwerk.store.documents.common import FACTUAL, value_of
 
 _VALUES = """
@@ -62,6 +64,13 @@ class StoredReviews:
             chosen.named,
         )
         return [_stored(row, self._seal) for row in rows]
+
+    async def ordered(
+        self, organisation_id: int, job_id: int, chosen: Chosen, order: Order
+    ) -> tuple[list[StoredValue], Place]:
+        """See `documents.job_ports.Reviews`."""
+        rows, place = await orders.values(self._pool, organisation_id, job_id, chosen, order)
+        return [_stored(row, self._seal) for row in rows], place
 
     async def left(self, organisation_id: int, job_id: int) -> int:
         """See `documents.job_ports.Reviews`."""
