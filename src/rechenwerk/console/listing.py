@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from rechenwerk.console.api import Answer
 from rechenwerk.console.figures import decimal
@@ -76,6 +76,46 @@ class Listing(msgspec.Struct, frozen=True):
         if name != self.sort:
             return "none"
         return "descending" if self.down else "ascending"
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """How the addresses of a list that goes on from a border are written for other orders.
+
+    Attributes:
+        sort: a field's name; '' for an order that no column has.
+        query: what the address says, without a border: another order begins at its begin.
+    """
+
+    path: str
+    sort: str
+    down: bool
+    query: Mapping[str, str]
+
+    def url(self, **changes: object) -> str:
+        """The address of this list with other settings; an empty one is left out."""
+        return with_query(self.path, **{**self.query, **{name: str(one) for name, one in changes.items()}})
+
+    def turned(self, name: str) -> str:
+        """The address sorted by a column; the other way round where it is sorted by it already."""
+        return self.url(sort=name if name != self.sort or self.down else f"-{name}")
+
+    def ordered(self, name: str) -> str:
+        """What a column's header says of its order."""
+        if name != self.sort:
+            return "none"
+        return "descending" if self.down else "ascending"
+
+
+def ordered(path: str, query: Mapping[str, str], own: str = "") -> Ordered:
+    """A list in the order that its address says, or else in its own."""
+    sort = query.get("sort") or own
+    return Ordered(path, sort.removeprefix("-"), sort.startswith("-"), query)
+
+
+def sort_of(query: Mapping[str, str], fields: Collection[str]) -> str:
+    """The order that an address says; '' where there is none such."""
+    sort = query.get("sort", "")
+    return sort if sort.removeprefix("-") in fields else ""
 
 
 def _key(column: Column, row: Row) -> tuple[int, Any]:
@@ -190,9 +230,51 @@ def cell(value: object) -> str:
 
 def as_csv(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> Response:
     """Rows as a file to download: names and figures as the API has them."""
+    text = _lines([[one.name for one in columns], *_cells(columns, rows)])
+    return Response(text, media_type="text/csv; charset=utf-8", headers=_attached(name))
+
+
+async def whole_csv(
+    visit: Visit, source: str, part: str, border: str, columns: Sequence[Column], name: str, **asked: object
+) -> Response:
+    """A list that goes on from a border as a file, all of it; written while the API is asked for more.
+
+    Args:
+        visit: who asks.
+        source: of the list in the API.
+        part: of its answer that has the rows.
+        border: the parameter that takes the answer's `next`.
+        columns: of the file.
+        name: of the file.
+        asked: what narrows the list, its order, and how much of it comes at once.
+    """
+    first = await visit.get(source, **asked)
+    if not first.ok:
+        return visit.failed(first)
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield _lines([[one.name for one in columns]])
+        answer: Answer = first
+        while answer.ok:
+            yield _lines(_cells(columns, answer.body[part]))
+            if answer.body["next"] is None:
+                return
+            answer = await visit.get(source, **asked, **{border: answer.body["next"]})
+        # Who saves half a list must not take it for the whole one.
+        raise RuntimeError(f"{source}: {answer.status}")
+
+    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=_attached(name))
+
+
+def _cells(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[str]]:
+    return [[cell(one.value(row)) for one in columns] for row in rows]
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([one.name for one in columns])
-    writer.writerows([[cell(one.value(row)) for one in columns] for row in rows])
-    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return Response(out.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    return out.getvalue().encode()
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}.csv"'}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -16,7 +17,7 @@ from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 
 _CLASHES = 50
-_ORDERS = {"made_at": BY_ID, "state": BY_NUMBER}
+_ORDERS = MappingProxyType({"made_at": BY_ID, "state": BY_NUMBER})
 _ABOUT = ("who", "whom", "what", "what_de", "kind", "part", "period", "status")
 
 

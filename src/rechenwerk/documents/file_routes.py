@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from enum import Enum
+from types import MappingProxyType
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -28,14 +29,16 @@ from rechenwerk.documents.views import document_fields, document_view
 
 _IN_MEMORY = 4_000_000
 """Bytes of an upload before it goes on in a temporary file."""
-_ORDERS = {
-    "made_at": BY_ID,
-    "name": BY_TEXT,
-    "state": BY_NUMBER,
-    "size": BY_NUMBER,
-    "pages": BY_NUMBER,
-    "unproven": BY_NUMBER,
-}
+_ORDERS = MappingProxyType(
+    {
+        "made_at": BY_ID,
+        "name": BY_TEXT,
+        "state": BY_NUMBER,
+        "size": BY_NUMBER,
+        "pages": BY_NUMBER,
+        "unproven": BY_NUMBER,
+    }
+)
 
 
 async def upload_file(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -29,7 +30,7 @@ Cursor = Annotated[
     str, Query(pattern=r"^([0-9]{1,18}\.[0-9]{1,18})?$", description="`next` of the answer before")
 ]
 _PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,9}")
-_ORDERS = {"made_at": (int, int), "name": (str, int, int), "state": (int, int, int)}
+_ORDERS = MappingProxyType({"made_at": (int, int), "name": (str, int, int), "state": (int, int, int)})
 _ROUND = 160
 """Characters of text round a quote."""
 _PAGED = frozenset({"pdf", "image"})

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
@@ -48,7 +49,7 @@ _ALIVE = 15
 _JOBS = 50
 _BY_COST = 5000
 """Jobs that are put in order of what they cost, at most: the books are asked about each."""
-_ORDERS = {"made_at": BY_ID, "name": BY_TEXT, "state": BY_NUMBER, "cost": BY_NUMBER}
+_ORDERS = MappingProxyType({"made_at": BY_ID, "name": BY_TEXT, "state": BY_NUMBER, "cost": BY_NUMBER})
 AUTO = "auto"
 """In the place of a schema: each document's kind is told first."""
 

@@ -11,13 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.api import Answer
-from rechenwerk.console.listing import Column, as_csv
+from rechenwerk.console.listing import Column, as_csv, ordered, sort_of
 from rechenwerk.console.pages.documents import API, PATH, border_of, job_page, number_of, title, turns
 from rechenwerk.console.visit import Visit, page, with_query
 
 _QUEUE = 25
 _CLASHES = 20
 _LAST = 500
+REVIEW_ORDERS = ("made_at", "-made_at", "name", "-name")
+CLASH_ORDERS = ("made_at", "-made_at", "state", "-state")
+FACT_ORDERS = ("who", "what", "period", "sources")
 DECISIONS = (
     Column("at"),
     Column("by"),
@@ -39,18 +42,21 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
     """The queue, and the one that is looked at."""
     job, query = number_of(visit, "job"), visit.query
     at, after = f"{API}/jobs/{job}", query.get("after", "")
+    asked = {"sort": _order(visit, REVIEW_ORDERS)}
     about, found = await asyncio.gather(
-        visit.get(at), visit.get(f"{at}/review", limit=_QUEUE, after=after, language=visit.language)
+        visit.get(at), visit.get(f"{at}/review", limit=_QUEUE, after=after, language=visit.language, **asked)
     )
     queue = found.part("values", [])
     place = next((number for number, one in enumerate(queue) if _at(one) == query.get("at")), 0)
     path = f"{PATH}/jobs/{job}/review"
 
     def link(number: int) -> str:
-        return with_query(path, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
+        return (
+            with_query(path, **asked, after=after, at=_at(queue[number])) if 0 <= number < len(queue) else ""
+        )
 
     follows = found.part("next", None)
-    ahead = link(place + 1) or (with_query(path, after=follows) if follows else "")
+    ahead = link(place + 1) or (with_query(path, **asked, after=follows) if follows else "")
     kinds = found.part("kinds", [])
     schemas = (await visit.get(f"{API}/schemas")).part("schemas", []) if kinds else []
     return await job_page(
@@ -65,7 +71,9 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
         place=place,
         previous=link(place - 1),
         next=ahead,
-        begin=with_query(path) if after else "",
+        begin=with_query(path, **asked) if after else "",
+        list=ordered(path, asked, "made_at"),
+        orders=REVIEW_ORDERS,
         image=_image(queue, place + 1),
         here=link(place) or path,
         then=ahead or link(place - 1) or path,
@@ -75,6 +83,10 @@ async def _review(visit: Visit, failed: Answer | None = None) -> Response:
         clashes=found.part("contradictions_left", 0),
         problem=None if failed is None else failed.problem,
     )
+
+
+def _order(visit: Visit, orders: Sequence[str]) -> str:
+    return sort_of(visit.query, {one.removeprefix("-") for one in orders})
 
 
 def _image(queue: Sequence[Mapping[str, Any]], place: int) -> str:
@@ -131,10 +143,10 @@ async def _contradictions(visit: Visit, failed: Answer | None = None) -> Respons
     at, path = f"{API}/jobs/{job}", f"{PATH}/jobs/{job}/contradictions"
     waiting = "true" if visit.query.get("show") != "all" else ""
     after = border_of(visit)
-    asked = {"show": "" if waiting else "all"}
+    asked = {"show": "" if waiting else "all", "sort": _order(visit, CLASH_ORDERS)}
     about, found = await asyncio.gather(
         visit.get(at),
-        visit.get(f"{at}/contradictions", limit=_CLASHES, after=after, open=waiting),
+        visit.get(f"{at}/contradictions", limit=_CLASHES, after=after, open=waiting, sort=asked["sort"]),
     )
     return await job_page(
         visit,
@@ -145,6 +157,8 @@ async def _contradictions(visit: Visit, failed: Answer | None = None) -> Respons
         clashes=found.part("items", []),
         fresh=found.part("fresh", True),
         waiting=bool(waiting),
+        list=ordered(path, asked, "made_at"),
+        orders=CLASH_ORDERS,
         **turns(path, asked, found, after),
         here=with_query(path, **asked, after=after),
         problem=None if failed is None else failed.problem,
@@ -178,9 +192,10 @@ async def decide_contradiction(visit: Visit) -> Response:
 async def facts(visit: Visit) -> Response:
     """Each fact once, with the documents that say so."""
     job = number_of(visit, "job")
-    after = border_of(visit)
+    after, path = border_of(visit), f"{PATH}/jobs/{job}/facts"
+    asked = {"sort": _order(visit, FACT_ORDERS)}
     about, found = await asyncio.gather(
-        visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/facts", after=after)
+        visit.get(f"{API}/jobs/{job}"), visit.get(f"{API}/jobs/{job}/facts", after=after, **asked)
     )
     return await job_page(
         visit,
@@ -190,7 +205,8 @@ async def facts(visit: Visit) -> Response:
         tab="facts",
         facts=found.part("facts", []),
         fresh=found.part("fresh", True),
-        **turns(f"{PATH}/jobs/{job}/facts", {}, found, after),
+        list=ordered(path, asked),
+        **turns(path, asked, found, after),
     )
 
 

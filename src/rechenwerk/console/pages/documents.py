@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ from starlette.routing import Route
 
 from rechenwerk.console.api import Answer, Problem
 from rechenwerk.console.figures import share
-from rechenwerk.console.listing import Column, as_csv
+from rechenwerk.console.listing import Column, ordered, sort_of, whole_csv
 from rechenwerk.console.pages.projects import CLASSES, amount_of, count_of
 from rechenwerk.console.visit import Visit, page, with_query
 
@@ -29,6 +31,8 @@ ACTIONS = ("start", "pause", "resume", "reopen", "cancel")
 LIMIT = 50
 _VALUES = 100
 _REFUSED = 20
+_AT_ONCE = 500
+"""Rows of a file that the API is asked for at once."""
 _PIECE = 262_144
 _FILES = 500
 
@@ -45,6 +49,24 @@ COLUMNS = (
     Column("cost", number=True),
     Column("budget", number=True),
 )
+
+FILES = (
+    *(Column(name) for name in ("id", "name", "state", "reason", "kind", "schema")),
+    *(Column(name, number=True) for name in ("size", "pages")),
+    *(
+        Column(name, lambda row, name=name: row["values"][name], number=True)  # type: ignore[misc]
+        for name in ("proven", "unproven", "absent", "accepted", "corrected", "rejected")
+    ),
+)
+VALUES = (
+    *(Column(name) for name in ("document", "document_name", "field", "title", "text", "state", "origin")),
+    Column("page", lambda row: (row["evidence"] or {}).get("page", "")),
+    Column("quote", lambda row: (row["evidence"] or {}).get("quote", "")),
+)
+JOB_ORDERS = ("made_at", "name", "state", "cost")
+FILE_ORDERS = ("made_at", "name", "state", "size", "pages", "unproven")
+VALUE_ORDERS = ("made_at", "-made_at", "name", "-name", "state", "-state")
+_BORDER = re.compile(r"[A-Za-z0-9_.\-]{1,4000}")
 
 
 def number_of(visit: Visit, name: str) -> int:
@@ -72,7 +94,8 @@ def state_of(visit: Visit, known: Sequence[str]) -> str:
 def border_of(visit: Visit, name: str = "after") -> str:
     """The number at which a list goes on; '' for its begin."""
     border = visit.query.get(name, "")
-    return border if border.isdecimal() else ""
+    fits = _BORDER.fullmatch(border) if visit.query.get("sort") else border.isdecimal()
+    return border if fits else ""
 
 
 def turns(
@@ -115,18 +138,25 @@ async def job_page(
 # -- jobs -----------------------------------------------------------------------------------------
 
 
+def asked_of(visit: Visit, states: Sequence[str], orders: Sequence[str]) -> dict[str, str]:
+    """What narrows a list, and its order."""
+    sort = sort_of(visit.query, {one.removeprefix("-") for one in orders})
+    return {"state": state_of(visit, states), "q": visit.query.get("q", "")[:200], "sort": sort}
+
+
 @page
 async def index(visit: Visit) -> Response:
-    """All jobs, the newest first."""
-    query = visit.query
+    """All jobs, the newest first, or as the address says."""
     before = border_of(visit, "before")
-    asked = {"state": state_of(visit, STATES), "q": query.get("q", "")[:200]}
+    asked = asked_of(visit, STATES, JOB_ORDERS)
+    if visit.query.get("download"):
+        return await whole_csv(
+            visit, f"{API}/jobs", "jobs", "before", COLUMNS, "document-jobs", limit=_AT_ONCE, **asked
+        )
     answer = await visit.get(f"{API}/jobs", limit=LIMIT, before=before, **asked)
     if not answer.ok:
         return visit.failed(answer)
     jobs = answer.body["jobs"]
-    if query.get("download"):
-        return as_csv("document-jobs", COLUMNS, jobs)
     return visit.render(
         "documents.html",
         section="documents",
@@ -135,7 +165,8 @@ async def index(visit: Visit) -> Response:
         states=STATES,
         query={**asked, "before": before},
         **turns(PATH, asked, answer, before, "before"),
-        download=with_query(PATH, **asked, before=before, download="csv"),
+        list=ordered(PATH, asked, "-made_at"),
+        download=with_query(PATH, **asked, download="csv"),
         here=with_query(PATH, **asked, before=before),
         live=any(one["state"] == "running" for one in jobs),
         ended=ended,
@@ -278,7 +309,12 @@ async def files(visit: Visit) -> Response:
     """What became of each file."""
     at = f"{API}/jobs/{number_of(visit, 'job')}"
     after = border_of(visit)
-    asked = {"state": state_of(visit, FILE_STATES), "q": visit.query.get("q", "")[:200]}
+    asked = asked_of(visit, FILE_STATES, FILE_ORDERS)
+    if visit.query.get("download"):
+        name = f"files-{number_of(visit, 'job')}"
+        return await whole_csv(
+            visit, f"{at}/files", "documents", "after", FILES, name, limit=_AT_ONCE, **asked
+        )
     job, found = await asyncio.gather(
         visit.get(at), visit.get(f"{at}/files", after=after, limit=LIMIT, **asked)
     )
@@ -293,6 +329,8 @@ async def files(visit: Visit) -> Response:
         states=FILE_STATES,
         query=asked,
         list_path=path,
+        list=ordered(path, asked, "made_at"),
+        download=with_query(path, **asked, download="csv"),
         **turns(path, asked, found, after),
     )
 
@@ -301,7 +339,11 @@ async def files(visit: Visit) -> Response:
 async def values(visit: Visit) -> Response:
     """The table of values, by document, each with its evidence."""
     at = f"{API}/jobs/{number_of(visit, 'job')}"
-    asked = {"state": state_of(visit, VALUE_STATES), "q": visit.query.get("q", "")[:200]}
+    asked = asked_of(visit, VALUE_STATES, VALUE_ORDERS)
+    if visit.query.get("download"):
+        more = {"limit": _AT_ONCE, "language": visit.language}
+        name = f"values-{number_of(visit, 'job')}"
+        return await whole_csv(visit, f"{at}/values", "values", "after", VALUES, name, **more, **asked)
     after = visit.query.get("after", "")
     job, found = await asyncio.gather(
         visit.get(at),
@@ -315,7 +357,15 @@ async def values(visit: Visit) -> Response:
         found,
         tab="values",
         values=found.part("values", []),
+        # In the order in which they come: a document whose values stand apart has several groups.
+        groups=[
+            (number, list(some))
+            for number, some in groupby(found.part("values", []), lambda one: one["document"])
+        ],
         states=VALUE_STATES,
+        orders=VALUE_ORDERS,
+        list=ordered(path, asked, "made_at"),
+        download=with_query(path, **asked, download="csv"),
         query=asked,
         list_path=path,
         **turns(path, asked, found, after),

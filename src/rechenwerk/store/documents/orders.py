@@ -7,6 +7,7 @@ contradictions are sorted among the documents, or contradictions, of one job.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import asyncpg
 import msgspec
@@ -26,16 +27,18 @@ _JOB_COST = """(select coalesce(sum(c.charged), 0) from document_key k
     where k.organisation_id = j.organisation_id and k.job_id = j.id)"""
 _VALUE_STATES = ("unproven", "proven", "absent", "accepted", "corrected", "rejected")
 _CLASH_STATE = "array_position('{open,side,both,rejected}'::text[], c.state)"
-JOB_KEYS = {"made_at": "", "name": "lower(j.name)", "state": _JOB_STATE, "cost": _JOB_COST}
-FILE_KEYS = {
-    "made_at": "",
-    "name": "lower(d.name)",
-    "state": _FILE_STATE,
-    "size": "d.size",
-    "pages": "d.pages",
-    "unproven": "d.unproven",
-}
-CLASH_KEYS = {"made_at": "", "state": _CLASH_STATE}
+JOB_KEYS = MappingProxyType({"made_at": "", "name": "lower(j.name)", "state": _JOB_STATE, "cost": _JOB_COST})
+FILE_KEYS = MappingProxyType(
+    {
+        "made_at": "",
+        "name": "lower(d.name)",
+        "state": _FILE_STATE,
+        "size": "d.size",
+        "pages": "d.pages",
+        "unproven": "d.unproven",
+    }
+)
+CLASH_KEYS = MappingProxyType({"made_at": "", "state": _CLASH_STATE})
 _NAMED_JOBS = """
     j.organisation_id = $1 and ($2::text is null or j.state = $2)
     and ($3 = '' or strpos(lower(j.name), lower($3)) > 0)
