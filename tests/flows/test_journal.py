@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.flows.closing import Ledger, content_of, day, ledger_of
@@ -81,6 +82,45 @@ def test_calls_that_fit_whatever_the_size_of_a_page(office: Office, ledger: Ledg
         assert [one["id"] for one in csv.DictReader(io.StringIO(lines))] == whole, row
 
 
+ORDERS = {
+    "started_at": lambda one: one["id"],
+    "price": lambda one: (Decimal(one["price"]), one["id"]),
+    "cost": lambda one: (Decimal(one["cost"]), one["id"]),
+    "total_us": lambda one: (one["total_us"], one["id"]),
+}
+
+
+@pytest.mark.parametrize("sort", [way + name for name in ORDERS for way in ("", "-")])
+def test_every_order_has_each_call_once(office: Office, ledger: Ledger, sort: str) -> None:
+    for row in FITTING.strip().splitlines():
+        text, count = row.split("|")
+        query = dict(part.split("=") for part in text.strip().split("&"))
+        plain = {one["id"]: one for one in asked(office, query)}
+        key = ORDERS[sort.removeprefix("-")]
+        right = [one["id"] for one in sorted(plain.values(), key=key, reverse=sort.startswith("-"))]
+        assert len(right) == int(count)
+        found = asked(office, {**query, "sort": sort}, 2)
+        assert [one["id"] for one in found] == right, row
+        assert all(one == plain[one["id"]] for one in found)
+
+
+def test_an_order_of_too_many_calls_is_refused(office: Office, ledger: Ledger, database_url: str) -> None:
+    # The sums of days say how many calls lie there; the calls themselves need not.
+    async def swell() -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute("update call_day set calls = 200001 where day = '2026-03-20'")
+        await connection.close()
+
+    office.runner.run(swell())
+    for query in ({}, {"since": "2026-03-20"}, {"project": "recht"}, {"period": "2026-03"}):
+        office.ok("GET", "/books/journal", params={**query, "sort": "started_at"})
+        error = office.refused(422, "GET", "/books/journal", params={**query, "sort": "-price"})
+        assert (error["param"], error["code"]) == ("sort", "too_many_to_sort")
+        assert "at most 200,000" in error["message"]
+    for query in ({"period": "2026-02"}, {"until": "2026-03-05"}, {"project": "bürger"}):
+        office.ok("GET", "/books/journal", params={**query, "sort": "-price"})
+
+
 REFUSED = """
     bucket=password            | bucket
     outcome=lost               |
@@ -92,6 +132,8 @@ REFUSED = """
     price_from=much            | price_from
     period=2026-13             | period
     nonsense=1                 |
+    sort=password              | sort
+    sort=-                     | sort
 """
 
 

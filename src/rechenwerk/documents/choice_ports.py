@@ -6,22 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rechenwerk.base.cursors import Place
-
-
-class Order(msgspec.Struct, frozen=True):
-    """Another order of a list than its own.
-
-    Attributes:
-        by: a field's name.
-        down: whether the other way round.
-        after: where the last row of the page before stands; () for the begin.
-    """
-
-    by: str
-    down: bool = False
-    after: Place = ()
-
 
 class Chosen(msgspec.Struct, frozen=True):
     """Which values of a job, in the order of the documents and their schema.

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import ALL, Order, Stretch
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import ALL, Stretch
 from rechenwerk.documents.facts.values import Fact
 
 STATES: Mapping[str, str] = MappingProxyType({"side": "side", "both": "both", "reject": "rejected"})

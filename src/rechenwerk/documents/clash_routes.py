@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from rechenwerk.base.cursors import BY_ID, BY_NUMBER, next_of, number_of, order_of
 from rechenwerk.documents import clash_bodies as bodies
 from rechenwerk.documents.clash_ports import Clash, ClashDecision
 from rechenwerk.documents.clashing import reckoned
-from rechenwerk.documents.ordering import BY_ID, BY_NUMBER, Border, Sort, next_of, number_of, order_of
+from rechenwerk.documents.ordering import Border, Sort
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 

@@ -10,19 +10,11 @@ from typing import IO, Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from rechenwerk.base.cursors import BY_ID, BY_NUMBER, BY_TEXT, next_of, number_of, order_of
 from rechenwerk.documents import bodies
 from rechenwerk.documents.choice_ports import Chosen
 from rechenwerk.documents.job_ports import ENDED, NewDocument
-from rechenwerk.documents.ordering import (
-    BY_ID,
-    BY_NUMBER,
-    BY_TEXT,
-    Border,
-    Sort,
-    next_of,
-    number_of,
-    order_of,
-)
+from rechenwerk.documents.ordering import Border, Sort
 from rechenwerk.documents.realm import DocumentsRealm
 from rechenwerk.documents.refusing import refuse
 from rechenwerk.documents.views import document_fields, document_view

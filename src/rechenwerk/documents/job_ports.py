@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Order, Stretch, Wanted
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Stretch, Wanted
 from rechenwerk.documents.clash_ports import Clashes
 from rechenwerk.documents.known_ports import KnownEntities
 from rechenwerk.documents.notice_ports import Notices

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Query, Response
 
+from rechenwerk.base.cursors import next_of, order_of, stranger
 from rechenwerk.documents import bodies
 from rechenwerk.documents.choice_ports import Chosen, Stretch
 from rechenwerk.documents.clash_bodies import DecisionsView, ReviewsView
@@ -18,7 +19,7 @@ from rechenwerk.documents.clash_routes import clash_decisions, open_clashes
 from rechenwerk.documents.correcting import corrected
 from rechenwerk.documents.job_ports import Decision, Job, StoredValue
 from rechenwerk.documents.knowing import learnt
-from rechenwerk.documents.ordering import Border, Sort, next_of, order_of, stranger
+from rechenwerk.documents.ordering import Border, Sort
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.schemas import Schema

@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from rechenwerk.base.cursors import BY_ID, BY_NUMBER, BY_TEXT, next_of, number_of, order_of
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
 from rechenwerk.documents.choice_ports import Wanted
@@ -24,16 +25,7 @@ from rechenwerk.documents.job_ports import CLASSES, ENDED, Job, JobKind, NewJob,
 from rechenwerk.documents.known_routes import add_known_routes
 from rechenwerk.documents.learning_routes import add_learning_routes
 from rechenwerk.documents.office_ports import Offered, ProjectRow
-from rechenwerk.documents.ordering import (
-    BY_ID,
-    BY_NUMBER,
-    BY_TEXT,
-    Border,
-    Sort,
-    next_of,
-    number_of,
-    order_of,
-)
+from rechenwerk.documents.ordering import Border, Sort
 from rechenwerk.documents.realm import DocumentsRealm, Realm
 from rechenwerk.documents.refusing import missing, refuse
 from rechenwerk.documents.review_routes import add_review_routes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -12,7 +13,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from rechenwerk.base.cells import harmless
-from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.cursors import BY_ID, BY_NUMBER, LONGEST, next_of, order_of
+from rechenwerk.base.errors import RechenwerkError, RefusedError
 from rechenwerk.base.ids import encode_call
 from rechenwerk.base.money import parse_money, plain_money
 from rechenwerk.base.usage import BUCKETS
@@ -25,11 +27,14 @@ from rechenwerk.office.bodies import Name
 from rechenwerk.office.books import account_view, call_fields, read_call_id
 from rechenwerk.office.errors import missing, refuse
 from rechenwerk.office.exports import Streamed
-from rechenwerk.office.journal_ports import BookedCall, Entry, Wanted
+from rechenwerk.office.journal_ports import BookedCall, Entry, ManyCallsError, Wanted
 from rechenwerk.office.vouchers import period_of
 
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Moment = Annotated[str, Query(max_length=40, description="a day, such as 2026-03-14, or a moment (UTC)")]
+_ORDERS = MappingProxyType(
+    {"started_at": BY_ID, "price": BY_NUMBER, "cost": BY_NUMBER, "total_us": BY_NUMBER}
+)
 _COLUMNS = (
     "id",
     "attempt_of",
@@ -87,7 +92,12 @@ class PageOfJournal(Filters):
     """Which calls, and how many."""
 
     limit: int = Query(50, ge=1, le=1000)
-    before: str | None = Query(None, description="only calls older than this one")
+    before: str | None = Query(
+        None,
+        max_length=LONGEST,
+        description="only calls older than this one; with sort: `next` of the answer before",
+    )
+    sort: str = Query("", max_length=40, description="a field; with a minus before it the other way round")
     call: str | None = Query(None, description="only this call")
     organisation: Name | None = Query(None, description="another organisation; only for the scope operator")
 
@@ -128,7 +138,20 @@ class EntriesView(BaseModel):
 
 
 async def show_journal(realm: BooksRealm, asked: Annotated[PageOfJournal, Query()]) -> bodies.JournalView:
-    """Booked calls with their transfers, newest first; those that fit what is asked for."""
+    """Booked calls with their transfers, newest first; those that fit what is asked for.
+
+    `sort` takes started_at, and price, cost and total_us where no more than 200,000 calls lie in the days
+    that are asked for: no index of the books has them, so all of these are looked at.
+    """
+    order = order_of(asked.sort, "" if asked.call else asked.before or "", _ORDERS, "-started_at", "before")
+    if order is not None and asked.call is None:
+        try:
+            calls, place = await realm.desk.journal.ordered(
+                realm.organisation_id, await _wanted(realm, asked), order, asked.limit
+            )
+        except ManyCallsError as error:
+            raise _many(order.by, error) from None
+        return await _journal(realm, calls, next_of(order, place, full=len(calls) == asked.limit))
     if asked.call is not None:
         found = await realm.desk.books.call(realm.organisation_id, read_call_id(asked.call, "call"))
         calls = [found] if found else []
@@ -137,12 +160,24 @@ async def show_journal(realm: BooksRealm, asked: Annotated[PageOfJournal, Query(
         wanted = await _wanted(realm, asked)
         calls = await realm.desk.journal.calls(realm.organisation_id, wanted, asked.limit, border)
     full = asked.call is None and len(calls) == asked.limit
+    return await _journal(realm, calls, encode_call(calls[-1].id) if full else None)
+
+
+async def _journal(realm: Realm, calls: Sequence[BookedCall], ahead: str | None) -> bodies.JournalView:
     return bodies.JournalView(
         organisation=realm.organisation,
         currency=await realm.desk.tenants.currency(),
         calls=[bodies.CallView(**call_fields(one)) for one in calls],
-        next=encode_call(calls[-1].id) if full else None,
+        next=ahead,
     )
+
+
+def _many(name: str, error: ManyCallsError) -> RefusedError:
+    line = (
+        f"sort: {error.calls:,} calls lie in these days, at most {error.most:,} are put in order of {name};"
+        " choose fewer days with since and until, or a month with period"
+    )
+    return refuse(422, line, "too_many_to_sort", "sort")
 
 
 async def download_journal(realm: BooksRealm, asked: Annotated[FileOfJournal, Query()]) -> Streamed:

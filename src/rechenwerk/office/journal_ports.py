@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from rechenwerk.base.cursors import Order, Place
+
 
 class Transfer(msgspec.Struct, frozen=True):
     """An amount that moved from one account to another."""
@@ -86,6 +88,20 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     attempts: bool = True
 
 
+class ManyCallsError(Exception):
+    """More calls lie in the days that are wanted than are put in order.
+
+    Attributes:
+        calls: that lie there.
+        most: that are put in order.
+    """
+
+    def __init__(self, calls: int, most: int) -> None:
+        super().__init__(f"{calls} calls, at most {most}")
+        self.calls = calls
+        self.most = most
+
+
 class Account(msgspec.Struct, frozen=True):
     """An account; `project_id` and `contract_id` are 0 where it has none."""
 
@@ -123,6 +139,16 @@ class Journal(Protocol):
         self, organisation_id: int, wanted: Wanted, limit: int, before: int | None
     ) -> list[BookedCall]:
         """Booked calls with their transfers, newest first, below the id `before`."""
+        ...
+
+    async def ordered(
+        self, organisation_id: int, wanted: Wanted, order: Order, limit: int
+    ) -> tuple[list[BookedCall], Place]:
+        """Booked calls with their transfers in another order, and where the last of them stands.
+
+        Raises:
+            ManyCallsError: too many have to be looked at for this order.
+        """
         ...
 
     def every(self, organisation_id: int, wanted: Wanted) -> AsyncIterator[list[BookedCall]]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 import asyncpg
 import msgspec
 
+from rechenwerk.base.cursors import Order, Place
 from rechenwerk.base.ids import EPOCH_MS, first_id
 from rechenwerk.base.usage import BUCKETS
-from rechenwerk.office.journal_ports import Account, BookedCall, Entry, Wanted
+from rechenwerk.office.journal_ports import Account, BookedCall, Entry, ManyCallsError, Wanted
 from rechenwerk.store.books import CALLS, booked, with_transfers
 
 _SOME = 2000
@@ -55,6 +57,22 @@ _MORE = """
  and ($14::numeric is null or c.price <= $14) and ($15 or c.attempt_of is null)
 """
 _ORDER = " order by c.id desc limit $10"
+_OLDEST = " order by c.id limit $10"
+_KEYS = MappingProxyType({"price": "c.price", "cost": "c.cost", "total_us": "c.total_us"})
+_MOST = 200_000
+"""Calls that are looked at for an order that no index has."""
+# Days beside each other share a day at most: rather one call too many than one too few.
+_LYING = """
+select coalesce(sum(d.calls), 0)::bigint from unnest($2::date[], $3::date[]) r(first, last)
+join call_day d on d.organisation_id = $1 and d.day between r.first and r.last
+"""
+# Of each span the first ones, and the first ones of these.
+_FIRST = """
+select x.id, x.key from unnest($8::bigint[], $9::bigint[]) s(low, high)
+cross join lateral (select c.id, {key} as key from call c where c.organisation_id = $1
+    {more} order by {key}{way}, c.id{way} limit $10) x
+order by x.key{way}, x.id{way} limit $10
+"""
 _ACCOUNT = """
 select a.id, a.kind, a.project_id, a.contract_id, p.name as project, c.name as contract from account a
 left join project p on p.organisation_id = a.organisation_id and p.id = a.project_id
@@ -146,6 +164,66 @@ class StoredJournal:
                 break
         return await with_transfers(self._pool, organisation_id, rows)
 
+    async def ordered(
+        self, organisation_id: int, wanted: Wanted, order: Order, limit: int
+    ) -> tuple[list[BookedCall], Place]:
+        """See `office.journal_ports.Journal`."""
+        fits = await self._resolve(organisation_id, wanted)
+        spans = [span async for span in self._spans(organisation_id, wanted, fits, None)]
+        if order.by == "started_at":
+            rows = await self._oldest(organisation_id, wanted, fits, spans[::-1], order, limit)
+            place: Place = (rows[-1]["id"],) if rows else ()
+        else:
+            rows, place = await self._by_key(organisation_id, wanted, fits, spans, order, limit)
+        return await with_transfers(self._pool, organisation_id, rows), place
+
+    async def _oldest(
+        self,
+        organisation_id: int,
+        wanted: Wanted,
+        fits: _Fits,
+        spans: Sequence[Span],
+        order: Order,
+        limit: int,
+    ) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = []
+        (last,) = order.after or (-1,)
+        for low, high in spans:
+            if high > (begin := max(low, int(last) + 1)) and len(rows) < limit:
+                left = limit - len(rows)
+                rows += await self._page(organisation_id, wanted, fits, (begin, high), left, _OLDEST)
+        return rows
+
+    async def _by_key(
+        self,
+        organisation_id: int,
+        wanted: Wanted,
+        fits: _Fits,
+        spans: Sequence[Span],
+        order: Order,
+        limit: int,
+    ) -> tuple[list[asyncpg.Record], Place]:
+        firsts = [_day_of(max(0, low)) for low, _ in spans]
+        lasts = [_day_of(high) for _, high in spans]
+        lying = await self._pool.fetchval(_LYING, organisation_id, firsts, lasts)
+        if lying > _MOST:
+            raise ManyCallsError(lying, _MOST)
+        key, way = _KEYS[order.by], " desc" if order.down else ""
+        more = _FITS.format(c="c") + _MORE.replace("$8", "s.low").replace("$9", "s.high") + _bucket(wanted)
+        if order.after:
+            more += f" and ({key}, c.id) {'<' if order.down else '>'} ($16, $17)"
+        lows, highs = [low for low, _ in spans], [high for _, high in spans]
+        first = await self._pool.fetch(
+            _FIRST.format(key=key, way=way, more=more),
+            *_parameters(organisation_id, wanted, fits, (lows, highs), limit),
+            *order.after,
+        )
+        ids = [row["id"] for row in first]
+        found = await self._pool.fetch(f"{CALLS} and c.id = any($2::bigint[])", organisation_id, ids)
+        by_id = {row["id"]: row for row in found}
+        place = (int(first[-1]["key"]), ids[-1]) if first else ()
+        return [by_id[one] for one in ids], place
+
     async def every(self, organisation_id: int, wanted: Wanted) -> AsyncIterator[list[BookedCall]]:
         """See `office.journal_ports.Journal`."""
         fits = await self._resolve(organisation_id, wanted)
@@ -204,22 +282,17 @@ class StoredJournal:
         )
 
     async def _page(
-        self, organisation_id: int, wanted: Wanted, fits: _Fits, span: Span, limit: int
+        self,
+        organisation_id: int,
+        wanted: Wanted,
+        fits: _Fits,
+        span: Span,
+        limit: int,
+        order: str = _ORDER,
     ) -> list[asyncpg.Record]:
-        # The bucket is one of our own names, never a visitor's text.
-        some = f" and c.{wanted.bucket} > 0" if wanted.bucket in BUCKETS else ""
-        query = CALLS + _FITS.format(c="c") + _MORE + some + _ORDER
+        query = CALLS + _FITS.format(c="c") + _MORE + _bucket(wanted) + order
         found: list[asyncpg.Record] = await self._pool.fetch(
-            query,
-            organisation_id,
-            *fits.all,
-            *span,
-            limit,
-            wanted.starts,
-            wanted.ends,
-            wanted.least,
-            wanted.most,
-            wanted.attempts,
+            query, *_parameters(organisation_id, wanted, fits, span, limit)
         )
         return found
 
@@ -259,6 +332,19 @@ class StoredJournal:
                 noon = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC)
                 yield _id_of(noon, -1), _id_of(noon, 2) + 1
             end = begin
+
+
+def _bucket(wanted: Wanted) -> str:
+    # The bucket is one of our own names, never a visitor's text.
+    return f" and c.{wanted.bucket} > 0" if wanted.bucket in BUCKETS else ""
+
+
+def _parameters(
+    organisation_id: int, wanted: Wanted, fits: _Fits, span: tuple[object, object], limit: int
+) -> tuple[object, ...]:
+    """Of `_FITS`, `_MORE` and the limit, from $1 to $15."""
+    times = (wanted.starts, wanted.ends)
+    return (organisation_id, *fits.all, *span, limit, *times, wanted.least, wanted.most, wanted.attempts)
 
 
 def _id_of(at: datetime, days: int) -> int:

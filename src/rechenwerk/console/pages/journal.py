@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rechenwerk.console.figures import places
+from rechenwerk.console.listing import ordered, sort_of
 from rechenwerk.console.pages.projects import amount_of
 from rechenwerk.console.visit import Visit, page, with_query
 
@@ -35,13 +36,14 @@ FILTERS = (
 )
 OUTCOMES = ("posted", "unresolved", "failed", "void")
 BUCKETS = ("input", "cached_input", "cache_write", "output", "reasoning", "images", "seconds", "requests")
+ORDERS = ("started_at", "price", "total_us")
 _CHOSEN = ("project", "model", "key", "contract")
 """What the last months' totals offer a choice of."""
 
 
 @page
 async def index(visit: Visit) -> Response:
-    """Calls, newest first; the address says which, and how far back."""
+    """Calls, newest first or as the address says: which, and from where on."""
     query = visit.query
     wanted = query.get("q", "").strip()
     if wanted.startswith(_LIKE_A_CALL):
@@ -50,10 +52,11 @@ async def index(visit: Visit) -> Response:
     for name in ("price_from", "price_to"):
         if name in asked:
             asked[name] = amount_of(asked[name])
-    before = query.get("before", "")
+    before, sort = query.get("before", ""), sort_of(query, ORDERS)
+    more = {"sort": sort} if sort else {}
     offered = () if visit.part == "live" else _CHOSEN  # the list alone offers no choice
     journal, *totals = await asyncio.gather(
-        visit.get("/books/journal", limit=_LIMIT, before=before, **asked),
+        visit.get("/books/journal", limit=_LIMIT, before=before, **more, **asked),
         *(visit.get("/books/totals", days=400, by=by) for by in offered),
     )
     problem = journal.problem
@@ -77,9 +80,12 @@ async def index(visit: Visit) -> Response:
         further=bool(asked.keys() - {"project", "model", "outcome"}),
         problem=problem,
         wanted=wanted,
-        here=with_query(PATH, **asked),
-        first=with_query(PATH, **asked) if before else "",
-        next=with_query(PATH, **asked, before=last) if last else "",
+        list=ordered(PATH, {**asked, **more}, "-started_at"),
+        newest=sort in ("", "-started_at"),
+        unsorted=with_query(PATH, **asked),
+        here=with_query(PATH, **more, **asked),
+        first=with_query(PATH, **more, **asked) if before else "",
+        next=with_query(PATH, **more, **asked, before=last) if last else "",
         download=visit.direct("/books/journal.csv", **asked),
         month=visit.month,
     )

@@ -12,8 +12,8 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import ALL, Order, Stretch
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import ALL, Stretch
 from rechenwerk.documents.clash_ports import (
     STATES,
     Change,

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import Chosen, Order
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import Chosen
 from rechenwerk.documents.job_ports import ENDED, Document, NewDocument, Sorted
 from rechenwerk.store.documents import orders
 from rechenwerk.store.documents.common import COUNTS, DOCUMENT, document_of

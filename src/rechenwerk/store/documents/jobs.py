@@ -8,8 +8,8 @@ from datetime import datetime
 
 import asyncpg
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import Order, Wanted
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import Wanted
 from rechenwerk.documents.job_ports import Job, NewJob
 from rechenwerk.documents.progress_ports import Asking, Progress, Reading
 from rechenwerk.store.documents import orders

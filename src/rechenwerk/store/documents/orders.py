@@ -12,8 +12,8 @@ from types import MappingProxyType
 import asyncpg
 import msgspec
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import Chosen, Order, Wanted
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import Chosen, Wanted
 from rechenwerk.store.documents.common import COUNTS, DOCUMENT, JOB, STATES
 
 Rows = tuple[list[asyncpg.Record], Place]

@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from rechenwerk.base.cursors import Place
-from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Order, Stretch
+from rechenwerk.base.cursors import Order, Place
+from rechenwerk.documents.choice_ports import ALL, EVERY, Chosen, Stretch
 from rechenwerk.documents.job_ports import Decision, StoredValue
 from rechenwerk.documents.sealing_ports import Seal, decision_place, seal_said
 from rechenwerk.documents.values import Value
