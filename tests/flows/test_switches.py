@@ -6,14 +6,17 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+import msgspec
+
 from rechenwerk.office.ports import OPERATOR
-from rechenwerk.office.switch_ports import Out
-from tests.flows.cloud import until
+from rechenwerk.office.switch_ports import Breaker, Out
+from tests.flows.cloud import TICK, until
 from tests.flows.office_desk import DEFAULT, Bookkeeper, Office
-from tests.flows.several import FIRST, SECOND, Several, decision, several
+from tests.flows.several import FIRST, SECOND, STEADY, Several, decision, several
 
 SINCE = datetime(2026, 11, 26, tzinfo=UTC)
 ON = Out(None, "")
+WARY = msgspec.structs.replace(STEADY, breaker_failures=3)
 
 
 def test_a_provider_is_switched_off_and_on_and_the_audit_says_who(office: Office) -> None:
@@ -118,6 +121,47 @@ async def _off(url: str) -> None:
         await _knows(here, second="it is switched off")
         assert (await here.ask()).status == 200
         assert dict(here.asked) == {"first": 2, "second": 3}
+
+
+def test_breakers_of_gateways_are_told_by_the_office(database_url: str) -> None:
+    asyncio.run(_breakers(database_url))
+
+
+async def _breakers(url: str) -> None:
+    async with several(url, FIRST, SECOND, settings=WARY) as here:
+        switches = here.town.desk.switches
+
+        async def seen() -> dict[str, Breaker]:
+            return {one.provider: one.breaker for one in await switches.deployments(OPERATOR)}
+
+        async def reported(number: int) -> Breaker:
+            async with asyncio.timeout(20):
+                while (found := (await seen())["first"]).open != number:  # noqa: ASYNC110
+                    await asyncio.sleep(TICK)
+            return found
+
+        assert await seen() == {"first": Breaker(0, 1, None), "second": Breaker(0, 1, None)}
+        here.fakes["first"].knobs.status = 500
+        for _ in range(WARY.breaker_failures + 1):
+            assert (await here.ask()).status == 200
+        found = await reported(1)
+        assert found.gateways == 1
+        assert found.since is not None
+        assert (await seen())["second"] == Breaker(0, 1, None)
+        here.fakes["first"].knobs.status = None
+        assert (await reported(0)).since is None
+
+
+def test_the_office_says_what_gateways_report(office: Office, bookkeeper: Bookkeeper) -> None:
+    (first, *_) = office.ok("GET", "/deployments")["deployments"]
+    assert first["breaker"] == {"state": "closed", "open": 0, "gateways": 1, "since": None}
+    down = "select route_report(id, '[]', '[]', array[$1::bigint]) from process where number = $2"
+    (living,) = office.sql("select number from process where ended_at is null")
+    office.sql(down, first["id"], living["number"])
+    (first, second, *_) = office.ok("GET", "/deployments")["deployments"]
+    assert (first["breaker"]["state"], first["breaker"]["open"]) == ("open", 1)
+    assert first["breaker"]["since"] is not None
+    assert second["breaker"]["state"] == "closed"
 
 
 def test_health_is_told_by_stretches_of_time(office: Office, bookkeeper: Bookkeeper) -> None:

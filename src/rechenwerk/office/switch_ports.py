@@ -23,6 +23,20 @@ class Switched(msgspec.Struct, frozen=True):
     after: Out
 
 
+class Breaker(msgspec.Struct, frozen=True):
+    """How many gateways leave a deployment alone because it failed again and again, as each reported last.
+
+    Attributes:
+        open: processes whose circuit breaker is open.
+        gateways: processes that live.
+        since: when the first of these reported it; None: no breaker is open.
+    """
+
+    open: int
+    gateways: int
+    since: datetime | None
+
+
 class ShownDeployment(msgspec.Struct, frozen=True):
     """A model at a provider, as the operator sees it.
 
@@ -43,6 +57,7 @@ class ShownDeployment(msgspec.Struct, frozen=True):
     site: str
     out: Out
     rates: Mapping[str, str]
+    breaker: Breaker
 
 
 class Switches(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Path
@@ -16,7 +16,7 @@ from rechenwerk.office.errors import missing
 from rechenwerk.office.noting import note_done
 from rechenwerk.office.ports import Change, Configured, Deployment
 from rechenwerk.office.providers import ProviderName, provider_view
-from rechenwerk.office.switch_ports import Out, ShownDeployment, Switched
+from rechenwerk.office.switch_ports import Breaker, Out, ShownDeployment, Switched
 from rechenwerk.office.views import SiteOutBody
 
 DeploymentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -28,6 +28,17 @@ class LimitsBody(bodies.InOrganisation):
 
     concurrency: int | None = Field(default=None, gt=0, lt=1 << 31, description="calls at once")
     tokens_per_minute: int | None = Field(default=None, gt=0, lt=_LARGEST)
+
+
+class BreakerView(BaseModel):
+    """How many gateways leave a deployment alone for a while, as each reported last."""
+
+    state: Literal["closed", "open", "partly"] = Field(
+        description="closed: calls go there; open: no gateway sends any; partly: some do"
+    )
+    open: int = Field(description="gateway processes whose breaker is open")
+    gateways: int = Field(description="gateway processes that live")
+    since: datetime | None = Field(description="when the first of them reported it; null: none is open")
 
 
 class DeploymentView(BaseModel):
@@ -46,6 +57,7 @@ class DeploymentView(BaseModel):
     out_since: datetime | None = Field(description="since when it is switched off; null: it is not")
     out_reason: str
     rates: Mapping[str, str] = Field(description="what a million units cost, by bucket")
+    breaker: BreakerView
 
 
 class DeploymentsView(BaseModel):
@@ -70,7 +82,15 @@ def _view(shown: ShownDeployment) -> DeploymentView:
         out_since=shown.out.since,
         out_reason=shown.out.reason,
         rates=dict(shown.rates),
+        breaker=_breaker(shown.breaker),
     )
+
+
+def _breaker(found: Breaker) -> BreakerView:
+    state: Literal["closed", "open", "partly"] = "partly" if found.open else "closed"
+    if found.open >= found.gateways > 0:
+        state = "open"
+    return BreakerView(state=state, open=found.open, gateways=found.gateways, since=found.since)
 
 
 async def list_deployments(realm: OperatorRealm, organisation: Whose = None) -> DeploymentsView:

@@ -7,18 +7,21 @@ from collections.abc import Mapping
 import asyncpg
 import msgspec
 
-from rechenwerk.office.switch_ports import Out, ShownDeployment, Switched
+from rechenwerk.office.switch_ports import Breaker, Out, ShownDeployment, Switched
 
 _DEPLOYMENTS = """
 select d.id, d.model, p.name as provider, c.name as contract, d.upstream, d.endpoints,
     d.concurrency, d.tokens_per_minute, d.service_tier, coalesce(s.name, '') as site, d.out_since,
-    d.out_reason, coalesce(k.rates::text, '{}') as rates
+    d.out_reason, coalesce(k.rates::text, '{}') as rates, b.open, b.since,
+    (select count(*) from process where ended_at is null) as gateways
 from deployment d
 join provider p on p.organisation_id = d.organisation_id and p.id = d.provider_id
 join contract c on c.organisation_id = d.organisation_id and c.id = d.contract_id
 left join site s on s.organisation_id = d.organisation_id and s.id = d.site_id
 left join lateral (select rates from cost_price k where k.organisation_id = d.organisation_id
     and k.deployment_id = d.id and k.valid_from <= now() order by k.valid_from desc limit 1) k on true
+cross join lateral (select count(*) as open, min(r.since) as since from route_down r
+    join process g on g.id = r.process_id and g.ended_at is null where r.deployment_id = d.id) b
 where d.organisation_id = $1 and d.active order by p.name, d.model, d.id
 """
 _PROVIDERS = "select name, out_since, out_reason from provider where organisation_id = $1"
@@ -61,6 +64,7 @@ class StoredSwitches:
                 row["site"],
                 Out(row["out_since"], row["out_reason"]),
                 msgspec.json.decode(row["rates"], type=dict[str, str]),
+                Breaker(row["open"], row["gateways"], row["since"]),
             )
             for row in await self._pool.fetch(_DEPLOYMENTS, organisation_id)
         ]

@@ -107,6 +107,7 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
     found = next((one for one in providers.part("providers", []) if one["name"] == name), None)
     if found is None:
         raise HTTPException(404)
+    served = [one for one in deployments.part("deployments", []) if one["provider"] == name]
     beat = next((one for one in pulse.part("providers", []) if one["provider"] == name), dict(_NO_BEAT))
     return visit.render(
         "provider.html",
@@ -116,7 +117,9 @@ async def _show(visit: Visit, failed: Answer | None = None) -> Response:
         stretches=timeline(health.body) if health.ok else [],
         hours=hours if hours in HOURS else "24",
         all_hours=HOURS,
-        deployments=[one for one in deployments.part("deployments", []) if one["provider"] == name],
+        deployments=served,
+        away=[one for one in served if one["breaker"]["state"] != "closed"],
+        gateways=max((one["breaker"]["gateways"] for one in served), default=0),
         currency=contracts.part("currency", ""),
         call=visit.query.get("call", ""),
         beat=beat,
