@@ -80,7 +80,7 @@ async def index(visit: Visit) -> Response:
         further=bool(asked.keys() - {"project", "model", "outcome"}),
         problem=problem,
         wanted=wanted,
-        list=ordered(PATH, {**asked, **more}, "-started_at"),
+        order=ordered(PATH, {**asked, **more}, "-started_at"),
         newest=sort in ("", "-started_at"),
         unsorted=with_query(PATH, **asked),
         here=with_query(PATH, **more, **asked),
