@@ -9,9 +9,11 @@ import asyncpg
 import pytest
 
 from rechenwerk.contracts.lots import PoolLots
+from rechenwerk.main_console import mount_console
 from rechenwerk.store.governance.lots import StoredLots
 from tests.flows.governing import Hall
-from tests.flows.office_desk import Office
+from tests.flows.office_desk import Bookkeeper, Office
+from tests.flows.test_console import Browser
 
 KEEP = {
     "pool": "main",
@@ -242,6 +244,40 @@ def test_a_reserve_that_is_changed_wakes_the_gateways(watch: Watch, database_url
         return True
 
     assert watch.office.runner.run(heard())
+
+
+def test_who_used_a_reserve_and_who_borrowed(office: Office, bookkeeper: Bookkeeper) -> None:
+    Hall(office, total=2)
+    office.ok("PUT", "/reserve", json={"pool": "main", "service": "critical", "nominal": 2, "lendable": 2})
+    assert office.ok("GET", "/reserve")["borrowers"] == []
+    bookkeeper.post(bookkeeper.hold("default", 1000), "posted", 500, 500)
+    seen = {
+        "pool": "main",
+        "service": "critical",
+        "organisation": "default",
+        "project": "default",
+        "tokens": 30,
+    }
+    shown = office.ok("GET", "/reserve")
+    assert shown["since"] == "2026-12-17"
+    assert shown["borrowers"] == [{**seen, "project_service": "standard", "own": False, "borrowed": 30}]
+    office.ok("PUT", "/projects/default/service", json={"service_class": "critical"})
+    shown = office.ok("GET", "/reserve", params={"days": 1})
+    assert shown["borrowers"] == [{**seen, "project_service": "critical", "own": True, "borrowed": 0}]
+    office.refused(422, "GET", "/reserve", params={"days": 0})
+    mount_console(office.app, office.clock, 8080)
+    text = Browser(office, office.first.key).page("/console/contracts")
+    assert "Who used it" in text
+    assert "its own class" in text
+    office.clock.at += 40 * 86_400
+    assert office.ok("GET", "/reserve")["borrowers"] == [], "long ago"
+    neighbour = office.key("default", "books")
+    assert office.ok("GET", "/reserve", neighbour) == {
+        "reserves": [],
+        "draws": [],
+        "borrowers": [],
+        "since": "2027-01-26",
+    }, "the operator's pools are the operator's to see"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, answer, moment, print_json, table
 
 _RESERVE = ("pool", "class", "nominal", "lendable", "reclaim (s)", "emergency at most", "for (min)")
+_BORROWERS = ("pool", "reserve of", "project", "class", "used", "borrowed at least")
 _DRAWS = (
     "draw",
     "pool",
@@ -49,6 +50,19 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
         for one in found["reserves"]
     ]
     table("Reserve, in tokens per minute", _RESERVE, rows, right=_RESERVE[2:])
+    if found["borrowers"]:
+        users = [
+            (
+                one["pool"],
+                one["service"],
+                f"{one['organisation']}/{one['project']}",
+                one["project_service"],
+                count(one["tokens"]),
+                "its own" if one["own"] else count(one["borrowed"]),
+            )
+            for one in found["borrowers"]
+        ]
+        table(f"Who used it since {found['since']}, in tokens", _BORROWERS, users, right=_BORROWERS[4:])
     if found["draws"]:
         table("Emergency draws", _DRAWS, [_cells(one) for one in found["draws"]], right=("draw", "amount"))
 

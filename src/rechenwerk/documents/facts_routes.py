@@ -18,7 +18,7 @@ _PARTS = 2
 """Parts of kept facts that one answer has."""
 _PAGE = 200
 """Facts of one answer in another order."""
-_MOST_PARTS = 200
+_MOST_PARTS = 120
 """Of 100 facts each, that are opened to put their facts in order."""
 _ORDERS = ("who", "what", "period", "sources")
 
@@ -42,7 +42,7 @@ async def job_facts(
 
     A fact that only one source has is `single`; copies of one text count as one source. `fresh` is false
     while a worker reckons the facts of a large job whose documents have changed. `sort` takes who, what,
-    period and sources, for up to 20,000 facts.
+    period and sources, for up to 12,000 facts.
     """
     await realm.job(job)
     is_fresh = await fresh(realm, job)

@@ -39,7 +39,7 @@ _UPLOAD = re.compile(rf"(?:{PREFIX}|/console/documents)/jobs/[0-9]+/files")
 _LOOK = 1.0
 _ALIVE = 15
 _JOBS = 50
-_BY_COST = 5000
+_BY_COST = 2000
 """Jobs that are put in order of what they cost, at most: the books are asked about each."""
 _ORDERS = MappingProxyType({"made_at": BY_ID, "name": BY_TEXT, "state": BY_NUMBER, "cost": BY_NUMBER})
 AUTO = "auto"
@@ -219,7 +219,7 @@ async def list_jobs(
 ) -> bodies.JobsView:
     """Jobs with how far they are, the newest first.
 
-    `sort` takes made_at, name, state (what runs first), and cost where no more than 5000 jobs fit.
+    `sort` takes made_at, name, state (what runs first), and cost where no more than 2000 jobs fit.
     """
     order = order_of(sort, before, _ORDERS, "-made_at", "before")
     if order is not None:

@@ -175,7 +175,7 @@ async def _journal(realm: Realm, calls: Sequence[BookedCall], ahead: str | None)
 def _many(name: str, error: ManyCallsError) -> RefusedError:
     line = (
         f"sort: {error.calls:,} calls lie in these days, at most {error.most:,} are put in order of {name};"
-        " choose fewer days with since and until, or a month with period"
+        " choose fewer days with since and until"
     )
     return refuse(422, line, "too_many_to_sort", "sort")
 

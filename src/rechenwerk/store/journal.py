@@ -7,7 +7,7 @@ what is rare in a million calls is found without an index of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 
@@ -61,7 +61,6 @@ _OLDEST = " order by c.id limit $10"
 _KEYS = MappingProxyType({"price": "c.price", "cost": "c.cost", "total_us": "c.total_us"})
 _MOST = 200_000
 """Calls that are looked at for an order that no index has."""
-# Days beside each other share a day at most: rather one call too many than one too few.
 _LYING = """
 select coalesce(sum(d.calls), 0)::bigint from unnest($2::date[], $3::date[]) r(first, last)
 join call_day d on d.organisation_id = $1 and d.day between r.first and r.last
@@ -203,9 +202,8 @@ class StoredJournal:
         order: Order,
         limit: int,
     ) -> tuple[list[asyncpg.Record], Place]:
-        firsts = [_day_of(max(0, low)) for low, _ in spans]
-        lasts = [_day_of(high) for _, high in spans]
-        lying = await self._pool.fetchval(_LYING, organisation_id, firsts, lasts)
+        spans = _clipped(spans, wanted)
+        lying = await self._pool.fetchval(_LYING, organisation_id, *_day_ranges(spans))
         if lying > _MOST:
             raise ManyCallsError(lying, _MOST)
         key, way = _KEYS[order.by], " desc" if order.down else ""
@@ -332,6 +330,33 @@ class StoredJournal:
                 noon = datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC)
                 yield _id_of(noon, -1), _id_of(noon, 2) + 1
             end = begin
+
+
+def _clipped(spans: Iterable[Span], wanted: Wanted) -> list[Span]:
+    """Spans without what began too early or too late; calls that lie apart have spans of their own."""
+    bottom = 0 if wanted.starts is None else _id_of(wanted.starts, -1)
+    top = _LAST if wanted.ends is None else _id_of(wanted.ends, 1) + 1
+    found = []
+    for low, high in spans:
+        if high - low > 1:
+            low, high = max(low, bottom), min(high, top)  # noqa: PLW2901
+        if low < high:
+            found.append((low, high))
+    return found
+
+
+def _day_ranges(spans: Iterable[Span]) -> tuple[list[date], list[date]]:
+    """First and last days of where spans lie, newest first; no day twice."""
+    firsts: list[date] = []
+    lasts: list[date] = []
+    for low, high in spans:
+        first, last = _day_of(low), _day_of(max(low, high - 2))
+        if firsts and last >= firsts[-1]:
+            firsts[-1] = min(first, firsts[-1])
+        else:
+            firsts.append(first)
+            lasts.append(last)
+    return firsts, lasts
 
 
 def _bucket(wanted: Wanted) -> str:

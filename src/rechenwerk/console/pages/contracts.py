@@ -73,6 +73,9 @@ async def index(visit: Visit) -> Response:
         warnings=[{**one, "said": said(visit, one)} for one in warnings.part("warnings", [])],
         reserves=reserve.part("reserves", []),
         draws=reserve.part("draws", []),
+        borrowers=reserve.part("borrowers", []),
+        since=reserve.part("since", None),
+        organisations=len({one["organisation"] for one in reserve.part("borrowers", [])}),
         share=share,
     )
 

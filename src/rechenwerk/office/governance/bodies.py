@@ -241,10 +241,31 @@ class DrawView(BaseModel):
     ends_at: datetime | None
 
 
+class BorrowerView(BaseModel):
+    """A project that used a pool with a reserve, seen from the reserve of a class."""
+
+    pool: str
+    service: Annotated[str, Field(description="the class whose reserve it is")]
+    organisation: str
+    project: str
+    project_service: Annotated[str, Field(description="the class of the project's work")]
+    own: Annotated[bool, Field(description="whether its work is of the reserve's class")]
+    tokens: Annotated[int, Field(description="that it used since then")]
+    borrowed: Annotated[
+        int,
+        Field(
+            description="of them at least, from the reserve: its part of what others used on a day beyond"
+            " what the pool has besides"
+        ),
+    ]
+
+
 class ReservesView(BaseModel):
-    """Reserves, and emergency draws, newest first."""
+    """Reserves, who used their pools since a day, and emergency draws, newest first."""
 
     reserves: list[ReserveView]
+    since: date
+    borrowers: list[BorrowerView]
     draws: list[DrawView]
 
 

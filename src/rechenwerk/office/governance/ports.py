@@ -253,6 +253,17 @@ class ReserveRow(msgspec.Struct, frozen=True):
     draw_seconds: int
 
 
+class UsedPool(msgspec.Struct, frozen=True):
+    """Tokens that a project used of a pool on a day (UTC); `service`: its class now."""
+
+    pool: str
+    organisation: str
+    project: str
+    service: str
+    day: date
+    tokens: int
+
+
 class DrawRow(msgspec.Struct, frozen=True):
     """An emergency draw, the pool that it is on, and the organisation that it is for, if not for all."""
 
@@ -266,6 +277,10 @@ class Reserves(Protocol):
 
     async def reserves(self, owner: int) -> list[ReserveRow]:
         """Of all pools, by pool and class."""
+        ...
+
+    async def used(self, owner: int, since: date) -> list[UsedPool]:
+        """What calls used of the pools that have a reserve, by project and day."""
         ...
 
     async def set_reserve(

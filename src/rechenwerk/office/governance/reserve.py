@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from fastapi import APIRouter
+import msgspec
+from fastapi import APIRouter, Query
 
 from rechenwerk.base.errors import Refusal, bad_request
 from rechenwerk.contracts.capacity import PoolState, shrink_refusal
@@ -17,8 +19,11 @@ from rechenwerk.contracts.emergency import (
 from rechenwerk.office.access import EmergencyRealm, MemberRealm, OperatorRealm, Realm, SecondRealm, Whose
 from rechenwerk.office.errors import accept, missing, refuse
 from rechenwerk.office.governance import bodies
+from rechenwerk.office.governance.borrowing import borrowers
 from rechenwerk.office.governance.ports import DrawRow, ReserveRow
 from rechenwerk.office.ports import OPERATOR
+
+_DAYS = 30
 
 
 def _time(epoch: int | None) -> datetime | None:
@@ -48,16 +53,29 @@ def _draw(row: DrawRow, now: datetime) -> bodies.DrawView:
     )
 
 
-async def show_reserve(realm: MemberRealm, organisation: Whose = None) -> bodies.ReservesView:
-    """What is kept for the classes of every pool, and the emergency draws."""
+async def show_reserve(
+    realm: MemberRealm,
+    organisation: Whose = None,
+    days: Annotated[int, Query(ge=1, le=366, description="of use, back from today")] = _DAYS,
+) -> bodies.ReservesView:
+    """What is kept for the classes of every pool, who used them and who borrowed; the emergency draws."""
     owner = await realm.owner(organisation)
-    return await _view(realm, owner)
+    return await _view(realm, owner, days)
 
 
-async def _view(realm: Realm, owner: int) -> bodies.ReservesView:
+async def _view(realm: Realm, owner: int, days: int = _DAYS) -> bodies.ReservesView:
     reserves = realm.desk.governance.reserves
     now = realm.office.now()
+    since = now.astimezone(UTC).date() - timedelta(days=days - 1)
+    kept = await reserves.reserves(owner)
+    pools = await realm.desk.governance.capacity.pools(owner, now) if kept else []
+    uses = await reserves.used(owner, since) if kept else []
     return bodies.ReservesView(
+        since=since,
+        borrowers=[
+            bodies.BorrowerView(**msgspec.structs.asdict(one))
+            for one in borrowers(kept, {one.name: one.capacity for one in pools}, uses)
+        ],
         reserves=[
             bodies.ReserveView(
                 pool=row.pool,
@@ -68,7 +86,7 @@ async def _view(realm: Realm, owner: int) -> bodies.ReservesView:
                 draw_most=row.draw_most,
                 draw_minutes=row.draw_seconds // 60,
             )
-            for row in await reserves.reserves(owner)
+            for row in kept
         ],
         draws=[_draw(row, now) for row in await reserves.draws(owner)],
     )

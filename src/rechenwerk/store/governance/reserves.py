@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 import asyncpg
 import msgspec
 
 from rechenwerk.base.errors import Refusal, bad_request
-from rechenwerk.office.governance.ports import Draw, DrawRow, Limits, Person, PoolState, ReserveRow
+from rechenwerk.office.governance.ports import (
+    Draw,
+    DrawRow,
+    Limits,
+    Person,
+    PoolState,
+    ReserveRow,
+    UsedPool,
+)
 from rechenwerk.store.governance.common import Connection, audit, lock_pool
 
 _RESERVES = """
@@ -24,6 +32,14 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (pool_id, class) do update set nominal = excluded.nominal, lendable = excluded.lendable,
     reclaim = excluded.reclaim, draw_most = excluded.draw_most, draw_seconds = excluded.draw_seconds,
     changed_at = excluded.changed_at
+"""
+_USED = """
+select p.name as pool, o.name as organisation, j.name as project, j.service_class as service, d.day,
+    sum(d.tokens)::bigint as tokens
+from pool p join pool_draw d on d.pool_id = p.id and d.day >= $2
+join project j on j.id = d.project_id join organisation o on o.id = j.organisation_id
+where p.organisation_id = $1 and exists (select from reserve r where r.pool_id = p.id)
+group by 1, 2, 3, 4, 5 order by 1, 2, 3, 5
 """
 _DRAWS = """
 select d.*, p.name as pool, o.name as only_for, extract(epoch from d.requested_at)::bigint as requested,
@@ -55,6 +71,10 @@ class StoredReserves:
     async def reserves(self, owner: int) -> list[ReserveRow]:
         """See `office.governance.ports.Reserves`."""
         return [ReserveRow(**row) for row in await self._pool.fetch(_RESERVES, owner)]
+
+    async def used(self, owner: int, since: date) -> list[UsedPool]:
+        """See `office.governance.ports.Reserves`."""
+        return [UsedPool(**row) for row in await self._pool.fetch(_USED, owner, since)]
 
     async def set_reserve(
         self,
