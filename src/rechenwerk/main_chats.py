@@ -7,7 +7,6 @@ import httpx2
 from fastapi import FastAPI
 
 from rechenwerk.main_documents_viewer import LazyViewer
-from rechenwerk.office.access import Office
 from rechenwerk.office.chats.asking import Gateway
 from rechenwerk.office.chats.desk import ChatOffice
 from rechenwerk.office.chats.routes import chat_routes
@@ -24,10 +23,9 @@ def mount_chats(app: FastAPI, pool: asyncpg.Pool, url: str, reader: LazyViewer) 
         url: of the public gateway.
         reader: makes text of files, in a process of its own.
     """
-    office: Office = app.state.office
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     gateway = Gateway(httpx2.AsyncClient(trust_env=False, limits=limits), url)
-    chats = ChatOffice(StoredChats(pool), gateway, Runs(gateway, office.clock), reader)
+    chats = ChatOffice(StoredChats(pool), gateway, Runs(gateway), reader)
     app.state.chats = chats
     app.include_router(chat_routes())
     return chats

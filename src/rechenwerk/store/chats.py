@@ -10,10 +10,12 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from rechenwerk.office.chats.ports import Booked, ChatRow, FileRow, MessageRow, TemplateRow, Whose
+from rechenwerk.office.chats.ports import Booked, ChatRow, FileRow, GoneError, MessageRow, TemplateRow, Whose
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 
+_WRITTEN = 9
+"""Fields of a `MessageRow` that are kept."""
 _OWN = "(x.person_id = $2 or x.key_id = $3)"
 """One of the two is null, and so is its comparison."""
 _CHAT = f"""
@@ -40,7 +42,8 @@ _DROP_TEMPLATE = f"""
 delete from chat_template x where organisation_id = $1 and {_OWN} and id = $4
 """  # noqa: S608 - our own words
 _MESSAGES = """
-select id, parent_id, role, model, state, sealed, call_id, made_at from chat_message
+select id, parent_id, role, model, state, sealed, call_id, made_at,
+    state = 'writing' and beat_at > now() - interval '15 seconds' as alive from chat_message
 where organisation_id = $1 and chat_id = $2 and ($3::bigint is null or id = $3) order by id
 """
 _FILES = """
@@ -165,12 +168,13 @@ class StoredChats:
     ) -> bool:
         """See `Chats`."""
         organisation = whose.organisation_id
+        rows = [(organisation, chat_id, *msgspec.structs.astuple(one)[:_WRITTEN]) for one in messages]
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.executemany(
                     "insert into chat_message (organisation_id, chat_id, id, parent_id, role, model, state,"
                     " sealed, call_id, made_at, once) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                    [(organisation, chat_id, *msgspec.structs.astuple(one)) for one in messages],
+                    rows,
                 )
                 for file, message in files.items():
                     await _send_file(connection, organisation, chat_id, file, message)
@@ -184,6 +188,8 @@ class StoredChats:
                 )
         except asyncpg.UniqueViolationError:
             return False
+        except asyncpg.ForeignKeyViolationError as error:
+            raise GoneError(chat_id) from error
         return True
 
     async def answer_of(self, organisation_id: int, chat_id: int, once: str) -> int | None:
@@ -204,17 +210,29 @@ class StoredChats:
         sealed: bytes,
         state: str,
         call_id: int | None,
-    ) -> None:
+    ) -> bool:
         """See `Chats`."""
-        await self._pool.execute(
-            "update chat_message set sealed = $4, state = $5, call_id = $6"
-            " where organisation_id = $1 and chat_id = $2 and id = $3",
+        done = await self._pool.execute(
+            "update chat_message set sealed = $4, state = $5, call_id = $6, beat_at = now()"
+            " where organisation_id = $1 and chat_id = $2 and id = $3"
+            " and ($5 <> 'writing' or state = 'writing')",
             organisation_id,
             chat_id,
             message_id,
             sealed,
             state,
             call_id,
+        )
+        return bool(done == "UPDATE 1")
+
+    async def stop(self, organisation_id: int, chat_id: int, message_id: int) -> None:
+        """See `Chats`."""
+        await self._pool.execute(
+            "update chat_message set state = 'stopped'"
+            " where organisation_id = $1 and chat_id = $2 and id = $3 and state = 'writing'",
+            organisation_id,
+            chat_id,
+            message_id,
         )
 
     async def booked(self, organisation_id: int, calls: Sequence[int]) -> list[Booked]:
@@ -224,19 +242,17 @@ class StoredChats:
 
     async def keep_file(self, organisation_id: int, chat_id: int, file: FileRow, now: datetime) -> None:
         """See `Chats`."""
-        await self._pool.execute(
-            "insert into chat_file (organisation_id, chat_id, id, message_id, kind, size, named, sealed,"
-            " made_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            organisation_id,
-            chat_id,
-            file.id,
-            file.message_id,
-            file.kind,
-            file.size,
-            file.named,
-            file.sealed,
-            now,
-        )
+        values = (file.id, file.message_id, file.kind, file.size, file.named, file.sealed, now)
+        try:
+            await self._pool.execute(
+                "insert into chat_file (organisation_id, chat_id, id, message_id, kind, size, named, sealed,"
+                " made_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                organisation_id,
+                chat_id,
+                *values,
+            )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise GoneError(chat_id) from error
 
     async def files(self, organisation_id: int, chat_id: int, only: int | None = None) -> list[FileRow]:
         """See `Chats`."""

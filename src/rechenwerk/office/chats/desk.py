@@ -94,8 +94,8 @@ class Desk(msgspec.Struct, frozen=True):
 
     def _view(self, chat_id: int, told: Told, booked: dict[int, Booked], currency: str) -> bodies.MessageView:
         row, call = told.row, told.row.call_id
-        # What nobody writes on any more was cut off with its process.
-        cut = row.state == "writing" and self.chats.runs.get(row.id) is None
+        # What no office writes on any more was cut off with its process.
+        cut = row.state == "writing" and not row.alive and self.chats.runs.get(row.id) is None
         return bodies.MessageView(
             id=row.id,
             parent=row.parent_id,

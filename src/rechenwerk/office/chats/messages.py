@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
 from typing import Annotated, Any
@@ -14,17 +15,19 @@ from starlette.types import Receive, Scope, Send
 from rechenwerk.base.errors import UnreadableError
 from rechenwerk.office.chats import bodies
 from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
-from rechenwerk.office.chats.ports import ChatRow, FileRow, MessageRow
+from rechenwerk.office.chats.ports import ChatRow, FileRow, GoneError, MessageRow
 from rechenwerk.office.chats.running import Question, Run
 from rechenwerk.office.chats.sealing import Kept, Said
 from rechenwerk.office.chats.talks import Told, branch, prompt, title_of
-from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.errors import RefusedError, missing, refuse
 
 LARGEST_FILE = 20_000_000
 LONGEST_FILE = 1_000_000
 """Characters of a file that a question may carry."""
 MOST_MESSAGES = 5000
 """Of one conversation."""
+_LOOK = 1.0
+"""Seconds between two looks at an answer that another office writes."""
 _FILES = "/files"
 
 
@@ -38,13 +41,13 @@ class Events(StreamingResponse):
 
     Args:
         desk, chat: of who asks.
-        answer: its number; what is under way is read along.
+        told: the answer; what is under way, here or in another office, is read along.
     """
 
-    def __init__(self, desk: Desk, chat: int, answer: int) -> None:
+    def __init__(self, desk: Desk, chat: int, told: Told) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        self._run = desk.chats.runs.get(answer)
-        self._events = _events(desk, chat, answer, self._run)
+        self._run = desk.chats.runs.get(told.row.id)
+        self._events = _events(desk, chat, told, self._run)
         super().__init__(self._events, media_type="text/event-stream", headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +80,7 @@ async def send_message(
     row = await desk.own(chat)
     store, organisation = desk.chats.store, desk.whose.organisation_id
     if once is not None and (known := await store.answer_of(organisation, chat, once)) is not None:
-        return Events(desk, chat, known)
+        return Events(desk, chat, await _told(desk, chat, known))
     messages, files = await desk.messages(chat)
     if len(messages) > MOST_MESSAGES:
         raise refuse(409, f"the conversation has {MOST_MESSAGES} messages; begin a new one", "chat_full")
@@ -87,9 +90,9 @@ async def send_message(
         known = await store.answer_of(organisation, chat, once)
         if known is None:
             raise missing("conversation", str(chat))
-        return Events(desk, chat, known)
+        return Events(desk, chat, await _told(desk, chat, known))
     _start(desk, chat, body.model, [*branch(messages, question.row.parent_id), question], answer)
-    return Events(desk, chat, answer)
+    return Events(desk, chat, await _told(desk, chat, answer))
 
 
 async def _asked(
@@ -133,6 +136,8 @@ async def _asked(
         added = await store.add(desk.whose, chat.id, rows, sent, desk.now, title)
     except LookupError as error:
         raise missing("file", str(error)) from error
+    except GoneError as error:
+        raise missing("conversation", str(chat.id)) from error
     return question, answer if added else None
 
 
@@ -147,25 +152,43 @@ def _chosen(files: list[FileRow], wanted: list[int]) -> list[FileRow]:
 def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int) -> None:
     """Ask; from here on the answer looks after itself."""
 
-    async def keep(text: str, problem: str, state: str, call: int | None) -> None:
+    async def keep(text: str, problem: str, state: str, call: int | None) -> bool:
         sealed = desk.seal.said(chat, answer, Said(text, problem))
-        await desk.chats.store.settle(desk.whose.organisation_id, chat, answer, sealed, state, call)
+        return await desk.chats.store.settle(desk.whose.organisation_id, chat, answer, sealed, state, call)
 
     asked = prompt(desk.seal, chat, messages)
     desk.chats.runs.start(answer, Question(desk.key, model, asked, keep, desk.settled))
 
 
-async def _events(desk: Desk, chat: int, answer: int, run: Run | None) -> AsyncGenerator[bytes, None]:
-    told = await _told(desk, chat, answer)
+async def _events(desk: Desk, chat: int, told: Told, run: Run | None) -> AsyncGenerator[bytes, None]:
+    answer = told.row.id
     yield _event("begun", {"chat": chat, "question": told.row.parent_id, "answer": answer})
-    if run is None:
-        yield _event("text", {"text": told.text})
-    else:
-        async with aclosing(run.follow()) as words:
+    try:
+        async with aclosing(_elsewhere(desk, chat, told) if run is None else run.follow()) as words:
             async for text in words:
                 yield b": still there\n\n" if text is None else _event("text", {"text": text})
-    view = await _view(desk, chat, answer)
+        view = await _view(desk, chat, answer)
+    except RefusedError:  # the answer to this has begun: it ends with what is to be said
+        (view,) = await desk.views(chat, [_deleted(told)])
     yield _event("end", view.model_dump(mode="json"))
+
+
+async def _elsewhere(desk: Desk, chat: int, told: Told) -> AsyncGenerator[str | None, None]:
+    """The words of an answer that is kept, as another office writes them on; None: nothing new."""
+    seen = 0
+    while True:
+        yield told.text[seen:] or None
+        seen = max(seen, len(told.text))
+        if not told.row.alive:
+            return
+        await asyncio.sleep(_LOOK)
+        told = await _told(desk, chat, told.row.id)
+
+
+def _deleted(told: Told) -> Told:
+    row = msgspec.structs.replace(told.row, state="failed", alive=False)
+    problem = "the conversation was deleted meanwhile; what came until then is booked"
+    return msgspec.structs.replace(told, row=row, text="", problem=problem)
 
 
 async def _told(desk: Desk, chat: int, message: int) -> Told:
@@ -194,6 +217,8 @@ async def stop_message(desk: ChatDesk, chat: RowId, message: RowId) -> bodies.Me
     if run is not None:
         run.stop()
         await run.ended()
+    elif told.row.alive:
+        await desk.chats.store.stop(desk.whose.organisation_id, chat, told.row.id)
     return await _view(desk, chat, message)
 
 
@@ -221,7 +246,10 @@ async def add_file(
     (number,) = await desk.chats.store.ids(1)
     sealed = desk.seal.kept(chat, number, Kept(text.replace("\0", "")))
     file = FileRow(number, None, kind, len(data), desk.seal.name(chat, number, clean), sealed)
-    await desk.chats.store.keep_file(desk.whose.organisation_id, chat, file, desk.now)
+    try:
+        await desk.chats.store.keep_file(desk.whose.organisation_id, chat, file, desk.now)
+    except GoneError as error:
+        raise missing("conversation", str(chat)) from error
     return desk.file_view(chat, file)
 
 

@@ -46,6 +46,10 @@ class FileRow(msgspec.Struct, frozen=True):
     sealed: bytes = b""
 
 
+class GoneError(Exception):
+    """The conversation was deleted meanwhile; it carries its number."""
+
+
 class MessageRow(msgspec.Struct, frozen=True):
     """A question or an answer.
 
@@ -55,6 +59,7 @@ class MessageRow(msgspec.Struct, frozen=True):
         state: done, writing, stopped, or failed.
         call_id: of an answer, as the books have it.
         once: of the request that made it, where it said one.
+        alive: some office has kept it within the last seconds; of a row that is read.
     """
 
     id: int
@@ -66,6 +71,7 @@ class MessageRow(msgspec.Struct, frozen=True):
     call_id: int | None
     made_at: datetime
     once: str | None = None
+    alive: bool = False
 
 
 class TemplateRow(msgspec.Struct, frozen=True):
@@ -166,8 +172,12 @@ class Chats(Protocol):
         sealed: bytes,
         state: str,
         call_id: int | None,
-    ) -> None:
-        """How far an answer is."""
+    ) -> bool:
+        """How far an answer is. False: it is gone, or is not to be written on."""
+        ...
+
+    async def stop(self, organisation_id: int, chat_id: int, message_id: int) -> None:
+        """Let whoever writes an answer, in whichever office, stop."""
         ...
 
     async def booked(self, organisation_id: int, calls: Sequence[int]) -> list[Booked]:

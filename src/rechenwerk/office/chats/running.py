@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from rechenwerk.base.clock import Clock
 from rechenwerk.office.chats.asking import AskedError, Gateway
 
 _log = logging.getLogger("rechenwerk.chats")
@@ -25,8 +24,8 @@ _PING = 15.0
 LONGEST = 2_000_000
 """Characters of an answer."""
 
-Keep = Callable[[str, str, str, int | None], Awaitable[None]]
-"""Keeps an answer: text, problem, state, call."""
+Keep = Callable[[str, str, str, int | None], Awaitable[bool]]
+"""Keeps an answer: text, problem, state, call. False: nobody wants it any more."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -53,13 +52,11 @@ class Run:
     Args:
         gateway: that is asked.
         question: with everything that is needed for it.
-        clock: for keeping it now and then.
     """
 
-    def __init__(self, gateway: Gateway, question: Question, clock: Clock) -> None:
+    def __init__(self, gateway: Gateway, question: Question) -> None:
         self._gateway = gateway
         self._question = question
-        self._clock = clock
         self._parts: list[str] = []
         self._call: int | None = None
         self._news = asyncio.Event()
@@ -81,22 +78,32 @@ class Run:
         news.set()
 
     async def _ask(self) -> None:
-        question, saved, length = self._question, self._clock.monotonic(), 0
+        question, length = self._question, 0
         async with self._gateway.chat(question.key, question.model, question.messages) as (call, pieces):
             self._call = call
-            await question.keep("", "", "writing", call)
+            if not await question.keep("", "", "writing", call):
+                self.stop()
             async for piece in pieces:
                 self._parts.append(piece)
                 length += len(piece)
                 self._tell()
                 if length > LONGEST:
                     raise AskedError(f"the answer is longer than {LONGEST} characters and was ended")
-                if self._clock.monotonic() - saved > _SAVE:
-                    saved = self._clock.monotonic()
-                    await question.keep("".join(self._parts), "", "writing", call)
+
+    async def _beat(self) -> None:
+        """Keep what came every few seconds, if anything did or not, until it ends or nobody wants it."""
+        while True:
+            done, _ = await asyncio.wait({self._reading}, timeout=_SAVE)
+            if done:
+                return
+            try:
+                if not await self._question.keep("".join(self._parts), "", "writing", self._call):
+                    self.stop()
+            except Exception:  # the answer goes on, and is kept when the database is back
+                _log.exception("an answer could not be kept")
 
     async def _work(self) -> None:
-        await asyncio.wait({self._reading})
+        await self._beat()
         problem, state = "", "done"
         if self._reading.cancelled():
             state = "stopped"
@@ -153,17 +160,15 @@ class Runs:
 
     Args:
         gateway: that is asked.
-        clock: of the office.
     """
 
-    def __init__(self, gateway: Gateway, clock: Clock) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._clock = clock
         self._runs: dict[int, Run] = {}
 
     def start(self, answer: int, question: Question) -> None:
         """Begin to answer."""
-        run = self._runs[answer] = Run(self._gateway, question, self._clock)
+        run = self._runs[answer] = Run(self._gateway, question)
         run.task.add_done_callback(lambda _: self._runs.pop(answer, None))
 
     def get(self, answer: int) -> Run | None:

@@ -2,3 +2,6 @@
 create index document_job_of_name on document_job (organisation_id, lower(name), id);
 create index document_job_of_state on document_job
     (organisation_id, array_position('{running,paused,open,done,cancelled}'::text[], state), id);
+
+-- An answer that is being written says so every few seconds: another office tells it from one whose office has died.
+alter table chat_message add column beat_at timestamptz not null default now();
