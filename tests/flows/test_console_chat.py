@@ -13,7 +13,7 @@ from rechenwerk.providers.assets import POTION, SMOLLM2, fetch
 from tests.fakes.knobs import Knobs
 from tests.fakes.provider import running_fake
 from tests.flows.browsing import NASTY, PATIENCE, Cloud, Visitor
-from tests.flows.chatting import person
+from tests.flows.chatting import Talker, person
 from tests.flows.conftest import MODELS
 from tests.flows.serving import arguments, serving
 
@@ -240,3 +240,23 @@ def test_the_embedded_model_chats_and_is_booked(browser: Browser) -> None:
             assert booked["provider"] in told
             assert (page.locator("#thread .markdown").text_content() or "").strip()
             context.close()
+
+
+def test_an_answer_that_somebody_else_reads_is_waited_for(
+    visitor: Visitor, cloud: Cloud, fake: Knobs, axe: str
+) -> None:
+    fake.answer_text, fake.pace_ms = "**bold** " + "words " * 120, 40
+    talker = Talker(cloud, cloud.key)
+    chat = talker.begin()
+    with talker.asking(chat, text="Tell me") as events:
+        next(event for event in events if event[0] == "text")
+        visitor.open(f"/console/chat/{chat}")
+        answer = visitor.page.locator("#thread article", has_text="The answer is being written")
+        expect(answer).to_have_attribute("aria-busy", "true")
+        wrong, _ = visitor.judged(axe)
+        assert wrong == []
+        (end,) = [data for name, data in events if name == "end"]
+    assert end["state"] == "done"
+    expect(visitor.page.locator("#thread .told")).to_be_visible()
+    expect(answer).to_have_count(0)
+    expect(visitor.page.locator("#thread .markdown strong")).to_have_count(1)

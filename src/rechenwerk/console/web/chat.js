@@ -47,6 +47,7 @@ async function dress(root) {
   if (!all.length) return;
   await renderer();
   for (const raw of all) {
+    if (!raw.hasAttribute("data-markdown")) continue;  // somebody else was quicker
     const shown = document.createElement("div");
     shown.className = "markdown";
     show(shown, raw.textContent, true);
@@ -255,6 +256,8 @@ function grow() {
   field.rows = Math.min(12, Math.max(2, field.value.split("\n").length));
 }
 
+// An answer that another window's office writes is looked at again by htmx until it ends.
+document.addEventListener("htmx:load", (event) => { dress(event.detail.elt); });
 dress(document).then(() => { if (form && document.querySelector("#thread .said")) toEnd(); });
 document.addEventListener("submit", (event) => {
   const sent = event.target;
