@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from rechenwerk.office.governance.borrowing import DAY, borrowers
-from rechenwerk.office.governance.ports import ReserveRow, UsedPool
+from rechenwerk.office.governance.ports import ReserveRow
+from rechenwerk.office.governance.use_ports import UsedPool
 
 KEPT = ReserveRow("main", "critical", 30, 20, 30, 0, 0)
 CAPACITY = 100

@@ -13,7 +13,8 @@ from datetime import date
 
 import msgspec
 
-from rechenwerk.office.governance.ports import ReserveRow, UsedPool
+from rechenwerk.office.governance.ports import ReserveRow
+from rechenwerk.office.governance.use_ports import UsedPool
 
 DAY = 24 * 60
 """Minutes."""

@@ -19,6 +19,7 @@ from rechenwerk.contracts.emergency import Draw, Limits, Person
 from rechenwerk.contracts.grants import Application, Award, Policy, Step
 from rechenwerk.contracts.lots import OpenDraw, OpenGrant, PoolLot, PoolLots, PoolUse
 from rechenwerk.contracts.utilisation import Drawn, PoolFacts
+from rechenwerk.office.governance.use_ports import UsedPool
 
 __all__ = [
     "Application",
@@ -251,17 +252,6 @@ class ReserveRow(msgspec.Struct, frozen=True):
     reclaim: int
     draw_most: int
     draw_seconds: int
-
-
-class UsedPool(msgspec.Struct, frozen=True):
-    """Tokens that a project used of a pool on a day (UTC); `service`: its class now."""
-
-    pool: str
-    organisation: str
-    project: str
-    service: str
-    day: date
-    tokens: int
 
 
 class DrawRow(msgspec.Struct, frozen=True):

@@ -16,8 +16,8 @@ from rechenwerk.office.governance.ports import (
     Person,
     PoolState,
     ReserveRow,
-    UsedPool,
 )
+from rechenwerk.office.governance.use_ports import UsedPool
 from rechenwerk.store.governance.common import Connection, audit, lock_pool
 
 _RESERVES = """
