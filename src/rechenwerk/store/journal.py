@@ -202,8 +202,8 @@ class StoredJournal:
         order: Order,
         limit: int,
     ) -> tuple[list[asyncpg.Record], Place]:
-        spans = _clipped(spans, wanted)
-        lying = await self._pool.fetchval(_LYING, organisation_id, *_day_ranges(spans))
+        days = _day_ranges(_clipped(spans, wanted))
+        lying = await self._pool.fetchval(_LYING, organisation_id, *days)
         if lying > _MOST:
             raise ManyCallsError(lying, _MOST)
         key, way = _KEYS[order.by], " desc" if order.down else ""
@@ -333,7 +333,7 @@ class StoredJournal:
 
 
 def _clipped(spans: Iterable[Span], wanted: Wanted) -> list[Span]:
-    """Spans without what began too early or too late; calls that lie apart have spans of their own."""
+    """Spans without the days in which only calls that lie apart can fit: what has to be looked at, about."""
     bottom = 0 if wanted.starts is None else _id_of(wanted.starts, -1)
     top = _LAST if wanted.ends is None else _id_of(wanted.ends, 1) + 1
     found = []
