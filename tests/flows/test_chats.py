@@ -55,6 +55,7 @@ def test_an_answer_is_streamed_and_shown_as_it_is_booked(cloud: Cloud, nora: Tal
     assert (call["provider"], call["contract"]) == (book["provider"], book["contract"])
     why = cloud.api("GET", f"/books/calls/{call['id']}/why")["decision"]
     assert call["reason"] == why["reason"] != ""
+    assert call["reason_told"] == why["reason_told"] == [{"code": "only"}]
     question, again = nora.said(chat)
     assert question["text"] == "How are things\nin the town hall?"
     assert again == answer

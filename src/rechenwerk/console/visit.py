@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.reasons import german
 from rechenwerk.console.api import PREFIX, Answer, Api, Problem
 from rechenwerk.console.assets import Assets
 from rechenwerk.console.figures import Figures
@@ -31,6 +32,8 @@ SIGN_IN = f"{ROOT}/sign-in"
 THEMES = ("auto", "light", "dark")
 _LARGEST_FORM = 1_100_000
 _FIELDS = 500
+_NAMED = frozenset({"data_class"})
+"""Values of reasons that people call otherwise."""
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -254,6 +257,15 @@ class Visit:
     def no(self, what: str, name: str) -> Problem:
         """There is nothing of that name."""
         return Problem(404, f"{what}_not_found", self.t(f"problem.no_{what}", name=name))
+
+    def why(self, row: Mapping[str, Any], name: str = "reason") -> str:
+        """A reason of the API in the visitor's language; in English where its codes were not kept."""
+        told = row.get(f"{name}_told") or []
+        named = [
+            {key: self.t.of(key, value) if key in _NAMED else value for key, value in one.items()}
+            for one in told
+        ]
+        return (german(named) if self.language == "de" else "") or str(row.get(name) or "")
 
     @property
     def part(self) -> str:

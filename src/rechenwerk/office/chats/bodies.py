@@ -100,6 +100,7 @@ class BookingView(BaseModel):
     currency: str = ""
     total_us: int = 0
     reason: str = Field(default="", description="why it went there")
+    reason_told: list[dict[str, str]] = Field(default=[], description="the reason's codes, with their values")
 
 
 class MessageView(BaseModel):
