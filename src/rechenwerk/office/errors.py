@@ -21,7 +21,7 @@ from rechenwerk.base.errors import (
     refuse,
     unavailable,
 )
-from rechenwerk.base.toml_reader import MistakesError
+from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.office.ports import TakenError, Unfit
 
 __all__ = ["RefusedError", "accept", "add_handlers", "answer", "missing", "refuse"]
@@ -55,12 +55,26 @@ def accept(found: T | Refusal) -> T:
     return found
 
 
-def answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:
-    """A refusal as a response."""
+def german_of(error: Exception) -> str:
+    """What an error says in German, where it says it."""
+    return str(getattr(error, "german", ""))
+
+
+def mistake_row(one: Mistake) -> dict[str, Any]:
+    """A mistake as it is told."""
+    row = {"line": one.line, "message": str(one.message), "fix": str(one.fix)}
+    return {**row, "message_de": one.message_de, "fix_de": one.fix_de} if one.message_de else row
+
+
+def answer(refusal: Refusal, extra: Mapping[str, Any] | None = None, german: str = "") -> JSONResponse:
+    """A refusal as a response, with what it says in German where that is known."""
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(refusal.retry_after)
-    return JSONResponse({**error_document(refusal), **(extra or {})}, refusal.status, headers)
+    document: dict[str, Any] = error_document(refusal)
+    if german:
+        document["error"]["message_de"] = german
+    return JSONResponse({**document, **(extra or {})}, refusal.status, headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -70,9 +84,9 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 async def _mistakes(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MistakesError)
-    rows = [{"line": one.line, "message": one.message, "fix": one.fix} for one in error.mistakes]
+    rows = [mistake_row(one) for one in error.mistakes]
     refusal = bad_request(str(error), "text", "configuration_wrong", 422)
-    return answer(refusal, {"errors": rows})
+    return answer(refusal, {"errors": rows}, error.german)
 
 
 async def _taken(_: Request, error: Exception) -> JSONResponse:
@@ -80,7 +94,7 @@ async def _taken(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _wrong(_: Request, error: Exception) -> JSONResponse:
-    return answer(bad_request(str(error)))
+    return answer(bad_request(str(error)), german=german_of(error))
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

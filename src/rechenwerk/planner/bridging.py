@@ -69,7 +69,7 @@ def bridge(written: Written, name: str) -> Bridge:
     """
     known = {one.name: one for one in written.bridges}
     if name not in known:
-        raise PlanError(f"no [[bridge]] {name!r} in the file; {did_you_mean(name, known)}")
+        raise PlanError("no [[bridge]] {name!r} in the file; {fix}", name=name, fix=did_you_mean(name, known))
     one = known[name]
     plan = build(scenario(written, one.scenario))
     return _walked(one, plan, base(plan))
