@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 
 from rechenwerk.base.reasons import beside, reason, told_of
 from rechenwerk.main_console import mount_console
@@ -50,3 +51,30 @@ def test_why_in_the_visitors_language(office: Office, bookkeeper: Bookkeeper) ->
         assert (english in pages["en"], german in pages["de"]) == (True, True), row
         assert english not in pages["de"], row
     assert "_told" not in pages["de"]
+
+
+REFUSED = """
+/console/projects/new          | name=default                    | Diesen Namen gibt es schon
+/console/projects/new          | name=                           | name braucht mindestens 1 Zeichen
+/console/projects/default/budget | period=month&amount=much        | ist kein Betrag ab 0, sondern 'much'
+/console/chat/99/change        | what=share                      | Dieses Gespräch gibt es hier nicht
+/console/contracts/nobody      |                                 | Diesen Vertrag gibt es hier nicht
+/console/plan/new              | name=x&text=title               | das ist kein TOML
+/console/plan/new              | name=x&text=title = "x"         | die Datei hat kein
+"""
+
+
+def test_what_is_refused_is_told_in_german(office: Office) -> None:
+    mount_console(office.app, office.clock, 8080)
+    visitor = Browser(office, office.first.key, "de")
+    wrong = []
+    for row in REFUSED.strip().splitlines():
+        path, sent, german = (cell.strip() for cell in row.split("|"))
+        form = dict(one.partition("=")[::2] for one in sent.split("&") if one)
+        answer = visitor.post(path, None, **form) if form else visitor.get(path)
+        told = re.findall(
+            r'<p class="wrong-why.*|role="alert".*|<strong>.*|<li>.*', html.unescape(answer.text)
+        )
+        if answer.status_code < 400 or not any(german in one for one in told):
+            wrong.append((row, answer.status_code, told))
+    assert wrong == []

@@ -10,6 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from rechenwerk.console.words import Words
+
 PREFIX = "/api/v1"
 
 
@@ -48,7 +50,7 @@ class Api:
         key: what the visitor's session holds; None for nobody.
         came: the request that a browser made: from where, and to which address.
         organisation: that the visitor works in, where it is another than the key's own.
-        language: of the visitor: problems are told in it where the API can.
+        words: the visitor's language: problems are told in it where the API or their code can.
     """
 
     def __init__(
@@ -57,9 +59,9 @@ class Api:
         key: str | None,
         came: Request,
         organisation: str | None = None,
-        language: str = "en",
+        words: Words | None = None,
     ) -> None:
-        self.language = language
+        self.words = words
         client = (came.client.host, came.client.port) if came.client is not None else ("", 0)
         self._transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=client)
         self._address = f"{came.url.scheme}://{came.url.netloc}{PREFIX}"
@@ -125,7 +127,15 @@ class Api:
         problem = Problem(
             answer.status_code,
             str(told.get("code") or ""),
-            str(told.get(f"message_{self.language}") or told.get("message") or f"HTTP {answer.status_code}"),
+            self._said(told) or f"HTTP {answer.status_code}",
             told.get("param"),
         )
         return Answer(answer.status_code, body, problem, headers)
+
+    def _said(self, told: Mapping[str, Any]) -> str:
+        """What went wrong: as the API says it in the visitor's language, by its code, or in English."""
+        english = str(told.get("message") or "")
+        if self.words is None:
+            return english
+        said = told.get(f"message_{self.words.language}")
+        return str(said or self.words.error(str(told.get("code") or ""), english))

@@ -114,7 +114,7 @@ class Visit:
         self.me: Me | None = None
         self.elsewhere = ""
         """The organisation that the operator works in, where it is not the key's own."""
-        self.api = Api(self.console.office, self.key, request, language=self.language)
+        self.api = Api(self.console.office, self.key, request, words=self.t)
 
     # -- asking ---------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class Visit:
             names += [one["name"] for one in others.part("organisations", []) if one["name"] not in names]
         wished = unquote(self.request.cookies.get(ORGANISATION, ""))
         if wished != own and wished in names and "operator" in found["scopes"]:
-            self.api = Api(self.console.office, self.key, self.request, wished, self.language)
+            self.api = Api(self.console.office, self.key, self.request, wished, self.t)
             self.elsewhere = wished
         language = found["language"]
         if language in self.console.words and LANGUAGE not in self.request.cookies:
@@ -142,7 +142,7 @@ class Visit:
     def speak(self, language: str) -> None:
         """Go on in another language."""
         self.language, self.t = language, self.console.words[language]
-        self.api.language = language
+        self.api.words = self.t
         self.figures = Figures(language, self.now)
 
     def may(self, *scopes: str) -> bool:

@@ -99,7 +99,7 @@ async def _wrong(_: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return answer(_explain(error.errors()))
+    return answer(_explain(error.errors()), german=explain_in_german(error.errors()))
 
 
 def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
@@ -114,6 +114,57 @@ def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     line = f"{place or 'the body'}: {message[:1].lower()}{message[1:]}{more}"
     return bad_request(line, place or None, "invalid_value", 422)
+
+
+_GERMAN: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "fehlt",
+        "string_too_short": "braucht mindestens {min_length} Zeichen",
+        "string_too_long": "hat höchstens {max_length} Zeichen",
+        "too_short": "braucht mindestens {min_length} Einträge",
+        "too_long": "hat höchstens {max_length} Einträge",
+        "greater_than": "muss größer als {gt} sein",
+        "greater_than_equal": "muss mindestens {ge} sein",
+        "less_than": "muss kleiner als {lt} sein",
+        "less_than_equal": "darf höchstens {le} sein",
+        "int_parsing": "ist keine ganze Zahl",
+        "int_type": "ist keine ganze Zahl",
+        "int_from_float": "ist keine ganze Zahl",
+        "float_parsing": "ist keine Zahl",
+        "decimal_parsing": "ist keine Zahl",
+        "bool_parsing": "ist weder ja noch nein",
+        "string_type": "ist kein Text",
+        "date_parsing": "ist kein Tag; schreiben Sie ihn wie 2027-12-31",
+        "date_from_datetime_parsing": "ist kein Tag; schreiben Sie ihn wie 2027-12-31",
+        "datetime_parsing": "ist kein Zeitpunkt; schreiben Sie ihn wie 2027-12-31T12:00",
+        "datetime_from_date_parsing": "ist kein Zeitpunkt; schreiben Sie ihn wie 2027-12-31T12:00",
+        "literal_error": "ist keines von {expected}",
+        "enum": "ist keines von {expected}",
+        "extra_forbidden": "ist unbekannt; lassen Sie es weg",
+    }
+)
+"""What pydantic finds wrong with a field -> in German, behind the field's name."""
+
+
+def explain_in_german(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The same line in German; '' where there is none for it."""
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return "der Inhalt der Anfrage ist kein JSON"
+    said = _GERMAN.get(first["type"], "").format_map(first.get("ctx") or {})
+    if first["type"] == "string_pattern_mismatch":
+        said = _german_mismatch(str(first["ctx"]["pattern"]), first["input"])
+    place = ".".join(str(part) for part in first["loc"][1:]) or "die Anfrage"
+    more = f" (und {len(errors) - 1} weitere)" if len(errors) > 1 else ""
+    return f"{place} {said}{more}" if said else ""
+
+
+def _german_mismatch(pattern: str, given: object) -> str:
+    if pattern.startswith("^[0-9]{1,15}"):
+        return f"ist kein Betrag ab 0, sondern {given!r}; schreiben Sie ihn wie 12.50"
+    if pattern.startswith(r"^\d{1,2}"):
+        return f"ist kein Prozentsatz von 0 bis 99, sondern {given!r}; schreiben Sie ihn wie 19 oder 7.5"
+    return f"hat nicht die erwartete Form: {given!r}"
 
 
 def _mismatch(pattern: str, given: object) -> str:

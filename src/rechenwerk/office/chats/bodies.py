@@ -113,6 +113,7 @@ class MessageView(BaseModel):
     model: str
     state: Literal["done", "writing", "stopped", "failed"]
     problem: str = Field(default="", description="why it failed: one line")
+    problem_code: str = Field(default="", description="of the gateway's refusal, if it was one")
     made_at: datetime
     files: list[FileView]
     call: BookingView | None

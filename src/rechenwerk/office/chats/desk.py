@@ -104,6 +104,7 @@ class Desk(msgspec.Struct, frozen=True):
             model=row.model,
             state="stopped" if cut else row.state,  # type: ignore[arg-type]  # the database holds the four
             problem=told.problem,
+            problem_code=told.code,
             made_at=row.made_at,
             files=[self.file_view(chat_id, one) for one in told.files],
             call=None if call is None else booking(call, booked.get(call), currency),
