@@ -122,20 +122,21 @@ class Api:
             body = None
         if answer.status_code < 400:
             return Answer(answer.status_code, body, None, headers)
-        told = body.get("error") if isinstance(body, dict) else None
+        whole = body if isinstance(body, dict) else {}
+        told = whole.get("error")
         told = told if isinstance(told, dict) else {}
         problem = Problem(
             answer.status_code,
             str(told.get("code") or ""),
-            self._said(told) or f"HTTP {answer.status_code}",
+            self._said(whole, told) or f"HTTP {answer.status_code}",
             told.get("param"),
         )
         return Answer(answer.status_code, body, problem, headers)
 
-    def _said(self, told: Mapping[str, Any]) -> str:
+    def _said(self, whole: Mapping[str, Any], told: Mapping[str, Any]) -> str:
         """What went wrong: as the API says it in the visitor's language, by its code, or in English."""
         english = str(told.get("message") or "")
         if self.words is None:
             return english
-        said = told.get(f"message_{self.words.language}")
+        said = whole.get(f"message_{self.words.language}")
         return str(said or self.words.error(str(told.get("code") or ""), english))

@@ -71,10 +71,8 @@ def answer(refusal: Refusal, extra: Mapping[str, Any] | None = None, german: str
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(refusal.retry_after)
-    document: dict[str, Any] = error_document(refusal)
-    if german:
-        document["error"]["message_de"] = german
-    return JSONResponse({**document, **(extra or {})}, refusal.status, headers)
+    told = {"message_de": german} if german else {}
+    return JSONResponse({**error_document(refusal), **(extra or {}), **told}, refusal.status, headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
