@@ -8,10 +8,12 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from typing import IO, Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
+from starlette.routing import BaseRoute
 
 from rechenwerk.base.money import parse_money
 from rechenwerk.documents import bodies
@@ -464,8 +466,9 @@ async def show_document(realm: DocumentsRealm, document: int) -> bodies.Document
     return document_view(await realm.document(document))
 
 
-def document_routes() -> APIRouter:
-    """All routes of documents."""
+@cache
+def document_routes() -> tuple[BaseRoute, ...]:
+    """All routes of documents, made once."""
     router = APIRouter(prefix=PREFIX)
     add = router.add_api_route
     jobs: list[str | Enum] = ["document jobs"]
@@ -492,4 +495,4 @@ def document_routes() -> APIRouter:
     add_clash_routes(router)
     add_known_routes(router)
     add_learning_routes(router)
-    return router
+    return tuple(router.routes)
