@@ -170,7 +170,7 @@ async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodie
 def _copied(desk: Desk, chat: int, told: Told, place: dict[int, int]) -> MessageRow:
     row, number = told.row, place[told.row.id]
     parent = None if row.parent_id is None else place[row.parent_id]
-    sealed = desk.seal.said(chat, number, Said(told.text, told.problem))
+    sealed = desk.seal.said(chat, number, Said(told.text, told.problem, told.code))
     state = "stopped" if row.state == "writing" else row.state  # nobody writes on in the copy
     return MessageRow(number, parent, row.role, row.model, state, sealed, None, row.made_at)
 

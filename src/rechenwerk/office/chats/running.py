@@ -25,7 +25,7 @@ _PING = 15.0
 LONGEST = 2_000_000
 """Characters of an answer."""
 
-Keep = Callable[[str, str, str, int | None], Awaitable[None]]
+Keep = Callable[[str, AskedError | None, str, int | None], Awaitable[None]]
 """Keeps an answer: text, problem, state, call."""
 
 
@@ -84,7 +84,7 @@ class Run:
         question, saved, length = self._question, self._clock.monotonic(), 0
         async with self._gateway.chat(question.key, question.model, question.messages) as (call, pieces):
             self._call = call
-            await question.keep("", "", "writing", call)
+            await question.keep("", None, "writing", call)
             async for piece in pieces:
                 self._parts.append(piece)
                 length += len(piece)
@@ -93,19 +93,22 @@ class Run:
                     raise AskedError(f"the answer is longer than {LONGEST} characters and was ended")
                 if self._clock.monotonic() - saved > _SAVE:
                     saved = self._clock.monotonic()
-                    await question.keep("".join(self._parts), "", "writing", call)
+                    await question.keep("".join(self._parts), None, "writing", call)
 
     async def _work(self) -> None:
         await asyncio.wait({self._reading})
-        problem, state = "", "done"
+        problem: AskedError | None = None
+        state = "done"
         if self._reading.cancelled():
             state = "stopped"
         elif (error := self._reading.exception()) is not None:
             state = "failed"
-            problem = str(error)
-            if not isinstance(error, AskedError):
+            if isinstance(error, AskedError):
+                problem = error
+            else:
                 _log.error("an answer failed", exc_info=error)
-                problem = "the office failed to pass the answer on; its log says why"
+                said = "the office failed to pass the answer on; its log says why"
+                problem = AskedError(said, "internal_error")
         text = "".join(self._parts).replace("\0", "")
         try:
             await self._question.keep(text, problem, state, self._call)
