@@ -11,6 +11,7 @@ from rechenwerk.office.chats.asking import Gateway
 from rechenwerk.office.chats.desk import ChatOffice
 from rechenwerk.office.chats.routes import chat_routes
 from rechenwerk.office.chats.running import Runs
+from rechenwerk.office.joining import join
 from rechenwerk.store.chats import StoredChats
 
 
@@ -27,5 +28,5 @@ def mount_chats(app: FastAPI, pool: asyncpg.Pool, url: str, reader: LazyViewer) 
     gateway = Gateway(httpx2.AsyncClient(trust_env=False, limits=limits), url)
     chats = ChatOffice(StoredChats(pool), gateway, Runs(gateway), reader)
     app.state.chats = chats
-    app.include_router(chat_routes())
+    join(app, chat_routes())
     return chats

@@ -33,6 +33,7 @@ from rechenwerk.office.access import DOCUMENTS, Office, admit
 from rechenwerk.office.budgets.courier import message_id
 from rechenwerk.office.budgets.webhooks import check_url, new_secret
 from rechenwerk.office.errors import refuse
+from rechenwerk.office.joining import join
 from rechenwerk.office.ports import Desk, Guard, NewKey
 from rechenwerk.routing.ports import LOCAL
 from rechenwerk.routing.residency import forbids
@@ -211,7 +212,7 @@ def mount_documents(
         wanted=wanted,
     )
     app.state.documents = documents
-    app.include_router(document_routes())
+    join(app, document_routes())
     return documents
 
 

@@ -41,6 +41,7 @@ DEFAULT = (resources.files("rechenwerk.office") / "default.toml").read_text(enco
 SECRET_KEY = bytes(range(32))
 """What the office of the tests seals secrets with."""
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+ONLY = "the only deployment"
 
 
 class HandClock:
@@ -191,7 +192,15 @@ class Bookkeeper:
         return hold
 
     def post(
-        self, hold: Hold, outcome: Outcome, price: int, cost: int, *, moves: bool = True, tariff: int = 0
+        self,
+        hold: Hold,
+        outcome: Outcome,
+        price: int,
+        cost: int,
+        *,
+        moves: bool = True,
+        tariff: int = 0,
+        decision: str = ONLY,
     ) -> str:
         """Settle it; its call id. Without `moves` the transfers are forgotten, as no gateway may."""
         run = self._office.runner.run
@@ -210,7 +219,7 @@ class Bookkeeper:
             status=200,
             first_byte_us=1000,
             total_us=2000,
-            decision="the only deployment",
+            decision=decision,
             transfers=transfers(outcome, accounts, price, cost, hold.amount) if moves else (),
             tariff=tariff,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.fakes.knobs import DEFAULT_MODEL, Knobs
@@ -55,6 +57,7 @@ def test_an_answer_is_streamed_and_shown_as_it_is_booked(cloud: Cloud, nora: Tal
     assert (call["provider"], call["contract"]) == (book["provider"], book["contract"])
     why = cloud.api("GET", f"/books/calls/{call['id']}/why")["decision"]
     assert call["reason"] == why["reason"] != ""
+    assert call["reason_told"] == why["reason_told"] == [{"code": "only"}]
     question, again = nora.said(chat)
     assert question["text"] == "How are things\nin the town hall?"
     assert again == answer
@@ -156,6 +159,14 @@ def test_refusals_are_one_line_of_the_answer(cloud: Cloud, fake: Knobs) -> None:
     unknown = poor.said(chat)[1]
     assert unknown["state"] == "failed"
     assert "no-such-model" in unknown["problem"]
+    assert (answer["problem_code"], unknown["problem_code"]) == ("insufficient_quota", "model_not_found")
+    page = httpx2.get(
+        f"{cloud.office_url}/console/chat/{chat}",
+        headers={"accept-language": "de", "cookie": f"rw_session={poor.key}"},
+        timeout=60,
+    )
+    assert "Das Budget reicht nicht für das" in page.text
+    assert str(answer["problem"]) not in html.unescape(page.text)
 
 
 def test_a_broken_answer_keeps_what_came(cloud: Cloud, nora: Talker, fake: Knobs) -> None:

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from rechenwerk.base.money import NANO
+from rechenwerk.base.reasons import REASONS
 from rechenwerk.main_console import mount_console
 from tests.flows.office_desk import DEFAULT, NOON, Bookkeeper, Office
 from tests.flows.test_console import Browser
@@ -56,6 +57,17 @@ def test_a_contract_shows_what_was_drawn_and_what_will_be(drawn: Office) -> None
     (unit,) = drawn.ok("GET", "/contracts/embedded on demand")["next_units"]
     assert (unit["listed"]["input"], unit["listed"]["output"]) == ("0.01", "0.05")
     assert float(unit["rates"]["input"]) < 0.01, "what would expire is cheap"
+
+
+def test_the_price_of_the_next_unit_says_why_in_german(drawn: Office) -> None:
+    (unit,) = drawn.ok("GET", "/contracts/embedded on demand")["next_units"]
+    assert {one["code"] for one in unit["reason_told"]} <= set(REASONS)
+    english, german = (
+        html.unescape(Browser(drawn, drawn.first.key, language).page(PATH)) for language in ("en", "de")
+    )
+    assert unit["reason"] in english
+    assert unit["reason"] not in german
+    assert "je Million Eingabe / Ausgabe; das Guthaben 'embedded on demand' bezahlt" in german
 
 
 def test_warnings_speak_the_visitors_language(drawn: Office) -> None:

@@ -103,6 +103,9 @@ def test_mistakes_are_told_with_their_lines(plans: Office) -> None:
     answer = plans.answer("POST", "/plans", json={"name": "wrong", "text": wrong})
     assert answer.status_code == 422
     assert answer.json()["errors"] == found["mistakes"]
+    assert found["mistakes"][0]["message_de"] == "noise: unbekanntes Wort 'loud'"
+    assert answer.json()["message_de"] == found["message_de"]
+    assert found["message_de"].startswith(f"Zeile {found['mistakes'][0]['line']}: noise: unbekanntes Wort")
     assert plans.ok("GET", "/plans")["plans"] == []
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,6 +16,18 @@ from rechenwerk.cli.app import build
 from tests.unit.plan_texts import FOLDER, SHIPPED
 
 CASE, DEALS, ROUNDS = SHIPPED / "openai.toml", SHIPPED / "openai-deals.toml", FOLDER / "rounds.toml"
+
+
+def _table() -> Mapping[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in (Path(__file__).parent / "plan_german.txt").read_text("utf-8").splitlines():
+        command, english, german = (cell.strip() for cell in row.split("|"))
+        found.setdefault(command, []).append((english, german))
+    return MappingProxyType(found)
+
+
+GERMAN = _table()
+"""A command -> what it says in English, and in German."""
 
 
 def said(*arguments: object) -> str:
@@ -89,6 +104,36 @@ def test_contagion_joins_the_plan() -> None:
     found = read("contagion", DEALS, "--scenario", "target_100")
     assert found["failures"] == []
     assert found["if_one_fails"][0]["firm"] == "OpenAI"
+
+
+@pytest.mark.parametrize("command", GERMAN)
+def test_a_command_in_german_says_nothing_in_english(command: str) -> None:
+    files = {"CASE": CASE, "DEALS": DEALS, "ROUNDS": ROUNDS}
+    arguments = [files.get(one, one) for one in command.split()]
+    english, german = (
+        set(re.split(r"[\s│┃]{2,}|[┃│]", said(*arguments, "--language", language)))
+        for language in ("en", "de")
+    )
+
+    def missing(phrases: Sequence[str], said: set[str]) -> list[str]:
+        starts = [re.compile(rf"(?<!\w){re.escape(one)}") for one in phrases]
+        return [one for one, start in zip(phrases, starts, strict=True) if not any(map(start.search, said))]
+
+    theirs, ours = zip(*GERMAN[command], strict=True)
+    assert missing(theirs, english) == []
+    assert missing(ours, german) == []
+    assert missing(theirs, german) == list(theirs)
+
+
+def test_pictures_of_the_case_in_german(tmp_path: Path) -> None:
+    fits, gap = tmp_path / "fit.svg", tmp_path / "gap.svg"
+    said("fit", CASE, "q3_2025", "--chart", fits, "--language", "de")
+    text = said("bridge", CASE, "--chart", gap, "--language", "de")
+    assert "Gezeichnet: " in text
+    assert "veröffentlicht" in fits.read_text(encoding="utf-8")
+    drawn = gap.read_text(encoding="utf-8")
+    assert "Lücke dieses Plans" in drawn
+    assert "gap of this plan" not in drawn
 
 
 @pytest.mark.parametrize(

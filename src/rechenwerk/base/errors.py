@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import msgspec
 
+from rechenwerk.base.sentences import sentence
+
 
 class RechenwerkError(Exception):
     """Base of everything that is raised on purpose."""
@@ -80,7 +82,16 @@ class ModelRefusedError(DocumentError):
 
 
 class PlanError(RechenwerkError):
-    """A plan cannot be calculated from what was given; the message says what is wrong, where, what to do."""
+    """A plan cannot be calculated from what was given; the message says what is wrong, where, what to do.
+
+    Args:
+        message: the sentence, or the template of one.
+        values: of the template.
+    """
+
+    def __init__(self, message: str, /, **values: object) -> None:
+        super().__init__(sentence(message, **values) if values else message)
+        self.said: str = self.args[0]
 
 
 class ProviderError(RechenwerkError):

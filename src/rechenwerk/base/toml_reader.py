@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path, line_at, lines_of
 from rechenwerk.base.type_words import did_you_mean, explained, missing_fix
 
@@ -25,12 +26,15 @@ class Mistake(msgspec.Struct, frozen=True):
         message: what is wrong.
         fix: how to mend it.
         place: where, if that is no line of a text, such as a workbook's "Model!A7".
+        message_de, fix_de: both in German, where somebody said them.
     """
 
     line: int
     message: str
     fix: str
     place: str = ""
+    message_de: str = ""
+    fix_de: str = ""
 
 
 class MistakesError(RechenwerkError):
@@ -38,13 +42,17 @@ class MistakesError(RechenwerkError):
 
     Args:
         mistakes: all of them, in the order of the file.
+        german: what is said of the first, in German.
     """
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, mistakes: Sequence[Mistake], german: str = "") -> None:
         first = mistakes[0]
-        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-        place = first.place or f"line {first.line}"
-        super().__init__(f"{place}: {first.message}; {first.fix}{more}")
+        more = sentence(" (and {count} more)", count=len(mistakes) - 1) if len(mistakes) > 1 else ""
+        place = first.place or sentence("line {line}", line=first.line)
+        values = {"place": place, "message": first.message, "fix": first.fix, "more": more}
+        self.said = sentence("{place}: {message}; {fix}{more}", **values)
+        super().__init__(self.said)
+        self.german = german
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
@@ -83,7 +91,9 @@ class Reader:
             place = re.search(r"line (\d+)", str(error))
             line = int(place[1]) if place else text.count("\n") + 1
             what = re.sub(r" \(at .*\)$", "", str(error))
-            raise MistakesError([Mistake(line, f"this is not TOML: {what}", "mend the syntax")]) from None
+            raise MistakesError(
+                [Mistake(line, sentence("this is not TOML: {what}", what=what), "mend the syntax")]
+            ) from None
 
     def wrong(self, path: Path, message: str, fix: str) -> None:
         """Note a mistake at the line of a path."""
@@ -112,10 +122,18 @@ class Reader:
         for index, item in enumerate(self._items(name)):
             kind = item.get("kind")
             if "kind" not in item:
-                self.wrong((name, index), f"[[{name}]] has no kind", f"choose from {', '.join(kinds)}")
+                self.wrong(
+                    (name, index),
+                    sentence("[[{name}]] has no kind", name=name),
+                    sentence("choose from {list}", list=", ".join(kinds)),
+                )
             elif not isinstance(kind, str) or kind not in kinds:
                 fix = did_you_mean(str(kind), kinds)
-                self.wrong((name, index, "kind"), f"unknown kind {kind!r} of a {name}", fix)
+                self.wrong(
+                    (name, index, "kind"),
+                    sentence("unknown kind {kind!r} of a {name}", kind=kind, name=name),
+                    fix,
+                )
             seen = kind if isinstance(kind, str) and kind in kinds else _looks_like(item, kinds)
             if seen is not None:
                 table = self._table((name, index), {**item, "kind": seen}, kinds[seen])
@@ -127,7 +145,11 @@ class Reader:
         raw = self.raw.get(name, [])
         if isinstance(raw, list) and all(isinstance(item, dict) for item in raw):
             return raw
-        self.wrong((name,), f"{name} must be a list of tables", f"write [[{name}]]")
+        self.wrong(
+            (name,),
+            sentence("{name} must be a list of tables", name=name),
+            sentence("write [[{name}]]", name=name),
+        )
         return []
 
     def _table(self, path: Path, item: dict[str, Any], kind: type[T]) -> T | None:
@@ -141,11 +163,11 @@ class Reader:
         absent = [name for name, field in known.items() if field.required and name not in item]
         for key in item:
             if key not in {*known, *tag, *banned}:
-                message = f"unknown field {key!r} in [[{path[0]}]]"
+                message = sentence("unknown field {key!r} in [[{item}]]", key=key, item=path[0])
                 self.wrong((*path, key), message, did_you_mean(key, known))
                 absent = [name for name in absent if name not in difflib.get_close_matches(key, absent, 1)]
         for name in absent:
-            self.wrong(path, f"[[{path[0]}]] has no {name}", missing_fix(name))
+            self.wrong(path, sentence("[[{item}]] has no {name}", item=path[0], name=name), missing_fix(name))
         if any(field.required and name not in item for name, field in known.items()):
             return None
         try:  # without the strangers, so that all mistakes of a table are found at once
@@ -176,7 +198,9 @@ def unique(reader: Reader, table: str, names: Sequence[tuple[int, str]]) -> None
     for index, name in names:
         if name in seen:
             reader.wrong(
-                (table, index), f"{table} {name!r} stands here twice", "remove or rename one of them"
+                (table, index),
+                sentence("{table} {name!r} stands here twice", table=table, name=name),
+                "remove or rename one of them",
             )
         seen.add(name)
 
@@ -184,7 +208,9 @@ def unique(reader: Reader, table: str, names: Sequence[tuple[int, str]]) -> None
 def check_name(reader: Reader, path: Path, name: str) -> None:
     """What is a name: visible, without blanks around it."""
     if not name or name != name.strip() or len(name) > 200 or not name.isprintable():
-        reader.wrong(path, f"{name[:40]!r} is not a name", "use 1 to 200 visible characters")
+        reader.wrong(
+            path, sentence("{item!r} is not a name", item=name[:40]), "use 1 to 200 visible characters"
+        )
 
 
 def items_of(reader: Reader, table: str) -> list[dict[str, Any]]:

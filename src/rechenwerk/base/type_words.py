@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import inspect
 
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 
 _EXPECTED: Mapping[str, str] = MappingProxyType(
@@ -30,7 +31,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """How to mend a word that is not known: the one that it looks like, else all of them."""
     known = list(known)
     near = difflib.get_close_matches(word, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known) or 'none yet'}"
+    return (
+        sentence("did you mean {item!r}?", item=near[0])
+        if near
+        else sentence("choose from {known}", known=", ".join(known) or "none yet")
+    )
 
 
 def missing_fix(name: str) -> str:
@@ -43,7 +48,7 @@ def missing_fix(name: str) -> str:
         return 'add joules = { input = "0.05", output = "1.5" }, or leave joules out'
     if name == "jurisdictions":
         return 'add jurisdictions = ["EU"]; any says jurisdictions = []'
-    return f"add {name} = …"
+    return sentence("add {name} = …", name=name)
 
 
 def explained(
@@ -65,14 +70,26 @@ def explained(
     named = re.search(r"(missing required|unknown) field `(\w+)`", message)
     if named is not None and named[1] == "unknown":
         known = _fields(inspect.type_info(kind), inner)
-        return (*inner, named[2]), f"unknown field {named[2]!r} in {shown}", did_you_mean(named[2], known)
+        return (
+            (*inner, named[2]),
+            sentence("unknown field {item!r} in {shown}", item=named[2], shown=shown),
+            did_you_mean(named[2], known),
+        )
     if named is not None:
-        return inner, f"{shown} has no {named[2]}", missing_fix(named[2])
+        return inner, sentence("{shown} has no {item}", shown=shown, item=named[2]), missing_fix(named[2])
     chosen = re.fullmatch(r"Invalid enum value '(.*)'", message)
     if chosen is not None:
         words = _words(inspect.type_info(kind), inner)
-        return inner, f"{shown}: unknown word {chosen[1]!r}", did_you_mean(chosen[1], words)
-    return inner, f"{shown}: {message[:1].lower()}{message[1:]}", _fix(message)
+        return (
+            inner,
+            sentence("{shown}: unknown word {item!r}", shown=shown, item=chosen[1]),
+            did_you_mean(chosen[1], words),
+        )
+    return (
+        inner,
+        sentence("{shown}: {message}", shown=shown, message=message[:1].lower() + message[1:]),
+        _fix(message),
+    )
 
 
 def _fix(message: str) -> str:

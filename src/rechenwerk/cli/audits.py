@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from rechenwerk.base.reasons import is_told
 from rechenwerk.cli.remote import remote
 from rechenwerk.cli.show import Json, Organisation, console, moment, plain, print_json, table
 
@@ -67,7 +68,7 @@ def _went(found: dict[str, Any], decided: dict[str, Any]) -> Table:
     ]
     known = {"deployment", "contract", "reason", "data_class", "service_class", "plan", "reserve"}
     known |= {"price", "alternatives", "refused", "tried"}
-    rows += [(name, value) for name, value in decided.items() if name not in known]
+    rows += [(name, value) for name, value in decided.items() if name not in known and not is_told(name)]
     return _grid(("", ""), [row for row in rows if row[1] not in (None, "")])
 
 
@@ -100,7 +101,8 @@ def _refused(decided: dict[str, Any]) -> Iterable[tuple[object, ...]]:
 
 def _tried(decided: dict[str, Any]) -> Iterable[tuple[object, ...]]:
     for one in _dicts(decided.get("tried")):
-        rest = ", ".join(f"{key} {_said(value)}" for key, value in one.items() if key != "deployment")
+        shown = {key: value for key, value in one.items() if key != "deployment" and not is_told(key)}
+        rest = ", ".join(f"{key} {_said(value)}" for key, value in shown.items())
         yield one.get("deployment"), "", Text(f"tried: {rest}", style="yellow")
 
 

@@ -23,6 +23,7 @@ def contagion(
     scenario: Annotated[
         str, typer.Option(help="Of the plan that the file joins; default: the one that it names.")
     ] = "",
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Who can pay whom, who falls with whom, and how much of a revenue is a supplier's own money."""
@@ -33,7 +34,7 @@ def contagion(
     for status in without or ():
         if status not in STATUSES:
             raise typer.BadParameter(f"--without is one of {', '.join(STATUSES)}")
-    contagion_command(Dealt(file, fails, at, tuple(without or ()), scenario, as_json))
+    contagion_command(Dealt(file, fails, at, tuple(without or ()), scenario, language, as_json))
 
 
 Model = Annotated[Path, typer.Argument(help="The plan: .toml, .yaml, or a workbook of `plan run -o`.")]
@@ -149,12 +150,13 @@ def fit(
     chart: Annotated[
         Path | None, typer.Option("--chart", help="Draw a picture: FILE.png, FILE.svg or FILE.pdf.")
     ] = None,
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Published figures beside the plan's own: how near it is, and which points bring it nearest."""
-    from rechenwerk.cli.plan_case import fit_command  # noqa: PLC0415
+    from rechenwerk.cli.plan_case import Case, fit_command  # noqa: PLC0415
 
-    fit_command(file, names or (), again=again, chart=chart, as_json=as_json)
+    fit_command(Case(file, tuple(names or ()), chart, language, as_json), again=again)
 
 
 def bridge(
@@ -163,12 +165,13 @@ def bridge(
     chart: Annotated[
         Path | None, typer.Option("--chart", help="Draw the first: FILE.png, FILE.svg or FILE.pdf.")
     ] = None,
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """From a published funding gap to the plan's own, every difference with its name."""
-    from rechenwerk.cli.plan_case import bridge_command  # noqa: PLC0415
+    from rechenwerk.cli.plan_case import Case, bridge_command  # noqa: PLC0415
 
-    bridge_command(file, names or (), chart=chart, as_json=as_json)
+    bridge_command(Case(file, tuple(names or ()), chart, language, as_json))
 
 
 def figures(
@@ -176,12 +179,13 @@ def figures(
     contradicting: Annotated[
         bool, typer.Option("--contradicting", help="Only where sources say different things.")
     ] = False,
+    language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """What is published: all values of every figure with their sources, and which scenario uses which."""
-    from rechenwerk.cli.plan_case import figures_command  # noqa: PLC0415
+    from rechenwerk.cli.plan_case import Case, figures_command  # noqa: PLC0415
 
-    figures_command(file, contradicting=contradicting, as_json=as_json)
+    figures_command(Case(file, language=language, as_json=as_json), contradicting=contradicting)
 
 
 def solve(

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.planner import showing
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.outputs import obligations
 from rechenwerk.planner.plans import Plan
@@ -58,14 +59,8 @@ def draw_sensitivity(
         PlanError: the file cannot be written, or its name says no kind of picture.
     """
     line, period, usual = looked
-    unit, scale = shown_unit(plan, line)
-    title = words(
-        "{line} in {at} ({unit}): each driver from its low to its high decile",
-        line=line,
-        at=period,
-        unit=unit,
-    )
-    shown = [charts.tornado(title, bars, usual, scale, words)]
+    title = showing.tornado_title(plan, line, period, words)
+    shown = [charts.tornado(title, bars, usual, shown_unit(plan, line)[1], words)]
     if indices:
         shown.append(charts.variance(indices, words))
     _write(file, plan.written.head.title, shown, len(shown))

@@ -16,6 +16,7 @@ from rechenwerk.planner.deals import Deals, read_deals
 from rechenwerk.planner.holdings import Holdings, holdings
 from rechenwerk.planner.joining import join
 from rechenwerk.planner.running import base
+from rechenwerk.planner.words import Words
 
 
 class Dealt(msgspec.Struct, frozen=True):
@@ -26,6 +27,7 @@ class Dealt(msgspec.Struct, frozen=True):
     at: str = ""
     without: tuple[str, ...] = ()
     scenario: str = ""
+    language: str = "en"
     as_json: bool = False
 
 
@@ -44,6 +46,7 @@ def deals_of(file: Path, scenario: str = "") -> Deals:
 
 def contagion_command(asked: Dealt) -> None:
     """`plan contagion`."""
+    words = Words(asked.language)
     deals = deals_of(asked.file, asked.scenario).only(*asked.without)
     course = run(deals, fails=asked.fails, at=asked.at)
     held = holdings(course)
@@ -51,92 +54,94 @@ def contagion_command(asked: Dealt) -> None:
     if asked.as_json:
         print_json(_document(course, held, worst))
         return
-    _show(course)
-    _show_stakes(deals, held)
+    _show(course, words)
+    _show_stakes(deals, held, words)
     if worst:
-        rows = [(one.firm, ", ".join(one.falls) or "nobody", _money(one.lost)) for one in worst]
-        heads = ("fails", "falls with it", "lost by others")
-        table(f"If one fails ({deals.unit})", heads, rows, ("lost by others",))
+        rows = [(one.firm, ", ".join(one.falls) or words("nobody"), words.money(one.lost)) for one in worst]
+        heads = tuple(words(head) for head in ("fails", "falls with it", "lost by others"))
+        table(words("If one fails ({unit})", unit=deals.unit), heads, rows, heads[2:])
 
 
-def _money(amount: float) -> str:
-    return f"{amount:,.2f}" if abs(amount) >= 0.005 else "-"
-
-
-def _show(course: Course) -> None:
+def _show(course: Course, words: Words) -> None:
     deals = course.deals
     names = [firm.name for firm in deals.firms]
     when = {one.firm: one.period for one in course.failures}
     rows = []
     for index, period in enumerate(deals.periods):
         cells = [
-            "failed" if name in when and when[name] <= period else _money(course.cash[index, at])
+            words("failed") if name in when and when[name] <= period else words.money(course.cash[index, at])
             for at, name in enumerate(names)
         ]
-        rows.append((period, *cells, _money(course.owed[index].sum()), _money(course.paid[index].sum())))
-    table(
-        f"{deals.title}: cash at the end of each period ({deals.unit})",
-        ("period", *names, "due", "paid"),
-        rows,
-        (*names, "due", "paid"),
-    )
+        rows.append((period, *cells, *(words.money(one[index].sum()) for one in (course.owed, course.paid))))
+    right = (*names, words("due"), words("paid"))
+    title = words("{title}: cash at the end of each period ({unit})", title=deals.title, unit=deals.unit)
+    table(title, (words("period"), *right), rows, right)
     if course.failures:
         rows = [
             (
                 one.firm,
                 one.period,
-                "made to" if one.shocked else "could not pay",
-                _money(one.lacked),
-                ", ".join(f"{name} {_money(amount)}" for name, amount in one.lost.items()),
+                words("made to") if one.shocked else words("could not pay"),
+                words.money(one.lacked),
+                ", ".join(f"{name} {words.money(amount)}" for name, amount in one.lost.items()),
             )
             for one in course.failures
         ]
-        table("Failures", ("firm", "when", "why", "not paid", "lost by"), rows, ("not paid",))
+        heads = tuple(words(head) for head in ("firm", "when", "why", "not paid", "lost by"))
+        table(words("Failures"), heads, rows, heads[3:4])
     else:
-        console().print("Nobody fails.")
+        console().print(words("Nobody fails."))
     for period, investor, firm, amount in course.unpaid_funding:
-        console().print(
-            f"{period}: {investor} does not pay {_money(amount)} that it promised {firm}.", markup=False
+        said = words(
+            "{period}: {investor} does not pay {amount} that it promised {firm}.",
+            period=period,
+            investor=investor,
+            amount=words.money(amount),
+            firm=firm,
         )
-    _show_money(course)
+        console().print(said, markup=False)
+    _show_money(course, words)
 
 
-def _show_money(course: Course) -> None:
+def _show_money(course: Course, words: Words) -> None:
     deals = course.deals
     names = [firm.name for firm in deals.firms]
     rows = [
         (
             name,
-            _money(course.revenue[at].sum()),
-            _money(course.returned[at]),
-            f"{course.returned[at] / course.revenue[at].sum():.1%}",
-            _money(course.gross[:, at].sum()),
-            _money(course.gross[:, at].sum() - course.returned[at]),
+            words.money(course.revenue[at].sum()),
+            words.money(course.returned[at]),
+            words.share(course.returned[at] / course.revenue[at].sum()),
+            words.money(course.gross[:, at].sum()),
+            words.money(course.gross[:, at].sum() - course.returned[at]),
         )
         for at, name in enumerate(names)
         if course.revenue[at].sum() > 0
     ]
-    columns = ("supplier", "revenue", "its own money back", "share", "it invested", "net of what came back")
-    table(f"Whose money is the revenue? ({deals.unit})", columns, rows, columns[1:])
+    heads = ("supplier", "revenue", "its own money back", "share", "it invested", "net of what came back")
+    columns = tuple(words(head) for head in heads)
+    table(words("Whose money is the revenue? ({unit})", unit=deals.unit), columns, rows, columns[1:])
 
 
-def _show_stakes(deals: Deals, held: Holdings) -> None:
+def _show_stakes(deals: Deals, held: Holdings, words: Words) -> None:
     """Parts before and at the end, and what went with firms that failed."""
     names = [firm.name for firm in deals.firms]
     rows = []
     for of, holder in np.argwhere(held.parts.any(axis=0)):
         series = held.parts[:, of, holder]
-        value = _money(float(held.stakes[:, holder].max()))
-        rows.append(
-            (names[holder], names[of], f"{series[0]:.2%}", f"{series.max():.2%}", f"{series[-1]:.2%}", value)
-        )
+        parts = (words.share(float(part), 2) for part in (series[0], series.max(), series[-1]))
+        rows.append((names[holder], names[of], *parts, words.money(float(held.stakes[:, holder].max()))))
     if rows:
-        heads = ("at first", "most", "at the end", "all its stakes, most")
-        table(f"Who holds whom ({deals.unit})", ("holder", "of", *heads), rows, heads)
-    lost = [(one.firm, one.period, one.holder, f"{one.part:.2%}", _money(one.amount)) for one in held.losses]
+        heads = ("holder", "of", "at first", "most", "at the end", "all its stakes, most")
+        columns = tuple(words(head) for head in heads)
+        table(words("Who holds whom ({unit})", unit=deals.unit), columns, rows, columns[2:])
+    lost = [
+        (one.firm, one.period, one.holder, words.share(one.part, 2), words.money(one.amount))
+        for one in held.losses
+    ]
     if lost:
-        right = ("part", "worth before")
-        table(f"Stakes lost ({deals.unit})", ("with", "when", "holder", *right), lost, right)
+        columns = tuple(words(head) for head in ("with", "when", "holder", "part", "worth before"))
+        table(words("Stakes lost ({unit})", unit=deals.unit), columns, lost, columns[3:])
 
 
 def _document(course: Course, held: Holdings, worst: tuple[Fall, ...]) -> dict[str, Any]:

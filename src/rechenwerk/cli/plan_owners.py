@@ -6,9 +6,10 @@ from rechenwerk.cli.show import table
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.ownership import CapTable, cap_table
 from rechenwerk.planner.plans import Plan
+from rechenwerk.planner.words import Words
 
 
-def show_owners(plan: Plan, values: Values) -> None:
+def show_owners(plan: Plan, values: Values, words: Words) -> None:
     """Rounds, and stakes before and after each change; nothing where the file names no holders."""
     found = cap_table(plan, values)
     if found is None:
@@ -18,33 +19,40 @@ def show_owners(plan: Plan, values: Values) -> None:
         (
             one.title,
             one.period,
-            f"{float(one.pre_money) / scale:,.2f}",
-            f"{float(one.raised) / scale:,.2f}",
-            f"{float(one.post_money) / scale:,.2f}",
-            f"{float(one.price):,.4f}",
-            f"{one.issued:,}",
-            f"{one.options:,}",
-            f"{float(one.dilution):.2%}",
+            words.number(float(one.pre_money) / scale),
+            words.number(float(one.raised) / scale),
+            words.number(float(one.post_money) / scale),
+            words.number(float(one.price), 4),
+            words.number(one.issued, 0),
+            words.number(one.options, 0),
+            words.share(float(one.dilution), 2),
         )
         for one in found.rounds
     ]
     if rows:
-        heads = ("before", "money", "after", "price", "shares", "options", "dilution")
-        currency = plan.written.head.currency
-        table(f"Rounds ({unit}; price in {currency})", ("round", "from", *heads), rows, heads)
+        heads = tuple(
+            words(head)
+            for head in ("before it", "money", "after it", "price", "shares", "options", "dilution")
+        )
+        title = words("Rounds ({unit}; price in {currency})", unit=unit, currency=plan.written.head.currency)
+        table(title, (words("round"), words("from"), *heads), rows, heads)
     periods = _changes(found)
     columns = tuple(found.periods[at] for at in periods)
     stakes = []
     for index, holder in enumerate(found.holders):
         parts = [found.parts(at)[index] for at in periods]
-        cells = [f"{float(part):.2%}" if part else "" for part in parts]
+        cells = [words.share(float(part), 2) if part else "" for part in parts]
         worth = parts[-1] * sum(found.shares[-1]) * found.prices[-1]
-        stakes.append((holder, *cells, f"{found.shares[-1][index]:,}", f"{float(worth) / scale:,.2f}"))
+        stakes.append(
+            (holder, *cells, words.number(found.shares[-1][index], 0), words.number(float(worth) / scale))
+        )
     total = sum(found.shares[-1])
     whole = float(total * found.prices[-1]) / scale
-    stakes.append(("all", *("100.00%" for _ in periods), f"{total:,}", f"{whole:,.2f}"))
-    right = (*columns, "shares", "at the last price")
-    table(f"Who owns it, at the end of each period with a change ({unit})", ("", *right), stakes, right)
+    sums = (*(words.share(1, 2) for _ in periods), words.number(total, 0), words.number(whole))
+    stakes.append((words("all"), *sums))
+    right = (*columns, words("shares"), words("at the last price"))
+    title = words("Who owns it, at the end of each period with a change ({unit})", unit=unit)
+    table(title, ("", *right), stakes, right)
 
 
 def _changes(found: CapTable) -> list[int]:

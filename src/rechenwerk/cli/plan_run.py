@@ -18,7 +18,6 @@ from rechenwerk.planner.engine import Values
 from rechenwerk.planner.explaining import DEEP, Explained, explain
 from rechenwerk.planner.late import late
 from rechenwerk.planner.measures import key_figures
-from rechenwerk.planner.outputs import obligations, onerous, provisions
 from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.results import document
 from rechenwerk.planner.running import Outcome, base, run
@@ -107,12 +106,12 @@ def run_command(asked: Asked) -> None:
     title = plan.written.head.title + (f", {asked.scenario}" if asked.scenario else "")
     show(showing.figures(title, key_figures(plan, values), words))
     show(showing.statements(plan, values, words, by_period=asked.by_period))
-    for one in year_tables(plan, values, words):
+    for one in showing.year_tables(plan, values, words):
         show(one)
     show(showing.contract_table(plan, values, words))
     for one in showing.service_tables(plan, values, words):
         show(one)
-    show_owners(plan, values)
+    show_owners(plan, values, words)
     show(showing.fan(plan, outcome, words))
     _show_late(plan, values, words)
     out, checked = console(), words.number(outcome.checked, 0)
@@ -136,23 +135,6 @@ def _show_late(plan: Plan, values: Values, words: Words) -> None:
         gap = f"{words.number(one.gap, 2)} {plan.written.head.shown_in}"
         said = words(_LATE, name=one.name, when=one.when, out=one.out, gap=gap)
         console().print(said, style="yellow", markup=False)
-
-
-def year_tables(plan: Plan, values: Values, words: Words) -> tuple[Shown, ...]:
-    """What must be paid in any case, what of it is not used, and what has to be provided for it."""
-    owed, lost, later = obligations(plan, values), onerous(plan, values), provisions(plan, values)
-    return (
-        showing.by_year("Unconditional purchase obligations", plan, owed, words, later=True),
-        showing.by_year("Paid and not used (onerous contracts)", plan, lost, words, later=False),
-        showing.by_year(
-            "Provisions for onerous contracts at the end of the year",
-            plan,
-            later,
-            words,
-            later=False,
-            summed=False,
-        ),
-    )
 
 
 class Question(msgspec.Struct, frozen=True):

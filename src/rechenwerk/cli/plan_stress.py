@@ -155,13 +155,8 @@ def sensitivity_command(file: Path, asked: Looked) -> None:
     if asked.as_json:
         print_json({"tornado": bars, "sobol": indices, "as_expected": float(usual)})
         return
-    unit, scale = shown_unit(plan, asked.line)
-    title = words(
-        "{line} in {at} ({unit}): each driver from its low to its high decile",
-        line=asked.line,
-        at=period,
-        unit=unit,
-    )
+    _, scale = shown_unit(plan, asked.line)
+    title = showing.tornado_title(plan, asked.line, period, words)
     show(showing.tornado_table(title, bars, lambda value: words.number(value / scale), float(usual), words))
     if indices:
         show(showing.sobol_table(indices, words))

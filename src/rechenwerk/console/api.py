@@ -10,6 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from rechenwerk.console.words import Words
+
 PREFIX = "/api/v1"
 
 
@@ -48,9 +50,18 @@ class Api:
         key: what the visitor's session holds; None for nobody.
         came: the request that a browser made: from where, and to which address.
         organisation: that the visitor works in, where it is another than the key's own.
+        words: the visitor's language: problems are told in it where the API or their code can.
     """
 
-    def __init__(self, app: ASGIApp, key: str | None, came: Request, organisation: str | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        key: str | None,
+        came: Request,
+        organisation: str | None = None,
+        words: Words | None = None,
+    ) -> None:
+        self.words = words
         client = (came.client.host, came.client.port) if came.client is not None else ("", 0)
         self._transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=client)
         self._address = f"{came.url.scheme}://{came.url.netloc}{PREFIX}"
@@ -59,11 +70,11 @@ class Api:
 
     async def get(self, path: str, **query: object) -> Answer:
         """Read. `organisation=None` asks beyond the organisation that the visitor works in."""
-        return _read(await self.raw("GET", path, None, query))
+        return self._read(await self.raw("GET", path, None, query))
 
     async def send(self, method: str, path: str, body: object = None, **query: object) -> Answer:
         """Change something."""
-        return _read(await self.raw(method, path, body, query))
+        return self._read(await self.raw(method, path, body, query))
 
     async def raw(self, method: str, path: str, body: object, query: Mapping[str, object]) -> httpx2.Response:
         """The answer as it came: for files."""
@@ -101,23 +112,31 @@ class Api:
         )
         answer = await self._transport.handle_async_request(request)
         await answer.aread()
-        return _read(answer)
+        return self._read(answer)
 
+    def _read(self, answer: httpx2.Response) -> Answer:
+        headers = dict(answer.headers)
+        try:
+            body = msgspec.json.decode(answer.content) if answer.content else None
+        except msgspec.DecodeError:
+            body = None
+        if answer.status_code < 400:
+            return Answer(answer.status_code, body, None, headers)
+        whole = body if isinstance(body, dict) else {}
+        told = whole.get("error")
+        told = told if isinstance(told, dict) else {}
+        problem = Problem(
+            answer.status_code,
+            str(told.get("code") or ""),
+            self._said(whole, told) or f"HTTP {answer.status_code}",
+            told.get("param"),
+        )
+        return Answer(answer.status_code, body, problem, headers)
 
-def _read(answer: httpx2.Response) -> Answer:
-    headers = dict(answer.headers)
-    try:
-        body = msgspec.json.decode(answer.content) if answer.content else None
-    except msgspec.DecodeError:
-        body = None
-    if answer.status_code < 400:
-        return Answer(answer.status_code, body, None, headers)
-    told = body.get("error") if isinstance(body, dict) else None
-    told = told if isinstance(told, dict) else {}
-    problem = Problem(
-        answer.status_code,
-        str(told.get("code") or ""),
-        str(told.get("message") or f"HTTP {answer.status_code}"),
-        told.get("param"),
-    )
-    return Answer(answer.status_code, body, problem, headers)
+    def _said(self, whole: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+        """What went wrong: as the API says it in the visitor's language, by its code, or in English."""
+        english = str(told.get("message") or "")
+        if self.words is None:
+            return english
+        said = whole.get(f"message_{self.words.language}")
+        return str(said or self.words.error(str(told.get("code") or ""), english))

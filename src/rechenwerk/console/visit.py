@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rechenwerk.base.clock import Clock
+from rechenwerk.base.reasons import german
 from rechenwerk.console.api import PREFIX, Answer, Api, Problem
 from rechenwerk.console.assets import Assets
 from rechenwerk.console.figures import Figures
@@ -31,6 +32,8 @@ SIGN_IN = f"{ROOT}/sign-in"
 THEMES = ("auto", "light", "dark")
 _LARGEST_FORM = 1_100_000
 _FIELDS = 500
+_NAMED = frozenset({"data_class"})
+"""Values of reasons that people call otherwise."""
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -111,7 +114,7 @@ class Visit:
         self.me: Me | None = None
         self.elsewhere = ""
         """The organisation that the operator works in, where it is not the key's own."""
-        self.api = Api(self.console.office, self.key, request)
+        self.api = Api(self.console.office, self.key, request, words=self.t)
 
     # -- asking ---------------------------------------------------------------------------------------
 
@@ -127,7 +130,7 @@ class Visit:
             names += [one["name"] for one in others.part("organisations", []) if one["name"] not in names]
         wished = unquote(self.request.cookies.get(ORGANISATION, ""))
         if wished != own and wished in names and "operator" in found["scopes"]:
-            self.api = Api(self.console.office, self.key, self.request, wished)
+            self.api = Api(self.console.office, self.key, self.request, wished, self.t)
             self.elsewhere = wished
         language = found["language"]
         if language in self.console.words and LANGUAGE not in self.request.cookies:
@@ -139,6 +142,7 @@ class Visit:
     def speak(self, language: str) -> None:
         """Go on in another language."""
         self.language, self.t = language, self.console.words[language]
+        self.api.words = self.t
         self.figures = Figures(language, self.now)
 
     def may(self, *scopes: str) -> bool:
@@ -254,6 +258,19 @@ class Visit:
     def no(self, what: str, name: str) -> Problem:
         """There is nothing of that name."""
         return Problem(404, f"{what}_not_found", self.t(f"problem.no_{what}", name=name))
+
+    def said(self, row: Mapping[str, Any], name: str) -> str:
+        """A text of the API that may stand there in the visitor's language too."""
+        return str(row.get(f"{name}_{self.language}") or row[name])
+
+    def why(self, row: Mapping[str, Any], name: str = "reason") -> str:
+        """A reason of the API in the visitor's language; in English where its codes were not kept."""
+        told = row.get(f"{name}_told") or []
+        named = [
+            {key: self.t.of(key, value) if key in _NAMED else value for key, value in one.items()}
+            for one in told
+        ]
+        return (german(named) if self.language == "de" else "") or str(row.get(name) or "")
 
     @property
     def part(self) -> str:

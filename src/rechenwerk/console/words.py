@@ -64,6 +64,10 @@ class Words:
         """What people call a word of the API; the word itself where it has no other."""
         return self._texts.get(f"{group}.{word}", str(word))
 
+    def error(self, code: str, english: str) -> str:
+        """What went wrong, by its code; as the API said it where there is no text for that."""
+        return english if self.language == LANGUAGES[0] else self._texts.get(f"error.{code}", english)
+
 
 def choose(accepted: str, wished: str | None) -> str:
     """The language of a visitor: the one that was wished, else the browser's first that there is.

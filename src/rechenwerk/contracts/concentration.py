@@ -10,6 +10,7 @@ from fractions import Fraction
 import msgspec
 
 from rechenwerk.base.money import divide_half_even
+from rechenwerk.base.reasons import reason
 from rechenwerk.contracts.obligations import charged_by_use, fees
 from rechenwerk.contracts.periods import DAY, Span
 from rechenwerk.contracts.renewals import with_renewals
@@ -252,11 +253,8 @@ def over_cap(caps: Sequence[Cap], spent: Spent, provider: str, owner: str) -> st
         total = sum(amounts.values())
         if cap.of in {"", name} and total and amounts.get(name, 0) > Fraction(cap.at_most) * total:
             has = percent(Fraction(amounts[name], total))
-            return (
-                f"The concentration cap {cap.name!r} allows the {cap.by} {name!r}"
-                f" {percent(Fraction(cap.at_most))} of the spend of {cap.window_days} days and it has {has}:"
-                " use another, raise the cap, or make it soft."
-            )
+            most, code = percent(Fraction(cap.at_most)), f"{cap.by}_above_cap"
+            return reason(code, cap=cap.name, name=name, most=most, days=cap.window_days, has=has)
     return None
 
 

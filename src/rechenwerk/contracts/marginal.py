@@ -19,6 +19,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from rechenwerk.base.money import NANO
+from rechenwerk.base.reasons import Reason, joined, reason
 from rechenwerk.contracts.bill_capacity import names
 from rechenwerk.contracts.bill_commitment import percent
 from rechenwerk.contracts.periods import ends_at
@@ -63,15 +64,15 @@ def next_unit(
     """
     asked = deployed.service_tier if service_tier is None else service_tier
     listed = scaled(rates_of(deployed.rates), factor_of(contract.pricing, asked))
-    rates, reason = own_rates(contract, deployed, positions.get(contract.name), energy, at, asked)
-    reasons = [reason]
+    rates, why = own_rates(contract, deployed, positions.get(contract.name), energy, at, asked)
+    reasons = [why]
     for over in (contract, *umbrellas):
         position = positions.get(over.name)
         share, why = effect(over, position, covers=over is not contract)
         if why:
             rates = scaled(rates, share)
             reasons.append(why)
-    return NextUnit(rates, listed, "; ".join(filter(None, reasons)))
+    return NextUnit(rates, listed, joined(reasons))
 
 
 def own_rates(
@@ -81,43 +82,45 @@ def own_rates(
     energy: Decimal = Decimal(0),
     at: Progress | None = None,
     service_tier: str = STANDARD,
-) -> tuple[Vector, str]:
+) -> tuple[Vector, Reason]:
     """What a contract charges for the next unit, before credits and minimums, and in words.
 
     The arguments are those of `next_unit`; `position` is the contract's own.
     """
     if isinstance(contract, Provisioned):
-        return use_rates(contract), "bought capacity: paid whether used or not"
+        return use_rates(contract), reason("bought")
     if isinstance(contract, OwnHardware):
-        return energy_rates(contract, energy), f"own hardware: energy at {energy:f} per kWh"
+        return energy_rates(contract, energy), reason("own_hardware", energy=f"{energy:f}")
     if isinstance(contract, Grant):
         price = nano(contract.unit_price) / Fraction(contract.usage_per_unit)
-        free = "free of charge" if not contract.unit_price else f"{contract.unit_price:f} per {contract.unit}"
-        return scaled(weights(contract.weights), price), f"grant: {free}"
+        rates = scaled(weights(contract.weights), price)
+        if not contract.unit_price:
+            return rates, reason("grant_free")
+        return rates, reason("grant_price", price=f"{contract.unit_price:f}", unit=contract.unit)
     if isinstance(contract, TakeOrPay) and contract.unit_price is not None:
-        return scaled(weights(contract.weights), nano(contract.unit_price)), "price of the commitment"
+        return scaled(weights(contract.weights), nano(contract.unit_price)), reason("commitment_price")
     pricing, listed = contract.pricing, rates_of(deployed.rates)
     tier, place = current_tier(pricing, position, None if at is None else at.reached)
     rates = tier_rates(pricing, tier, listed, service_tier)
     words = [_per_million(rates)]
     if place:
-        words.append(f"tier from {place}")
+        words.append(reason("tier_from", place=place))
     if service_tier != STANDARD:
-        words.append(service_tier)
+        words.append(reason("service_tier", tier=service_tier))
     if pricing.step is not None:
-        words.append(f"billed in steps of {pricing.step.size:,}")
+        words.append(reason("steps", size=f"{pricing.step.size:,}"))
     left = ZERO if at is None else at.free(contract, deployed.name)
     if left and pricing.free is not None:
         weigh = weights(pricing.free.weights) if pricing.free.measure == "quantity" else listed
         rates = tuple(ZERO if weight else rate for rate, weight in zip(rates, weigh, strict=True))
-        words.append(f"free for another {float(left):,.6g}")
-    return rates, ", ".join(words)
+        words.append(reason("free", left=f"{float(left):,.6g}"))
+    return rates, joined(words, ", ")
 
 
-def _per_million(rates: Vector) -> str:
+def _per_million(rates: Vector) -> Reason:
     """Input and output as a price list says them."""
-    said = [f"{float(rate * MILLION / NANO):g}" for rate in (rates[0], rates[3])]
-    return f"{' / '.join(said)} per million in / out"
+    read, written = (f"{float(rate * MILLION / NANO):g}" for rate in (rates[0], rates[3]))
+    return reason("per_million", input=read, output=written)
 
 
 def current_tier(
@@ -194,7 +197,7 @@ def lost_share(contract: TakeOrPay, position: Position) -> Fraction:
     return Fraction(rule.share) * (1 - used)
 
 
-def effect(contract: Contract, position: Position | None, *, covers: bool) -> tuple[Fraction, str]:
+def effect(contract: Contract, position: Position | None, *, covers: bool) -> tuple[Fraction, Reason]:
     """What a credit or a commitment makes of a price: a factor, and why; no words where it does nothing.
 
     Args:
@@ -203,41 +206,42 @@ def effect(contract: Contract, position: Position | None, *, covers: bool) -> tu
         covers: it stands over the contract that prices the call, so that its discount is still to be taken.
     """
     if position is not None and position.status != "active":
-        return _ONE, ""
+        return _ONE, Reason("")
     if isinstance(contract, PrepaidCredit) and position is not None:
         return _credit(contract, position)
     if isinstance(contract, TakeOrPay):
         return _commitment(contract, position, covers=covers)
-    return _ONE, ""
+    return _ONE, Reason("")
 
 
-def _credit(contract: PrepaidCredit, position: Position) -> tuple[Fraction, str]:
+def _credit(contract: PrepaidCredit, position: Position) -> tuple[Fraction, Reason]:
     chance = _ONE if position.forecast is None or contract.rolls_over else chance_to_reach(position)
     if chance == 1:
-        why = f"credit {contract.name!r} pays, and will be used up anyway: worth its money"
+        why = reason("credit_worth", name=contract.name)
     elif not chance:
-        why = f"credit {contract.name!r} pays, and would expire unused: free"
+        why = reason("credit_expires", name=contract.name)
     else:
-        why = f"credit {contract.name!r} pays; {percent(1 - chance)} that it would expire unused"
+        why = reason("credit_chance", name=contract.name, chance=percent(1 - chance))
     return chance, why
 
 
-def discount(contract: Contract, position: Position | None, *, covers: bool) -> tuple[Fraction, str]:
+def discount(contract: Contract, position: Position | None, *, covers: bool) -> tuple[Fraction, Reason]:
     """What a commitment takes off a price, as a factor, whether its minimum is met or not; and in words."""
-    factor, words = _ONE, []
+    factor, words = _ONE, list[Reason]()
     if not isinstance(contract, TakeOrPay):
-        return factor, ""
+        return factor, Reason("")
     if covers and contract.pricing.discount:
         factor *= 1 - Fraction(contract.pricing.discount)
-        words.append(f"{percent(Fraction(contract.pricing.discount))} off by {contract.name!r}")
+        share = percent(Fraction(contract.pricing.discount))
+        words.append(reason("discount", share=share, name=contract.name))
     open_ = position is None or position.amount is None or position.drawn < position.amount
     if contract.committed_discount and open_:
         factor *= 1 - Fraction(contract.committed_discount)
-        words.append(f"{percent(Fraction(contract.committed_discount))} off up to its minimum")
-    return factor, ", ".join(words)
+        words.append(reason("committed_discount", share=percent(Fraction(contract.committed_discount))))
+    return factor, joined(words, ", ")
 
 
-def _commitment(contract: TakeOrPay, position: Position | None, *, covers: bool) -> tuple[Fraction, str]:
+def _commitment(contract: TakeOrPay, position: Position | None, *, covers: bool) -> tuple[Fraction, Reason]:
     factor, off = discount(contract, position, covers=covers)
     words = [off] if off else []
     if position is None or position.amount is None or position.forecast is None:
@@ -246,10 +250,8 @@ def _commitment(contract: TakeOrPay, position: Position | None, *, covers: bool)
     lost = missed * lost_share(contract, position)
     if lost:
         factor *= 1 - lost
-        words.append(
-            f"{percent(missed)} that the minimum of {contract.name!r} is missed: "
-            f"{percent(lost)} of it would be paid anyway"
-        )
+        chances = {"chance": percent(missed), "lost": percent(lost)}
+        words.append(reason("minimum_missed", name=contract.name, **chances))
     elif not missed:
-        words.append(f"the minimum of {contract.name!r} is safe")
-    return factor, ", ".join(words)
+        words.append(reason("minimum_safe", name=contract.name))
+    return factor, joined(words, ", ")

@@ -6,11 +6,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
+from starlette.routing import BaseRoute
 
 from rechenwerk.base.cursors import BY_ID, BY_NUMBER, BY_TEXT, next_of, number_of, order_of
 from rechenwerk.base.money import parse_money
@@ -420,8 +422,9 @@ async def follow_job(realm: DocumentsRealm, job: int) -> StreamingResponse:
     return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-def document_routes() -> APIRouter:
-    """All routes of documents."""
+@cache
+def document_routes() -> tuple[BaseRoute, ...]:
+    """All routes of documents, made once."""
     router = APIRouter(prefix=PREFIX)
     add = router.add_api_route
     jobs: list[str | Enum] = ["document jobs"]
@@ -446,4 +449,4 @@ def document_routes() -> APIRouter:
     add_clash_routes(router)
     add_known_routes(router)
     add_learning_routes(router)
-    return router
+    return tuple(router.routes)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rechenwerk.base.ids import encode_call
+from rechenwerk.base.reasons import told_of
 from rechenwerk.base.usage import Usage
 from rechenwerk.gateway.admission import FREE, Granted
 from rechenwerk.gateway.plans import Plan, Step
@@ -30,6 +31,12 @@ _LONGEST_REASON = 500
 def plain(reason: str) -> str:
     """A reason as books and logs can keep it: it may hold a provider's words, and those may hold anything."""
     return "".join([one if one.isprintable() else " " for one in reason[:_LONGEST_REASON]])
+
+
+def ended(decision: str, reason: str | None) -> str:
+    """A decision that also keeps what the reason of its outcome was told from, if anything was."""
+    told = told_of(reason or "")
+    return f'{decision[:-1]},"outcome_told":{msgspec.json.encode(told).decode()}}}' if told else decision
 
 
 class Call:
@@ -127,7 +134,7 @@ class Call:
         self.placed: Step | None = None
         self.granted: Granted = FREE
         self.candidates: Sequence[int] = ()
-        self.tried: list[dict[str, str | float]] = []
+        self.tried: list[dict[str, object]] = []
         self._talk: Talk | None = None
         self.request: Request
         self.plan: Plan

@@ -15,6 +15,7 @@ import msgspec
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.loops import repeat
+from rechenwerk.base.reasons import beside, reason
 from rechenwerk.base.usage import Usage
 from rechenwerk.gateway.call import Call
 from rechenwerk.gateway.fleet import Fleet
@@ -308,12 +309,12 @@ _PER = 1e6
 def _told(told: Explanation, supply: int, number: int) -> str:
     """An explanation as the decision keeps it."""
     kept: dict[str, object] = {"plan": number}
-    others: list[dict[str, str]] = []
+    others: list[dict[str, object]] = []
     if all(one.supply != supply for one in told.alternatives):
-        kept["reason"] = "the plan does not know it yet; by its list price"
+        kept |= beside("reason", reason("not_in_plan"))
     for one in told.alternatives:
         if one.supply == supply:
-            kept["reason"] = one.reason
+            kept |= beside("reason", one.reason)
             kept["price"] = {
                 "list": _shown(one.listed),
                 "contract_effect": _shown(one.contract),
@@ -321,9 +322,10 @@ def _told(told: Explanation, supply: int, number: int) -> str:
                 "next_unit": _shown(one.price),
             }
             if one.reserve:
-                kept["reserve"] = one.reserve
+                kept |= beside("reserve", one.reserve)
         elif len(others) < _SHOWN:
-            others.append({"deployment": one.name, "next_unit": _shown(one.price), "why": one.reason})
+            seen = {"deployment": one.name, "next_unit": _shown(one.price)}
+            others.append({**seen, **beside("why", one.reason)})
     if others:
         kept["alternatives"] = others
     return msgspec.json.encode(kept).decode()[1:-1]

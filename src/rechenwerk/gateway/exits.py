@@ -8,7 +8,7 @@ from rechenwerk.base.clock import Clock
 from rechenwerk.base.ids import CallIds
 from rechenwerk.base.usage import Usage
 from rechenwerk.contracts.charged import Rates
-from rechenwerk.gateway.call import NOTHING, Call, plain
+from rechenwerk.gateway.call import NOTHING, Call, ended, plain
 from rechenwerk.gateway.dispatch import Dispatch
 from rechenwerk.gateway.metrics import Metrics
 from rechenwerk.gateway.till import Till
@@ -110,7 +110,7 @@ class Exit:
             status,
             total,
             total,
-            call.attempt,
+            ended(call.attempt, reason),
             transfers(outcome, call.accounts, 0, cost, 0),
             *step.deployment.energy(usage),
             _listed(rates, call, usage, at_hold=reported is None),
@@ -167,7 +167,7 @@ class Exit:
                 status,
                 int(((call.first_at or now) - call.started) * 1e6),
                 int(total * 1e6),
-                call.decision,
+                ended(call.decision, reason),
                 transfers(outcome, call.accounts, price, cost, held),
                 *deployment.energy(usage),
                 None if outcome == "void" else _listed(rates, call, usage, at_hold=at_hold),

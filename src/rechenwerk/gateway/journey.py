@@ -11,6 +11,7 @@ import msgspec
 
 from rechenwerk.base.clock import Clock
 from rechenwerk.base.errors import BrokenError, ConnectError, ProviderError, Refusal, unavailable
+from rechenwerk.base.reasons import beside, reason, said_by
 from rechenwerk.base.settings import Settings
 from rechenwerk.gateway.call import NOTHING, Call, plain
 from rechenwerk.gateway.counting import count
@@ -46,7 +47,7 @@ _SEES_PRICES = frozenset({"books", "operator"})
 """What was agreed with providers is the operator's business."""
 _LINES = 4096
 """Header lines that are kept ready."""
-_GONE = "the client was gone before the next attempt"
+_GONE = reason("gone_before_next")
 _LEFT = Failure(bad_gateway(_GONE), _GONE, free=True)
 """The attempts that were made are booked by themselves; the call itself has come to nothing."""
 
@@ -133,10 +134,11 @@ class Journey:
 
     def _note(self, call: Call, trip: Trip, failure: Failure) -> None:
         """Keep an attempt that came to nothing, and book it if it can have cost anything."""
-        reason = plain(failure.reason)
-        _log.warning("call %s: %s at %s; trying on", call.name, reason, trip.name)
+        said = plain(failure.reason)
+        _log.warning("call %s: %s at %s; trying on", call.name, said, trip.name)
         seconds = round(self._clock.monotonic() - trip.began, 6)
-        call.tried.append({"deployment": trip.name, "reason": reason, "seconds": seconds})
+        why = {**beside("reason", failure.reason), "reason": said}
+        call.tried.append({"deployment": trip.name, **why, "seconds": seconds})
         self._dispatch.ended(call, failure.reported.usage if failure.reported else NOTHING, last=False)
         if not failure.free:
             self._exit.attempt(call, trip.began, failure.status, failure.reason, failure.reported)
@@ -175,8 +177,8 @@ class Journey:
             refusal = unavailable(
                 "The provider cannot be reached; try again, or ask your operator.", "provider_unavailable"
             )
-            return Failure(refusal, str(error), free=True, safe=True)
-        return Failure(bad_gateway(str(error)), str(error), free=False)
+            return Failure(refusal, said_by(error), free=True, safe=True)
+        return Failure(bad_gateway(said_by(error)), said_by(error), free=False)
 
     def _declined(self, trip: Trip, answer: Answer) -> Failure:
         """The provider answered with an error."""
@@ -192,7 +194,7 @@ class Journey:
             reported = trip.way.whole(trip.call, answer.body).reported
         return Failure(
             refusal,
-            f"the provider answered {status}",
+            reason("answered", status=status),
             free=reported is None and status not in _MAY_HAVE_WORKED,
             reported=reported,
             status=status,
@@ -220,8 +222,8 @@ class Journey:
             whole = trip.way.whole(call, answer.body)
         except ValueError as error:
             self._ended(trip, ok=False)
-            reason = f"the provider's answer cannot be read: {error}"
-            return Failure(bad_gateway(reason), reason, free=False, status=answer.status)
+            said = reason("unreadable", error=error)
+            return Failure(bad_gateway(said), said, free=False, status=answer.status)
         call.first_at = self._clock.monotonic()
         refusal = await self._held(call)
         if refusal is not None:
@@ -254,8 +256,7 @@ class Journey:
             first = reported.usage
             prompt = first.input if prompts(call.request) == 1 else usage.input - first.cached_input
             usage = msgspec.structs.replace(first, input=prompt, output=first.output + usage.output)
-        reason = "usage of the first choice only" if reported else "the provider reported no usage"
-        self._exit.counted(call, usage, source, reason, 200)
+        self._exit.counted(call, usage, source, reason("first_choice" if reported else "no_usage"), 200)
 
     async def _counted_here(self, http: HttpRequest, call: Call, trip: Trip) -> Failure | None:
         """How many tokens a request has, where the provider cannot be asked in its client's words."""
@@ -286,8 +287,8 @@ class Journey:
                 return await self._not_streamed(http, call, trip, relay)
             if not relay.channel.started:
                 self._ended(trip, ok=False)
-                reason = "the provider ended the stream before it said anything"
-                return Failure(bad_gateway(reason), reason, free=False, status=200)
+                said = reason("stream_empty")
+                return Failure(bad_gateway(said), said, free=False, status=200)
             failed = relay.channel.failed
             if failed is not None and not relay.channel.events:
                 relay.cancel()
@@ -339,7 +340,7 @@ class Journey:
         failed = channel.failed is not None
         whole = error is None and channel.done and not failed
         if error is None and not (channel.done or failed or (channel.ended and channel.usage is not None)):
-            error = BrokenError("the provider ended the stream without its last event")
+            error = BrokenError(reason("stream_cut"))
         if error is not None and not failed and not relay.client_gone:
             # An error after the first byte can only be an event; the client's SDK raises it.
             http.connection.send(channel.error(bad_gateway(str(error))))
@@ -349,7 +350,7 @@ class Journey:
             self._exit.posted(call, usage, 200)
             return whole
         if usage is not None and failed and channel.usage_is_final:
-            self._exit.failed(call, usage, "the provider ended the stream with an error", 200)
+            self._exit.failed(call, usage, reason("stream_failed"), 200)
             return False
         text = channel.text.decode("utf-8", "replace")
         counted, source = await count(trip.step.upstream, call.asked, [text], channel.events)
@@ -357,10 +358,10 @@ class Journey:
             counted, source = usage.usage, "reported"  # running usage of a stream that was cut
             call.served = usage.tier
         if whole:
-            self._exit.counted(call, counted, source, "the provider reported no usage", 200)
+            self._exit.counted(call, counted, source, reason("no_usage"), 200)
         else:
-            reason = str(error) if error else "the provider ended the stream with an error"
-            self._exit.unresolved(call, reason, 200, counted, source)
+            said = said_by(error) if error else reason("stream_failed")
+            self._exit.unresolved(call, said, 200, counted, source)
         return whole
 
     # -- answers ----------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
 
 from rechenwerk.base.money import NANO
+from rechenwerk.base.reasons import beside, reason, told_of
 from rechenwerk.contracts.ports import STANDARD
 from rechenwerk.gateway.fleet import Fleet
 from rechenwerk.gateway.groups import NO_SUPPLIES, Supplies
@@ -26,7 +27,6 @@ _ABILITY: MappingProxyType[Endpoint, str] = MappingProxyType(
     {"messages": "chat", "responses": "chat", "count_tokens": "chat"}
 )
 """What a deployment must be able to do for an endpoint, where it is not called the same."""
-_ONLY = '"reason":"the only deployment"'
 
 
 class Eligible(msgspec.Struct, frozen=True):
@@ -132,23 +132,23 @@ def make_plan(
 ) -> Plan:
     """Apply the rules that do not change from call to call."""
     allowed: list[tuple[DeploymentRow, Upstream]] = []
-    refused = []
+    refused: list[tuple[str, str]] = []
     down = False
     for deployment in able(offer, endpoint):
         upstream = upstreams.get(deployment.provider.id)
-        rule = forbids(data_class, deployment.jurisdiction, deployment.level)
+        rule: str | None = forbids(data_class, deployment.jurisdiction, deployment.level)
         if rule is None and deployment.out:
             rule = deployment.out
             down = True
         elif rule is None:
             rule = _rule(deployment, eligible, barred, tier)
         if rule is None and upstream is None:
-            rule = "its provider is not running"
+            rule = reason("not_running")
             down = True
         elif rule is None and upstream is not None and not serves(upstream.kind, endpoint):
-            rule = f"a provider of the kind {deployment.provider.kind} has no {endpoint}"
+            rule = reason("no_way", kind=deployment.provider.kind, endpoint=endpoint)
         if rule is not None:
-            refused.append(f"{_name(deployment)}: {rule}")
+            refused.append((_name(deployment), rule))
         elif upstream is not None:
             allowed.append((deployment, upstream))
     steps = tuple(
@@ -157,7 +157,7 @@ def make_plan(
             upstream,
             fleet.health(deployment.id, _name(deployment), own=deployment.level == "own"),
             _decision(deployment, data_class, refused),
-            _ONLY if len(allowed) == 1 else f'"reason":"the best of {len(allowed)} at that moment"',
+            _chosen(len(allowed)),
             supplies.of.get(deployment.id, deployment.id),
             tuple([one / deployment.cost.denominator / NANO for one in deployment.cost.numerators]),
         )
@@ -169,7 +169,7 @@ def make_plan(
     return Plan(
         offer,
         steps,
-        tuple(refused),
+        tuple(f"{name}: {rule}" for name, rule in refused),
         down,
         max((step.deployment.context_tokens for step in steps), default=0),
         max((step.deployment.max_output_tokens for step in steps), default=0),
@@ -187,10 +187,10 @@ def make_plan(
 def _rule(deployment: DeploymentRow, eligible: Eligible, barred: Mapping[int, str], tier: str) -> str | None:
     """Why a deployment is not for these calls, wherever their data may go."""
     if deployment.contract in eligible.limited - eligible.grants:
-        return f"the contract {deployment.contract_name!r} is for other projects or purposes"
+        return reason("others_contract", contract=deployment.contract_name)
     own = deployment.service_tier or STANDARD
     if tier and tier != own:
-        return f"its service tier is {own}"
+        return reason("other_tier", tier=own)
     return barred.get(deployment.provider.id)
 
 
@@ -198,7 +198,13 @@ def _name(deployment: DeploymentRow) -> str:
     return f"{deployment.provider.name}/{deployment.upstream}"
 
 
-def _decision(deployment: DeploymentRow, data_class: DataClass, refused: list[str]) -> str:
+def _chosen(among: int) -> str:
+    """Why one of so many was taken where the router had no say: members of the decision."""
+    why = reason("only") if among == 1 else reason("best", count=among)
+    return msgspec.json.encode(beside("reason", why)).decode()[1:-1]
+
+
+def _decision(deployment: DeploymentRow, data_class: DataClass, refused: Sequence[tuple[str, str]]) -> str:
     kept: dict[str, object] = {
         "deployment": _name(deployment),
         "contract": deployment.contract_name,
@@ -207,5 +213,6 @@ def _decision(deployment: DeploymentRow, data_class: DataClass, refused: list[st
     if deployment.service_tier:
         kept["service_tier"] = deployment.service_tier
     if refused:
-        kept["refused"] = refused
+        kept["refused"] = [f"{name}: {rule}" for name, rule in refused]
+        kept["refused_told"] = [told_of(rule) for _, rule in refused]
     return msgspec.json.encode(kept).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rechenwerk.base.errors import BrokenError, ProviderError
+from rechenwerk.base.reasons import reason
 from rechenwerk.gateway.channels import Channel
 from rechenwerk.gateway.server import Connection
 from rechenwerk.providers.transport import Answer, Exchange
@@ -114,7 +115,7 @@ class Relay:
         try:
             rest = self.channel.end() if self._streaming else b""
         except Exception as error:  # whatever it is, nobody may wait for an end that never comes
-            self._finish(BrokenError(f"the end of the stream cannot be read: {error}"))
+            self._finish(BrokenError(reason("stream_unreadable", error=error)))
             return
         if rest:
             self._emit(rest)
@@ -133,7 +134,7 @@ class Relay:
         if not self.begun.done() and error is None:
             self.begun.set_result(self._streaming)
         elif not self.begun.done():
-            self.begun.set_exception(error or BrokenError("the provider sent no answer"))
+            self.begun.set_exception(error or BrokenError(reason("no_answer")))
             self.begun.exception()  # it may be that nobody waits
         if not self.finished.done():
             self.finished.set_result(error)
@@ -165,10 +166,10 @@ class Relay:
     def _stop(self) -> None:
         if self._exchange is not None and not self.finished.done():
             self._exchange.abort()
-            self._finish(BrokenError("the client was gone, and the provider did not finish in time"))
+            self._finish(BrokenError(reason("client_gone")))
 
     def cancel(self) -> None:
         """The process is about to end: hang up now."""
         if self._exchange is not None and not self.finished.done():
             self._exchange.abort()
-            self._finish(BrokenError("the gateway stopped before the answer was complete"))
+            self._finish(BrokenError(reason("gateway_stopped")))

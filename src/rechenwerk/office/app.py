@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import msgspec
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rechenwerk.base.clock import Clock
@@ -36,13 +38,14 @@ from rechenwerk.office.governance.capacity import add_capacity_routes
 from rechenwerk.office.governance.grants import add_grant_routes
 from rechenwerk.office.governance.records import add_record_routes
 from rechenwerk.office.governance.reserve import add_reserve_routes
+from rechenwerk.office.joining import join
 from rechenwerk.office.journal import add_journal_routes
 from rechenwerk.office.noting import Noting, note_done
 from rechenwerk.office.payments import add_payment_routes
 from rechenwerk.office.people.routes import add_people_routes
 from rechenwerk.office.people.sessions import Sessions
 from rechenwerk.office.people.single_sign_on import SingleSignOn
-from rechenwerk.office.people.sso_routes import add_single_sign_on
+from rechenwerk.office.people.sso_routes import add_sign_on_routes, add_single_sign_on
 from rechenwerk.office.planning.asking import add_planning_routes
 from rechenwerk.office.ports import Change, Configured, Desk
 from rechenwerk.office.positions import add_position_routes
@@ -154,6 +157,38 @@ def _add_period_routes(router: APIRouter) -> None:
     add_archive_routes(router)
 
 
+@cache
+def office_routes() -> tuple[BaseRoute, ...]:
+    """The office's own routes; they know no app and no storage, so that a process makes them once."""
+    router = APIRouter(prefix="/api/v1")
+    add_people_routes(router)
+    add_sign_on_routes(router)
+    add_tenant_routes(router)
+    add_book_routes(router)
+    add_journal_routes(router)
+    add_verify_routes(router)
+    add_voucher_routes(router)
+    add_cost_routes(router)
+    add_tariff_routes(router)
+    add_total_routes(router)
+    add_event_routes(router)
+    _add_supply_routes(router)
+    _add_period_routes(router)
+    add_planning_routes(router)
+    add_capacity_routes(router)
+    add_reserve_routes(router)
+    add_grant_routes(router)
+    add_trail_routes(router)
+    add_concentration_routes(router)
+    add_position_routes(router)
+    add_audit_routes(router)
+    add_budget_routes(router)
+    add_wallet_routes(router)
+    add_alert_routes(router)
+    router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
+    return tuple(router.routes)
+
+
 def create_app(
     desk: Desk,
     clock: Clock,
@@ -191,34 +226,10 @@ def create_app(
         version=version,
     )
     app.state.office = Office(desk, clock, random_bytes, box, steps, signing, webhook_networks, gateway_url)
-    router = APIRouter(prefix="/api/v1")
-    add_people_routes(router)
-    add_single_sign_on(app, router, single_sign_on, public_url)
-    add_tenant_routes(router)
-    add_book_routes(router)
-    add_journal_routes(router)
-    add_verify_routes(router)
-    add_voucher_routes(router)
-    add_cost_routes(router)
-    add_tariff_routes(router)
-    add_total_routes(router)
-    add_event_routes(app, router, Events(desk.sums.marks))
-    _add_supply_routes(router)
-    _add_period_routes(router)
-    add_planning_routes(router)
-    add_capacity_routes(router)
-    add_reserve_routes(router)
-    add_grant_routes(router)
+    add_single_sign_on(app, single_sign_on, public_url)
+    app.state.events = Events(desk.sums.marks)
+    join(app, office_routes())
     add_record_routes(app)
-    add_trail_routes(router)
-    add_concentration_routes(router)
-    add_position_routes(router)
-    add_audit_routes(router)
-    add_budget_routes(router)
-    add_wallet_routes(router)
-    add_alert_routes(router)
-    router.add_api_route("/apply", apply, methods=["POST"], tags=["configuration"])
-    app.include_router(router)
     _guard(app, larger)
     add_handlers(app, desk.unfit)
     return app

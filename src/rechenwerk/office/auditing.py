@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from rechenwerk.base.ids import encode_call
+from rechenwerk.base.reasons import reason
 from rechenwerk.office.standing import AuditedCall, ClassVersion, Histories, PlaceVersion
 from rechenwerk.routing.ports import DEFAULT_CLASSES, DataClass
 from rechenwerk.routing.residency import forbids
@@ -108,7 +109,7 @@ class Auditor:
             if best is None or found[1] is None:
                 best = found
         if best is None:
-            rule = "nothing is known of this deployment"
+            rule: str = reason("unknown_deployment")
             best = rule, Violation(call, name or "unknown", decided or "", "", "", rule)
         words, violation = best
         if violation is not None:
@@ -162,9 +163,9 @@ class Auditor:
         place = _place(known.deployments.get(deployment, ()), moment)
         data_class = _class(known.classes, call.organisation_id, name, moment)
         if place is None or data_class is None:
-            rule: str | None = "nothing is known of its project or deployment at that time"
+            rule: str | None = reason("unknown_then")
         elif decided is not None and decided != name:
-            rule = f"the decision says the data class {decided}, the project's was {name}"
+            rule = reason("class_wrong", decided=decided, data_class=name)
         else:
             rule = forbids(data_class, place.jurisdiction, place.level)
         jurisdiction, level = ("", "") if place is None else (place.jurisdiction, place.level)

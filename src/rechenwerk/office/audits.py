@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from rechenwerk.base.ids import encode_call
+from rechenwerk.base.reasons import told_of
 from rechenwerk.office import views
 from rechenwerk.office.access import BooksRealm, Realm
 from rechenwerk.office.auditing import Auditor, Violation
@@ -104,6 +105,7 @@ def _violation(one: Violation, histories: Histories) -> views.ViolationView:
         level=one.level,
         data_class=one.data_class,
         rule=one.rule,
+        rule_told=told_of(one.rule),
     )
 
 

@@ -21,7 +21,7 @@ from rechenwerk.base.errors import (
     refuse,
     unavailable,
 )
-from rechenwerk.base.toml_reader import MistakesError
+from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.office.ports import TakenError, Unfit
 
 __all__ = ["RefusedError", "accept", "add_handlers", "answer", "missing", "refuse"]
@@ -55,12 +55,24 @@ def accept(found: T | Refusal) -> T:
     return found
 
 
-def answer(refusal: Refusal, extra: Mapping[str, Any] | None = None) -> JSONResponse:
-    """A refusal as a response."""
+def german_of(error: Exception) -> str:
+    """What an error says in German, where it says it."""
+    return str(getattr(error, "german", ""))
+
+
+def mistake_row(one: Mistake) -> dict[str, Any]:
+    """A mistake as it is told."""
+    row = {"line": one.line, "message": str(one.message), "fix": str(one.fix)}
+    return {**row, "message_de": one.message_de, "fix_de": one.fix_de} if one.message_de else row
+
+
+def answer(refusal: Refusal, extra: Mapping[str, Any] | None = None, german: str = "") -> JSONResponse:
+    """A refusal as a response, with what it says in German where that is known."""
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
     if refusal.retry_after is not None:
         headers["retry-after"] = str(refusal.retry_after)
-    return JSONResponse({**error_document(refusal), **(extra or {})}, refusal.status, headers)
+    told = {"message_de": german} if german else {}
+    return JSONResponse({**error_document(refusal), **(extra or {}), **told}, refusal.status, headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -70,9 +82,9 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 async def _mistakes(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MistakesError)
-    rows = [{"line": one.line, "message": one.message, "fix": one.fix} for one in error.mistakes]
+    rows = [mistake_row(one) for one in error.mistakes]
     refusal = bad_request(str(error), "text", "configuration_wrong", 422)
-    return answer(refusal, {"errors": rows})
+    return answer(refusal, {"errors": rows}, error.german)
 
 
 async def _taken(_: Request, error: Exception) -> JSONResponse:
@@ -80,12 +92,12 @@ async def _taken(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _wrong(_: Request, error: Exception) -> JSONResponse:
-    return answer(bad_request(str(error)))
+    return answer(bad_request(str(error)), german=german_of(error))
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return answer(_explain(error.errors()))
+    return answer(_explain(error.errors()), german=explain_in_german(error.errors()))
 
 
 def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
@@ -100,6 +112,57 @@ def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     line = f"{place or 'the body'}: {message[:1].lower()}{message[1:]}{more}"
     return bad_request(line, place or None, "invalid_value", 422)
+
+
+_GERMAN: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "fehlt",
+        "string_too_short": "braucht mindestens {min_length} Zeichen",
+        "string_too_long": "hat höchstens {max_length} Zeichen",
+        "too_short": "braucht mindestens {min_length} Einträge",
+        "too_long": "hat höchstens {max_length} Einträge",
+        "greater_than": "muss größer als {gt} sein",
+        "greater_than_equal": "muss mindestens {ge} sein",
+        "less_than": "muss kleiner als {lt} sein",
+        "less_than_equal": "darf höchstens {le} sein",
+        "int_parsing": "ist keine ganze Zahl",
+        "int_type": "ist keine ganze Zahl",
+        "int_from_float": "ist keine ganze Zahl",
+        "float_parsing": "ist keine Zahl",
+        "decimal_parsing": "ist keine Zahl",
+        "bool_parsing": "ist weder ja noch nein",
+        "string_type": "ist kein Text",
+        "date_parsing": "ist kein Tag; schreiben Sie ihn wie 2027-12-31",
+        "date_from_datetime_parsing": "ist kein Tag; schreiben Sie ihn wie 2027-12-31",
+        "datetime_parsing": "ist kein Zeitpunkt; schreiben Sie ihn wie 2027-12-31T12:00",
+        "datetime_from_date_parsing": "ist kein Zeitpunkt; schreiben Sie ihn wie 2027-12-31T12:00",
+        "literal_error": "ist keines von {expected}",
+        "enum": "ist keines von {expected}",
+        "extra_forbidden": "ist unbekannt; lassen Sie es weg",
+    }
+)
+"""What pydantic finds wrong with a field -> in German, behind the field's name."""
+
+
+def explain_in_german(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The same line in German; '' where there is none for it."""
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return "der Inhalt der Anfrage ist kein JSON"
+    said = _GERMAN.get(first["type"], "").format_map(first.get("ctx") or {})
+    if first["type"] == "string_pattern_mismatch":
+        said = _german_mismatch(str(first["ctx"]["pattern"]), first["input"])
+    place = ".".join(str(part) for part in first["loc"][1:]) or "die Anfrage"
+    more = f" (und {len(errors) - 1} weitere)" if len(errors) > 1 else ""
+    return f"{place} {said}{more}" if said else ""
+
+
+def _german_mismatch(pattern: str, given: object) -> str:
+    if pattern.startswith("^[0-9]{1,15}"):
+        return f"ist kein Betrag ab 0, sondern {given!r}; schreiben Sie ihn wie 12.50"
+    if pattern.startswith(r"^\d{1,2}"):
+        return f"ist kein Prozentsatz von 0 bis 99, sondern {given!r}; schreiben Sie ihn wie 19 oder 7.5"
+    return f"hat nicht die erwartete Form: {given!r}"
 
 
 def _mismatch(pattern: str, given: object) -> str:

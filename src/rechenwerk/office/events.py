@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from types import MappingProxyType
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from rechenwerk.base.errors import unavailable
@@ -216,9 +216,8 @@ async def listen(request: Request, realm: AnyRealm) -> Streamed:
     return Streamed(pieces, staying, "text/event-stream", headers)
 
 
-def add_event_routes(app: FastAPI, router: APIRouter, events: Events) -> None:
+def add_event_routes(router: APIRouter) -> None:
     """Join the route of this page to the API."""
-    app.state.events = events
     router.add_api_route(
         "/events", listen, methods=["GET"], tags=["events"], response_class=StreamingResponse
     )

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from pydantic import StringConstraints
 
 from rechenwerk.base.money import plain_money
+from rechenwerk.base.reasons import told_of
 from rechenwerk.base.usage import BUCKETS
 from rechenwerk.contracts.alerts import alerts
 from rechenwerk.contracts.draws import cap_drawn, drawn_all, version_at
@@ -296,6 +297,7 @@ def _next_units(one: Known, everybody: Sequence[Known], now: int) -> list[views.
                     rates=_per_million(unit.rates, unit.list_rates),
                     listed=_per_million(unit.list_rates, unit.list_rates),
                     reason=unit.reason,
+                    reason_told=told_of(unit.reason),
                 )
             )
     return found

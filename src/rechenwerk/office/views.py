@@ -134,6 +134,7 @@ class NextUnitView(BaseModel):
     rates: dict[str, str]
     listed: dict[str, str] = Field(description="what the provider's list says")
     reason: str
+    reason_told: list[dict[str, str]] = Field(description="the reason's codes, with their values")
 
 
 class ContractDetailView(ContractView):
@@ -185,6 +186,7 @@ class ViolationView(BaseModel):
     level: str
     data_class: str
     rule: str
+    rule_told: list[dict[str, str]] = Field(description="the rule's codes, with their values")
 
 
 class ResidencyView(BaseModel):

@@ -90,11 +90,12 @@ def planned_months(plan: Plan, last: str) -> tuple[str, ...]:
         raise PlanError('the plan is by quarters; write starts = "2027-01" to compare it month by month')
     if not any(one.books for one in plan.written.drivers):
         fix = 'write books = "volume:MODEL", or begin with plan from-books'
-        raise PlanError(f"no driver of the plan names its books; {fix}")
+        raise PlanError("no driver of the plan names its books; {fix}", fix=fix)
     over = tuple(name for name in plan.axis.names if name <= last)
     if not over:
         raise PlanError(
-            f"the plan begins with {plan.axis.name(0)}: none of its months is over; wait for its end"
+            "the plan begins with {period}: none of its months is over; wait for its end",
+            period=plan.axis.name(0),
         )
     return over
 

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.clearing import Floats
 from rechenwerk.planner.contagion import falls
@@ -73,18 +74,22 @@ def plan_of(subject: Subject) -> Plan:
         PlanError, MistakesError: it is wrong, or too large.
     """
     if len(subject.text) > LARGEST_TEXT:
-        raise PlanError(f"the plan has {len(subject.text):,} characters; {LARGEST_TEXT:,} are the most")
+        raise PlanError(
+            "the plan has {count:,} characters; {largest_text:,} are the most",
+            count=len(subject.text),
+            largest_text=LARGEST_TEXT,
+        )
     for status in subject.without:
         if status not in STATUSES:
-            raise PlanError(f"no status {status!r}; {did_you_mean(status, STATUSES)}")
+            raise PlanError("no status {status!r}; {fix}", status=status, fix=did_you_mean(status, STATUSES))
     plan = load_plan(reader_of(source_of(subject)))
     if subject.scenario:
         plan = build(scenario(plan.written, subject.scenario))
     if subject.without:
         plan = build(without(plan.written, subject.without))
     if len(plan.lines) > _MOST_LINES or len(plan.lines) * plan.axis.count > _MOST_CELLS:
-        told = f"{len(plan.lines):,} lines in {plan.axis.count} periods"
-        raise PlanError(f"{told} are too many to be calculated here; divide the plan")
+        told = sentence("{count:,} lines in {count2} periods", count=len(plan.lines), count2=plan.axis.count)
+        raise PlanError("{told} are too many to be calculated here; divide the plan", told=told)
     return plan
 
 
@@ -145,9 +150,17 @@ def attempt(
     given: dict[str, Floats] = {}
     for name, factor in factors.items():
         if name not in plan.inputs:
-            raise PlanError(f"no driver {name!r} in the plan; {did_you_mean(name, plan.inputs)}")
+            raise PlanError(
+                "no driver {name!r} in the plan; {fix}", name=name, fix=did_you_mean(name, plan.inputs)
+            )
         if not _FACTORS[0] <= factor <= _FACTORS[1]:
-            raise PlanError(f"{name} times {factor:g}; write a factor from {_FACTORS[0]} to {_FACTORS[1]:g}")
+            raise PlanError(
+                "{name} times {factor:g}; write a factor from {item} to {item2:g}",
+                name=name,
+                factor=factor,
+                item=_FACTORS[0],
+                item2=_FACTORS[1],
+            )
         given[name] = np.full(plan.axis.count, factor)
     values = base(plan, given)
     outcome = run(plan, paths=paths, seed=seed, lines=("cash",), factors=given)
@@ -285,7 +298,11 @@ def deals_of(subject: Subject) -> Deals:
     """
     deals = read_deals(subject.deals)
     if len(deals.firms) > _MOST_FIRMS:
-        raise PlanError(f"{len(deals.firms)} firms are too many to let each fail here; keep {_MOST_FIRMS}")
+        raise PlanError(
+            "{count} firms are too many to let each fail here; keep {most_firms}",
+            count=len(deals.firms),
+            most_firms=_MOST_FIRMS,
+        )
     if deals.joined is not None:
         plan = plan_of(
             msgspec.structs.replace(subject, deals="", scenario=subject.scenario or deals.joined.scenario)

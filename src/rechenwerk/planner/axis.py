@@ -22,7 +22,7 @@ def month_number(text: str) -> int:
     """
     found = _PERIOD.fullmatch(text)
     if found is None:
-        raise PlanError(f'{text!r} is no period; write one such as "2026-01" or "2026-Q1"')
+        raise PlanError('{text!r} is no period; write one such as "2026-01" or "2026-Q1"', text=text)
     month = 3 * int(found[2]) - 2 if found[2] else int(found[3])
     return int(found[1]) * 12 + month - 1
 
@@ -54,7 +54,9 @@ class Axis(msgspec.Struct, frozen=True):
         """
         first = month_number(starts)
         if not 1 <= count <= _LONGEST:
-            raise PlanError(f"{count} periods; write a number from 1 to {_LONGEST}")
+            raise PlanError(
+                "{count} periods; write a number from 1 to {longest}", count=count, longest=_LONGEST
+            )
         return cls(first, count, 3 if "Q" in starts else 1)
 
     @property

@@ -133,7 +133,9 @@ def sold(books: Books) -> tuple[Sold, ...]:
     used = [one for one in found if one.volume.any()]
     if not used:
         said = f"{books.months[0]} to {books.months[-1]}" if books.months else "any month that is over"
-        raise PlanError(f"the books have no calls in {said}; let a month end, or read more of them: --months")
+        raise PlanError(
+            "the books have no calls in {said}; let a month end, or read more of them: --months", said=said
+        )
     return tuple(sorted(used, key=lambda one: (-float((one.volume * one.price).sum()), one.model)))
 
 

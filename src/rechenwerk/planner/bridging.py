@@ -69,7 +69,7 @@ def bridge(written: Written, name: str) -> Bridge:
     """
     known = {one.name: one for one in written.bridges}
     if name not in known:
-        raise PlanError(f"no [[bridge]] {name!r} in the file; {did_you_mean(name, known)}")
+        raise PlanError("no [[bridge]] {name!r} in the file; {fix}", name=name, fix=did_you_mean(name, known))
     one = known[name]
     plan = build(scenario(written, one.scenario))
     return _walked(one, plan, base(plan))
@@ -89,8 +89,8 @@ def _walked(one: BridgeTable, plan: Plan, values: Values) -> Bridge:
     cash = values["cash"][:, 0] / scale
     lowest, last = float(cash.min()), float(cash[-1])
     ends = max(-lowest, 0.0)
-    title = f"the gap is the lowest cash ({plan.axis.name(int(cash.argmin()))}), not that of the end"
-    steps.append(Step(title, None, None, ends + last, gap + ends + last))
+    title, when = "the gap is the lowest cash, not that of the end", plan.axis.name(int(cash.argmin()))
+    steps.append(Step(title, None, None, ends + last, gap + ends + last, when))
     return Bridge(
         one.title or one.name, one.source, one.unit, starts, tuple(steps), ends, ends - steps[-1].gap
     )

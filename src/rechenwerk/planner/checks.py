@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.planner.axis import Axis, month_number
 from rechenwerk.planner.numbers import number, parted
@@ -36,17 +37,21 @@ def faults(written: Written) -> Iterator[Fault]:
     """All that is told from the tables alone."""
     head = written.head
     if not 1 <= head.paths <= _MOST_PATHS:
-        yield ("paths",), f"{head.paths} paths", f"write a number from 1 to {_MOST_PATHS}"
+        yield (
+            ("paths",),
+            sentence("{paths} paths", paths=head.paths),
+            sentence("write a number from 1 to {most_paths}", most_paths=_MOST_PATHS),
+        )
     if head.seed < 0:
-        yield ("seed",), f"the seed is {head.seed}", "write a number from 0 on"
+        yield ("seed",), sentence("the seed is {seed}", seed=head.seed), "write a number from 0 on"
     numbers = list(_of_numbers(written))
     yield from numbers
     if numbers:
         return
     for key, low, high in _POLICY:
         if not low <= number(getattr(written.policy, key)) <= high:
-            said = f"{key} is {getattr(written.policy, key)}"
-            yield ("policy", key), said, f"write a number from {low} to {high}"
+            said = sentence("{key} is {value}", key=key, value=getattr(written.policy, key))
+            yield ("policy", key), said, sentence("write a number from {low} to {high}", low=low, high=high)
     for index, contract in enumerate(written.contracts):
         yield from _of_contract(("contract", index), contract)
     for index, funding in enumerate(written.funding):
@@ -65,9 +70,17 @@ def _of_numbers(written: Written) -> Iterator[Fault]:
             except PlanError:
                 good = False
             if not good:
-                yield (*path, key), f"{key} is {value}, which is no number", 'write one such as 12 or "20%"'
+                yield (
+                    (*path, key),
+                    sentence("{key} is {value}, which is no number", key=key, value=value),
+                    'write one such as 12 or "20%"',
+                )
         if getattr(one, "name", "") in _RESERVED:
-            yield (*path, "name"), f"{getattr(one, 'name', '')!r} is a name of the statements", "rename it"
+            yield (
+                (*path, "name"),
+                sentence("{value!r} is a name of the statements", value=getattr(one, "name", "")),
+                "rename it",
+            )
 
 
 def _rows(written: Written) -> Iterator[tuple[Path, msgspec.Struct]]:
@@ -87,7 +100,11 @@ def _rows(written: Written) -> Iterator[tuple[Path, msgspec.Struct]]:
 
 def _of_contract(path: Path, one: ContractTable) -> Iterator[Fault]:
     if one.total is not None and number(one.total) <= 0:
-        yield (*path, "total"), f"the total of {one.name} is {one.total}", "write what is bought, above 0"
+        yield (
+            (*path, "total"),
+            sentence("the total of {name} is {total}", name=one.name, total=one.total),
+            "write what is bought, above 0",
+        )
     for key in _PRICES:
         amount = str(getattr(one, key)).strip().partition(" ")[0].replace("_", "")
         try:
@@ -97,12 +114,20 @@ def _of_contract(path: Path, one: ContractTable) -> Iterator[Fault]:
         spent = key == "price" and one.kind in {"take-or-pay", "prepaid"}
         if not math.isfinite(value) or value < 0 or (spent and value == 0):
             fix = "a minimum is spent at a price above 0" if spent else "write 0 or more"
-            yield (*path, key), f"the {key} of {one.name} is {getattr(one, key)!r}", fix
+            yield (
+                (*path, key),
+                sentence("the {key} of {name} is {value!r}", key=key, name=one.name, value=getattr(one, key)),
+                fix,
+            )
 
 
 def _of_funding(path: Path, one: FundingTable, written: Written) -> Iterator[Fault]:
     if one.kind != "equity" and one.amount is not None and number(one.amount) < 0:  # equity may be paid back
-        yield (*path, "amount"), f"the amount of {one.name} is {one.amount}", "write what comes, above 0"
+        yield (
+            (*path, "amount"),
+            sentence("the amount of {name} is {amount}", name=one.name, amount=one.amount),
+            "write what comes, above 0",
+        )
     if one.amount is None or not one.when:
         return
     axis = Axis.of(written.head.starts, written.head.periods)
@@ -111,14 +136,23 @@ def _of_funding(path: Path, one: FundingTable, written: Written) -> Iterator[Fau
     except PlanError:
         return  # is told where it is built
     if early:
-        said = f"{one.name} comes in {one.when}, before the plan begins in {axis.name(0)}"
+        said = sentence(
+            "{name} comes in {when}, before the plan begins in {period}",
+            name=one.name,
+            when=one.when,
+            period=axis.name(0),
+        )
         yield (*path, "when"), said, "put it into [opening], or begin earlier"
 
 
 def _of_shocks(written: Written) -> Iterator[Fault]:
     for index, shock in enumerate(written.shocks):
         if number(shock.factor) < 0:
-            yield ("shock", index, "factor"), f"the factor is {shock.factor}", "write 0.7 for 30% less"
+            yield (
+                ("shock", index, "factor"),
+                sentence("the factor is {factor}", factor=shock.factor),
+                "write 0.7 for 30% less",
+            )
         try:
             factors(written, [shock])
         except PlanError as error:

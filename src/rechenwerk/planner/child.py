@@ -25,9 +25,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
-from rechenwerk.base.toml_reader import MistakesError
+from rechenwerk.base.reasons import said_by
+from rechenwerk.base.sentences import sentence
+from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.planner import answering
 from rechenwerk.planner.answering import Progress, Subject
+from rechenwerk.planner.mistakes_german import in_german
 
 MEGABYTES = 2048
 """Of memory, unless its argument says otherwise."""
@@ -67,17 +70,27 @@ def answer(asked: Asked, progress: Progress, answers: Answers = _ANSWERS) -> dic
         found = answers[asked["ask"]](subject, asked, progress)
         return {"answer": found if isinstance(found, bytes) else msgspec.json.encode(found)}
     except MistakesError as error:
-        rows = [{"line": one.line, "message": one.message, "fix": one.fix} for one in error.mistakes]
-        return {"wrong": str(error).partition("\n")[0], "mistakes": rows}
+        return {**_wrong(error.said), "mistakes": [_mistake(one) for one in error.mistakes]}
     except RechenwerkError as error:
-        return {"wrong": " ".join(str(error).split()), "mistakes": []}
+        return _wrong(said_by(error))
     except RecursionError:
-        return {"wrong": "the plan nests too deeply; divide its formulas into lines", "mistakes": []}
+        return _wrong("the plan nests too deeply; divide its formulas into lines")
     except MemoryError:
-        return {"wrong": "the plan needs more memory than a plan may have; make it smaller", "mistakes": []}
+        return _wrong("the plan needs more memory than a plan may have; make it smaller")
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return {"wrong": f"the plan cannot be calculated ({said})", "mistakes": []}
+        return _wrong(sentence("the plan cannot be calculated ({said})", said=said))
+
+
+def _wrong(said: str) -> dict[str, Any]:
+    """What is wrong, in one line of each language."""
+    german = " ".join(in_german(said).split())
+    return {"wrong": " ".join(said.split()), "wrong_de": german, "mistakes": []}
+
+
+def _mistake(one: Mistake) -> dict[str, Any]:
+    texts = {"message": str(one.message), "fix": str(one.fix)}
+    return {"line": one.line, **texts, "message_de": in_german(one.message), "fix_de": in_german(one.fix)}
 
 
 def _read(source: BinaryIO) -> Asked | None:

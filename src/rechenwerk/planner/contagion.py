@@ -92,9 +92,14 @@ def run(deals: Deals, *, fails: str = "", at: str = "") -> Course:
     """
     names = [firm.name for firm in deals.firms]
     if fails and fails not in names:
-        raise PlanError(f"no firm {fails!r} in the file; {did_you_mean(fails, names)}")
+        raise PlanError("no firm {fails!r} in the file; {fix}", fails=fails, fix=did_you_mean(fails, names))
     if at and at not in deals.periods:
-        raise PlanError(f"{at!r} is none of the periods {deals.periods[0]} to {deals.periods[-1]}")
+        raise PlanError(
+            "{at!r} is none of the periods {item} to {item2}",
+            at=at,
+            item=deals.periods[0],
+            item2=deals.periods[-1],
+        )
     course = _Course(deals)
     when = deals.periods.index(at) if at else 0
     for period in range(deals.axis.count):

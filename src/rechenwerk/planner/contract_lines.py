@@ -30,7 +30,9 @@ def spread(
     """
     begin, end = month_number(first), month_number(last) + (2 if "Q" in last else 0)
     if end < begin:
-        raise PlanError(f"it ends ({last}) before it begins ({first}); turn them round")
+        raise PlanError(
+            "it ends ({last}) before it begins ({first}); turn them round", last=last, first=first
+        )
     weights = np.asarray(ramp or (1.0,))
     if (weights < 0).any() or not weights.sum():
         raise PlanError("a ramp has weights that are not negative and not all 0; write ramp = [1, 2, 4]")
@@ -95,14 +97,16 @@ def _figure(sheet: Sheet, one: ContractTable, field: str, unit: Unit) -> str:
 def _unit_of(sheet: Sheet, name: str) -> Unit:
     found = sheet.lines.get(name) or sheet.inputs.get(name)
     if found is None:
-        raise PlanError(f"no line {name!r}; add a [[line]] with this name, which says what is needed")
+        raise PlanError(
+            "no line {name!r}; add a [[line]] with this name, which says what is needed", name=name
+        )
     return found.unit
 
 
 def _needs(one: ContractTable, *keys: str) -> None:
     for key in keys:
         if getattr(one, key) in {None, ""}:
-            raise PlanError(f"a {one.kind} contract needs {key}; add {key} = …")
+            raise PlanError("a {kind} contract needs {key}; add {key} = …", kind=one.kind, key=key)
 
 
 def _take_or_pay(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> None:
@@ -110,7 +114,12 @@ def _take_or_pay(sheet: Sheet, one: ContractTable, before: str, price: Unit) -> 
     assert one.total is not None
     money = read_unit(one.unit)
     if money.powers != sheet.money.powers:
-        raise PlanError(f"the total of {one.name} is in {one.unit!r}; it must be in {sheet.money}")
+        raise PlanError(
+            "the total of {name} is in {unit!r}; it must be in {money}",
+            name=one.name,
+            unit=one.unit,
+            money=sheet.money,
+        )
     name, total, at = one.name, number(one.total), ("contract", one.name, "total")
     ramp = tuple(number(part) for part in one.ramp)
     minimum, behind = spread(sheet.axis, one.first, one.last, money.scale, ramp)

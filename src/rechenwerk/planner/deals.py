@@ -8,10 +8,12 @@ from typing import Literal
 import msgspec
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader, check_name, unique
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.axis import Axis, is_period
+from rechenwerk.planner.numbers import parted
 
 Number = int | Decimal
 Status = Literal[
@@ -180,7 +182,12 @@ def read_deals(text: str) -> Deals:
     for index, firm in firms:
         check_name(reader, ("firm", index), firm.name)
         if isinstance(firm.income, tuple) and periods and len(firm.income) != len(periods):
-            said = f"income of {firm.name!r} has {len(firm.income)} values for {len(periods)} periods"
+            said = sentence(
+                "income of {name!r} has {count} values for {count2} periods",
+                name=firm.name,
+                count=len(firm.income),
+                count2=len(periods),
+            )
             reader.wrong(("firm", index, "income"), said, "write one number, or one for each period")
     found = {
         name: reader.tables(name, kind)
@@ -220,14 +227,18 @@ def _joined(reader: Reader, names: set[str]) -> Joined | None:
     try:
         found = msgspec.convert(raw, Joined)
     except msgspec.ValidationError as error:
-        reader.wrong(("plan",), f"[plan]: {error}", 'write file = "plan.toml" and firm = "NAME"')
+        reader.wrong(
+            ("plan",), sentence("[plan]: {error}", error=error), 'write file = "plan.toml" and firm = "NAME"'
+        )
         return None
     for key, name in (("firm", found.firm), *(("costs", one) for one in found.costs)):
         if name not in names:
-            reader.wrong(("plan", key), f"no firm {name!r}", did_you_mean(name, names))
+            reader.wrong(("plan", key), sentence("no firm {name!r}", name=name), did_you_mean(name, names))
     for line, name in found.pays.items():
         if name not in names:
-            reader.wrong(("plan", "pays", line), f"no firm {name!r}", did_you_mean(name, names))
+            reader.wrong(
+                ("plan", "pays", line), sentence("no firm {name!r}", name=name), did_you_mean(name, names)
+            )
     return found
 
 
@@ -240,30 +251,40 @@ def _head(reader: Reader) -> _Head:
             good[key] = value
         elif key not in tables:
             reader.wrong(
-                (key,), f"unknown table or key {key!r}", did_you_mean(key, [*known, *sorted(tables)])
+                (key,),
+                sentence("unknown table or key {key!r}", key=key),
+                did_you_mean(key, [*known, *sorted(tables)]),
             )
     try:
         head = msgspec.convert(good, _Head)
     except msgspec.ValidationError as error:
-        reader.wrong((), f"the head of the file: {error}", "see docs/contagion.md")
+        reader.wrong((), sentence("the head of the file: {error}", error=error), "see docs/contagion.md")
         return _Head()
     if not head.unit:
         reader.wrong((), "the file does not say its unit", 'add unit = "USD billion"')
     for name in ("assets_left", "claims_left"):
         if not 0 <= getattr(head, name) <= 1:
-            reader.wrong((name,), f"{name} is a share between 0 and 1", f"write {name} = 0.6")
+            reader.wrong(
+                (name,),
+                sentence("{name} is a share between 0 and 1", name=name),
+                sentence("write {name} = 0.6", name=name),
+            )
     return head
 
 
 def _axis(reader: Reader, head: _Head) -> Axis | None:
     if not is_period(head.starts):
         fix = 'write starts = "2026-Q1" or "2026-01"'
-        reader.wrong(("starts",), f"starts is no period: {head.starts!r}", fix)
+        reader.wrong(("starts",), sentence("starts is no period: {starts!r}", starts=head.starts), fix)
         return None
     try:
         return Axis.of(head.starts, head.periods)
     except PlanError as error:
-        reader.wrong(("periods",), f"periods is {head.periods}", str(error).partition("; ")[2])
+        reader.wrong(
+            ("periods",),
+            sentence("periods is {periods}", periods=head.periods),
+            parted(error)[1],
+        )
         return None
 
 
@@ -277,17 +298,25 @@ def _check(
     for key in sides:
         if getattr(one, key) not in names:
             fix = did_you_mean(getattr(one, key), names)
-            reader.wrong((*path, key), f"no firm {getattr(one, key)!r}", fix)
+            reader.wrong((*path, key), sentence("no firm {value!r}", value=getattr(one, key)), fix)
     if len({getattr(one, key) for key in sides}) < len(sides):
-        reader.wrong(path, f"[[{path[0]}]] has the same firm on two sides", "name different firms")
+        reader.wrong(
+            path, sentence("[[{item}]] has the same firm on two sides", item=path[0]), "name different firms"
+        )
     _check_numbers(reader, path, one)
     for key in ("due", "when", "first", "last"):
         value = getattr(one, key, "")
-        example = f"write one such as {(periods or ('2026-Q1',))[0]}"
+        example = sentence("write one such as {item}", item=(periods or ("2026-Q1",))[0])
         if value and not is_period(value):
-            reader.wrong((*path, key), f"{key} is no period: {value!r}", example)
+            reader.wrong(
+                (*path, key), sentence("{key} is no period: {value!r}", key=key, value=value), example
+            )
         elif value and periods and ("Q" in value) != ("Q" in periods[0]):
-            reader.wrong((*path, key), f"{key} = {value!r}: this file counts in other periods", example)
+            reader.wrong(
+                (*path, key),
+                sentence("{key} = {value!r}: this file counts in other periods", key=key, value=value),
+                example,
+            )
     if isinstance(one, Purchase):
         _check_purchase(reader, path, one)
     if isinstance(one, Funding):
@@ -297,21 +326,29 @@ def _check(
 def _check_numbers(reader: Reader, path: Path, one: msgspec.Struct) -> None:
     for key in ("amount", "total", "interest"):
         if getattr(one, key, 0) < 0:
-            reader.wrong((*path, key), f"{key} is negative", "turn the two sides round instead")
+            reader.wrong(
+                (*path, key), sentence("{key} is negative", key=key), "turn the two sides round instead"
+            )
     for key in ("cost", "part"):
         if not 0 <= getattr(one, key, 0) <= 1:
-            reader.wrong((*path, key), f"{key} is a share between 0 and 1", f"write {key} = 0.5")
+            reader.wrong(
+                (*path, key),
+                sentence("{key} is a share between 0 and 1", key=key),
+                sentence("write {key} = 0.5", key=key),
+            )
     if not 0 <= getattr(one, "seniority", 0) <= 9:
         reader.wrong((*path, "seniority"), "seniority is a class from 0 to 9", "write 0 for the first paid")
 
 
 def _check_purchase(reader: Reader, path: Path, one: Purchase) -> None:
     if one.first > one.last:
-        said = f"the purchase ends ({one.last}) before it begins ({one.first})"
+        said = sentence(
+            "the purchase ends ({last}) before it begins ({first})", last=one.last, first=one.first
+        )
         reader.wrong((*path, "last"), said, "turn them round")
     if one.ramp and (min(one.ramp) < 0 or not sum(one.ramp)):
-        said = "a ramp has weights that are not negative and not all 0"
-        reader.wrong((*path, "ramp"), said, "write ramp = [1, 2, 4]")
+        wrong = "a ramp has weights that are not negative and not all 0"
+        reader.wrong((*path, "ramp"), wrong, "write ramp = [1, 2, 4]")
 
 
 def _check_funding(reader: Reader, path: Path, one: Funding) -> None:
@@ -320,7 +357,7 @@ def _check_funding(reader: Reader, path: Path, one: Funding) -> None:
     elif one.kind == "equity" and one.due:
         reader.wrong((*path, "due"), "equity is never due", 'remove due, or write kind = "loan"')
     elif one.due and one.due <= one.when:
-        said = f"the loan is due ({one.due}) before it is paid out ({one.when})"
+        said = sentence("the loan is due ({due}) before it is paid out ({when})", due=one.due, when=one.when)
         reader.wrong((*path, "due"), said, "name a later period")
 
 
@@ -329,7 +366,7 @@ def _check_held(reader: Reader, shares: list[tuple[int, Share]]) -> None:
         together = [other for _, other in shares[: at + 1] if other.of == one.of and _overlap(other, one)]
         held = sum(other.part for other in together)
         if held > 1:
-            said = f"more than all of {one.of!r} is held: {held}"
+            said = sentence("more than all of {of!r} is held: {held}", of=one.of, held=held)
             reader.wrong(("share", index, "part"), said, "lower a part")
 
 

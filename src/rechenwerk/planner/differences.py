@@ -80,12 +80,15 @@ def bridge(left: Written, right: Written, line: str = "cash", at: str = "") -> B
     """
     if left.head.currency != right.head.currency:
         both = f"{left.head.currency} and {right.head.currency}"
-        raise PlanError(f"{both} cannot be compared; bring the plans to one currency")
+        raise PlanError("{both} cannot be compared; bring the plans to one currency", both=both)
     first, last = build(left), build(right)
     for plan in (first, last):
         if line not in plan.lines:
             raise PlanError(
-                f"no line {line!r} in {plan.written.head.title!r}; {did_you_mean(line, plan.lines)}"
+                "no line {line!r} in {title!r}; {fix}",
+                line=line,
+                title=plan.written.head.title,
+                fix=did_you_mean(line, plan.lines),
             )
     period = at or min(plan.axis.name(plan.axis.count - 1) for plan in (first, last))
     before, after = _value(first, line, period), _value(last, line, period)
@@ -118,7 +121,7 @@ def bridge(left: Written, right: Written, line: str = "cash", at: str = "") -> B
 def _value(plan: Plan, line: str, period: str) -> float:
     index = plan.axis.index(period)
     if not 0 <= index < plan.axis.count:
-        raise PlanError(f"{period} is outside of {plan.written.head.title!r}")
+        raise PlanError("{period} is outside of {title!r}", period=period, title=plan.written.head.title)
     return float(base(plan)[line][index, 0])
 
 

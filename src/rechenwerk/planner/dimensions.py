@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.planner.formulas import Formula, Name, Number, Text, show
 from rechenwerk.planner.units import ONE, Unit
 
@@ -22,8 +23,14 @@ def check_unit(formula: Formula, units: Mapping[str, Unit], wanted: Unit, name: 
     """
     found = _unit(formula, units)
     if found is not None and found.powers != wanted.powers:
-        said = f"line {name!r} is said to be in {wanted}, but {show(formula)} is in {found}"
-        raise PlanError(f"{said}; mend the unit, or give a number in it a [[driver]] with its unit")
+        said = sentence(
+            "line {name!r} is said to be in {wanted}, but {formula} is in {found}",
+            name=name,
+            wanted=wanted,
+            formula=show(formula),
+            found=found,
+        )
+        raise PlanError("{said}; mend the unit, or give a number in it a [[driver]] with its unit", said=said)
 
 
 def _unit(formula: Formula, units: Mapping[str, Unit]) -> Unit | None:
@@ -59,7 +66,11 @@ def _product(left: Unit | None, right: Unit | None, sign: int) -> Unit | None:
 
 def _bare(formula: Formula, inner: Unit | None) -> Unit:
     if inner is not None and inner.powers:
-        raise PlanError(f"{show(formula)} takes a number without a unit, not {inner}; divide it by one")
+        raise PlanError(
+            "{formula} takes a number without a unit, not {inner}; divide it by one",
+            formula=show(formula),
+            inner=inner,
+        )
     return ONE
 
 
@@ -72,7 +83,12 @@ def _same(
         if unit is None:
             continue
         if found is not None and unit.powers != found.powers:
-            raise PlanError(f"{show(formula)} puts {found} and {unit} together; bring them to one unit")
+            raise PlanError(
+                "{formula} puts {found} and {unit} together; bring them to one unit",
+                formula=show(formula),
+                found=found,
+                unit=unit,
+            )
         found = unit
     return found
 
@@ -81,5 +97,7 @@ def _power(formula: Formula, base: Unit | None, exponent: Formula) -> Unit | Non
     if base is None or not base.powers:
         return base
     if not (isinstance(exponent, Number) and exponent.value.is_integer()):
-        raise PlanError(f"{show(formula)}: {base} can only be raised to a whole number")
+        raise PlanError(
+            "{formula}: {base} can only be raised to a whole number", formula=show(formula), base=base
+        )
     return Unit(1.0, tuple((name, power * int(exponent.value)) for name, power in base.powers))

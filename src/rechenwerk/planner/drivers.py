@@ -57,16 +57,22 @@ def correlated(drivers: Sequence[Driver], pairs: Mapping[tuple[str, str], float]
     for (left, right), value in pairs.items():
         for name in (left, right):
             if name not in names:
-                raise PlanError(f"a correlation names {name!r}, which is no driver with a spread")
+                raise PlanError("a correlation names {name!r}, which is no driver with a spread", name=name)
         if not -1 <= value <= 1 or left == right:
-            raise PlanError(f"the correlation of {left} and {right} is {value}; it lies between -1 and 1")
+            raise PlanError(
+                "the correlation of {left} and {right} is {value}; it lies between -1 and 1",
+                left=left,
+                right=right,
+                value=value,
+            )
         matrix[names.index(left), names.index(right)] = matrix[names.index(right), names.index(left)] = value
     try:
         return np.asarray(np.linalg.cholesky(matrix + 1e-12 * np.eye(len(names))), dtype=np.float64)
     except np.linalg.LinAlgError:
         least = float(np.linalg.eigvalsh(matrix)[0])
         raise PlanError(
-            f"the correlations contradict each other (least eigenvalue {least:.3f}); bring them nearer to 0"
+            "the correlations contradict each other (least eigenvalue {least:.3f}); bring them nearer to 0",
+            least=least,
         ) from None
 
 

@@ -68,11 +68,15 @@ def explain(plan: Plan, values: Values, name: str, at: str = "", deep: int = DEE
     if name in found and not at:
         return answer(plan, values, found[name], deep)
     if name not in values:
-        raise PlanError(f"no line {name!r} in the plan; {did_you_mean(name, [*values, *found])}")
+        raise PlanError(
+            "no line {name!r} in the plan; {fix}", name=name, fix=did_you_mean(name, [*values, *found])
+        )
     index = plan.axis.index(at) if at else plan.axis.count - 1
     if not 0 <= index < plan.axis.count:
         last = plan.axis.name(plan.axis.count - 1)
-        raise PlanError(f"{at} is outside of the plan, {plan.axis.name(0)} to {last}")
+        raise PlanError(
+            "{at} is outside of the plan, {period} to {last}", at=at, period=plan.axis.name(0), last=last
+        )
     return _line(plan, values, name, index, deep)
 
 

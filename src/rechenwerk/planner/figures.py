@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import Reader, unique
 from rechenwerk.base.type_words import did_you_mean
@@ -78,12 +79,16 @@ def read_figures(reader: Reader) -> tuple[tuple[FigureTable, ...], tuple[Use, ..
 def _check(reader: Reader, index: int, one: FigureTable) -> None:
     if not one.says:
         fix = "add [[figure.says]] with name, value and source"
-        reader.wrong(("figure", index), f"figure {one.name!r} says nothing", fix)
+        reader.wrong(("figure", index), sentence("figure {name!r} says nothing", name=one.name), fix)
     names = [said.name for said in one.says]
     for at, said in enumerate(one.says):
         if said.name in names[:at]:
             path = ("figure", index, "says", at, "name")
-            reader.wrong(path, f"figure {one.name!r} says {said.name!r} twice", "rename one of them")
+            reader.wrong(
+                path,
+                sentence("figure {name!r} says {name2!r} twice", name=one.name, name2=said.name),
+                "rename one of them",
+            )
         try:
             number(said.value)
         except PlanError as error:
@@ -141,12 +146,17 @@ def _said(figures: Mapping[str, FigureTable], name: str, wished: str) -> Said:
         PlanError: there is none of this name.
     """
     if name not in figures:
-        raise PlanError(f"no figure {name!r} in the file; {did_you_mean(name, figures)}")
+        raise PlanError("no figure {name!r} in the file; {fix}", name=name, fix=did_you_mean(name, figures))
     says = {said.name: said for said in figures[name].says}
     if not says:
-        raise PlanError(f"figure {name!r} says nothing; add says = [{{ name = …, value = … }}]")
+        raise PlanError("figure {name!r} says nothing; add says = [{{ name = …, value = … }}]", name=name)
     if wished and wished not in says:
-        raise PlanError(f"figure {name!r} says no {wished!r}; {did_you_mean(wished, says)}")
+        raise PlanError(
+            "figure {name!r} says no {wished!r}; {fix}",
+            name=name,
+            wished=wished,
+            fix=did_you_mean(wished, says),
+        )
     return says[wished] if wished else figures[name].says[0]
 
 
@@ -161,7 +171,13 @@ def _value(figure: FigureTable, said: Said, key: str, unit: object) -> float | s
     own = read_unit(figure.unit)
     wanted = read_unit(unit) if isinstance(unit, str) and key not in _BARE else ONE
     if own.powers != wanted.powers:
-        raise PlanError(f"{figure.name} is in {figure.unit!r}; {key} must be in {unit or 'a bare number'}")
+        raise PlanError(
+            "{name} is in {unit!r}; {key} must be in {known}",
+            name=figure.name,
+            unit=figure.unit,
+            key=key,
+            known=unit or "a bare number",
+        )
     return number(said.value) if own == wanted else number(said.value) * (own.scale / wanted.scale)
 
 

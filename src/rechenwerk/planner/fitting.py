@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.case_tables import FitTable
@@ -99,7 +100,7 @@ def months_of(span: str) -> tuple[int, int]:
     first, _, last = span.partition("..")
     begin, end = _edge(first, first=True), _edge(last or first, first=False)
     if end < begin:
-        raise PlanError(f"{span!r} ends before it begins; turn it round")
+        raise PlanError("{span!r} ends before it begins; turn it round", span=span)
     return begin, end
 
 
@@ -119,10 +120,15 @@ def within_span(axis: Axis, span: str) -> np.ndarray:
     begin, end = months_of(span)
     starts = axis.first + axis.months * np.arange(axis.count)
     if begin < starts[0] or end > starts[-1] + axis.months - 1:
-        raise PlanError(f"{span} is not in the plan, {axis.name(0)} to {axis.name(axis.count - 1)}")
+        raise PlanError(
+            "{span} is not in the plan, {period} to {period2}",
+            span=span,
+            period=axis.name(0),
+            period2=axis.name(axis.count - 1),
+        )
     inside: np.ndarray = (starts >= begin) & (starts + axis.months - 1 <= end)
     if not inside.any():
-        raise PlanError(f"{span} is shorter than a period of the plan")
+        raise PlanError("{span} is shorter than a period of the plan", span=span)
     return inside
 
 
@@ -133,7 +139,7 @@ def amount(plan: Plan, values: Values, line: str, span: str) -> float:
         PlanError: there is no such line or span.
     """
     if line not in values:
-        raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, values)}")
+        raise PlanError("no line {line!r} in the plan; {fix}", line=line, fix=did_you_mean(line, values))
     series = values[line][:, 0]
     inside = within_span(plan.axis, span)
     return float(series[inside][-1] if line in STOCKS else series[inside].sum())
@@ -153,7 +159,7 @@ def fit(written: Written, name: str) -> tuple[FitTable, tuple[Fitted, ...]]:
 def _fit(written: Written, name: str) -> FitTable:
     known = {one.name: one for one in written.fits}
     if name not in known:
-        raise PlanError(f"no [[fit]] {name!r} in the file; {did_you_mean(name, known)}")
+        raise PlanError("no [[fit]] {name!r} in the file; {fix}", name=name, fix=did_you_mean(name, known))
     return known[name]
 
 
@@ -213,19 +219,31 @@ class _Search:
             driver = self.drivers.get(vary.driver)
             if driver is None:
                 fix = did_you_mean(vary.driver, self.drivers)
-                raise PlanError(f"fit {one.name!r} varies no driver {vary.driver!r}; {fix}")
+                raise PlanError(
+                    "fit {name!r} varies no driver {driver!r}; {fix}",
+                    name=one.name,
+                    driver=vary.driver,
+                    fix=fix,
+                )
             for period, value in vary.path.items():
                 if period not in driver.path:
-                    fix = (
-                        f"name periods of its path: {', '.join(driver.path) or 'it has a value and no path'}"
+                    fix = sentence(
+                        "name periods of its path: {known}",
+                        known=", ".join(driver.path) or "it has a value and no path",
                     )
-                    raise PlanError(f"fit {one.name!r} varies {vary.driver} in {period!r}; {fix}")
+                    raise PlanError(
+                        "fit {name!r} varies {driver} in {period!r}; {fix}",
+                        name=one.name,
+                        driver=vary.driver,
+                        period=period,
+                        fix=fix,
+                    )
                 self.labels.append((vary.driver, period))
                 guess.append(number(value))
                 written.append(number(driver.path[period]))
                 spread.append(np.log1p(number(vary.within)))
         if not guess or min(guess) <= 0:
-            raise PlanError(f"fit {one.name!r} needs [[fit.vary]] with points above 0; add one")
+            raise PlanError("fit {name!r} needs [[fit.vary]] with points above 0; add one", name=one.name)
         self.guess, self.written = np.asarray(guess), np.asarray(written)
         self.spread = np.asarray(spread)
         self.usual = {name: points(driver, plan.axis) for name, driver in self.drivers.items()}

@@ -91,14 +91,14 @@ def read_formula(text: str) -> Formula:
         PlanError: it is no formula; says what is not understood.
     """
     if len(text) > _LONGEST:
-        raise PlanError(f"a formula of {len(text)} characters is too long; divide it into lines")
+        raise PlanError("a formula of {count} characters is too long; divide it into lines", count=len(text))
     # Python's own parser reads it; nothing is ever evaluated by Python.
     source = re.sub(r"\bif\s*\(", "if_(", _PERCENT.sub(r"(\1/100)", text.strip()).replace("^", "**"))
     try:
         tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         said = getattr(error, "msg", "") or "it nests too deeply"
-        raise PlanError(f"the formula {text!r} cannot be read: {said}") from None
+        raise PlanError("the formula {text!r} cannot be read: {said}", text=text, said=said) from None
     return _read(tree.body, text)
 
 
@@ -124,23 +124,46 @@ def _read(node: ast.AST, text: str) -> Formula:
             return _call(name.removesuffix("_") if name == "if_" else name, arguments, text)
         case _:
             pass
-    raise PlanError(f"the formula {text!r} has something that no formula has: {ast.unparse(node)}")
+    raise PlanError(
+        "the formula {text!r} has something that no formula has: {unparse}",
+        text=text,
+        unparse=ast.unparse(node),
+    )
 
 
 def _call(name: str, arguments: list[ast.expr], text: str) -> Formula:
     if name not in FUNCTIONS:
-        raise PlanError(f"the formula {text!r} calls {name}, which is none of {', '.join(FUNCTIONS)}")
+        raise PlanError(
+            "the formula {text!r} calls {name}, which is none of {list}",
+            text=text,
+            name=name,
+            list=", ".join(FUNCTIONS),
+        )
     least, most, what = FUNCTIONS[name]
     if not least <= len(arguments) <= most:
-        raise PlanError(f"the formula {text!r} gives {name} {len(arguments)} arguments; it is {what}")
+        raise PlanError(
+            "the formula {text!r} gives {name} {count} arguments; it is {what}",
+            text=text,
+            name=name,
+            count=len(arguments),
+            what=what,
+        )
     found = tuple(_read(one, text) for one in arguments)
     for index, one in enumerate(found):
         if isinstance(one, Text) != (name in {"since", "until"}):
-            raise PlanError(f"the formula {text!r}: argument {index + 1} of {name}; it is {what}")
+            raise PlanError(
+                "the formula {text!r}: argument {value} of {name}; it is {what}",
+                text=text,
+                value=index + 1,
+                name=name,
+                what=what,
+            )
     if name == "past" and not (
         isinstance(found[1], Number) and found[1].value.is_integer() and found[1].value > 0
     ):
-        raise PlanError(f"the formula {text!r}: the second argument of past is a whole number above 0")
+        raise PlanError(
+            "the formula {text!r}: the second argument of past is a whole number above 0", text=text
+        )
     return Apply(name, found)
 
 

@@ -55,11 +55,18 @@ def add_funding(sheet: Sheet, one: FundingTable) -> Funded:
 def _amount(sheet: Sheet, one: FundingTable) -> str:
     for key in ("amount", "unit", "when"):
         if getattr(one, key) in {None, ""}:
-            raise PlanError(f"{one.kind} {one.name!r} needs {key}; add {key} = …")
+            raise PlanError(
+                "{kind} {name!r} needs {key}; add {key} = …", kind=one.kind, name=one.name, key=key
+            )
     assert one.amount is not None
     unit = read_unit(one.unit)
     if unit.powers != sheet.money.powers:
-        raise PlanError(f"the amount of {one.name} is in {one.unit!r}; it must be in {sheet.money}")
+        raise PlanError(
+            "the amount of {name} is in {unit!r}; it must be in {money}",
+            name=one.name,
+            unit=one.unit,
+            money=sheet.money,
+        )
     at = sheet.axis.index(one.when)
     when = np.where(np.arange(sheet.axis.count) == at, unit.scale, 0.0)
     name, told = f"{one.name}.amount", ("funding", one.name, "amount")
@@ -82,11 +89,14 @@ def _holds(sheet: Sheet, one: FundingTable) -> str:
 def _loan(sheet: Sheet, one: FundingTable) -> Funded:
     name = _amount(sheet, one)
     if not one.due:
-        raise PlanError(f'loan {name!r} does not say when it is due; add due = "2029-12"')
+        raise PlanError('loan {name!r} does not say when it is due; add due = "2029-12"', name=name)
     start, end = sheet.axis.index(one.when), sheet.axis.index(one.due)
     if end <= start:
         raise PlanError(
-            f"loan {name!r} is due ({one.due}) before it is paid out ({one.when}); name a later period"
+            "loan {name!r} is due ({due}) before it is paid out ({when}); name a later period",
+            name=name,
+            due=one.due,
+            when=one.when,
         )
     sheet.line(f"{name}.drawn", f"{name}.amount * {_holds(sheet, one)}", title=f"{name}: paid out")
     plan = f"prev({name}.owed) * {sheet.at(one.due)}"
@@ -104,7 +114,12 @@ def _loan(sheet: Sheet, one: FundingTable) -> Funded:
 
 def _contract(sheet: Sheet, one: FundingTable) -> str:
     if f"{one.contract}.cash" not in sheet.lines:
-        raise PlanError(f"{one.kind} {one.name!r} names no contract of this file: {one.contract!r}")
+        raise PlanError(
+            "{kind} {name!r} names no contract of this file: {contract!r}",
+            kind=one.kind,
+            name=one.name,
+            contract=one.contract,
+        )
     return sheet.within(one.when, one.due)
 
 

@@ -45,7 +45,11 @@ class _Join:
         self.deals, self.joined, self.plan, self.values = deals, joined, plan, values
         unit = read_unit(deals.unit)
         if unit.powers != plan.money.powers:
-            raise PlanError(f"the deals are in {deals.unit!r}, the plan in {plan.written.head.shown_in!r}")
+            raise PlanError(
+                "the deals are in {unit!r}, the plan in {shown_in!r}",
+                unit=deals.unit,
+                shown_in=plan.written.head.shown_in,
+            )
         self.scale = unit.scale
         self.names = {one.name for one in deals.firms}
         self.places = _places(deals.axis, plan.axis)
@@ -53,7 +57,9 @@ class _Join:
     def by_period(self, line: str) -> Floats:
         """(periods of the deals,): what a line of the plan comes to in each, in the deals' unit."""
         if line not in self.values:
-            raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, self.plan.lines)}")
+            raise PlanError(
+                "no line {line!r} in the plan; {fix}", line=line, fix=did_you_mean(line, self.plan.lines)
+            )
         series = self.values[line][:, 0] / self.scale
         found = np.zeros(self.deals.axis.count)
         inside = self.places >= 0
@@ -166,6 +172,7 @@ def _places(deals: Axis, plan: Axis) -> np.ndarray:
     missing = sorted(set(range(deals.count)) - set(places.tolist()))
     if missing:
         raise PlanError(
-            f"the plan does not reach {deals.name(missing[-1])}; shorten the deals or lengthen it"
+            "the plan does not reach {period}; shorten the deals or lengthen it",
+            period=deals.name(missing[-1]),
         )
     return places

@@ -184,16 +184,30 @@ class _Book:
         grown = 1 + money / worth
         have = self.shares.get(self.pool, 0)
         if wanted * grown >= 1:
-            raise PlanError(f"round {one.name!r}: a pool of {one.pool} leaves nothing to others; lower it")
+            raise PlanError(
+                "round {name!r}: a pool of {pool} leaves nothing to others; lower it",
+                name=one.name,
+                pool=one.pool,
+            )
         more = (wanted * grown * before - have) / (1 - wanted * grown)
         return max(-(-more.numerator // more.denominator), 0)
 
     def _sell(self, one: RoundTable, seller: str, part: Fraction, period: int) -> None:
         if seller not in self.shares:
             fix = did_you_mean(seller, self.shares)
-            raise PlanError(f"round {one.name!r} sells shares of {seller!r}, who has none; {fix}")
+            raise PlanError(
+                "round {name!r} sells shares of {seller!r}, who has none; {fix}",
+                name=one.name,
+                seller=seller,
+                fix=fix,
+            )
         if not 0 <= part <= 1:
-            raise PlanError(f"round {one.name!r} sells {float(part):.0%} of {seller!r}; write 0 to 100 %")
+            raise PlanError(
+                "round {name!r} sells {amount:.0%} of {seller!r}; write 0 to 100 %",
+                name=one.name,
+                amount=float(part),
+                seller=seller,
+            )
         shares = int(self.shares[seller] * part)
         self.shares[seller] -= shares
         self.shares[_PUBLIC] = self.shares.get(_PUBLIC, 0) + shares
@@ -207,8 +221,10 @@ class _Book:
         shares = int(came / of.price)
         if not shares:
             raise PlanError(
-                f"{money.name!r} does not buy one share of round {of.table.name!r};"
-                " count more shares in [ownership] or [[holder]]"
+                "{name!r} does not buy one share of round {name2!r};"
+                " count more shares in [ownership] or [[holder]]",
+                name=money.name,
+                name2=of.table.name,
             )
         self._give(period, of.table.name, money.investor, shares, came)
         of.issued += shares
@@ -245,7 +261,12 @@ class _Book:
         line = self.values.get(one.condition)
         if line is None:
             fix = did_you_mean(one.condition, self.values)
-            raise PlanError(f"warrant {one.name!r} depends on no line {one.condition!r}; {fix}")
+            raise PlanError(
+                "warrant {name!r} depends on no line {condition!r}; {fix}",
+                name=one.name,
+                condition=one.condition,
+                fix=fix,
+            )
         return bool(line[period if line.shape[0] > 1 else 0, 0] > 0)
 
     def _keep(self, period: int) -> None:

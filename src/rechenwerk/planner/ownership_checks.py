@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.axis import Axis
@@ -43,28 +44,37 @@ def opening_shares(holders: Sequence[HolderTable], total: int) -> dict[str, int]
     found: dict[str, int] = {}
     for one in holders:
         if one.name in found:
-            raise PlanError(f"holder {one.name!r} stands twice; add their shares up")
+            raise PlanError("holder {name!r} stands twice; add their shares up", name=one.name)
         found[one.name] = _shares(one, total)
     if total and sum(found.values()) != total:
         together = Fraction(sum(found.values()), total)
-        raise PlanError(f"all holders together have {float(together):.4%}; bring them to 100 %")
+        raise PlanError("all holders together have {amount:.4%}; bring them to 100 %", amount=float(together))
     return found
 
 
 def _shares(one: HolderTable, total: int) -> int:
     if (one.shares is None) == (one.part is None):
         raise PlanError(
-            f'holder {one.name!r} needs either shares or a part; write shares = 1000 or part = "5%"'
+            'holder {name!r} needs either shares or a part; write shares = 1000 or part = "5%"', name=one.name
         )
     if one.part is None:
         if one.shares is None or one.shares <= 0:
-            raise PlanError(f"holder {one.name!r} has {one.shares} shares; write a number above 0")
+            raise PlanError(
+                "holder {name!r} has {shares} shares; write a number above 0",
+                name=one.name,
+                shares=one.shares,
+            )
         return one.shares
     if not total:
         raise PlanError("holders with parts need a number of shares; add shares = 1_000_000 to [ownership]")
     shares = exact(one.part) * total
     if shares.denominator != 1:
-        raise PlanError(f"{one.part} of {total:,} is no whole share for {one.name!r}; take more shares")
+        raise PlanError(
+            "{part} of {total:,} is no whole share for {name!r}; take more shares",
+            part=one.part,
+            total=total,
+            name=one.name,
+        )
     return int(shares)
 
 
@@ -74,7 +84,7 @@ def mistakes(written: Written) -> Iterator[tuple[Path, PlanError]]:
     if not written.holders:
         if written.rounds or written.warrants:
             fix = "add [[holder]] with name and shares"
-            yield ("round",), PlanError(f"rounds need holders before the first one; {fix}")
+            yield ("round",), PlanError("rounds need holders before the first one; {fix}", fix=fix)
         return
     try:
         opening_shares(written.holders, written.ownership.shares)
@@ -82,7 +92,11 @@ def mistakes(written: Written) -> Iterator[tuple[Path, PlanError]]:
         yield ("holder",), error
     keepers = [(at, one) for at, one in enumerate(written.holders) if exact(one.keeps)]
     for at, one in keepers[1:]:
-        said = f"{keepers[0][1].name!r} and {one.name!r} both keep their part; only one of them can"
+        said = sentence(
+            "{name!r} and {name2!r} both keep their part; only one of them can",
+            name=keepers[0][1].name,
+            name2=one.name,
+        )
         yield ("holder", at), PlanError(said)
     funding = {one.name: one for one in written.funding}
     taken: dict[str, str] = {}
@@ -94,7 +108,12 @@ def mistakes(written: Written) -> Iterator[tuple[Path, PlanError]]:
         coming = money.kind == "equity" and money.investor and money.when
         if coming and axis.index(money.when) >= first_period(written, axis) and money.name not in taken:
             fix = "name it in a [[round]] or in a [[warrant]]"
-            said = f"{money.name!r} brings {money.investor} no shares; {fix}"
+            said = sentence(
+                "{name!r} brings {investor} no shares; {fix}",
+                name=money.name,
+                investor=money.investor,
+                fix=fix,
+            )
             yield ("funding", at), PlanError(said)
 
 
@@ -108,40 +127,70 @@ def _round(
         yield error
         return
     if when < first:
-        fix = f"write {axis.name(first)} or later"
-        yield PlanError(f"round {one.name!r} is in {one.when}, when its holders are known already; {fix}")
+        fix = sentence("write {period} or later", period=axis.name(first))
+        yield PlanError(
+            "round {name!r} is in {when}, when its holders are known already; {fix}",
+            name=one.name,
+            when=one.when,
+            fix=fix,
+        )
     if exact(one.pre_money) <= 0:
-        yield PlanError(f"round {one.name!r} has no worth before it; write pre_money above 0")
+        yield PlanError("round {name!r} has no worth before it; write pre_money above 0", name=one.name)
     if one.sold and one.kind != "ipo":
-        yield PlanError(f'round {one.name!r} sells shares of holders; write kind = "ipo"')
+        yield PlanError('round {name!r} sells shares of holders; write kind = "ipo"', name=one.name)
     money = Fraction(0)
     for name in one.funding:
         if name not in funding:
-            yield PlanError(f"round {one.name!r} names no funding {name!r}; {did_you_mean(name, funding)}")
+            yield PlanError(
+                "round {name!r} names no funding {name2!r}; {fix}",
+                name=one.name,
+                name2=name,
+                fix=did_you_mean(name, funding),
+            )
             continue
         if name in taken:
             both = f"{taken[name]!r} and {one.name!r}"
-            yield PlanError(f"funding {name!r} is in {both}, but it is one money; name it in one of them")
+            yield PlanError(
+                "funding {name!r} is in {both}, but it is one money; name it in one of them",
+                name=name,
+                both=both,
+            )
         taken[name] = one.name
         money += promised(funding[name])
         yield from _brings(one, funding[name], axis)
     made = exact(one.pre_money) + money / scale
     if one.post_money is not None and made != exact(one.post_money):
         parts = f"{float(exact(one.pre_money)):g} before and {float(money / scale):g} of money"
-        said = f"round {one.name!r}: {parts} make {float(made):g} {one.unit}, not {one.post_money}"
-        yield PlanError(f"{said}; mend one of them")
+        said = sentence(
+            "round {name!r}: {parts} make {amount:g} {unit}, not {post_money}",
+            name=one.name,
+            parts=parts,
+            amount=float(made),
+            unit=one.unit,
+            post_money=one.post_money,
+        )
+        yield PlanError("{said}; mend one of them", said=said)
 
 
 def _brings(one: RoundTable, money: FundingTable, axis: Axis) -> Iterator[PlanError]:
     if money.kind not in {"equity", "shares"}:
-        said = f"round {one.name!r} names {money.name!r}, a {money.kind}"
-        yield PlanError(f"{said}; only equity and shares for compute make owners")
+        said = sentence(
+            "round {name!r} names {name2!r}, a {kind}", name=one.name, name2=money.name, kind=money.kind
+        )
+        yield PlanError("{said}; only equity and shares for compute make owners", said=said)
     elif not money.investor:
-        said = f"{money.name!r} is in round {one.name!r} and names no investor"
-        yield PlanError(f'{said}; add investor = "…"')
+        said = sentence(
+            "{name!r} is in round {name2!r} and names no investor", name=money.name, name2=one.name
+        )
+        yield PlanError('{said}; add investor = "…"', said=said)
     if money.when and axis.index(money.when) < axis.index(one.when):
-        said = f"{money.name!r} comes in {money.when}, before its round in {one.when}"
-        yield PlanError(f"{said}; move one of them")
+        said = sentence(
+            "{name!r} comes in {when}, before its round in {when2}",
+            name=money.name,
+            when=money.when,
+            when2=one.when,
+        )
+        yield PlanError("{said}; move one of them", said=said)
 
 
 def _warrant(
@@ -152,7 +201,9 @@ def _warrant(
     taken: dict[str, str],
 ) -> Iterator[PlanError]:
     if one.shares <= 0:
-        yield PlanError(f"warrant {one.name!r} is on {one.shares} shares; write a number above 0")
+        yield PlanError(
+            "warrant {name!r} is on {shares} shares; write a number above 0", name=one.name, shares=one.shares
+        )
     try:
         strike = strike_of(one, written)
         axis.index(one.when)
@@ -163,19 +214,36 @@ def _warrant(
         return
     if one.funding not in funding:
         fix = did_you_mean(one.funding, funding)
-        yield PlanError(f"warrant {one.name!r} names no funding {one.funding!r}; {fix}")
+        yield PlanError(
+            "warrant {name!r} names no funding {funding!r}; {fix}",
+            name=one.name,
+            funding=one.funding,
+            fix=fix,
+        )
         return
     if one.funding in taken:
         both = f"{taken[one.funding]!r} and pays for warrant {one.name!r}"
-        yield PlanError(f"funding {one.funding!r} is in {both}, but it is one money; take another")
+        yield PlanError(
+            "funding {funding!r} is in {both}, but it is one money; take another",
+            funding=one.funding,
+            both=both,
+        )
     taken[one.funding] = one.name
     due, brings = strike * one.shares, promised(funding[one.funding])
     if due != brings:
-        said = f"warrant {one.name!r} costs {float(due):,.2f} and {one.funding!r} brings {float(brings):,.2f}"
-        yield PlanError(f"{said}; make them equal")
+        said = sentence(
+            "warrant {name!r} costs {amount:,.2f} and {funding!r} brings {amount2:,.2f}",
+            name=one.name,
+            amount=float(due),
+            funding=one.funding,
+            amount2=float(brings),
+        )
+        yield PlanError("{said}; make them equal", said=said)
     if one.condition:
-        said = f"warrant {one.name!r} is taken when {one.funding!r} comes"
-        yield PlanError(f"{said}; write the condition at that [[funding]]")
+        said = sentence(
+            "warrant {name!r} is taken when {funding!r} comes", name=one.name, funding=one.funding
+        )
+        yield PlanError("{said}; write the condition at that [[funding]]", said=said)
 
 
 def strike_of(one: WarrantTable, written: Written) -> Fraction:
@@ -188,11 +256,15 @@ def strike_of(one: WarrantTable, written: Written) -> Fraction:
         return Fraction(0)
     amount, _, unit = one.strike.strip().partition(" ")
     currency = written.head.currency
-    fix = f'write an amount such as strike = "0.01 {currency}"'
+    fix = sentence('write an amount such as strike = "0.01 {currency}"', currency=currency)
     try:
         value = exact(amount)
     except ValueError:
-        raise PlanError(f"the strike of {one.name!r} is {one.strike!r}; {fix}") from None
+        raise PlanError(
+            "the strike of {name!r} is {strike!r}; {fix}", name=one.name, strike=one.strike, fix=fix
+        ) from None
     if not unit or read_unit(unit).powers != ((currency, 1),):
-        raise PlanError(f"the strike of {one.name!r} is {one.strike!r}; {fix}")
+        raise PlanError(
+            "the strike of {name!r} is {strike!r}; {fix}", name=one.name, strike=one.strike, fix=fix
+        )
     return value * Fraction(read_unit(unit).scale)

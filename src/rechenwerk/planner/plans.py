@@ -114,8 +114,7 @@ class _Builder:
         """The mistake with its line, where that can be told."""
         if self.reader is None:
             return error
-        what, _, fix = str(error).partition("; ")
-        self.reader.wrong(path, what, fix or "see docs/plan.md")
+        self.reader.wrong(path, *parted(error))
         return MistakesError(self.reader.mistakes)
 
     def build(self) -> Plan:

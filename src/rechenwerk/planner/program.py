@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.type_words import did_you_mean
 from rechenwerk.planner.axis import Axis
 from rechenwerk.planner.formulas import Formula, names
@@ -67,12 +68,17 @@ def order(axis: Axis, inputs: Iterable[str], lines: Sequence[Line]) -> Program:
     known = {line.name: line for line in lines}
     for name, times in Counter([*given, *(line.name for line in lines)]).items():
         if times > 1:
-            raise PlanError(f"{name!r} stands twice; rename one of them")
+            raise PlanError("{name!r} stands twice; rename one of them", name=name)
     for line in lines:
         for name in names(line.formula):
             if name not in known and name not in given:
                 fix = did_you_mean(name, [*known, *given])
-                raise PlanError(f"line {line.name!r} needs {name!r}, which is nowhere; {fix}")
+                raise PlanError(
+                    "line {name!r} needs {name2!r}, which is nowhere; {fix}",
+                    name=line.name,
+                    name2=name,
+                    fix=fix,
+                )
     everything = {
         name: tuple(dict.fromkeys(one for one in names(line.formula) if one in known))
         for name, line in known.items()
@@ -103,9 +109,11 @@ def _sorted(needs: Mapping[str, Sequence[str]]) -> list[str]:
             for one in rest:
                 if done.get(one) is False:
                     ring = [*[at for at, _ in stack][[at for at, _ in stack].index(one) :], one]
-                    raise PlanError(
-                        f"circular: {' needs '.join(ring)} in the same period; let one of them use prev(…)"
-                    )
+                    said = sentence("{left} needs {right}", left=ring[0], right=ring[1])
+                    for each in ring[2:]:
+                        said = sentence("{left} needs {right}", left=said, right=each)
+                    fix = "let one of them use prev(…)"
+                    raise PlanError("circular: {list} in the same period; {fix}", list=said, fix=fix)
                 if one not in done:
                     done[one] = False
                     stack.append((one, iter(needs[one])))

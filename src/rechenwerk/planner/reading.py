@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import MistakesError, Reader
 from rechenwerk.base.type_words import did_you_mean, explained
@@ -83,7 +84,7 @@ def read_plan(text: str | Reader) -> tuple[Written, Reader]:
     heads = [field.name for field in msgspec.structs.fields(Head)]
     for key in reader.raw:
         if key not in known and key not in heads:
-            said = f"unknown table or key {key!r}"
+            said = sentence("unknown table or key {key!r}", key=key)
             reader.wrong((key,), said, did_you_mean(key, [*heads, *sorted(known)]))
     figures, uses = read_figures(reader)
     head = _one(reader, (), {key: reader.raw[key] for key in heads if key in reader.raw}, Head)
@@ -105,14 +106,16 @@ def read_plan(text: str | Reader) -> tuple[Written, Reader]:
 
 def _one(reader: Reader, path: Path, item: object, kind: type[T]) -> T | None:
     if not isinstance(item, dict):
-        reader.wrong(path, f"{path[0]} must be one table", f"write [{path[0]}]")
+        reader.wrong(
+            path, sentence("{item} must be one table", item=path[0]), sentence("write [{item}]", item=path[0])
+        )
         return None
     try:
         return msgspec.convert(item, kind)
     except msgspec.ValidationError as error:
         inner, what, fix = explained(error, kind, item)
         if what.startswith(" has no"):
-            what = ("the file" if not path else f"[{path[0]}]") + what
+            what = sentence("{where}{what}", where="the file" if not path else f"[{path[0]}]", what=what)
         reader.wrong((*path, *inner), what, fix)
         return None
 
@@ -129,7 +132,7 @@ def _check(reader: Reader, path: Path, one: msgspec.Struct) -> None:
     name = getattr(one, "name", None)
     if name is not None and path[0] not in _FREE and not _NAME.fullmatch(name):
         fix = "use small letters, digits and _, such as price_per_user"
-        reader.wrong((*path, "name"), f"{name!r} cannot stand in a formula", fix)
+        reader.wrong((*path, "name"), sentence("{name!r} cannot stand in a formula", name=name), fix)
     for key, value in numbers_of(one):
         try:
             number(value)
@@ -139,7 +142,9 @@ def _check(reader: Reader, path: Path, one: msgspec.Struct) -> None:
     for key, low, high in _LIMITS:
         if getattr(one, key, None) is not None and not low <= number(getattr(one, key)) <= high:
             reader.wrong(
-                (*path, key), f"{key} is {getattr(one, key)}", f"write a number from {low} to {high}"
+                (*path, key),
+                sentence("{key} is {value}", key=key, value=getattr(one, key)),
+                sentence("write a number from {low} to {high}", low=low, high=high),
             )
     for key in ("vary", "target", "step"):
         for index, inner in enumerate(getattr(one, key, ())):
@@ -164,14 +169,18 @@ def numbers_of(one: msgspec.Struct) -> Iterator[tuple[str, Number]]:
 def _check_driver(reader: Reader, path: Path, one: DriverTable) -> None:
     if (one.value is None) == (not one.path):
         fix = 'write value = 10, or path = { "2026-01" = 10, "2027-01" = 12 }'
-        reader.wrong(path, f"driver {one.name!r} needs either a value or a path", fix)
+        reader.wrong(path, sentence("driver {name!r} needs either a value or a path", name=one.name), fix)
     if one.noise != "none" and not number(one.spread):
         reader.wrong(
-            (*path, "noise"), f"driver {one.name!r} has a noise without a spread", 'add spread = "10%"'
+            (*path, "noise"),
+            sentence("driver {name!r} has a noise without a spread", name=one.name),
+            'add spread = "10%"',
         )
     if one.noise == "none" and number(one.spread):
         reader.wrong(
-            (*path, "spread"), f"driver {one.name!r} has a spread without a noise", 'add noise = "walk"'
+            (*path, "spread"),
+            sentence("driver {name!r} has a spread without a noise", name=one.name),
+            'add noise = "walk"',
         )
     try:
         points(one, Axis(0, 1, 1))

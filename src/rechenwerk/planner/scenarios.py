@@ -55,7 +55,11 @@ def drop(written: Written, names: Iterable[str]) -> Written:
     gone = set(names)
     known = {one.name for one in written.contracts} | {one.name for one in written.funding}
     for name in gone - known:
-        raise PlanError(f"nothing is called {name!r} that could be left out; {did_you_mean(name, known)}")
+        raise PlanError(
+            "nothing is called {name!r} that could be left out; {fix}",
+            name=name,
+            fix=did_you_mean(name, known),
+        )
     contracts = tuple(one for one in written.contracts if one.name not in gone)
     funding = tuple(one for one in written.funding if one.name not in gone)
     return msgspec.structs.replace(written, contracts=contracts, funding=attached(funding, contracts))
@@ -65,7 +69,12 @@ def _replaced(written: Written, one: ScenarioTable) -> Written:
     names = [driver.name for driver in written.drivers]
     for name in one.driver:
         if name not in names:
-            raise PlanError(f"scenario {one.name!r} changes no driver {name!r}; {did_you_mean(name, names)}")
+            raise PlanError(
+                "scenario {name!r} changes no driver {name2!r}; {fix}",
+                name=one.name,
+                name2=name,
+                fix=did_you_mean(name, names),
+            )
     drivers = []
     for driver in written.drivers:
         changes = dict(one.driver.get(driver.name, {}))
@@ -73,7 +82,13 @@ def _replaced(written: Written, one: ScenarioTable) -> Written:
         for key in changes:
             if key not in fields:
                 fix = did_you_mean(key, fields)
-                raise PlanError(f"scenario {one.name!r}: driver {driver.name!r} has no {key!r}; {fix}")
+                raise PlanError(
+                    "scenario {name!r}: driver {name2!r} has no {key!r}; {fix}",
+                    name=one.name,
+                    name2=driver.name,
+                    key=key,
+                    fix=fix,
+                )
         if "path" in changes:
             changes.setdefault("value", None)  # type: ignore[arg-type]
         elif "value" in changes:
@@ -122,7 +137,9 @@ def factors(written: Written, shocks: Iterable[ShockTable], severity: float = 1.
             continue
         if driver not in names:
             fix = did_you_mean(driver, names)
-            raise PlanError(f"shock {shock.name!r} changes no driver {driver!r}; {fix}")
+            raise PlanError(
+                "shock {name!r} changes no driver {driver!r}; {fix}", name=shock.name, driver=driver, fix=fix
+            )
         within = axis.since(shock.at) if shock.at else np.ones(axis.count)
         if shock.until:
             within = within * (1 - axis.since(shock.until))
@@ -134,5 +151,7 @@ def factors(written: Written, shocks: Iterable[ShockTable], severity: float = 1.
 def _named(rows: tuple[T, ...], name: str, what: str) -> T:
     names = [getattr(one, "name", "") for one in rows]
     if name not in names:
-        raise PlanError(f"no {what} {name!r} in the file; {did_you_mean(name, names)}")
+        raise PlanError(
+            "no {what} {name!r} in the file; {fix}", what=what, name=name, fix=did_you_mean(name, names)
+        )
     return rows[names.index(name)]

@@ -80,10 +80,10 @@ def place_of(plan: Plan, line: str, at: str) -> int:
         PlanError: there is no such line or period.
     """
     if line not in plan.lines:
-        raise PlanError(f"no line {line!r} in the plan; {did_you_mean(line, plan.lines)}")
+        raise PlanError("no line {line!r} in the plan; {fix}", line=line, fix=did_you_mean(line, plan.lines))
     place = plan.axis.index(at) if at else plan.axis.count - 1
     if not 0 <= place < plan.axis.count:
-        raise PlanError(f"{at} is outside of the plan")
+        raise PlanError("{at} is outside of the plan", at=at)
     return place
 
 

@@ -47,7 +47,11 @@ class Sheet:
         self.axis = axis
         self.money = read_unit(shown_in)
         if self.money.powers != ((currency, 1),):
-            raise PlanError(f"shown_in is {shown_in!r}, which is not money in {currency}")
+            raise PlanError(
+                "shown_in is {shown_in!r}, which is not money in {currency}",
+                shown_in=shown_in,
+                currency=currency,
+            )
         self.inputs: dict[str, Driver] = {}
         self.lines: dict[str, Line] = {}
         self.sources: dict[str, str] = {}
@@ -137,9 +141,9 @@ class Sheet:
             return self.line(name, text, unit)
         given = read_unit(rest) if rest else ONE
         if given.powers != unit.powers:
-            raise PlanError(f"{name} is {text!r}; it must be in {unit}")
+            raise PlanError("{name} is {text!r}; it must be in {unit}", name=name, text=text, unit=unit)
         return self.scaled(name, at, value, given.scale, unit)
 
     def _new(self, name: str) -> None:
         if name in self.inputs or name in self.lines:
-            raise PlanError(f"{name!r} stands twice; rename one of them")
+            raise PlanError("{name!r} stands twice; rename one of them", name=name)

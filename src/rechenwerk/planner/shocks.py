@@ -113,7 +113,13 @@ def _met(shock: ShockTable, known: dict[str, tuple[str, ...]]) -> set[str]:
     """
     if shock.who not in known:
         fix = did_you_mean(shock.who, known)
-        raise PlanError(f"shock {shock.name!r} ({shock.kind}) meets no {shock.who!r}; {fix}")
+        raise PlanError(
+            "shock {name!r} ({kind}) meets no {who!r}; {fix}",
+            name=shock.name,
+            kind=shock.kind,
+            who=shock.who,
+            fix=fix,
+        )
     return set(known[shock.who])
 
 
@@ -155,7 +161,12 @@ def end(written: Written, shock: ShockTable, gone: set[str]) -> Written:
     if not hit:
         known = {one.name for one in written.contracts} | {one.name for one in written.funding}
         ends = ", ".join(sorted(gone))
-        raise PlanError(f"shock {shock.name!r} ends {ends!r}, which is nowhere; {did_you_mean(ends, known)}")
+        raise PlanError(
+            "shock {name!r} ends {ends!r}, which is nowhere; {fix}",
+            name=shock.name,
+            ends=ends,
+            fix=did_you_mean(ends, known),
+        )
     return msgspec.structs.replace(
         written, contracts=tuple(contracts), funding=attached(tuple(funding), tuple(contracts))
     )
@@ -191,7 +202,11 @@ def _repriced(
     known = _contracts(msgspec.structs.replace(written, contracts=fitting))
     met = _met(shock, known) if shock.who else {one.name for one in fitting}
     if not met:
-        raise PlanError(f"shock {shock.name!r} ({shock.kind}) meets no contract of this plan; leave it out")
+        raise PlanError(
+            "shock {name!r} ({kind}) meets no contract of this plan; leave it out",
+            name=shock.name,
+            kind=shock.kind,
+        )
     drivers = list(written.drivers)
     contracts = []
     for one in written.contracts:
@@ -287,7 +302,12 @@ def library(written: Written, at: str = "") -> tuple[ShockTable, ...]:
     axis = Axis.of(written.head.starts, written.head.periods)
     index = axis.index(at) if at else axis.count // 3
     if not 0 <= index < axis.count:
-        raise PlanError(f"{at} is outside of the plan, {axis.name(0)} to {axis.name(axis.count - 1)}")
+        raise PlanError(
+            "{at} is outside of the plan, {period} to {period2}",
+            at=at,
+            period=axis.name(0),
+            period2=axis.name(axis.count - 1),
+        )
     when = axis.name(index)
     found: list[ShockTable] = []
 

@@ -13,9 +13,10 @@ from rechenwerk.planner.economics import services, usage
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.figures import picks
 from rechenwerk.planner.measures import key_figures
-from rechenwerk.planner.outputs import ByYear, Figure
+from rechenwerk.planner.outputs import ByYear, Figure, obligations, onerous, provisions
 from rechenwerk.planner.plans import Plan
 from rechenwerk.planner.running import Outcome
+from rechenwerk.planner.shown import shown_unit
 from rechenwerk.planner.words import Words
 
 if TYPE_CHECKING:
@@ -124,6 +125,17 @@ def by_year(
     return _of(f"{words(title)} ({plan.written.head.shown_in})", (words("contract"), *heads), rows)
 
 
+def year_tables(plan: Plan, values: Values, words: Words) -> tuple[Shown, ...]:
+    """What must be paid in any case, what of it is not used, and what has to be provided for it."""
+    owed, lost, later = obligations(plan, values), onerous(plan, values), provisions(plan, values)
+    title = "Provisions for onerous contracts at the end of the year"
+    return (
+        by_year("Unconditional purchase obligations", plan, owed, words, later=True),
+        by_year("Paid and not used (onerous contracts)", plan, lost, words, later=False),
+        by_year(title, plan, later, words, later=False, summed=False),
+    )
+
+
 def service_tables(plan: Plan, values: Values, words: Words) -> tuple[Shown, ...]:
     """What services bring, what a unit costs, and which price covers it."""
     found = services(plan, values)
@@ -217,6 +229,16 @@ def fan(plan: Plan, outcome: Outcome, words: Words) -> Shown:
 
 
 _BAR = 40
+
+
+def tornado_title(plan: Plan, line: str, at: str, words: Words) -> str:
+    """What a tornado shows; in the last period where none is named."""
+    return words(
+        "{line} in {at} ({unit}): each driver from its low to its high decile",
+        line=line,
+        at=at or plan.axis.name(plan.axis.count - 1),
+        unit=shown_unit(plan, line)[0],
+    )
 
 
 def tornado_table(

@@ -31,7 +31,7 @@ def sobol(
     """
     place, drivers = place_of(plan, line, at), drawn(plan)
     if samples < 1 or samples & (samples - 1):
-        raise PlanError(f"{samples} samples; write a power of 2, such as 256")
+        raise PlanError("{samples} samples; write a power of 2, such as 256", samples=samples)
     problem = {
         "num_vars": len(drivers),
         "names": [one.name for one in drivers],
@@ -41,7 +41,7 @@ def sobol(
     normal = sampling.sample(problem, samples, calc_second_order=False, seed=seed)
     outcomes_ = outcomes(plan, drivers, np.asarray(normal, dtype=np.float64), line, place)
     if not np.ptp(outcomes_):
-        raise PlanError(f"{line} is the same whatever the drivers are; look at another line")
+        raise PlanError("{line} is the same whatever the drivers are; look at another line", line=line)
     found = analysis.analyze(problem, outcomes_, calc_second_order=False, seed=seed)
     indices = [
         Index(one.name, *(float(found[key][at_]) for key in ("S1", "S1_conf", "ST", "ST_conf")))

@@ -78,7 +78,11 @@ def solve(written: Written, what: str, target: Target) -> Solved:
     unscaled = build(written)
     goal = target.value * (unscaled.money.scale if target.line else 1.0)
     if target.line and target.line not in unscaled.lines:
-        raise PlanError(f"no line {target.line!r} in the plan; {did_you_mean(target.line, unscaled.lines)}")
+        raise PlanError(
+            "no line {line!r} in the plan; {fix}",
+            line=target.line,
+            fix=did_you_mean(target.line, unscaled.lines),
+        )
 
     def miss(logarithm: float) -> float:
         return _reached(*scaled(float(np.exp(logarithm))), target) - goal
@@ -89,8 +93,10 @@ def solve(written: Written, what: str, target: Target) -> Solved:
     crossings = [at for at in range(24) if np.sign(values[at]) != np.sign(values[at + 1])]
     if not crossings:
         raise PlanError(
-            f"no {what} between a thousandth and a thousand times as much meets the target;"
-            f" as written it is {values[12] + goal:.4g}"
+            "no {what} between a thousandth and a thousand times as much meets the target;"
+            " as written it is {value:.4g}",
+            what=what,
+            value=values[12] + goal,
         )
     # The one that is nearest to what is written.
     usual = np.log1p(_growth(written, what)) if what.endswith(_GROWTH) else 0.0
@@ -115,7 +121,9 @@ def _growing(written: Written, what: str) -> Callable[[float], tuple[Plan, dict[
     name = what.removesuffix(_GROWTH)
     known = [one.name for one in written.drivers]
     if name not in known:
-        raise PlanError(f"{name!r} is no driver whose growth could vary; {did_you_mean(name, known)}")
+        raise PlanError(
+            "{name!r} is no driver whose growth could vary; {fix}", name=name, fix=did_you_mean(name, known)
+        )
 
     def grown(scale: float) -> tuple[Plan, dict[str, Floats]]:
         drivers = tuple(
@@ -149,7 +157,11 @@ def _scaling(written: Written, what: str) -> Callable[[float], tuple[Plan, dict[
     funding = {one.name for one in written.funding if one.amount is not None}
     if what not in contracts | funding:
         known = [*(one.name for one in written.drivers), *contracts, *funding]
-        raise PlanError(f"{what!r} is no driver, contract or source of money; {did_you_mean(what, known)}")
+        raise PlanError(
+            "{what!r} is no driver, contract or source of money; {fix}",
+            what=what,
+            fix=did_you_mean(what, known),
+        )
 
     def scaled(scale: float) -> tuple[Plan, dict[str, Floats]]:
         changed = msgspec.structs.replace(
@@ -180,6 +192,6 @@ def _reached(plan: Plan, scaled: dict[str, Floats], target: Target) -> float:
     if target.at:
         index = plan.axis.index(target.at)
         if not 0 <= index < plan.axis.count:
-            raise PlanError(f"{target.at} is outside of the plan")
+            raise PlanError("{at} is outside of the plan", at=target.at)
         return float(series[index])
     return float(series[-1] if target.line in _STOCKS else series.sum())

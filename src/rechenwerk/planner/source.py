@@ -12,6 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_lines import Path
 from rechenwerk.base.toml_reader import Mistake, MistakesError, Reader
 
@@ -42,7 +43,7 @@ def source_of(name: str, data: bytes) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise PlanError(f"{name} is no UTF-8 text; name a .toml, .yaml or .xlsx file") from None
+        raise PlanError("{name} is no UTF-8 text; name a .toml, .yaml or .xlsx file", name=name) from None
     return Source(text, "yaml" if name.lower().endswith((".yaml", ".yml")) else "toml")
 
 
@@ -66,7 +67,9 @@ def _yaml(text: str) -> tuple[dict[str, Any], Mapping[Path, int]]:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         said = getattr(error, "problem", None) or str(error).partition("\n")[0]
         line = mark.line + 1 if mark is not None else 1
-        raise MistakesError([Mistake(line, f"this is not YAML: {said}", "mend the syntax")]) from None
+        raise MistakesError(
+            [Mistake(line, sentence("this is not YAML: {said}", said=said), "mend the syntax")]
+        ) from None
     if not isinstance(raw, dict):
         raise MistakesError([Mistake(1, "the file is no table", "write keys such as title: My plan")])
     lines: dict[Path, int] = {}

@@ -137,12 +137,17 @@ def _moved(known: Mapping[str, ShockTable], text: str) -> ShockTable:
     """
     name, _, at = text.partition("@")
     if name not in known:
-        raise PlanError(f"no shock {name!r} in the file; {did_you_mean(name, known)}")
+        raise PlanError("no shock {name!r} in the file; {fix}", name=name, fix=did_you_mean(name, known))
     shock = known[name]
     if not at:
         return shock
     if shock.until and month_number(shock.until) <= month_number(at):
-        raise PlanError(f"shock {name!r} lasts until {shock.until}; move it to an earlier period than {at}")
+        raise PlanError(
+            "shock {name!r} lasts until {until}; move it to an earlier period than {at}",
+            name=name,
+            until=shock.until,
+            at=at,
+        )
     return msgspec.structs.replace(shock, at=at)
 
 
@@ -166,8 +171,12 @@ def reverse(written: Written, names: Sequence[str] = ()) -> Reverse:
     switches = [one for one in chosen if not continuous(one)]
     if len(graded) > _MOST or len(switches) > _SWITCHES:
         raise PlanError(
-            f"{len(graded)} shocks with a factor and {len(switches)} that end something are too many"
-            f" to combine; name up to {_MOST} and {_SWITCHES} of them"
+            "{count} shocks with a factor and {count2} that end something are too many to combine;"
+            " name up to {most} and {switches} of them",
+            count=len(graded),
+            count2=len(switches),
+            most=_MOST,
+            switches=_SWITCHES,
         )
     search = _Reverse(written, graded)
     plan = build(written)

@@ -71,7 +71,8 @@ def read_unit(text: str) -> Unit:
         words = _WORD.findall(part)
         if not words or _WORD.sub("", part).strip():
             raise PlanError(
-                f'the unit {text!r} is not understood; write one such as "USD bn" or "EUR/user/month"'
+                'the unit {text!r} is not understood; write one such as "USD bn" or "EUR/user/month"',
+                text=text,
             )
         for word in words:
             unit = unit.times(_one(word), -1 if index else 1)

@@ -50,6 +50,11 @@ class Words:
         )
         return said
 
+    def signed(self, value: float, decimals: int = 2) -> str:
+        """+1,234.50 or -1.234,50."""
+        said = self.number(value, decimals)
+        return said if said.startswith("-") else f"+{said}"
+
     def money(self, amount: float) -> str:
         """An amount with two decimals; a dash for nothing."""
         return self.number(amount) if abs(amount) >= _LEAST else "-"

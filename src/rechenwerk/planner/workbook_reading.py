@@ -17,6 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
 from rechenwerk.base.errors import PlanError
+from rechenwerk.base.sentences import sentence
 from rechenwerk.base.toml_reader import Mistake, MistakesError
 from rechenwerk.planner.inputs import Input, inputs, put_in
 from rechenwerk.planner.numbers import number
@@ -80,8 +81,10 @@ def _sheets(data: bytes) -> Mapping[str, Worksheet]:
     found = {named(sheet.title): sheet for sheet in book.worksheets}
     for key, title in (("model", "Model"), *((one, one.capitalize()) for one in OF_TABLE.values())):
         if key not in found:
-            said = f"the workbook has no sheet {title}, from which a plan could be read"
-            raise PlanError(f"{said}; write one with plan run FILE -o BOOK.xlsx, and keep its sheets")
+            said = sentence("the workbook has no sheet {title}, from which a plan could be read", title=title)
+            raise PlanError(
+                "{said}; write one with plan run FILE -o BOOK.xlsx, and keep its sheets", said=said
+            )
     return cast("Mapping[str, Worksheet]", found)
 
 
@@ -118,7 +121,12 @@ def _cells(sheets: Mapping[str, Worksheet]) -> dict[tuple[str, str, str], tuple[
                 continue
             at = f"{sheet.title}!{cell.coordinate}"
             if (key, str(name), str(field)) in found:
-                raise PlanError(f"{at}: {name} {field} stands twice on this sheet; remove one of the rows")
+                raise PlanError(
+                    "{at}: {name} {field} stands twice on this sheet; remove one of the rows",
+                    at=at,
+                    name=name,
+                    field=field,
+                )
             found[key, str(name), str(field)] = at, cell.value
     return found
 
@@ -133,17 +141,31 @@ def _value(
     """
     key = OF_TABLE.get(one.table, "statements")
     if (key, one.name or one.table, one.field) not in cells:
-        said = f"{sheets[key].title} has no row {one.name or one.table} {one.field}"
-        raise PlanError(f"{said}; put it back, or change the model on the sheet {sheets['model'].title}")
+        said = sentence(
+            "{title} has no row {known} {field}",
+            title=sheets[key].title,
+            known=one.name or one.table,
+            field=one.field,
+        )
+        raise PlanError(
+            "{said}; put it back, or change the model on the sheet {title}",
+            said=said,
+            title=sheets["model"].title,
+        )
     at, value = cells[key, one.name or one.table, one.field]
     if value is None:
-        raise PlanError(f"{at} is empty; write the number of {one.name or one.table} {one.field}")
+        raise PlanError(
+            "{at} is empty; write the number of {known} {field}",
+            at=at,
+            known=one.name or one.table,
+            field=one.field,
+        )
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise PlanError(f"{at}: {value} is no number; write one such as 12 or 20%")
+        raise PlanError("{at}: {value} is no number; write one such as 12 or 20%", at=at, value=value)
     try:
         return at, number(value)
     except PlanError as error:
-        raise PlanError(f"{at}: {error}") from None
+        raise PlanError("{at}: {error}", at=at, error=error.said) from None
 
 
 def _placed(one: Mistake, places: Mapping[int, str], model: str) -> Mistake:

@@ -15,6 +15,7 @@ import httptools
 import msgspec
 
 from rechenwerk.base.errors import BrokenError, ConnectError, ProviderError, RechenwerkError
+from rechenwerk.base.reasons import reason
 
 # Shorter than any server's keep-alive known to us, so that a request rarely meets a closing connection.
 _IDLE_SECONDS = 2.0
@@ -132,8 +133,7 @@ class Exchange(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Fail when a deadline has passed."""
         if self._sink is not None and now > min(self._next_at, self._total_at):
-            what = "answer within the time of a call" if now > self._total_at else "send a byte in time"
-            self._fail(BrokenError(f"the provider did not {what}"))
+            self._fail(BrokenError(reason("too_late" if now > self._total_at else "silent")))
 
     def _fail(self, error: ProviderError) -> None:
         sink, self._sink = self._sink, None
@@ -159,13 +159,13 @@ class Exchange(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            reason = str(cause) if isinstance(cause, ValueError) else f"its answer cannot be read: {cause!r}"
-            self._fail(BrokenError(reason))
+            said = str(cause) if isinstance(cause, ValueError) else f"its answer cannot be read: {cause!r}"
+            self._fail(BrokenError(said))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(BrokenError(f"the provider does not speak HTTP: {error}"))
+            self._fail(BrokenError(reason("no_http", error=error)))
         else:
             if self._unheard > _MOST_UNHEARD:
-                self._fail(BrokenError("the provider sends a head without end"))
+                self._fail(BrokenError(reason("endless_head")))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The provider hung up, or we did."""
@@ -176,7 +176,7 @@ class Exchange(asyncio.Protocol):
         if self._head and not self._framed and exc is None:
             sink.end()  # RFC 9112, 6.3: without a length the body ends with the connection
         else:
-            sink.broken(BrokenError("the provider hung up before its answer was complete"))
+            sink.broken(BrokenError(reason("hung_up")))
 
     # -- httptools --------------------------------------------------------------------------------
 
@@ -284,8 +284,9 @@ class Pool:
                     lambda: Exchange(self), target.host, target.port, ssl=self._context
                 )
         except (OSError, TimeoutError, ssl.SSLError, UnicodeError) as error:  # the last: no name of a host
-            reason = str(error) or "no answer in time"
-            raise ConnectError(f"no connection to {target.authority}: {reason}") from error
+            said = reason("no_connection", address=target.authority, error=error)
+            said = said if str(error) else reason("no_connection_in_time", address=target.authority)
+            raise ConnectError(said) from error
         finally:
             self._connecting -= 1
         self._all.add(exchange)

@@ -11,6 +11,7 @@ import math
 
 import msgspec
 
+from rechenwerk.base.reasons import Reason, joined, reason
 from rechenwerk.routing.plan import Choice, Limit, Plan
 from rechenwerk.routing.supply import Vector
 
@@ -269,40 +270,38 @@ class Desk:
         found.sort(key=lambda one: one.place or len(found) + 1)
         return Explanation(demand, counter.choice.name, now - self.plan.made_at, tuple(found))
 
-    def _reason(self, counter: _Counter, supply: int, place: int, dearer: float) -> str:
+    def _reason(self, counter: _Counter, supply: int, place: int, dearer: float) -> Reason:
         """In words that a header need not escape; `dearer` than the first, per unit of volume."""
         if place:
             share = dict(counter.targets).get(supply)
             if share is not None:
-                part = "all" if share > 1 - FULL else f"{100 * share:.0f} percent"
-                return f"the plan sends {part} of this class here"
+                everything = share > 1 - FULL
+                return reason("planned_all") if everything else reason("planned", share=f"{100 * share:.0f}")
             if place == 1:
-                return "its next unit is the cheapest"
+                return reason("cheapest")
             if abs(dearer) * _MILLION < _SAME:
-                return "its next unit costs the same, and the other has room"
-            if dearer < 0:
-                return "its next unit is cheaper, and planned for other classes"
-            return "its next unit is dearer"
+                return reason("same_price")
+            return reason("cheaper_for_others" if dearer < 0 else "dearer")
         if supply not in self._at:
-            return "takes no calls now"
+            return reason("no_calls_now")
         for room in self._at[supply]:
             name = room.limit.name
             if room.everybody <= FULL:
-                return f"{name} is exhausted" if not room.limit.seconds else f"the cap of {name} is reached"
+                return reason("cap_reached" if room.limit.seconds else "exhausted", name=name)
             if not counter.critical and room.ordinary <= FULL:
-                return f"what is left of {name} is kept for critical work"
-        return "its next unit costs more than refusing does"
+                return reason("kept", name=name)
+        return reason("dearer_than_refusing")
 
-    def _reserve(self, counter: _Counter, supply: int) -> str:
+    def _reserve(self, counter: _Counter, supply: int) -> Reason:
         """The reserve's part in a decision, in words."""
         words = []
         for room in self._at.get(supply, ()):
             kept, amount = room.limit.kept, room.limit.amount or room.limit.left
             if kept > 0 and amount > 0:
-                share = f"{100 * min(1.0, kept / amount):.0f} percent"
-                part = f"{share} of {room.limit.name} is kept for critical work"
-                words.append(f"{part}, which this is" if counter.critical else f"{part}; this is none")
-        return "; ".join(words)
+                share = f"{100 * min(1.0, kept / amount):.0f}"
+                code = "reserve_for_this" if counter.critical else "reserve"
+                words.append(reason(code, share=share, name=room.limit.name))
+        return joined(words)
 
 
 class _Shut:

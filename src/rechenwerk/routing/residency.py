@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from rechenwerk.base.reasons import Reason, reason
 from rechenwerk.routing.ports import GROUPS, LEVELS, LOCAL, DataClass
 
 
-def forbids(data_class: DataClass, jurisdiction: str, level: str) -> str | None:
+def forbids(data_class: DataClass, jurisdiction: str, level: str) -> Reason | None:
     """Why data of this class may not go to a deployment; None when it may.
 
     A deployment in a group ("EU") stands anywhere in it, so all of the group must be allowed. `LOCAL` is
@@ -24,17 +25,12 @@ def forbids(data_class: DataClass, jurisdiction: str, level: str) -> str | None:
         and jurisdiction != LOCAL
         and not _within(jurisdiction, allowed)
     ):
-        stands = f"stands in {jurisdiction}" if jurisdiction else "has no known jurisdiction"
-        return (
-            f"The data class {data_class.name} allows {', '.join(sorted(allowed))} only and the deployment"
-            f" {stands}: offer the model there, or give the project a class that allows it."
-        )
+        code = "class_place" if jurisdiction else "class_no_place"
+        said = ", ".join(sorted(allowed))
+        return reason(code, data_class=data_class.name, allowed=said, place=jurisdiction)
     if _rank(level, 0) < _rank(data_class.level, len(LEVELS)):
-        return (
-            f"The data class {data_class.name} needs the processing level {data_class.level} and the"
-            f" deployment offers {level or 'none'}: offer the model at that level, or give the project a"
-            " class that allows it."
-        )
+        offered = level or "none"
+        return reason("class_level", data_class=data_class.name, level=data_class.level, offered=offered)
     return None
 
 

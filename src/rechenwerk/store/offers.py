@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from rechenwerk.base.errors import RechenwerkError
+from rechenwerk.base.reasons import reason
 from rechenwerk.contracts.charged import by_tier, charged
 from rechenwerk.contracts.energy import Meter, joules_at_full_load, meter
 from rechenwerk.contracts.ports import Contract, Site, Version
@@ -174,21 +175,19 @@ def _terms(kept: str | None, name: str, provider: str) -> Contract | None:
 
 def _off(row: asyncpg.Record) -> str:
     """Why nothing is sent there, where somebody switched it off."""
-    for since, reason, what in (
-        ("provider_off_since", "provider_off_reason", "its provider"),
-        ("off_since", "off_reason", "it"),
+    for since, said, code in (
+        ("provider_off_since", "provider_off_reason", "provider_off"),
+        ("off_since", "off_reason", "off"),
     ):
         if row[since] is not None:
-            why = f" ({row[reason]})" if row[reason] else ""
-            return f"{what} is switched off{why}"
+            return reason(code, why=f" ({row[said]})" if row[said] else "")
     return ""
 
 
 def _out(row: asyncpg.Record, site: str) -> str:
     if row["out_since"] is None:
         return ""
-    why = f" ({row['out_reason']})" if row["out_reason"] else ""
-    return f"its site {site} is out{why}"
+    return reason("site_out", site=site, why=f" ({row['out_reason']})" if row["out_reason"] else "")
 
 
 def _meter(row: asyncpg.Record, terms: Contract) -> Meter | None:

@@ -6,6 +6,7 @@ from datetime import date
 
 import msgspec
 
+from rechenwerk.base.reasons import reason
 from rechenwerk.contracts.terms import Contract, OnDemand, Provisioned
 from rechenwerk.ledger.tariffs import Terms
 
@@ -26,11 +27,11 @@ def tariff_terms(kept: str | None) -> Terms | None:
 def not_running(terms: Contract, today: date) -> str:
     """Why nothing may be sent under a contract on a day; empty when it runs."""
     if terms.starts is not None and today < terms.starts:
-        return f"its contract {terms.name!r} begins on {terms.starts}"
+        return reason("contract_begins", contract=terms.name, day=terms.starts)
     if terms.ends is not None and today > terms.ends and terms.renews is None:
-        return f"its contract {terms.name!r} ended on {terms.ends}"
+        return reason("contract_ended", contract=terms.name, day=terms.ends)
     if terms.status in {"proposed", "expired"}:
-        return f"its contract {terms.name!r} is {terms.status}"
+        return reason(f"contract_{terms.status}", contract=terms.name)
     return ""
 
 

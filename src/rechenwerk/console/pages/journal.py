@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rechenwerk.base.reasons import is_told
 from rechenwerk.console.figures import places
 from rechenwerk.console.listing import ordered, sort_of
 from rechenwerk.console.pages.projects import amount_of
@@ -112,8 +113,9 @@ async def show(visit: Visit) -> Response:
         usage=[(name, count) for name, count in body["usage"].items() if count],
         digits=places([*amounts, *(one["amount"] for one in body["transfers"])]),
         decision=decision,
-        alternatives=_alternatives(decision),
-        rest={name: _text(value) for name, value in decision.items() if name not in _SHOWN},
+        ended=visit.why({"reason": body["reason"], "reason_told": decision.get("outcome_told")}),
+        alternatives=_alternatives(visit, decision),
+        rest=_rest(visit, decision),
         raw=_pretty(body["raw_usage"]),
         proof=proof,
         documents=[one for one in documents.part("documents", []) if one["project"] == body["project"]],
@@ -123,19 +125,52 @@ async def show(visit: Visit) -> Response:
 _SHOWN = frozenset({"alternatives", "reason"})
 
 
-def _alternatives(decision: Mapping[str, Any]) -> list[dict[str, str]]:
+def _alternatives(visit: Visit, decision: Mapping[str, Any]) -> list[dict[str, str]]:
     """What else there was, and why it was not taken; whatever a decision kept."""
-    found = decision.get("alternatives")
+    found = _said(visit, decision, "alternatives")
+    return [{name: _text(visit, value) for name, value in one.items()} for one in found]
+
+
+def _rest(visit: Visit, decision: Mapping[str, Any]) -> dict[str, str]:
+    """What a decision kept besides, with reasons in the visitor's language."""
+    found = {name: value for name, value in decision.items() if name not in _SHOWN and not is_told(name)}
+    if "reserve" in found:
+        found["reserve"] = visit.why(decision, "reserve")
+    if "tried" in found:
+        found["tried"] = _said(visit, decision, "tried")
+    told = decision.get("refused_told")
+    if isinstance(told, list) and len(told) == len(found.get("refused", [])):
+        rules = [str(one).partition(": ") for one in found["refused"]]
+        found["refused"] = [
+            f"{name}: {visit.why({'rule': rule, 'rule_told': each}, 'rule')}"
+            for (name, _, rule), each in zip(rules, told, strict=True)
+        ]
+    return {name: _text(visit, value) for name, value in found.items()}
+
+
+def _said(visit: Visit, decision: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Rows of a decision, each reason in the visitor's language."""
+    found = decision.get(name)
     rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return [{str(name): _text(value) for name, value in one.items()} for one in rows]
+    return [
+        {
+            str(key): visit.why(one, key) if f"{key}_told" in one else value
+            for key, value in one.items()
+            if not is_told(key)
+        }
+        for one in rows
+    ]
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+def _text(visit: Visit, value: object) -> str:
+    """Something that a decision kept, as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{visit.t.of('decision', key)}: {_text(visit, one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return "\n".join(_text(visit, one) for one in value)
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
-    return json.dumps(value, ensure_ascii=False, indent=1)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _pretty(kept: str | None) -> str:

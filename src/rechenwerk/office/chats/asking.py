@@ -21,7 +21,16 @@ NEWS = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class AskedError(RechenwerkError):
-    """The gateway did not answer, or not to the end; the message is its one line."""
+    """The gateway did not answer, or not to the end.
+
+    Args:
+        message: its one line.
+        code: of its refusal, if it was one.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -90,7 +99,7 @@ class Gateway:
             finally:
                 await answer.aclose()
             if pause is None or answer.status_code != 401 or code != "invalid_api_key":
-                raise AskedError(said)
+                raise AskedError(said, code)
             await self._sleep(pause)
 
 
@@ -118,7 +127,9 @@ async def _pieces(answer: httpx2.Response) -> AsyncIterator[str]:
         if not isinstance(event, dict):
             continue
         if isinstance(event.get("error"), dict):
-            raise AskedError(_line(str(event["error"].get("message") or "the answer broke off")))
+            told = event["error"]
+            code = str(told.get("code") or "")
+            raise AskedError(_line(str(told.get("message") or "the answer broke off")), code)
         for choice in event.get("choices") or ():
             text = (choice.get("delta") or {}).get("content")
             if text:

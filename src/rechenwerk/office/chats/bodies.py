@@ -100,6 +100,7 @@ class BookingView(BaseModel):
     currency: str = ""
     total_us: int = 0
     reason: str = Field(default="", description="why it went there")
+    reason_told: list[dict[str, str]] = Field(default=[], description="the reason's codes, with their values")
 
 
 class MessageView(BaseModel):
@@ -112,6 +113,7 @@ class MessageView(BaseModel):
     model: str
     state: Literal["done", "writing", "stopped", "failed"]
     problem: str = Field(default="", description="why it failed: one line")
+    problem_code: str = Field(default="", description="of the gateway's refusal, if it was one")
     made_at: datetime
     files: list[FileView]
     call: BookingView | None

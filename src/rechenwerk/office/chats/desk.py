@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import Depends, Path, Request
@@ -104,6 +104,7 @@ class Desk(msgspec.Struct, frozen=True):
             model=row.model,
             state="stopped" if cut else row.state,  # type: ignore[arg-type]  # the database holds the four
             problem=told.problem,
+            problem_code=told.code,
             made_at=row.made_at,
             files=[self.file_view(chat_id, one) for one in told.files],
             call=None if call is None else booking(call, booked.get(call), currency),
@@ -148,16 +149,18 @@ def booking(call: int, found: Booked | None, currency: str) -> bodies.BookingVie
         price=plain_money(found.price),
         currency=currency,
         total_us=found.total_us,
-        reason=_reason(found.decision),
+        **_reason(found.decision),
     )
 
 
-def _reason(decision: str | None) -> str:
+def _reason(decision: str | None) -> dict[str, Any]:
+    """Why, and what it was told from."""
     try:
         kept = msgspec.json.decode(decision or "")
     except msgspec.DecodeError:
-        return decision or ""
-    return str(kept.get("reason", "")) if isinstance(kept, dict) else ""
+        return {"reason": decision or ""}
+    kept = kept if isinstance(kept, dict) else {}
+    return {"reason": str(kept.get("reason", "")), "reason_told": kept.get("reason_told", [])}
 
 
 async def _desk(request: Request, realm: Annotated[Realm, Depends(permit("inference"))]) -> Desk:

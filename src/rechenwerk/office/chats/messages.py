@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from rechenwerk.base.errors import UnreadableError
 from rechenwerk.office.chats import bodies
+from rechenwerk.office.chats.asking import AskedError
 from rechenwerk.office.chats.desk import ChatDesk, Desk, RowId
 from rechenwerk.office.chats.ports import ChatRow, FileRow, GoneError, MessageRow
 from rechenwerk.office.chats.running import Question, Run
@@ -125,7 +126,7 @@ async def _asked(
         sealed = desk.seal.said(chat.id, number, Said(text))
         row = MessageRow(number, body.parent, "user", "", "done", sealed, None, desk.now)
         rows, sent = [row], {one.id: number for one in chosen}
-        question = Told(row, text, "", tuple(chosen))
+        question = Told(row, text, "", "", tuple(chosen))
     sealed = desk.seal.said(chat.id, answer, Said())
     rows.append(
         MessageRow(answer, question.row.id, "assistant", body.model, "writing", sealed, None, desk.now, once)
@@ -152,8 +153,9 @@ def _chosen(files: list[FileRow], wanted: list[int]) -> list[FileRow]:
 def _start(desk: Desk, chat: int, model: str, messages: list[Told], answer: int) -> None:
     """Ask; from here on the answer looks after itself."""
 
-    async def keep(text: str, problem: str, state: str, call: int | None) -> bool:
-        sealed = desk.seal.said(chat, answer, Said(text, problem))
+    async def keep(text: str, problem: AskedError | None, state: str, call: int | None) -> bool:
+        said = Said(text) if problem is None else Said(text, str(problem), problem.code)
+        sealed = desk.seal.said(chat, answer, said)
         return await desk.chats.store.settle(desk.whose.organisation_id, chat, answer, sealed, state, call)
 
     asked = prompt(desk.seal, chat, messages)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from rechenwerk.office.chats import bodies
 from rechenwerk.office.chats.asking import AskedError
@@ -168,7 +170,7 @@ async def copy_chat(desk: ChatDesk, chat: RowId, body: bodies.CopyBody) -> bodie
 def _copied(desk: Desk, chat: int, told: Told, place: dict[int, int]) -> MessageRow:
     row, number = told.row, place[told.row.id]
     parent = None if row.parent_id is None else place[row.parent_id]
-    sealed = desk.seal.said(chat, number, Said(told.text, told.problem))
+    sealed = desk.seal.said(chat, number, Said(told.text, told.problem, told.code))
     state = "stopped" if row.state == "writing" else row.state  # nobody writes on in the copy
     return MessageRow(number, parent, row.role, row.model, state, sealed, None, row.made_at)
 
@@ -200,8 +202,9 @@ async def list_models(desk: ChatDesk) -> bodies.ModelsView:
     )
 
 
-def chat_routes() -> APIRouter:
-    """All routes of chat."""
+@cache
+def chat_routes() -> tuple[BaseRoute, ...]:
+    """All routes of chat, made once."""
     router = APIRouter(prefix="/api/v1")
     add = router.add_api_route
     add("/chat-models", list_models, methods=["GET"], tags=["chat"])
@@ -214,4 +217,4 @@ def chat_routes() -> APIRouter:
     add("/chats/{chat}/export/{form}", export_chat, methods=["GET"], tags=["chat"], response_class=Response)
     add_message_routes(router)
     add_template_routes(router)
-    return router
+    return tuple(router.routes)

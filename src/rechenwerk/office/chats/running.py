@@ -24,7 +24,7 @@ _PING = 15.0
 LONGEST = 2_000_000
 """Characters of an answer."""
 
-Keep = Callable[[str, str, str, int | None], Awaitable[bool]]
+Keep = Callable[[str, AskedError | None, str, int | None], Awaitable[bool]]
 """Keeps an answer: text, problem, state, call. False: nobody wants it any more."""
 
 
@@ -81,7 +81,7 @@ class Run:
         question, length = self._question, 0
         async with self._gateway.chat(question.key, question.model, question.messages) as (call, pieces):
             self._call = call
-            if not await question.keep("", "", "writing", call):
+            if not await question.keep("", None, "writing", call):
                 self.stop()
             async for piece in pieces:
                 self._parts.append(piece)
@@ -97,22 +97,25 @@ class Run:
             if done:
                 return
             try:
-                if not await self._question.keep("".join(self._parts), "", "writing", self._call):
+                if not await self._question.keep("".join(self._parts), None, "writing", self._call):
                     self.stop()
             except Exception:  # the answer goes on, and is kept when the database is back
                 _log.exception("an answer could not be kept")
 
     async def _work(self) -> None:
         await self._beat()
-        problem, state = "", "done"
+        problem: AskedError | None = None
+        state = "done"
         if self._reading.cancelled():
             state = "stopped"
         elif (error := self._reading.exception()) is not None:
             state = "failed"
-            problem = str(error)
-            if not isinstance(error, AskedError):
+            if isinstance(error, AskedError):
+                problem = error
+            else:
                 _log.error("an answer failed", exc_info=error)
-                problem = "the office failed to pass the answer on; its log says why"
+                said = "the office failed to pass the answer on; its log says why"
+                problem = AskedError(said, "internal_error")
         text = "".join(self._parts).replace("\0", "")
         try:
             await self._question.keep(text, problem, state, self._call)

@@ -13,10 +13,11 @@ UNREADABLE = "(sealed with another key)"
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
-    """A message: its text, and why it failed."""
+    """A message: its text, why it failed, and the code of that."""
 
     text: str = ""
     problem: str = ""
+    code: str = ""
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):

@@ -16,6 +16,7 @@ class Told(msgspec.Struct, frozen=True):
     row: MessageRow
     text: str
     problem: str
+    code: str = ""
     files: tuple[FileRow, ...] = ()
 
 
@@ -30,7 +31,7 @@ def opened(
     found = {}
     for row in rows:
         said = seal.open_said(chat, row.id, row.sealed)
-        found[row.id] = Told(row, said.text, said.problem, tuple(sent.get(row.id, ())))
+        found[row.id] = Told(row, said.text, said.problem, said.code, tuple(sent.get(row.id, ())))
     return found
 
 

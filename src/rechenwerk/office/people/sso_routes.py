@@ -143,11 +143,13 @@ async def _joining(office: Office, organisation: str, role: str) -> NewInvitatio
     return NewInvitation(found.id, b"", role, project, None, "single sign-on", now, now)
 
 
-def add_single_sign_on(
-    app: FastAPI, router: APIRouter, provider: SingleSignOn | None, public_url: str
-) -> None:
-    """Join the routes of this page to the API, whether there is a provider or not."""
+def add_single_sign_on(app: FastAPI, provider: SingleSignOn | None, public_url: str) -> None:
+    """Tell the app who else may say who somebody is, and where browsers find it."""
     app.state.public_url = public_url
     app.state.relying = None if provider is None else Relying(provider, httpx2.AsyncClient(trust_env=False))
+
+
+def add_sign_on_routes(router: APIRouter) -> None:
+    """Join the routes of this page to the API, whether there is a provider or not."""
     router.add_api_route("/sign-in/single", set_out, methods=["GET"], tags=["sessions"], status_code=303)
     router.add_api_route("/sign-in/back", come_back, methods=["GET"], tags=["sessions"], status_code=303)

@@ -100,6 +100,8 @@ class MistakeView(BaseModel):
     line: int
     message: str
     fix: str
+    message_de: str = Field(default="", description="the same in German")
+    fix_de: str = ""
 
 
 class CheckView(BaseModel):
@@ -107,6 +109,7 @@ class CheckView(BaseModel):
 
     ok: bool
     message: str
+    message_de: str = Field(default="", description="the same in German")
     mistakes: list[MistakeView]
     facts: dict[str, Any] | None
 

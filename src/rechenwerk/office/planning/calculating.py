@@ -42,6 +42,19 @@ _GONE = "the process that calculates the plan ended; it may need more memory tha
 Told = Callable[[int], Awaitable[bool]]
 
 
+class WrongPlanError(RechenwerkError):
+    """Something in the plan or the question is wrong.
+
+    Args:
+        message: what, in English.
+        german: the same in German.
+    """
+
+    def __init__(self, message: str, german: str) -> None:
+        super().__init__(message)
+        self.german = german
+
+
 class CalculationError(RechenwerkError):
     """A calculation that did not come to an end."""
 
@@ -102,8 +115,8 @@ class Calculator:
             answer: bytes = found["answer"]
             return answer
         if found["mistakes"]:
-            raise MistakesError([Mistake(**one) for one in found["mistakes"]])
-        raise RechenwerkError(found["wrong"])
+            raise MistakesError([Mistake(**one) for one in found["mistakes"]], found["wrong_de"])
+        raise WrongPlanError(found["wrong"], found["wrong_de"])
 
     async def _answer(self, question: dict[str, Any], told: Told | None) -> dict[str, Any]:
         process = self._process

@@ -15,7 +15,7 @@ from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.office.access import BooksRealm, Realm, ReckonRealm
 from rechenwerk.office.bodies import Name
 from rechenwerk.office.books import show_balance
-from rechenwerk.office.errors import missing, refuse
+from rechenwerk.office.errors import german_of, missing, mistake_row, refuse
 from rechenwerk.office.part_ports import Cut
 from rechenwerk.office.planning import bodies
 from rechenwerk.office.planning.calculating import CalculationError, subject
@@ -103,14 +103,16 @@ async def check(realm: ReckonRealm, body: bodies.TextBody) -> bodies.CheckView:
     try:
         version = await _checked(realm, body)
     except MistakesError as error:
-        mistakes = [
-            bodies.MistakeView(line=one.line, message=one.message, fix=one.fix) for one in error.mistakes
-        ]
-        return bodies.CheckView(ok=False, message=str(error), mistakes=mistakes, facts=None)
+        mistakes = [bodies.MistakeView.model_validate(mistake_row(one)) for one in error.mistakes]
+        german = error.german
+        return bodies.CheckView(
+            ok=False, message=str(error), message_de=german, mistakes=mistakes, facts=None
+        )
     except CalculationError:
         raise
     except RechenwerkError as error:
-        return bodies.CheckView(ok=False, message=str(error), mistakes=[], facts=None)
+        german = german_of(error)
+        return bodies.CheckView(ok=False, message=str(error), message_de=german, mistakes=[], facts=None)
     return bodies.CheckView(ok=True, message="", mistakes=[], facts=facts_of(version.facts))
 
 

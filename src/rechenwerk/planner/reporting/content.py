@@ -11,7 +11,7 @@ from rechenwerk.planner.differences import bridge, said
 from rechenwerk.planner.engine import Values
 from rechenwerk.planner.explaining import Explained, answer, readable, told
 from rechenwerk.planner.measures import key_figures
-from rechenwerk.planner.outputs import obligations, onerous, provisions
+from rechenwerk.planner.outputs import obligations
 from rechenwerk.planner.plans import Plan, build
 from rechenwerk.planner.reporting import charts
 from rechenwerk.planner.reporting.charts import Chart
@@ -159,18 +159,7 @@ def _promised(side: Side, words: Words) -> Part:
     plan, values = side.plan, side.values
     due = obligations(plan, values)
     tables = (
-        showing.by_year("Unconditional purchase obligations", plan, due, words, later=True),
-        showing.by_year(
-            "Paid and not used (onerous contracts)", plan, onerous(plan, values), words, later=False
-        ),
-        showing.by_year(
-            "Provisions for onerous contracts at the end of the year",
-            plan,
-            provisions(plan, values),
-            words,
-            later=False,
-            summed=False,
-        ),
+        *showing.year_tables(plan, values, words),
         showing.contract_table(plan, values, words),
     )
     drawn = (charts.owed(plan, values, due, words),) if due.rows else ()
@@ -183,12 +172,7 @@ def _uncertain(side: Side, words: Words) -> Part:
         return Part(words("What matters most?"))
     bars = tornado(plan)
     usual = float(side.values["cash"][-1, 0])
-    title = words(
-        "{line} in {at} ({unit}): each driver from its low to its high decile",
-        line="cash",
-        at=plan.axis.name(plan.axis.count - 1),
-        unit=plan.written.head.shown_in,
-    )
+    title = showing.tornado_title(plan, "cash", "", words)
     scale = plan.money.scale
     rows = tuple((one.driver, words.money(one.low / scale), words.money(one.high / scale)) for one in bars)
     columns = (words("driver"), words("low"), words("high"))
