@@ -27,7 +27,7 @@ run: install
 
 test: install check
 	@scripts/debian-parts.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_house.py
 
 check: install
 	@$(BIN)/ruff check src tests bench
