@@ -108,7 +108,7 @@ class DocumentTown:
         """One request to the routes of documents."""
         headers = {"authorization": f"Bearer {key or self.served.first.key}"}
         address = f"{self.served.url}/api/v1/documents{path}"
-        return httpx2.request(method, address, headers=headers, timeout=60, **more)
+        return httpx2.request(method, address, headers=headers, timeout=60, verify=False, **more)
 
     def ok(self, method: str, path: str, **more: Any) -> Any:
         """The body of an answer that must be good."""
@@ -152,7 +152,7 @@ class DocumentTown:
         """What a browser sees of a job, until it has ended."""
         headers = {"authorization": f"Bearer {self.served.first.key}"}
         address = f"{self.served.url}/api/v1/documents/jobs/{job}/events"
-        with httpx2.stream("GET", address, headers=headers, timeout=120) as answer:
+        with httpx2.stream("GET", address, headers=headers, timeout=120, verify=False) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     yield json.loads(line.removeprefix("data: "))
@@ -206,7 +206,7 @@ class DocumentTown:
         headers = {"authorization": f"Bearer {self.served.first.key}"}
         address = f"{self.served.url}/api/v1{path}"
         json = more.pop("json", None)
-        answer = httpx2.request(method, address, headers=headers, json=json, params=more)
+        answer = httpx2.request(method, address, headers=headers, json=json, params=more, verify=False)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -266,7 +266,9 @@ def document_town(url: str, folder: Path, knobs: Knobs | None = None) -> Iterato
         with running_fake(knobs) as fake:
             text = CONFIG.format(url=fake.base_url, kind="openai-compatible")
             headers = {"authorization": f"Bearer {served.first.key}"}
-            done = httpx2.post(f"{served.url}/api/v1/apply", headers=headers, json={"text": text})
+            done = httpx2.post(
+                f"{served.url}/api/v1/apply", headers=headers, json={"text": text}, verify=False
+            )
             assert done.is_success, done.text
             with gateway_process(url, GRACE="1", SPOOL=str(folder / "spool"), ATTEMPTS="1") as gateway:
                 town = DocumentTown(url, served, fake, gateway)
