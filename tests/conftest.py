@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,8 @@ def server() -> Iterator[postgres.Server]:
 
 
 @pytest.fixture
-def database_url(server: postgres.Server) -> str:
+def database_url(server: postgres.Server) -> Iterator[str]:
     """A fresh, migrated database."""
-    return server.fresh_sync()
+    url = server.fresh_sync()
+    yield url
+    asyncio.run(server.drop(url))

@@ -55,6 +55,12 @@ class Server:
         await connection.close()
         return self._url(name)
 
+    async def drop(self, url: str) -> None:
+        """Remove a database, whoever is still connected: thousands would fill the disk."""
+        connection = await asyncpg.connect(self._uri)
+        await connection.execute(f"drop database {urlsplit(url).path.removeprefix('/')} with (force)")
+        await connection.close()
+
     def fresh_sync(self) -> str:
         """The same outside an event loop."""
         return asyncio.run(self.fresh())

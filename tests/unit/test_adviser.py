@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 from contextlib import redirect_stderr, redirect_stdout
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rechenwerk.base.money import NANO
@@ -149,6 +150,7 @@ def test_capacity_by_the_hour_under_a_spend_commitment() -> None:
     st.decimals("0.3", "1", places=1),
     st.integers(1, 90),
 )
+@example(3, 8, Decimal("0.3"), Decimal("0.5"), 30)
 def test_a_mix_of_one_inner_and_one_outer_offer_is_the_best_of_all(
     night: int, day: int, inner: Any, outer: Any, minimum: int
 ) -> None:

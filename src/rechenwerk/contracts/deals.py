@@ -63,11 +63,12 @@ class Deal(msgspec.Struct, frozen=True):
         level = pieces * self.offer.capacity
         return Fraction(curve.within(level), level * curve.weight) if level else None
 
-    def best(self, curve: Curve) -> int:
-        """The number of pieces that costs least; among equals the fewest."""
+    def best(self, curve: Curve, *, least: int = 0) -> int:
+        """The number of pieces that costs least, none only where `least` is 0; among equals the fewest."""
         gain = money(self.beyond - self.offer.use, self.offer.capacity)
         level = curve.quantile(self.hold / gain) if gain > 0 else 0
-        return min((0, *around(self.offer, level)), key=lambda pieces: (self.cost(curve, pieces), pieces))
+        numbers = (one for one in (0, *around(self.offer, level)) if one >= least)
+        return min(numbers, key=lambda pieces: (self.cost(curve, pieces), pieces))
 
     def cautious(self, curves: Sequence[Curve]) -> int:
         """The number of pieces whose worst regret over several curves is least; among equals the fewest."""

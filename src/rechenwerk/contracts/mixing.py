@@ -125,9 +125,13 @@ class Under:
             )
         ]
 
-    def best(self, pieces: Sequence[int]) -> int:
+    def best(self, pieces: Sequence[int], *, least: int = 0) -> int:
         """How many pieces of the outer offer pay above so many of the inner ones."""
-        return self._outer.best(self._left(pieces))
+        return self._outer.best(self._left(pieces), least=least)
+
+    def _bought(self, pieces: Sequence[int]) -> Fraction:
+        """What demand costs if some of the outer offer is bought."""
+        return self.cost(pieces, self.best(pieces, least=1))
 
     def cost(self, pieces: Sequence[int], outer: int) -> Fraction:
         """What demand costs."""
@@ -146,7 +150,7 @@ class Under:
         return Curve(((part.volume - part.within(level)) // NANO, worth) for part, worth in self._parts)
 
     def search(self) -> tuple[Fraction, Mix]:
-        """The best stack under the outer offer.
+        """The best stack under the outer offer, of which some is bought: without it, costs have a second valley.
 
         A unit more that the stack serves saves what it would have cost without: the outer offer's price, that
         beyond it, or the one on demand. A stack is made for each of these, and the best one improved step by
@@ -158,10 +162,10 @@ class Under:
         for price in sorted(prices):
             priced = [msgspec.structs.replace(deal, on_demand=price) for deal in self._inner]
             pieces = stack(self._curve, priced).pieces
-            starts.append((self.cost(pieces, self.best(pieces)), pieces))
+            starts.append((self._bought(pieces), pieces))
         cost, pieces = self._downhill(*min(starts))
         inner = tuple((deal.offer, count) for deal, count in zip(self._inner, pieces, strict=True))
-        return cost, Mix(self._interval, inner, (outer, self.best(pieces)))
+        return cost, Mix(self._interval, inner, (outer, self.best(pieces, least=1)))
 
     def _downhill(self, cost: Fraction, pieces: tuple[int, ...]) -> tuple[Fraction, tuple[int, ...]]:
         """Change one inner offer at a time, by ever smaller steps, while that saves money."""
@@ -176,7 +180,7 @@ class Under:
                 if moved == pieces[index] or (offer.most is not None and moved > offer.most):
                     continue
                 there = (*pieces[:index], moved, *pieces[index + 1 :])
-                new = self.cost(there, self.best(there))
+                new = self._bought(there)
                 if new < cost:
                     pieces, cost, better = there, new, True
             stride = stride if better else stride // 2
