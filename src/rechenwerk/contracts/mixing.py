@@ -150,7 +150,7 @@ class Under:
         return Curve(((part.volume - part.within(level)) // NANO, worth) for part, worth in self._parts)
 
     def search(self) -> tuple[Fraction, Mix]:
-        """The best stack under the outer offer, of which some is bought: costs without it have a valley apart.
+        """The best stack under the outer offer, of which some is bought: none is a valley apart.
 
         A unit more that the stack serves saves what it would have cost without: the outer offer's price, that
         beyond it, or the one on demand. A stack is made for each of these, and the best one improved step by
