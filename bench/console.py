@@ -131,7 +131,6 @@ def document_pages(job: int, middle: int) -> dict[str, str]:
         "review": f"{at}/review?after={middle}.0",
         "contradictions": f"{at}/contradictions",
         "facts": f"{at}/facts",
-        "facts, by who": f"{at}/facts?sort=who",
         "decisions": f"{at}/history",
         "a new job": "/console/documents/new",
     }
