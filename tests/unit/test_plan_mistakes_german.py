@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from rechenwerk.base.errors import PlanError
 from rechenwerk.base.sentences import halves, sentence, translated
 from rechenwerk.base.toml_reader import MistakesError
 from rechenwerk.planner.child import answer
@@ -133,3 +135,12 @@ def test_sentences_are_halved_and_said_half_by_half() -> None:
     assert in_german(fix) == "weglassen"
     assert translated("nobody said this", table()) == "nobody said this"
     assert halves("plain; as it is") == ("plain", "as it is")
+
+
+def test_a_mistake_comes_back_from_another_process_as_it_was() -> None:
+    error = PlanError(
+        "{what} has no value; {fix}", what="price", fix=sentence("add {name} = …", name="value")
+    )
+    back = pickle.loads(pickle.dumps(error))
+    assert str(back) == str(error) == "price has no value; add value = …"
+    assert translated(back.said, {"{what} has no value": "{what} fehlt"}) == "price fehlt; add value = …"

@@ -29,6 +29,10 @@ class Sentence(str):
         made.template, made.values = template, values
         return made
 
+    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]
+        """What it is made of again, in another process."""
+        return self.template, self.values
+
 
 def sentence(template: str, /, **values: object) -> Sentence:
     """A sentence with values in their places.
