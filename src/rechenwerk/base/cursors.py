@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -83,15 +83,24 @@ def order_of(
         RefusedError: there is no such order, or the border is not of this one.
     """
     name = sort.removeprefix("-")
-    if sort and name not in fields:
-        line = f"sort: {name!r} is no field to sort by; take one of {', '.join(fields)}"
-        raise refuse(422, line, "invalid_value", "sort")
+    check_sort(name, fields)
     if sort in ("", own):
         return None
     place: Place | None = ()
     if border and (place := read_cursor(border, sort, fields[name])) is None:
         raise stranger(param)
     return Order(name, sort.startswith("-"), place or ())
+
+
+def check_sort(name: str, fields: Collection[str]) -> None:
+    """Refuse to sort by anything else than one of these fields; '' asks for nothing.
+
+    Raises:
+        RefusedError: there is no such field.
+    """
+    if name and name not in fields:
+        line = f"sort: {name!r} is no field to sort by; take one of {', '.join(fields)}"
+        raise refuse(422, line, "invalid_value", "sort")
 
 
 def number_of(border: str, param: str = "after") -> int:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query
 
+from rechenwerk.base.cursors import check_sort
 from rechenwerk.documents.clash_routes import fresh
 from rechenwerk.documents.ordering import Sort
 from rechenwerk.documents.realm import DocumentsRealm, Realm
@@ -61,9 +62,7 @@ async def job_facts(
 async def _sorted(realm: Realm, job: int, sort: str, after: int) -> dict[str, Any]:
     """A page of facts in another order: kept facts are sealed, so all of them are opened."""
     name, down = sort.removeprefix("-"), sort.startswith("-")
-    if name not in _ORDERS:
-        line = f"sort: {name!r} is no field to sort by; take one of {', '.join(_ORDERS)}"
-        raise refuse(422, line, "invalid_value", "sort")
+    check_sort(name, _ORDERS)
     clashes, organisation = realm.desk.clashes, realm.organisation_id
     if await clashes.parts(organisation, job) > _MOST_PARTS:
         line = "sort: the job has more facts than can be put in order; leave sort out"

@@ -108,7 +108,7 @@ def _explain(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     place = ".".join(str(part) for part in first["loc"][1:])
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
-        message = _mismatch(str(first["ctx"]["pattern"]), first["input"])
+        message = _mismatch(first)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     line = f"{place or 'the body'}: {message[:1].lower()}{message[1:]}{more}"
     return bad_request(line, place or None, "invalid_value", 422)
@@ -151,27 +151,32 @@ def explain_in_german(errors: Sequence[Mapping[str, Any]]) -> str:
         return "der Inhalt der Anfrage ist kein JSON"
     said = _GERMAN.get(first["type"], "").format_map(first.get("ctx") or {})
     if first["type"] == "string_pattern_mismatch":
-        said = _german_mismatch(str(first["ctx"]["pattern"]), first["input"])
+        said = _mismatch(first, german=True)
     place = ".".join(str(part) for part in first["loc"][1:]) or "die Anfrage"
     more = f" (und {len(errors) - 1} weitere)" if len(errors) > 1 else ""
     return f"{place} {said}{more}" if said else ""
 
 
-def _german_mismatch(pattern: str, given: object) -> str:
-    if pattern.startswith("^[0-9]{1,15}"):
-        return f"ist kein Betrag ab 0, sondern {given!r}; schreiben Sie ihn wie 12.50"
-    if pattern.startswith(r"^\d{1,2}"):
-        return f"ist kein Prozentsatz von 0 bis 99, sondern {given!r}; schreiben Sie ihn wie 19 oder 7.5"
-    return f"hat nicht die erwartete Form: {given!r}"
+_PATTERNS = (
+    (
+        "^[0-9]{1,15}",
+        "{given!r} is not an amount from 0 on; write it like 12.50",
+        "ist kein Betrag ab 0, sondern {given!r}; schreiben Sie ihn wie 12.50",
+    ),
+    (
+        r"^\d{1,2}",
+        "{given!r} is not a percentage from 0 to 99; write it like 19 or 7.5",
+        "ist kein Prozentsatz von 0 bis 99, sondern {given!r}; schreiben Sie ihn wie 19 oder 7.5",
+    ),
+    ("", "{given!r} does not fit the pattern {pattern}", "hat nicht die erwartete Form: {given!r}"),
+)
+"""How a pattern begins; what to write instead, for a pattern is no sentence, in English and German."""
 
 
-def _mismatch(pattern: str, given: object) -> str:
-    """What to write instead; a pattern is no sentence."""
-    if pattern.startswith("^[0-9]{1,15}"):
-        return f"{given!r} is not an amount from 0 on; write it like 12.50"
-    if pattern.startswith(r"^\d{1,2}"):
-        return f"{given!r} is not a percentage from 0 to 99; write it like 19 or 7.5"
-    return f"{given!r} does not fit the pattern {pattern}"
+def _mismatch(first: Mapping[str, Any], *, german: bool = False) -> str:
+    pattern = str(first["ctx"]["pattern"])
+    _, *said = next(one for one in _PATTERNS if pattern.startswith(one[0]))
+    return said[german].format(given=first["input"], pattern=pattern)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query
 
-from rechenwerk.office.errors import refuse
+from rechenwerk.base.cursors import check_sort
 from rechenwerk.office.part_ports import Cut
 
 _WORDS = 10
@@ -67,13 +67,7 @@ def cut(
 
 def sortable(wanted: Cut, fields: Collection[str]) -> None:
     """Refuse to sort by anything else than one of these fields."""
-    if wanted.sort and wanted.sort not in fields:
-        raise refuse(
-            422,
-            f"sort: {wanted.sort!r} is no field to sort by; take one of {', '.join(fields)}",
-            "invalid_value",
-            "sort",
-        )
+    check_sort(wanted.sort, fields)
 
 
 def _has(words: Iterable[str], text: str) -> bool:

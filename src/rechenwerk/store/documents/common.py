@@ -37,6 +37,12 @@ STATES = ("proven", "unproven", "absent", "accepted", "corrected", "rejected")
 FACTUAL = "(v.field = 'date' or v.field like 'figures.%')"
 """Of a row v of document_value: facts are made of it; an index has the same words."""
 COUNTS = ", ".join(f"d.{one}" for one in STATES)
+VALUES = """
+select v.organisation_id, v.document_id, d.name as document, d.job_id, v.version, v.field, v.state, v.origin,
+    v.sealed, v.value, v.evidence, v.reasons, v.place, d.schema_name
+from document_value v join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id
+"""
+"""Of documents, without a condition."""
 
 
 def job_of(row: asyncpg.Record) -> Job:

@@ -14,7 +14,7 @@ import msgspec
 
 from rechenwerk.base.cursors import Order, Place
 from rechenwerk.documents.choice_ports import Chosen, Wanted
-from rechenwerk.store.documents.common import COUNTS, DOCUMENT, JOB, STATES
+from rechenwerk.store.documents.common import COUNTS, DOCUMENT, JOB, STATES, VALUES
 
 Rows = tuple[list[asyncpg.Record], Place]
 """A page, and where its last row stands."""
@@ -43,10 +43,7 @@ _NAMED_JOBS = """
     j.organisation_id = $1 and ($2::text is null or j.state = $2)
     and ($3 = '' or strpos(lower(j.name), lower($3)) > 0)
 """
-_VALUES = """
-select v.organisation_id, v.document_id, d.name as document, d.job_id, v.version, v.field, v.state, v.origin,
-    v.sealed, v.value, v.evidence, v.reasons, v.place, d.schema_name
-from document_value v join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id
+_SOME_VALUES = f"""{VALUES}
 where v.organisation_id = $1 and v.document_id = any($2::bigint[]) and v.state = any($3::text[])
     and (v.document_id <> $4 or v.place > $5)
 order by array_position($2::bigint[], v.document_id), v.place limit $6
@@ -145,8 +142,7 @@ async def values(pool: asyncpg.Pool, organisation_id: int, job_id: int, chosen: 
     """Values of a job: by their documents, and within one in the order of its schema."""
     states = [one for one in _VALUE_STATES if not chosen.states or one in chosen.states]
     if order.by != "state":
-        rows, place = await _values(pool, organisation_id, job_id, chosen, order, states)
-        return rows, place
+        return await _values(pool, organisation_id, job_id, chosen, order, states)
     ranked = [(rank, one) for rank, one in enumerate(_VALUE_STATES) if one in states]
     first, *seen = order.after or (None,)
     found: list[asyncpg.Record] = []
@@ -195,7 +191,7 @@ async def _values(
         number += 0 if row["id"] == begun else row["number"]
         if number >= limit:
             break
-    rows = await pool.fetch(_VALUES, organisation_id, ids, list(states), begun, seen, limit)
+    rows = await pool.fetch(_SOME_VALUES, organisation_id, ids, list(states), begun, seen, limit)
     if not rows:
         return [], ()
     last = next(row for row in documents if row["id"] == rows[-1]["document_id"])

@@ -15,13 +15,7 @@ from rechenwerk.documents.job_ports import Decision, StoredValue
 from rechenwerk.documents.sealing_ports import Seal, decision_place, seal_said
 from rechenwerk.documents.values import Value
 from rechenwerk.store.documents import orders
-from rechenwerk.store.documents.common import FACTUAL, value_of
-
-_VALUES = """
-select v.organisation_id, v.document_id, d.name as document, d.job_id, v.version, v.field, v.state, v.origin,
-    v.sealed, v.value, v.evidence, v.reasons, v.place, d.schema_name
-from document_value v join job_document d on d.organisation_id = v.organisation_id and d.id = v.document_id
-"""
+from rechenwerk.store.documents.common import FACTUAL, VALUES, value_of
 
 
 class _Decided(msgspec.Struct, frozen=True, array_like=True):
@@ -50,7 +44,7 @@ class StoredReviews:
         few = " and d.unproven > 0 and v.state = 'unproven'" if tuple(chosen.states) == ("unproven",) else ""
         few += f" and {FACTUAL}" if chosen.factual else ""
         rows = await self._pool.fetch(
-            f"{_VALUES} where d.organisation_id = $1 and d.job_id = $2 and d.id >= $4{few}"
+            f"{VALUES} where d.organisation_id = $1 and d.job_id = $2 and d.id >= $4{few}"
             " and ($3::text[] = '{}' or v.state = any($3::text[]))"
             " and (d.id, v.place + 1) > ($4, $5) and ($6::bigint is null or d.id <= $6)"
             " and ($8 = '' or strpos(lower(d.name), lower($8)) > 0)"
@@ -85,7 +79,7 @@ class StoredReviews:
     async def of_document(self, organisation_id: int, document_id: int) -> list[StoredValue]:
         """See `documents.job_ports.Reviews`."""
         rows = await self._pool.fetch(
-            f"{_VALUES} where v.organisation_id = $1 and v.document_id = $2 order by v.place",
+            f"{VALUES} where v.organisation_id = $1 and v.document_id = $2 order by v.place",
             organisation_id,
             document_id,
         )
@@ -94,7 +88,7 @@ class StoredReviews:
     async def value(self, organisation_id: int, document_id: int, field: str) -> StoredValue | None:
         """See `documents.job_ports.Reviews`."""
         row = await self._pool.fetchrow(
-            f"{_VALUES} where v.organisation_id = $1 and v.document_id = $2 and v.field = $3",
+            f"{VALUES} where v.organisation_id = $1 and v.document_id = $2 and v.field = $3",
             organisation_id,
             document_id,
             field,
@@ -139,7 +133,7 @@ class StoredReviews:
                 self._seal_decision(organisation_id, decision),
             )
             row = await connection.fetchrow(
-                f"{_VALUES} where v.organisation_id = $1 and v.id = $2", organisation_id, changed
+                f"{VALUES} where v.organisation_id = $1 and v.id = $2", organisation_id, changed
             )
         assert row is not None
         return _stored(row, self._seal)
