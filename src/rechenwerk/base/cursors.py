@@ -83,7 +83,8 @@ def order_of(
         RefusedError: there is no such order, or the border is not of this one.
     """
     name = sort.removeprefix("-")
-    check_sort(name, fields)
+    if sort:
+        check_sort(name, fields)
     if sort in ("", own):
         return None
     place: Place | None = ()
@@ -93,12 +94,12 @@ def order_of(
 
 
 def check_sort(name: str, fields: Collection[str]) -> None:
-    """Refuse to sort by anything else than one of these fields; '' asks for nothing.
+    """Refuse to sort by anything else than one of these fields.
 
     Raises:
         RefusedError: there is no such field.
     """
-    if name and name not in fields:
+    if name not in fields:
         line = f"sort: {name!r} is no field to sort by; take one of {', '.join(fields)}"
         raise refuse(422, line, "invalid_value", "sort")
 

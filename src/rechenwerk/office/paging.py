@@ -67,7 +67,8 @@ def cut(
 
 def sortable(wanted: Cut, fields: Collection[str]) -> None:
     """Refuse to sort by anything else than one of these fields."""
-    check_sort(wanted.sort, fields)
+    if wanted.sort:
+        check_sort(wanted.sort, fields)
 
 
 def _has(words: Iterable[str], text: str) -> bool:
